@@ -1,0 +1,1 @@
+"""Multimodal VoxCeleb: load, stream, regenerate, publish and train on talking-face clips."""

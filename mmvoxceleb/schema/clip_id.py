@@ -1,0 +1,82 @@
+"""The key of a clip: ``id11248#yDqlBD8m_b8#00004.txt#000.mp4``."""
+
+import re
+from dataclasses import dataclass
+
+from mmvoxceleb.errors import CorruptSourceError
+
+__all__ = ["ClipId"]
+
+_KEY = re.compile(
+    r"(?P<person_id>[^#/\\]+)#(?P<video_id>[^#/\\]+)#(?P<utterance>[^#/\\]+)\.txt#(?P<chunk>\d+)\.mp4", re.ASCII
+)
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_ESCAPED = re.compile(r"=([0-9A-F]{6})")
+
+
+@dataclass(frozen=True, order=True)
+class ClipId:
+    """The four parts of a clip's key.
+
+    Args:
+        person_id: VoxCeleb's identity, ``id11248``, or any name without ``#`` and slashes.
+        video_id: YouTube's id of 11 characters, or any name without ``#`` and slashes.
+        utterance: Name of the annotation file without ``.txt``, ``00004``.
+        chunk: Number of the tube in its utterance, from 0. Numbers have gaps where a tube was rejected.
+    """
+
+    person_id: str
+    video_id: str
+    utterance: str
+    chunk: int
+
+    @classmethod
+    def parse(cls, key: str) -> "ClipId":
+        """Read a key as the original files have it.
+
+        Raises:
+            CorruptSourceError: ``key`` has another form.
+        """
+        match = _KEY.fullmatch(key)
+        if match is None:
+            raise CorruptSourceError(
+                f"{key!r} is not the name of a clip; expected PERSON#VIDEO#UTTERANCE.txt#NUMBER.mp4, "
+                "such as id11248#yDqlBD8m_b8#00004.txt#000.mp4"
+            )
+        return cls(match["person_id"], match["video_id"], match["utterance"], int(match["chunk"]))
+
+    @classmethod
+    def matches(cls, key: str) -> bool:
+        """Tell whether :meth:`parse` would accept ``key``."""
+        return _KEY.fullmatch(key) is not None
+
+    def __str__(self) -> str:
+        """Format the key as the original files have it; the inverse of :meth:`parse`."""
+        return f"{self.person_id}#{self.video_id}#{self.utterance}.txt#{self.chunk:03d}.mp4"
+
+    @property
+    def safe_name(self) -> str:
+        """A name of letters, digits and ``_-~=`` only, for URLs, WebDataset keys and every file system.
+
+        The parts are joined by ``~``; any other character becomes ``=`` and its code point in hexadecimal.
+        """
+        parts = (self.person_id, self.video_id, self.utterance, f"{self.chunk:03d}")
+        return "~".join(_UNSAFE.sub(lambda match: f"={ord(match[0]):06X}", part) for part in parts)
+
+    @classmethod
+    def from_safe_name(cls, name: str) -> "ClipId":
+        """Undo :attr:`safe_name`.
+
+        Raises:
+            CorruptSourceError: ``name`` was not made by :attr:`safe_name`.
+        """
+        parts = name.split("~")
+        try:
+            person_id, video_id, utterance, chunk = (
+                _ESCAPED.sub(lambda match: chr(int(match[1], 16)), part) for part in parts
+            )
+            return cls.parse(f"{person_id}#{video_id}#{utterance}.txt#{chunk}.mp4")
+        except (ValueError, OverflowError) as error:
+            raise CorruptSourceError(
+                f"{name!r} is not the safe name of a clip (PERSON~VIDEO~UTTERANCE~NUMBER)"
+            ) from error

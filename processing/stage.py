@@ -1,0 +1,99 @@
+"""What a modality must offer so that every engine can run it: the stage protocol.
+
+An engine takes a clip through three steps on three kinds of threads, so that reading, the device and
+writing overlap: ``select`` and decoding (readers), ``process`` (the one thread that owns the device) and
+``encode`` (writers). A new modality is one class with these methods.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mmvoxceleb.schema import Folder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Clip", "Stage", "StageOutput"]
+
+
+@dataclass
+class Clip:
+    """A clip as a stage sees it.
+
+    Args:
+        clip_id: The key.
+        frame_indices: Index of every frame that the clip has, ascending.
+        meta: Provenance so far, the content of ``meta/<clip_id>.json``; treat as read-only.
+        label: The 40 attribute values where the clip has a label already, else None.
+    """
+
+    clip_id: str
+    frame_indices: Sequence[int]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    label: Sequence[int] | None = None
+
+
+@dataclass
+class StageOutput:
+    """What a stage made of a clip.
+
+    Args:
+        files: For each folder the files of this clip, ``(name, bytes)``; a single-file folder
+            (``txt``, ``label``) takes one file whose name is ignored.
+        meta: What goes into the clip's provenance under the stage's name. The same inputs must give
+            the same values: no times, host names or worker numbers.
+    """
+
+    files: Mapping[Folder, Sequence[tuple[str, bytes]]]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stage(ABC):
+    """One modality's work on one clip at a time. The constructor is cheap and picklable; ``setup`` loads."""
+
+    name: ClassVar[str]
+    """Unique among the stages of a run, and the key of its provenance: ``mask``, ``draw``, ``label``, ``text``."""
+
+    @property
+    @abstractmethod
+    def folders(self) -> tuple[Folder, ...]:
+        """The folders that this stage writes."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Everything that changes the bytes written, as JSON values: options, the weights' sha256.
+
+        A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
+        """
+
+    def setup(self) -> None:  # noqa: B027  a stage without a model needs none
+        """Load models and move them to the device. Called once in the process that calls ``process``."""
+
+    def teardown(self) -> None:  # noqa: B027
+        """Release what ``setup`` took."""
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        """Choose the frame indices that ``process`` needs. None by default."""
+        return ()
+
+    @abstractmethod
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> Any:
+        """Run the model.
+
+        Args:
+            clip: The clip.
+            frames: uint8 [N, H, W, 3], RGB, the frames that ``select`` chose, in that order.
+
+        Returns:
+            Whatever ``encode`` wants.
+
+        Raises:
+            MMVoxCelebError: The clip cannot be processed; it is recorded with the message as reason.
+        """
+
+    @abstractmethod
+    def encode(self, clip: Clip, result: Any) -> StageOutput:
+        """Turn a result into files. Runs on a writer thread, without the device."""
