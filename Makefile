@@ -18,16 +18,16 @@ test: $(STAMP)
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	rm -rf build/types && mkdir -p build/types/mmvoxceleb
 	ln -s $(CURDIR)/mmvoxceleb/* build/types/mmvoxceleb/
 	ln -s $(CURDIR)/processing build/types/mmvoxceleb/processing
-	$(BIN)/mypy -p mmvoxceleb
+	$(BIN)/python -m mypy -p mmvoxceleb
 
 format: $(STAMP)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 clean:
 	rm -rf $(VENV) .venv-* build dist *.egg-info demo_output bench_data .pytest_cache .mypy_cache .ruff_cache

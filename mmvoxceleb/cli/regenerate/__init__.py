@@ -1,0 +1,16 @@
+"""``mmvoxceleb regenerate``: make a modality again. One module per modality."""
+
+import importlib
+
+import typer
+
+STAGES: tuple[str, ...] = ()
+"""Modules of this package that add a subcommand, in the order of the pipeline."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``regenerate`` and its subcommands."""
+    regenerate = typer.Typer(no_args_is_help=True, help="Make modalities from videos or from an existing dataset.")
+    for stage in STAGES:
+        importlib.import_module(f"mmvoxceleb.cli.regenerate.{stage}").register(regenerate)
+    app.add_typer(regenerate, name="regenerate")
