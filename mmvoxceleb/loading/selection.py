@@ -59,9 +59,7 @@ def choose_clips(
     return sorted(chosen)
 
 
-def _only(
-    found: set[str], store: Store, persons: Sequence[str] | None, clips: Sequence[str] | None
-) -> set[str]:
+def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: Sequence[str] | None) -> set[str]:
     if persons is not None:
         wanted = {persons} if isinstance(persons, str) else set(persons)
         by_person = {clip: ClipId.parse(clip).person_id for clip in found}

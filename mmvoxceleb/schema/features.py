@@ -30,9 +30,7 @@ def drawing_columns(styles: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {style: (f"drawings_{style}", f"drawing_indices_{style}") for style in styles}
 
 
-def record_features(
-    modalities: Sequence[str] = MODALITIES, styles: Sequence[str] = (DEFAULT_STYLE,)
-) -> "Features":
+def record_features(modalities: Sequence[str] = MODALITIES, styles: Sequence[str] = (DEFAULT_STYLE,)) -> "Features":
     """Declare the columns of a record.
 
     Args:

@@ -131,7 +131,7 @@ def _explain(file_id: str, path: Path, error: Exception) -> str:
         what = "not open to you: no access, or over quota"
     else:
         return (
-            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). "
-            f"What came so far is kept: run the same again to go on. {_WITHDRAWN + WAYS_ON if published else ''}".rstrip()
-        )
+            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: run the "
+            f"same again to go on. {_WITHDRAWN + WAYS_ON if published else ''}"
+        ).rstrip()
     return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"
