@@ -1,0 +1,150 @@
+"""Make the bundled sample again: five modalities of a few short clips, from one public-domain portrait.
+
+    python -m pip install --no-deps scikit-image
+    python builder_scripts/make_sample.py
+
+It writes the original layout as zips into mmvoxceleb/sample, and the same clips as Parquet into
+mmvoxceleb/sample/parquet for `load_dataset` without our package. The same versions of opencv and Pillow give the same
+bytes.
+"""
+
+import argparse
+import math
+import random
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sample_render import Camera, Portrait, load_portrait
+
+from mmvoxceleb.schema import ATTRIBUTES, ORIGINAL_STRIDE
+
+__all__ = ["CLIPS", "SampleClip", "main", "make_files"]
+
+_PACKAGE = Path(__file__).resolve().parents[1] / "mmvoxceleb" / "sample"
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+_PRESENT = (
+    "Arched_Eyebrows", "Bangs", "Brown_Hair", "High_Cheekbones", "Mouth_Slightly_Open", "No_Beard", "Oval_Face",
+    "Smiling", "Wavy_Hair", "Wearing_Lipstick", "Young",
+)  # fmt: skip
+"""What holds of the portrait."""
+
+
+@dataclass(frozen=True)
+class SampleClip:
+    """A clip of the sample.
+
+    Args:
+        clip_id: A key that stands for nobody; the persons are one and the same.
+        num_frames: Frames.
+        camera: The view at a time from 0, the first frame, to 1, the last.
+    """
+
+    clip_id: str
+    num_frames: int
+    camera: Callable[[float], Camera]
+
+
+def _ease(time: float) -> float:
+    return (1 - math.cos(math.pi * time)) / 2
+
+
+def _sway(time: float) -> float:
+    return math.sin(2 * math.pi * time)
+
+
+CLIPS: tuple[SampleClip, ...] = (
+    SampleClip(
+        "id00000#sample-look#00001.txt#000.mp4",
+        30,
+        lambda t: Camera(227 - 9 * _sway(t), 114 + 4 * _sway(2 * t), 206 - 10 * _sway(t / 2), 5 * _sway(t)),
+    ),
+    SampleClip(
+        "id00000#sample-zoom#00001.txt#000.mp4", 12, lambda t: Camera(226, 112 - 6 * _ease(t), 214 - 54 * _ease(t))
+    ),
+    SampleClip(
+        "id10270#sample-tilt#00001.txt#000.mp4",
+        12,
+        lambda t: Camera(227, 112, 200, 8 - 14 * _ease(t), mirrored=True),
+    ),
+    SampleClip(
+        "id10270#sample-tilt#00001.txt#001.mp4",
+        12,
+        lambda t: Camera(214 + 24 * _ease(t), 106, 190, 2 * _sway(t), mirrored=True),
+    ),
+)
+"""Two placeholder identities, one in each split. Those of the test split are mirrored."""
+
+
+def make_files(portrait: Portrait, clip: SampleClip) -> Iterator[tuple[str, bytes]]:
+    """Make the files of a clip, as ``(path in the original layout, bytes)``."""
+    for index in range(clip.num_frames):
+        camera, name = clip.camera(index / (clip.num_frames - 1)), f"{clip.clip_id}/{index:07d}.png"
+        yield f"video/{name}", _png(portrait.frame(camera))
+        if index % ORIGINAL_STRIDE == 0:
+            yield f"mask/{name}", _png(portrait.mask(camera))
+            yield f"draw/style1/{name}", _png(portrait.drawing(camera))
+    label = ",".join(str(int(name in _PRESENT)) for name in ATTRIBUTES)
+    yield f"label/{clip.clip_id}.txt", label.encode()
+    yield f"txt/{clip.clip_id}.txt", "\n".join(_sentences(clip.clip_id)).encode()
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    """Encode without row filters, which suit few colours best."""
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+    picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    return cv2.imencode(".png", picture, options)[1].tobytes()
+
+
+def _sentences(clip_id: str) -> list[str]:
+    """Write 20 lines, in the form of MMVID's make_text.py, about what :data:`_PRESENT` says."""
+    choose = random.Random(clip_id)
+    has = ["arched eyebrows", "bangs", "brown hair", "high cheekbones", "oval face", "wavy hair"]
+    choose.shuffle(has)
+    clauses = [("has", ", ".join(has[:2]) + f" and {has[2]}"), ("is", "smiling and young"), ("wears", "lipstick")]
+    clauses.append(("has", ", ".join(has[3:5]) + f" and {has[5]}"))
+    choose.shuffle(clauses)
+    lines = []
+    for _ in range(20):
+        parts = []
+        for verb, what in clauses:
+            noun = f"{choose.choice(('a', 'this'))} {choose.choice(('female', 'woman', 'person'))}"
+            subject = choose.choice(("she", "she", noun))
+            spoken = choose.choice(("wears", "is wearing")) if verb == "wears" else verb
+            parts.append(f"{subject[0].upper()}{subject[1:]} {spoken} {what}.")
+        lines.append(" ".join(parts))
+    return lines
+
+
+def _write_zips(files: list[tuple[str, bytes]], folder: Path) -> None:
+    for top in ("video", "mask", "draw", "txt", "label"):
+        with zipfile.ZipFile(folder / f"{top}.zip", "w") as archive:
+            for path, data in sorted(files):
+                if path.startswith(f"{top}/"):
+                    info = zipfile.ZipInfo(path, _ZIP_DATE)
+                    info.create_system, info.external_attr = 3, 0o644 << 16
+                    info.compress_type = zipfile.ZIP_STORED if path.endswith(".png") else zipfile.ZIP_DEFLATED
+                    archive.writestr(info, data)
+
+
+def main() -> None:
+    """Write the zips and the Parquet files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=_PACKAGE, help="folder to write to (default: the package's)")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    portrait = Portrait(load_portrait())
+    files = [file for clip in CLIPS for file in make_files(portrait, clip)]
+    _write_zips(files, folder)
+    for path in sorted(folder.glob("*.zip")):
+        print(f"{path.stat().st_size:>9,} {path}")
+
+
+if __name__ == "__main__":
+    main()
