@@ -10,7 +10,6 @@ bytes.
 
 import argparse
 import math
-import random
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mmvoxceleb.processing.text import describe
 from numpy.typing import NDArray
 from sample_render import Camera, Portrait, load_portrait
 
@@ -89,9 +89,9 @@ def make_files(portrait: Portrait, clip: SampleClip) -> Iterator[tuple[str, byte
         if index % ORIGINAL_STRIDE == 0:
             yield f"mask/{name}", _png(portrait.mask(camera))
             yield f"draw/style1/{name}", _png(portrait.drawing(camera))
-    label = ",".join(str(int(name in _PRESENT)) for name in ATTRIBUTES)
-    yield f"label/{clip.clip_id}.txt", label.encode()
-    yield f"txt/{clip.clip_id}.txt", "\n".join(_sentences(clip.clip_id)).encode()
+    label = [int(name in _PRESENT) for name in ATTRIBUTES]
+    yield f"label/{clip.clip_id}.txt", ",".join(map(str, label)).encode()
+    yield f"txt/{clip.clip_id}.txt", "\n".join(describe(label, clip_id=clip.clip_id)).encode()
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
@@ -100,26 +100,6 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
     options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
     picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
     return cv2.imencode(".png", picture, options)[1].tobytes()
-
-
-def _sentences(clip_id: str) -> list[str]:
-    """Write 20 lines, in the form of MMVID's make_text.py, about what :data:`_PRESENT` says."""
-    choose = random.Random(clip_id)
-    has = ["arched eyebrows", "bangs", "brown hair", "high cheekbones", "oval face", "wavy hair"]
-    choose.shuffle(has)
-    clauses = [("has", ", ".join(has[:2]) + f" and {has[2]}"), ("is", "smiling and young"), ("wears", "lipstick")]
-    clauses.append(("has", ", ".join(has[3:5]) + f" and {has[5]}"))
-    choose.shuffle(clauses)
-    lines = []
-    for _ in range(20):
-        parts = []
-        for verb, what in clauses:
-            noun = f"{choose.choice(('a', 'this'))} {choose.choice(('female', 'woman', 'person'))}"
-            subject = choose.choice(("she", "she", noun))
-            spoken = choose.choice(("wears", "is wearing")) if verb == "wears" else verb
-            parts.append(f"{subject[0].upper()}{subject[1:]} {spoken} {what}.")
-        lines.append(" ".join(parts))
-    return lines
 
 
 def _write_zips(files: list[tuple[str, bytes]], folder: Path) -> None:
