@@ -17,11 +17,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from datasets import Dataset
 from mmvoxceleb.processing.text import describe
 from numpy.typing import NDArray
 from sample_render import Camera, Portrait, load_portrait
 
-from mmvoxceleb.schema import ATTRIBUTES, ORIGINAL_STRIDE
+from mmvoxceleb.records import RecordOptions, read_record
+from mmvoxceleb.schema import ATTRIBUTES, ORIGINAL_STRIDE, SPLITS, record_features, split_of
+from mmvoxceleb.stores import open_store
 
 __all__ = ["CLIPS", "SampleClip", "main", "make_files"]
 
@@ -113,6 +116,16 @@ def _write_zips(files: list[tuple[str, bytes]], folder: Path) -> None:
                     archive.writestr(info, data)
 
 
+def _write_parquet(folder: Path) -> None:
+    """Write the record of each clip, by split, as the bare ``load_dataset("mmvoxceleb")`` reads them."""
+    store = open_store(folder)
+    rows = [read_record(store, clip.clip_id, RecordOptions()) for clip in CLIPS]
+    (folder / "parquet").mkdir(exist_ok=True)
+    for split in SPLITS:
+        part = [row for row in rows if split_of(row["person_id"]) == split]
+        Dataset.from_list(part, features=record_features()).to_parquet(folder / "parquet" / f"{split}.parquet")
+
+
 def main() -> None:
     """Write the zips and the Parquet files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,7 +135,8 @@ def main() -> None:
     portrait = Portrait(load_portrait())
     files = [file for clip in CLIPS for file in make_files(portrait, clip)]
     _write_zips(files, folder)
-    for path in sorted(folder.glob("*.zip")):
+    _write_parquet(folder)
+    for path in sorted([*folder.glob("*.zip"), *folder.glob("parquet/*")]):
         print(f"{path.stat().st_size:>9,} {path}")
 
 
