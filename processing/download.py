@@ -1,0 +1,230 @@
+"""Download one file from the first of several sources that gives it, resumed, retried and checked."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmvoxceleb.errors import SourceUnavailableError, WeightsError
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["download", "hash_file"]
+
+ATTEMPTS = 5
+FIRST_WAIT_SECONDS = 0.5
+TIMEOUT_SECONDS = (15.0, 60.0)
+_BLOCK = 1 << 15
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+logger = logging.getLogger(__name__)
+
+
+class _PassingError(Exception):
+    """A failure that may be gone the next time."""
+
+
+class _FinalError(Exception):
+    """A failure that will stay: this source does not have the file."""
+
+
+def download(
+    sources: Sequence[str],
+    target: str | os.PathLike[str],
+    *,
+    size_bytes: int | None = None,
+    sha256: str | None = None,
+    advice: str = "",
+) -> None:
+    """Get a file; nothing happens where it is there already.
+
+    The bytes go into ``<target>.part`` and are renamed once they are whole and right. A ``.part`` file that an
+    earlier run left behind is continued by an HTTP range. Other processes that want the same file wait.
+
+    Args:
+        sources: ``https://...``, ``drive:FILE_ID`` or ``drive-folder:FOLDER_ID``, tried in this order.
+        target: The final path.
+        size_bytes: The size that the file must have, if known.
+        sha256: The hash that the file must have, if known.
+        advice: What to do when nothing works; ends the message.
+
+    Raises:
+        SourceUnavailableError: No source gives the file.
+        WeightsError: Every source that answered gave something else: wrong size or hash.
+    """
+    from filelock import FileLock
+
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.part")
+    with FileLock(target.with_name(f"{target.name}.lock")):
+        if target.is_file():
+            return
+        failures: list[str] = []
+        wrong = 0
+        for source in sources:
+            try:
+                _get_right(source, partial, target.name, size_bytes, sha256)
+            except WeightsError as error:
+                wrong += 1
+                failures.append(str(error))
+            except _FinalError as error:
+                failures.append(f"{source}: {error}")
+            except OSError as error:
+                raise SourceUnavailableError(f"{partial}: cannot be written ({error}); make room and repeat") from error
+            else:
+                os.replace(partial, target)
+                return
+    message = f"{target.name} could not be downloaded: {'; '.join(failures)}. Next step: {advice or 'try again later'}"
+    raise WeightsError(message) if wrong else SourceUnavailableError(message)
+
+
+def _get_right(source: str, partial: Path, file_name: str, size_bytes: int | None, sha256: str | None) -> None:
+    """Get and check; what was continued and is wrong may have begun as another file, so it is got once more."""
+    for continued in (partial.exists(), False):
+        _get(source, partial, file_name, size_bytes)
+        try:
+            _check(partial, source, size_bytes, sha256)
+            return
+        except WeightsError:
+            partial.unlink()
+            if not continued:
+                raise
+
+
+def _get(source: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
+    kind, _, rest = source.partition(":")
+    logger.info("downloading %s from %s", file_name, source)
+    if kind == "drive":
+        _from_drive(rest, partial)
+    elif kind == "drive-folder":
+        _from_drive(_find_in_drive_folder(rest, file_name), partial)
+    elif kind in ("http", "https"):
+        _from_http(source, partial, file_name, size_bytes)
+    else:
+        raise _FinalError("not an address that can be downloaded from")
+
+
+def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        before = partial.stat().st_size if partial.exists() else 0
+        try:
+            _continue_http(url, partial, file_name, size_bytes)
+            return
+        except _PassingError as error:
+            gained = partial.exists() and partial.stat().st_size > before
+            if attempt == ATTEMPTS:
+                raise _FinalError(f"{error}, {ATTEMPTS} times; what came is kept and continued next time") from error
+            wait = FIRST_WAIT_SECONDS * 2 ** (0 if gained else attempt - 1)
+            logger.warning("%s: %s; trying again in %.1f s", url, error, wait)
+            time.sleep(wait)
+
+
+def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
+    import requests
+
+    have = partial.stat().st_size if partial.exists() else 0
+    if size_bytes is not None and have > size_bytes:
+        partial.unlink()
+        have = 0
+    if size_bytes is not None and have == size_bytes:
+        return
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+            if response.status_code == 416:
+                # what is there is not the beginning of this file, or is all of it with no size known to tell
+                partial.unlink(missing_ok=True)
+                raise _PassingError("the server refused to continue the download, so it starts again")
+            if response.status_code in _PASSING:
+                raise _PassingError(f"the server answered {response.status_code}")
+            if response.status_code not in (200, 206):
+                raise _FinalError(f"the server answered {response.status_code} {response.reason}")
+            _write(response, partial, have if response.status_code == 206 else 0, file_name)
+    except requests.exceptions.SSLError as error:
+        raise _FinalError(f"the connection is not trusted ({error})") from error
+    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+        raise _PassingError(f"the connection broke ({type(error).__name__})") from error
+    except requests.RequestException as error:
+        raise _FinalError(str(error)) from error
+
+
+def _write(response: "requests.Response", partial: Path, start: int, file_name: str) -> None:
+    if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        partial.unlink(missing_ok=True)
+        raise _PassingError("the server continued at the wrong place, so the download starts again")
+    length = response.headers.get("Content-Length")
+    expected = start + int(length) if length and length.isdigit() else None
+    with partial.open("r+b" if start else "wb") as file, _progress(file_name, start, expected) as advance:
+        file.seek(start)
+        for block in response.iter_content(_BLOCK):
+            file.write(block)
+            advance(len(block))
+    if expected is not None and partial.stat().st_size < expected:
+        raise _PassingError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
+
+
+@contextlib.contextmanager
+def _progress(file_name: str, start: int, total: int | None) -> "Iterator[Callable[[int], None]]":
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(file_name, total=total, completed=start)
+        yield lambda count: progress.advance(task, count)
+
+
+def _from_drive(file_id: str, partial: Path) -> None:
+    import gdown
+    import requests
+
+    try:
+        # gdown keeps its own partial file beside its output and continues it
+        gdown.download(id=file_id, output=str(partial), quiet=not sys.stderr.isatty(), resume=True, use_cookies=False)
+    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+        raise _FinalError(f"Google Drive does not give it ({_first_line(error)})") from error
+    if not partial.is_file():
+        raise _FinalError("Google Drive gave nothing")
+
+
+def _find_in_drive_folder(folder_id: str, file_name: str) -> str:
+    import gdown
+    import requests
+
+    try:
+        listed = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
+    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+        raise _FinalError(f"Google Drive does not list the folder ({_first_line(error)})") from error
+    for file in listed or ():
+        if Path(file.path).name == file_name:
+            return str(file.id)
+    raise _FinalError(f"the Google Drive folder holds no {file_name}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _check(partial: Path, source: str, size_bytes: int | None, sha256: str | None) -> None:
+    size = partial.stat().st_size
+    if size_bytes is not None and size != size_bytes:
+        raise WeightsError(f"{source}: gave {size:,} bytes where {size_bytes:,} were expected")
+    if sha256 is not None and (came := hash_file(partial)) != sha256:
+        raise WeightsError(f"{source}: gave a file with sha256 {came} where {sha256} was expected")
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""The table of published model weights: source, size, hash, licence and paper of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["PUBLISHED", "WeightFile"]
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published file of weights.
+
+    Args:
+        key: Its name in :data:`PUBLISHED` and on the command line.
+        file_name: The name that its authors gave it.
+        sources: Where to get it, tried in this order: ``https://...``, ``drive:FILE_ID`` or
+            ``drive-folder:FOLDER_ID`` (the file of this name anywhere in that folder).
+        purpose: What it is for, in a few words.
+        licence: What is known about the right to use it.
+        paper: The publication, or the project where there is none.
+        size_bytes: Its size; None where no record of it was found.
+        sha256: Its hash in hexadecimal; None where no record of it was found.
+    """
+
+    key: str
+    file_name: str
+    sources: tuple[str, ...]
+    purpose: str
+    licence: str
+    paper: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+PUBLISHED: Mapping[str, WeightFile] = MappingProxyType(
+    {
+        record.key: record
+        for record in (
+            WeightFile(
+                key="bisenet",
+                file_name="79999_iter.pth",
+                sources=(
+                    "https://github.com/xinntao/facexlib/releases/download/v0.2.0/parsing_bisenet.pth",
+                    "drive:154JgKpzCPW82qINcVieuPH3fZ2e0P812",
+                ),
+                purpose="masks: BiSeNet face parser, 19 classes",
+                licence="code MIT; trained on CelebAMask-HQ: research only, not commercial",
+                paper="Yu et al., BiSeNet, ECCV 2018; zllrunning/face-parsing.PyTorch",
+                size_bytes=53_289_463,
+                sha256="468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
+            ),
+            WeightFile(
+                key="portrait-drawing",
+                file_name="200_net_G_A.pth",
+                sources=("drive-folder:1FzOcdlMYhvK_nyLCe8wnwotMphhIoiYt",),
+                purpose="drawings: line drawing generator, 3 styles",
+                licence="none given: all rights reserved by its authors; ask them first",
+                paper="Yi et al., Unpaired Portrait Drawing Generation via Asymmetric Cycle Mapping, CVPR 2020",
+            ),
+            WeightFile(
+                key="farl-celeba",
+                file_name="face_attribute.farl.celeba.pt",
+                sources=(
+                    "https://github.com/FacePerceiver/facer/releases/download/models-v1/face_attribute.farl.celeba.pt",
+                    "drive:1yo7BVO4RMeq-5fCmuk_VxvNL06zIEh-C",
+                ),
+                purpose="labels: FaRL, 40 CelebA attributes",
+                licence="code MIT; trained on CelebA: research only, not commercial",
+                paper="Zheng et al., General Facial Representation Learning in a Visual-Linguistic Manner, CVPR 2022",
+            ),
+            WeightFile(
+                key="yunet",
+                file_name="face_detection_yunet_2023mar.onnx",
+                sources=(
+                    "https://huggingface.co/opencv/face_detection_yunet/resolve/main/face_detection_yunet_2023mar.onnx",
+                    "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
+                    "face_detection_yunet_2023mar.onnx",
+                ),
+                purpose="crop, labels: YuNet face detector with 5 landmarks",
+                licence="MIT",
+                paper="Wu et al., YuNet: A Tiny Millisecond-level Face Detector, MIR 2023",
+                sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+            ),
+            WeightFile(
+                key="s3fd",
+                file_name="s3fd-619a316812.pth",
+                sources=("https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth",),
+                purpose="crop: S3FD face detector, the one of the original crops",
+                licence="code BSD-3-Clause; trained on WIDER FACE: research only",
+                paper="Zhang et al., S3FD: Single Shot Scale-invariant Face Detector, ICCV 2017",
+                size_bytes=89_843_225,
+                sha256="619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
+            ),
+        )
+    }
+)
+"""Every published file that a stage can ask for, by key."""
