@@ -112,8 +112,7 @@ def card_data(
         if config.is_projection:
             entry["columns"] = list(config.columns)
         entry["data_files"] = [
-            {"split": split, "path": f"data/{config.part}/{split}-*.parquet"}
-            for split in _splits(members)
+            {"split": split, "path": f"data/{config.part}/{split}-*.parquet"} for split in _splits(members)
         ]
         configs.append(entry)
         infos.append(_info(settings, config, members))

@@ -92,6 +92,7 @@ def _attributes(statistics: ExportStatistics) -> "Figure":
     axes.set_xlabel("clips that have the attribute, %")
     axes.set_title("Perceived attributes, as predicted or labelled")
     axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
     axes.legend(loc="lower right", frameon=False)
     return figure
 

@@ -142,7 +142,7 @@ def describe_export(folder: ExportFolder, settings: ExportSettings, facts: "Card
     else:
         folder.write_plan(plan | {"facts": facts.to_json()})
     notes = folder.notes()
-    write_bytes(folder.root / MANIFEST, manifest_of(settings, notes))
+    write_bytes(folder.root / MANIFEST, manifest_of(settings, notes, facts.to_json()))
     write_card(folder.root, settings, notes, facts)
     return notes
 
@@ -324,5 +324,3 @@ def _clip_note(row: Row) -> ClipNote:
         len(record.get("mask_indices", ())),
         len(drawings),
     )
-
-

@@ -11,10 +11,10 @@ from mmvoxceleb.hub.files import write_bytes
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 
-__all__ = ["MANIFEST", "ClipNote", "ExportFolder", "ShardNote", "is_export", "manifest_of"]
+__all__ = ["MANIFEST", "ClipNote", "ExportFolder", "ShardNote", "is_export", "manifest_of", "read_manifest"]
 
 MANIFEST = "export.json"
-"""Published beside the card: settings, and path, rows, bytes and sha256 of each shard."""
+"""Published beside the card: settings, and path, clips, bytes and sha256 of each shard."""
 
 _STATE = ".mmvoxceleb"
 
@@ -155,26 +155,37 @@ def is_export(path: Path) -> bool:
     return (path / _STATE / "plan.json").is_file()
 
 
-def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote]) -> bytes:
-    """Format ``export.json``; it names no machine and no time, so that equal exports have equal files."""
+def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote], facts: Mapping[str, Any]) -> bytes:
+    """Format ``export.json``; it names no machine and no time, so that equal exports have equal files.
+
+    Args:
+        settings: What was exported.
+        notes: The finished shards.
+        facts: What the publisher says, so that the card can be made again from this file alone.
+    """
     import mmvoxceleb
 
-    shards = [
-        {
-            "path": note.path,
-            "part": note.part,
-            "split": note.split,
-            "rows": note.rows,
-            "bytes": note.bytes,
-            "sha256": note.sha256,
-            "first": note.clips[0].clip_id if note.clips else None,
-            "last": note.clips[-1].clip_id if note.clips else None,
-        }
-        for note in notes
-        if note.sha256
-    ]
-    content = {"made_by": f"mmvoxceleb {mmvoxceleb.__version__}", "settings": settings.to_json(), "shards": shards}
-    return _dump(content)
+    content = {
+        "made_by": f"mmvoxceleb {mmvoxceleb.__version__}",
+        "settings": settings.to_json(),
+        "facts": dict(facts),
+        "shards": [asdict(note) for note in notes],
+    }
+    return (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def read_manifest(data: bytes) -> tuple[ExportSettings, list[ShardNote], dict[str, Any]]:
+    """Read ``export.json``: the settings, the shards and the publisher's facts.
+
+    Raises:
+        CorruptSourceError: It is damaged, or made by another version of this program.
+    """
+    try:
+        content = json.loads(data)
+        notes = [ShardNote.from_json(note) for note in content["shards"]]
+        return ExportSettings.from_json(content["settings"]), notes, content["facts"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptSourceError(f"{MANIFEST}: cannot be read ({error!r}); export and push again") from error
 
 
 def _dump(content: Mapping[str, Any]) -> bytes:

@@ -110,4 +110,6 @@ class ExportSettings:
         try:
             return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
         except TypeError as error:
-            raise ConfigError(f"the export was made by another version of mmvoxceleb ({error}); make it anew") from error
+            raise ConfigError(
+                f"the export was made by another version of mmvoxceleb ({error}); make it anew"
+            ) from error

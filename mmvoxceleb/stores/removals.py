@@ -56,9 +56,7 @@ class Removals:
         return [json.dumps({name: value}) for name in _FIELDS for value in sorted(getattr(self, name))]
 
 
-def read_removals(
-    location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None
-) -> Removals:
+def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Removals:
     """Read the removal list of a store; empty where it has none.
 
     Args:

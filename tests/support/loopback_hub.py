@@ -259,7 +259,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         repo, commit = found
         siblings = [{"rfilename": path} for path in commit.files]
-        info = {"_id": "1", "id": name, "author": USER, "sha": commit.sha, "private": repo.private, "siblings": siblings}
+        info = {
+            "_id": "1",
+            "id": name,
+            "author": USER,
+            "sha": commit.sha,
+            "private": repo.private,
+            "siblings": siblings,
+        }
         self.json(info | {"gated": repo.gated, "disabled": False, "downloads": 0, "likes": 0, "tags": []})
 
     def settings(self, name: str) -> None:
