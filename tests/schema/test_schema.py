@@ -29,7 +29,12 @@ def test_clip_id_parts_and_back() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [KEY, "id10270#-_ab~=.1234#00001.txt#017.mp4", "Ångström é#my video.v2#take.1.txt#1000.mp4", "a=b#c~d#e.txt#000.mp4"],
+    [
+        KEY,
+        "id10270#-_ab~=.1234#00001.txt#017.mp4",
+        "Ångström é#my video.v2#take.1.txt#1000.mp4",
+        "a=b#c~d#e.txt#000.mp4",
+    ],
 )
 def test_safe_name_round_trip(key: str) -> None:
     name = ClipId.parse(key).safe_name

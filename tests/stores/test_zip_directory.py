@@ -56,7 +56,13 @@ def test_same_entries_as_zipfile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comment: bytes, block_bytes: int
 ) -> None:
     monkeypatch.setattr(zip_directory, "_BLOCK_BYTES", block_bytes)
-    names = ["top.txt", "a/ä/ö.png", "日本/語.png", "a/PK\x01\x02b.png", *(f"v/c{i % 7}/{i:07d}.png" for i in range(900))]
+    names = [
+        "top.txt",
+        "a/ä/ö.png",
+        "日本/語.png",
+        "a/PK\x01\x02b.png",
+        *(f"v/c{i % 7}/{i:07d}.png" for i in range(900)),
+    ]
     path = write_zip(tmp_path / "x.zip", names, comment=comment, extra=True)
     without_comment = write_zip(tmp_path / "y.zip", names, extra=True)  # zipfile cannot read a signature in a comment
     assert as_we_see_it(read_index(LocalSource(path))) == as_zipfile_sees_it(without_comment)
@@ -82,7 +88,9 @@ def test_zip64_offsets_sizes_and_counts(tmp_path: Path) -> None:
             content = b"content of " + name
             crc = zlib.crc32(content)
             file.seek(offset)
-            file.write(struct.pack("<4s5H3L2H", b"PK\3\4", 45, 0, 0, 0, 33, crc, len(content), len(content), len(name), 0))
+            file.write(
+                struct.pack("<4s5H3L2H", b"PK\3\4", 45, 0, 0, 0, 33, crc, len(content), len(content), len(name), 0)
+            )
             file.write(name + content)
             saturated = offset >= 0xFFFFFFFF
             extra = struct.pack("<HHB", 0x5455, 1, 7)
