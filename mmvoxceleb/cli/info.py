@@ -14,10 +14,9 @@ import typer
 __all__ = ["collect", "register"]
 
 EXAMPLES = """
-Examples:
+[bold]Examples[/]
 
   mmvoxceleb info
-
   mmvoxceleb info --json
 """
 

@@ -11,12 +11,10 @@ from mmvoxceleb.schema import DEFAULT_STYLE
 __all__ = ["register"]
 
 EXAMPLES = """
-Examples:
+[bold]Examples[/]
 
   mmvoxceleb preview sample -o sheet.png
-
   mmvoxceleb preview /data/mmvoxceleb -o sheet.png --clips 8 --columns 6
-
   mmvoxceleb preview /data/mmvoxceleb --gif -o clip.gif --clip 'id11248#yDqlBD8m_b8#00004.txt#000.mp4'
 """
 

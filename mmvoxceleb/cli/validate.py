@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 EXAMPLES = """
-Examples:
+[bold]Examples[/]
 
   mmvoxceleb validate sample
-
   mmvoxceleb validate /data/mmvoxceleb --deep
-
   mmvoxceleb validate /data/mmvoxceleb --json > report.json
 """
 
