@@ -29,7 +29,7 @@ def run(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Picture to write: .png, .jpg or .webp; .gif with --gif. [default: preview.png]"
+            "--output", "-o", help="Picture to write: .png, .jpg or .webp; .gif with --gif. By default preview.png."
         ),
     ] = None,
     clips: Annotated[int, typer.Option("--clips", min=1, help="How many clips, spread over all that there are.")] = 4,

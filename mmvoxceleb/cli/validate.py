@@ -33,7 +33,9 @@ def run(
     deep: bool = typer.Option(False, "--deep", help="Decode every picture, and check the colours of the masks."),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
     show: int = typer.Option(10, "--show", min=1, help="Problems of each kind to list; all are counted."),
-    workers: int | None = typer.Option(None, "--workers", min=1, help="Threads that decode. [default: cores, up to 8]"),
+    workers: int | None = typer.Option(
+        None, "--workers", min=1, help="Threads that decode; by default the cores, up to 8."
+    ),
 ) -> None:
     """Check counts, names, gaps, labels, texts, splits and, with --deep, every picture. Exit 1 if anything is wrong."""
     from rich.console import Console
