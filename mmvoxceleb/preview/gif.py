@@ -13,7 +13,7 @@ from mmvoxceleb.stores import Store
 __all__ = ["clip_gif"]
 
 _GAP_PX = 6
-_COLOURS = 128
+_COLOURS = 255
 
 
 def clip_gif(
@@ -63,7 +63,7 @@ def clip_gif(
         mask_panel = overlay(frame, ids) if ids is not None else mask_panel
         drawing_panel = drawing.resize(size, Image.Resampling.LANCZOS) if drawing is not None else drawing_panel
         panels = [frame, *([mask_panel] if view.masks else []), *([drawing_panel] if view.drawings else [])]
-        pictures.append(_row(panels).quantize(_COLOURS, dither=Image.Dither.NONE))
+        pictures.append(_row(panels).quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
         if len(pictures) == most_frames:
             break
     buffer = io.BytesIO()
