@@ -94,12 +94,13 @@ def _print(report: "Report", console: "Console") -> None:
         total = report.problem_counts.get(kind, 0)
         if not total:
             continue
-        console.print(f"[bold red]{total:,}[/] [bold]{title}[/]")
+        console.print(f"[bold]{title}:[/] [bold red]{total:,}[/]")
         kept = report.of_kind(kind)
         for problem in kept:
             console.print(f"  {escape(str(problem))}", soft_wrap=True)
         if total > len(kept):
             console.print(f"  [dim]and {total - len(kept):,} more[/]")
+        console.print()
     if report.ok:
         note = "" if report.deep else " (pictures were not decoded; --deep does)"
         console.print(f"[bold green]no problems[/]{note}")
