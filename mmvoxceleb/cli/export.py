@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
+
 if TYPE_CHECKING:
     from mmvoxceleb.hub.card import CardFacts, ModelFacts
     from mmvoxceleb.hub.export import ExportReport
@@ -54,7 +56,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    store: Annotated[str, typer.Argument(help="Folder, zip or URL of the dataset.")],
+    store: Annotated[str, typer.Argument(help=LOCATION_HELP)],
     out: Annotated[Path, typer.Argument(help="New folder, or the folder of a run to be gone on with.")],
     format_: FormatOption = "parquet",
     modality: ModalityOption = None,
@@ -86,6 +88,7 @@ def export(
 
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """
+    store = path_of_location(store)
     settings = settings_from(
         store, format_=format_, modality=modality, style=style, video=video, crf=crf, lossless=lossless,
         original_colours=original_colours, drop_sensitive=drop_sensitive, version=version,
@@ -130,7 +133,7 @@ def settings_from(
 
     colours = format_ == "folder" if original_colours is None else original_colours
     return ExportSettings(
-        format=format_,  # type: ignore[arg-type]  checked by the class
+        format=format_,  # type: ignore[arg-type]
         modalities=tuple(modality) if modality else modalities_in(open_store(store), drop_sensitive=drop_sensitive),
         styles=tuple(style) if style else (DEFAULT_STYLE,),
         video=video,  # type: ignore[arg-type]

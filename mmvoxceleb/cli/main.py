@@ -13,7 +13,16 @@ from mmvoxceleb.errors import MMVoxCelebError
 
 __all__ = ["app", "main"]
 
-COMMANDS: tuple[str, ...] = ("download", "regenerate", "export", "push", "remove")
+COMMANDS: tuple[str, ...] = (
+    "info",
+    "download",
+    "validate",
+    "preview",
+    "regenerate",
+    "export",
+    "push",
+    "remove",
+)
 """Modules of this package that add a command, in the order in which ``--help`` shows them."""
 
 app = typer.Typer(

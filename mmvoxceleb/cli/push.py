@@ -22,6 +22,7 @@ from mmvoxceleb.cli.export import (
     run_export,
     settings_from,
 )
+from mmvoxceleb.cli.locations import path_of_location
 
 if TYPE_CHECKING:
     from mmvoxceleb.hub.push import PushPlan
@@ -76,6 +77,7 @@ def push(
     from mmvoxceleb.cache import cache_dir
     from mmvoxceleb.errors import MMVoxCelebError
     from mmvoxceleb.hub.card import CardFacts
+    from mmvoxceleb.hub.export import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.manifest import is_export
     from mmvoxceleb.hub.push import plan_push
@@ -85,6 +87,7 @@ def push(
         typer.confirm(f"Real people are shown, who were not asked. Make {repo_id} public?", abort=True)
     root = Path(source)
     if not is_export(root):
+        source = path_of_location(source)
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
         settings = settings_from(
             source, format_=format_, modality=modality, style=style, video=video, crf=crf, lossless=lossless,
@@ -93,6 +96,8 @@ def push(
         facts = CardFacts(repo_id, licence=licence, contact=contact, coverage=coverage, models=known_models())
         run_export(source, root, settings, facts, workers=workers)
         typer.echo(f"exported to {root}")
+    if not dry_run:
+        name_repository(root, repo_id)
     plan = plan_push(root, repo, public=public)
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
     if dry_run:
@@ -118,7 +123,7 @@ def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
 
 
 def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool) -> None:
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -102,7 +102,7 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
 
 
 def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> None:
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.hub_removal import purge_advice, remove_from_hub

@@ -92,18 +92,8 @@ def card_data(
     from huggingface_hub import DatasetCardData
 
     licence: dict[str, Any] = {"license": facts.licence} if facts.licence else _OTHER_LICENCE
-    data = DatasetCardData(
-        **licence,
-        pretty_name=facts.title,
-        language=["en"] if "text" in settings.modalities else None,
-        task_categories=[task for name in settings.modalities for task in _TASKS.get(name, ())] or None,
-        size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
-        annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
-        source_datasets=["extended|other-voxceleb"],
-        tags=_tags(settings),
-        extra_gated_prompt=GATE,
-    )
-    configs, infos = [], []
+    configs: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
     for config in configs_of(settings) if settings.format == "parquet" else ():
         members = [note for note in notes if note.part == config.part and note.rows]
         entry: dict[str, Any] = {"config_name": config.name}
@@ -120,11 +110,21 @@ def card_data(
         splits = _splits(notes)
         files = [{"split": split, "path": f"data/{split}-*.tar"} for split in splits]
         configs = [{"config_name": WHOLE, "default": True, "data_files": files}]
-    if configs:
-        data.configs = configs
-    if infos:
-        data.dataset_info = infos
-    return data
+    described: dict[str, Any] = {
+        name: value for name, value in (("configs", configs), ("dataset_info", infos)) if value
+    }
+    return DatasetCardData(
+        **licence,
+        pretty_name=facts.title,
+        language=["en"] if "text" in settings.modalities else None,
+        task_categories=[task for name in settings.modalities for task in _TASKS.get(name, ())] or None,
+        size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
+        annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
+        source_datasets=["extended|other-voxceleb"],
+        tags=_tags(settings),
+        extra_gated_prompt=GATE,
+        **described,
+    )
 
 
 _OTHER_LICENCE = {"license": "other", "license_name": "several-see-license-md", "license_link": "LICENSE.md"}

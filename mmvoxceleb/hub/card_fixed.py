@@ -61,7 +61,8 @@ CITATIONS = """\
 }
 @inproceedings{siarohin2019first,
   title = {First Order Motion Model for Image Animation},
-  author = {Siarohin, Aliaksandr and Lathuili{\\`e}re, St{\\'e}phane and Tulyakov, Sergey and Ricci, Elisa and Sebe, Nicu},
+  author = {Siarohin, Aliaksandr and Lathuili{\\`e}re, St{\\'e}phane and Tulyakov, Sergey and Ricci, Elisa
+            and Sebe, Nicu},
   booktitle = {NeurIPS}, year = {2019}
 }
 @inproceedings{yu2018bisenet,

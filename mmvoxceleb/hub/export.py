@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from mmvoxceleb.stores.removals import read_removals
 if TYPE_CHECKING:
     from mmvoxceleb.hub.card import CardFacts
 
-__all__ = ["ExportReport", "describe_export", "export_store", "modalities_in"]
+__all__ = ["ExportReport", "describe_export", "export_store", "modalities_in", "name_repository"]
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
@@ -145,6 +145,16 @@ def describe_export(folder: ExportFolder, settings: ExportSettings, facts: "Card
     write_bytes(folder.root / MANIFEST, manifest_of(settings, notes, facts.to_json()))
     write_card(folder.root, settings, notes, facts)
     return notes
+
+
+def name_repository(root: Path, repo_id: str) -> None:
+    """Let the examples of an export's card name the repository that it is pushed to."""
+    from mmvoxceleb.hub.card import CardFacts
+
+    folder = ExportFolder(root)
+    facts = CardFacts.from_json((folder.read_plan() or {}).get("facts", {}))
+    if facts.repo_id != repo_id and (root / MANIFEST).is_file():
+        describe_export(folder, folder.settings(), replace(facts, repo_id=repo_id))
 
 
 def _tell(progress: Progress | None, part: str, rows: int, total: int) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card import CardFacts, write_card
@@ -69,7 +70,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         write_card(root, settings, dropped.notes, facts)
         described = [MANIFEST, "README.md", *(path for path in CHARTS.values() if (root / path).is_file())]
         changed = [path for path in described if not is_same(files.get(path), root / path, "")]
-        operations = [CommitOperationAdd(path, str(root / path)) for path in (*dropped.rewritten, *changed)]
+        operations: list[Any] = [CommitOperationAdd(path, str(root / path)) for path in (*dropped.rewritten, *changed)]
         operations += [CommitOperationDelete(path) for path in dropped.deleted]
         # whose clips they were is not written into the history that is there to forget them
         commit = repo.commit(operations, f"Remove {len(dropped.clips)} clips on request")

@@ -58,7 +58,7 @@ def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: st
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if not lossless:
-                frame = frame.reformat(format=pixels, dst_colorspace="smpte170m", dst_color_range="mpeg")
+                frame = frame.reformat(format=pixels, dst_colorspace=5, dst_color_range=1)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     data = buffer.getvalue()

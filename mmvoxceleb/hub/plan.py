@@ -97,13 +97,13 @@ def _groups(store: Store, settings: ExportSettings, clips: Sequence[str]) -> lis
         edges = [*range(0, len(clips), _CLIPS_PER_FOLDER_SHARD), len(clips)]
         return [tuple(clips[first:last]) for first, last in pairwise(edges)]
     groups: list[list[str]] = [[]]
-    size = 0.0
+    size: float = 0
     sizes = {clip: _expected_bytes(store, settings, clip) for clip in clips}
     limit = max(settings.shard_bytes, sum(sizes.values()) / MOST_FILES_PER_FOLDER * 2)
     for clip in clips:
         if groups[-1] and size + sizes[clip] > limit:
             groups.append([])
-            size = 0.0
+            size = 0
         groups[-1].append(clip)
         size += sizes[clip]
     return [tuple(group) for group in groups]
@@ -113,7 +113,7 @@ def _expected_bytes(store: Store, settings: ExportSettings, clip_id: str) -> flo
     """Guess from the sizes of a clip's files what it will take; only the cutting into shards depends on it."""
     total = 0.0
     for folder in settings.folders:
-        size = sum(max(0, entry.size) for entry in store.entries(folder, clip_id))
+        size: float = sum(max(0, entry.size) for entry in store.entries(folder, clip_id))
         if folder == Folder("video") and settings.has_mp4:
             size *= 1 if settings.lossless else _SHARE_OF_H264
         elif folder == Folder("mask") and settings.mask_encoding == "palette":

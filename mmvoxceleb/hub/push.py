@@ -9,6 +9,7 @@ are few, a finished batch is never sent again, and within a batch the Hub itself
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
 from mmvoxceleb.hub.charts import CHARTS
@@ -170,7 +171,7 @@ def push_export(
         )
         report.sent += len(batch)
     if plan.description or plan.stale:
-        last = [CommitOperationAdd(name, str(plan.root / name)) for name in plan.description]
+        last: list[Any] = [CommitOperationAdd(name, str(plan.root / name)) for name in plan.description]
         last += [CommitOperationDelete(path) for path in plan.stale]
         report.commits.append(repo.commit(last, f"Version {plan.version}: card and list of files"))
         report.paths_deleted = len(plan.stale)
@@ -179,7 +180,7 @@ def push_export(
     return report
 
 
-def _by(items: Sequence[object], size: int) -> Iterator[Sequence]:  # type: ignore[type-arg]
+def _by(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for first in range(0, len(items), size):
         yield items[first : first + size]
 

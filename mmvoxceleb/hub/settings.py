@@ -108,7 +108,10 @@ class ExportSettings:
             ConfigError: The values are of another version of this program.
         """
         try:
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+            arguments: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+            }
+            return cls(**arguments)
         except TypeError as error:
             raise ConfigError(
                 f"the export was made by another version of mmvoxceleb ({error}); make it anew"

@@ -79,7 +79,7 @@ def _shared(sets: Sequence[frozenset[str]]) -> list[str]:
 def statistics_of(notes: Iterable[ShardNote]) -> ExportStatistics:
     """Count what the finished shards hold."""
     whole = [note for note in notes if note.part == WHOLE]
-    splits = {}
+    splits: dict[str, SplitStatistics] = {}
     for name in SPLITS:
         clips = [clip for note in whole if note.split == name for clip in note.clips]
         if clips:
