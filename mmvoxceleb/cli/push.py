@@ -15,7 +15,6 @@ from mmvoxceleb.cli.export import (
     ModalityOption,
     SensitiveOption,
     StyleOption,
-    VersionOption,
     VideoOption,
     WorkersOption,
     known_models,
@@ -64,7 +63,9 @@ def push(
     crf: CrfOption = 18,
     lossless: LosslessOption = False,
     drop_sensitive: SensitiveOption = False,
-    version: VersionOption = "1.0.0",
+    version: Annotated[
+        str | None, typer.Option("--dataset-version", help="MAJOR.MINOR.PATCH, and the tag. Default: the export's own.")
+    ] = None,
     licence: LicenceOption = None,
     contact: ContactOption = None,
     coverage: CoverageOption = None,
@@ -75,7 +76,7 @@ def push(
     The options from --work on are those of mmvoxceleb export, for a store that is no export yet.
     """
     from mmvoxceleb.cache import cache_dir
-    from mmvoxceleb.errors import MMVoxCelebError
+    from mmvoxceleb.errors import SourceUnavailableError
     from mmvoxceleb.hub.card import CardFacts
     from mmvoxceleb.hub.export import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
@@ -91,22 +92,22 @@ def push(
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
         settings = settings_from(
             source, format_=format_, modality=modality, style=style, video=video, crf=crf, lossless=lossless,
-            original_colours=None, drop_sensitive=drop_sensitive, version=version,
+            original_colours=None, drop_sensitive=drop_sensitive, version=version or "1.0.0",
         )  # fmt: skip
         facts = CardFacts(repo_id, licence=licence, contact=contact, coverage=coverage, models=known_models())
         run_export(source, root, settings, facts, workers=workers)
         typer.echo(f"exported to {root}")
     if not dry_run:
-        name_repository(root, repo_id)
+        name_repository(root, repo_id, version=version)
     plan = plan_push(root, repo, public=public)
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
     if dry_run:
         return
     try:
         _send(plan, repo_id, revision, public=public, gated=gated)
-    except (KeyboardInterrupt, MMVoxCelebError) as error:
+    except (KeyboardInterrupt, SourceUnavailableError) as error:
         typer.echo("stopped; what was sent is kept: the same command goes on from there", err=True)
-        if isinstance(error, MMVoxCelebError):
+        if isinstance(error, SourceUnavailableError):
             raise
         raise typer.Exit(130) from None
 

@@ -147,14 +147,23 @@ def describe_export(folder: ExportFolder, settings: ExportSettings, facts: "Card
     return notes
 
 
-def name_repository(root: Path, repo_id: str) -> None:
-    """Let the examples of an export's card name the repository that it is pushed to."""
+def name_repository(root: Path, repo_id: str, *, version: str | None = None) -> None:
+    """Let an export's card name the repository that it is pushed to, and set the version of the dataset.
+
+    Args:
+        root: The export.
+        repo_id: ``user/name``.
+        version: ``MAJOR.MINOR.PATCH``; None keeps the export's.
+    """
     from mmvoxceleb.hub.card import CardFacts
 
     folder = ExportFolder(root)
-    facts = CardFacts.from_json((folder.read_plan() or {}).get("facts", {}))
-    if facts.repo_id != repo_id and (root / MANIFEST).is_file():
-        describe_export(folder, folder.settings(), replace(facts, repo_id=repo_id))
+    settings, plan = folder.settings(), folder.read_plan() or {}
+    facts = CardFacts.from_json(plan.get("facts", {}))
+    named = replace(settings, version=version or settings.version)
+    if (root / MANIFEST).is_file() and (facts.repo_id != repo_id or named != settings):
+        folder.write_plan(plan | {"settings": named.to_json()})
+        describe_export(folder, named, replace(facts, repo_id=repo_id))
 
 
 def _tell(progress: Progress | None, part: str, rows: int, total: int) -> None:
@@ -176,7 +185,8 @@ def _begin(
         if folder.root.is_dir() and any(path.name != ".git" for path in folder.root.iterdir()):
             raise IncompatibleOutputError(f"{folder.root}: is not empty, and no export; name a new folder")
     elif not overwrite:
-        changed = [_difference(name, before.get(name), value) for name, value in plan.items()]
+        compared: dict[str, Any] = before | {"settings": before["settings"] | {"version": settings.version}}
+        changed = [_difference(name, compared.get(name), value) for name, value in plan.items()]
         if found := [text for text in changed if text]:
             raise IncompatibleOutputError(
                 f"{folder.root}: holds an export of something else: {'; '.join(found)}. Name another folder, or pass "

@@ -71,7 +71,7 @@ def plan_projections(part: str, columns: Sequence[str], whole: Sequence[ShardNot
         groups: list[list[str]] = [[]]
         size = 0
         for note in (note for note in whole if note.split == split):
-            if size >= limit:
+            if groups[-1] and size >= limit:
                 groups.append([])
                 size = 0
             groups[-1].extend(clip.clip_id for clip in note.clips)

@@ -27,10 +27,7 @@ class File:
     size: int
     sha256: str
     is_lfs: bool
-
-    @property
-    def oid(self) -> str:
-        return hashlib.sha1(self.sha256.encode()).hexdigest()
+    oid: str
 
 
 @dataclass
@@ -102,22 +99,21 @@ class Hub:
         """Store an object, and return what a commit says of it."""
         sha256 = hashlib.sha256(data).hexdigest()
         self.objects[sha256] = data
-        return File(len(data), sha256, is_lfs)
+        return File(len(data), sha256, is_lfs, hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest())
 
     def uploads(self) -> list[Seen]:
         return [one for one in self.seen if one.method == "PUT" and "/lfs-upload/" in one.path and one.status == 200]
 
-    @contextlib.contextmanager
-    def counting(self) -> Iterator["Traffic"]:
-        """Count what the clients ask for inside the block."""
-        traffic, first = Traffic(), len(self.seen)
-        yield traffic
-        served = self.seen[first:]
-        files = [one for one in served if one.method == "GET" and "/resolve/" in one.path]
-        traffic.requests = len(served)
-        traffic.bytes = sum(one.sent for one in served)
-        traffic.data_requests = len([one for one in files if one.path.endswith((".parquet", ".tar"))])
-        traffic.data_bytes = sum(one.sent for one in files if one.path.endswith((".parquet", ".tar")))
+    def traffic(self, mark: str) -> "Traffic":
+        """Count what the clients asked for between ``GET /mark/<mark>`` and the next mark, or the end."""
+        marks = [index for index, one in enumerate(self.seen) if one.path.startswith("/mark/")]
+        first = next(index for index in marks if self.seen[index].path == f"/mark/{mark}")
+        last = next((index for index in marks if index > first), len(self.seen))
+        served = self.seen[first + 1 : last]
+        data = [one for one in served if one.method == "GET" and one.path.endswith((".parquet", ".tar"))]
+        return Traffic(
+            len(served), sum(one.sent for one in served), len(data), sum(one.sent for one in data)
+        )
 
 
 @dataclass
@@ -229,6 +225,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(404, f"Invalid rev id: {revision}", "RevisionNotFound")
             return None
         return repo, commit
+
+    def mark(self) -> None:
+        self.reply(200, b"")
 
     def whoami(self) -> None:
         if not self.signed_in:
@@ -354,7 +353,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if value["oid"] not in self.hub.objects:
                     self.error(400, f"LFS pointer to a missing object: {value['path']}")
                     return
-                files[value["path"]] = File(len(self.hub.objects[value["oid"]]), value["oid"], True)
+                files[value["path"]] = self.hub.keep(self.hub.objects[value["oid"]], True)
             elif line["key"] == "deletedFile":
                 files.pop(value["path"], None)
             elif line["key"] == "deletedFolder":
@@ -453,6 +452,7 @@ def _file_row(path: str, file: File) -> dict[str, Any]:
 
 ROUTES: list[tuple[tuple[str, ...], str, Any]] = [
     (("GET",), "/api/whoami-v2", Handler.whoami),
+    (("GET",), "/mark/.+", Handler.mark),
     (("POST",), "/api/validate-yaml", Handler.validate_yaml),
     (("POST",), "/api/repos/create", Handler.create),
     (("GET",), rf"/api/datasets/{_REPO}", Handler.info),
