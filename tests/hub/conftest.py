@@ -55,7 +55,12 @@ def stock(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     def run(code: str) -> "subprocess.CompletedProcess[str]":
         folder = tmp_path_factory.mktemp("stock")
         done = subprocess.run(
-            [sys.executable, "-c", STOCK + code], env=environment, cwd=folder, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", STOCK + code],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return done

@@ -89,7 +89,9 @@ def test_stock_load_dataset_reads_a_shard_from_disk(exported: Path, corpus: Corp
     np.testing.assert_array_equal(np.asarray(rows[0]["drawings"][2]), drawing(clip, 8))
 
 
-def test_equal_stores_give_equal_bytes_whatever_the_layout_and_the_workers(corpus: Corpus, exported: Path, tmp_path: Path) -> None:
+def test_equal_stores_give_equal_bytes_whatever_the_layout_and_the_workers(
+    corpus: Corpus, exported: Path, tmp_path: Path
+) -> None:
     zipped = export(zip_corpus(corpus, tmp_path / "zips"), tmp_path / "out", workers=5)
     for folder in ("data", "charts", "README.md", "export.json"):
         first, second = exported / folder, zipped / folder
@@ -197,7 +199,10 @@ def test_tars_are_read_by_webdataset_and_by_stock_datasets(corpus: Corpus, tmp_p
         assert row["__key__"] == sample["__key__"]
         assert light["label"] == label_of(clip)
         assert row["txt"].splitlines()[0] == f"Clip {clip} says sentence 0."
-        with zipfile.ZipFile(io.BytesIO(row["frames.zip"])) as frames, zipfile.ZipFile(io.BytesIO(sample["masks.zip"])) as masks:
+        with (
+            zipfile.ZipFile(io.BytesIO(row["frames.zip"])) as frames,
+            zipfile.ZipFile(io.BytesIO(sample["masks.zip"])) as masks,
+        ):
             assert len(frames.namelist()) == corpus.num_frames[clip]
             assert frames.read("0000003.png") == png(frame(clip, 3))
             np.testing.assert_array_equal(np.asarray(Image.open(masks.open("0000004.png"))), mask_ids(clip, 4))
@@ -216,7 +221,9 @@ def test_h264_is_a_video_column_with_its_loss_stated(own_corpus: Corpus, tmp_pat
     assert f"PSNR {total:.1f} dB on average" in card
     assert "dtype: video" in card
     masks = {row["clip_id"]: row["masks"] for row in rows_of(out, "data/mask/*.parquet")}
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(masks[row["clip_id"]][1]["bytes"]))), mask_ids(clip, 4))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(masks[row["clip_id"]][1]["bytes"]))), mask_ids(clip, 4)
+    )
 
 
 def test_lossless_h264_keeps_every_pixel_and_equal_frames_give_equal_bytes() -> None:
@@ -253,7 +260,9 @@ def test_settings_that_cannot_be_are_refused() -> None:
             ExportSettings(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_clip_without_frames_folder_entry_counts_frames_only_where_there_are_any(own_corpus: Corpus, tmp_path: Path) -> None:
+def test_a_clip_without_frames_folder_entry_counts_frames_only_where_there_are_any(
+    own_corpus: Corpus, tmp_path: Path
+) -> None:
     row = rows_of(export(own_corpus.root, tmp_path / "out", ExportSettings(modalities=("text",))), "data/all/*")[0]
     assert row["num_frames"] == own_corpus.frames_of(row["clip_id"])
     assert len(open_store(own_corpus.root).entries(Folder("video"), row["clip_id"])) == row["num_frames"]

@@ -35,7 +35,9 @@ def pushed(exported: Path, hub: Hub, program: Run) -> "subprocess.CompletedProce
     return done
 
 
-def test_a_push_is_private_few_commits_and_a_tag(pushed: "subprocess.CompletedProcess[str]", hub: Hub, exported: Path) -> None:
+def test_a_push_is_private_few_commits_and_a_tag(
+    pushed: "subprocess.CompletedProcess[str]", hub: Hub, exported: Path
+) -> None:
     repo = hub.repos[REPO]
     assert repo.private
     assert len(repo.commits) == 3  # the Hub's own first one, the shards, the card
@@ -243,5 +245,3 @@ def test_public_asks_and_dry_run_sends_nothing(tmp_path: Path, own_corpus: Corpu
     assert (hub.repos["lab/public"].private, hub.repos["lab/public"].gated) == (False, "manual")
     refused = program("push", tmp_path / "out", "lab/public")
     assert "is public; pass --public" in refused.stderr
-
-

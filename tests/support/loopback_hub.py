@@ -111,9 +111,7 @@ class Hub:
         last = next((index for index in marks if index > first), len(self.seen))
         served = self.seen[first + 1 : last]
         data = [one for one in served if one.method == "GET" and one.path.endswith((".parquet", ".tar"))]
-        return Traffic(
-            len(served), sum(one.sent for one in served), len(data), sum(one.sent for one in data)
-        )
+        return Traffic(len(served), sum(one.sent for one in served), len(data), sum(one.sent for one in data))
 
 
 @dataclass
