@@ -79,6 +79,7 @@ def export(
     label_accuracy: Annotated[
         str | None, typer.Option("--label-accuracy", help="What is known of the labels' accuracy, for the card.")
     ] = None,
+    charts: Annotated[bool, typer.Option("--charts/--no-charts", help="Draw charts for the card.")] = True,
     workers: WorkersOption = 0,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many clips.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
@@ -99,7 +100,7 @@ def export(
         return
     from mmvoxceleb.hub.card import CardFacts
 
-    facts = CardFacts(repo, title, licence, contact, coverage, label_accuracy, known_models())
+    facts = CardFacts(repo, title, licence, contact, coverage, label_accuracy, known_models(), charts)
     report = run_export(store, out, settings, facts, workers=workers, limit=limit, overwrite=overwrite)
     for reason in report.skipped.values():
         typer.echo(f"left out: {reason}")

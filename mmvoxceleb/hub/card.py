@@ -24,7 +24,7 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         facts: What the publisher says.
     """
     statistics = statistics_of(notes)
-    charts = draw_charts(statistics)
+    charts = draw_charts(statistics) if facts.charts else {}
     for path in CHARTS.values():
         if path in charts:
             write_bytes(root / path, charts[path])

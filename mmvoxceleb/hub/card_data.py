@@ -57,6 +57,7 @@ class CardFacts:
         coverage: Which videos could be had, when, from where.
         label_accuracy: What is known about the labels' accuracy.
         models: By sha256 of the weights.
+        charts: Draw charts; they need matplotlib.
     """
 
     repo_id: str = "user/name"
@@ -66,6 +67,7 @@ class CardFacts:
     coverage: str | None = None
     label_accuracy: str | None = None
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    charts: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values."""

@@ -10,6 +10,7 @@ from datasets import Features, load_dataset
 from PIL import Image
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store, modalities_in
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.mp4 import decode_mp4, encode_mp4
@@ -21,11 +22,12 @@ from mmvoxceleb.stores import open_store
 from tests.hub.conftest import tree
 from tests.support.corpus import Corpus, drawing, frame, label_of, mask_ids, png, zip_corpus
 
+PLAIN = CardFacts(charts=False)
 SMALL = ExportSettings(max_shard_bytes=2_000)
 
 
 def export(store: Path, out: Path, settings: ExportSettings = SMALL, **options: object) -> Path:
-    export_store(store, out, settings, **options)  # type: ignore[arg-type]
+    export_store(store, out, settings, facts=PLAIN, **options)  # type: ignore[arg-type]
     return out
 
 
@@ -93,7 +95,7 @@ def test_equal_stores_give_equal_bytes_whatever_the_layout_and_the_workers(
     corpus: Corpus, exported: Path, tmp_path: Path
 ) -> None:
     zipped = export(zip_corpus(corpus, tmp_path / "zips"), tmp_path / "out", workers=5)
-    for folder in ("data", "charts", "README.md", "export.json"):
+    for folder in ("data", "README.md", "export.json"):
         first, second = exported / folder, zipped / folder
         assert (tree(first) == tree(second)) if first.is_dir() else (first.read_bytes() == second.read_bytes())
 
@@ -112,7 +114,7 @@ def test_a_stopped_export_goes_on_where_it_was(corpus: Corpus, exported: Path, t
     assert finished
     assert not list(out.rglob(".partial-*"))
     (out / "data" / "all" / ".partial-left.parquet").write_bytes(b"killed")
-    report = export_store(corpus.root, out, SMALL)
+    report = export_store(corpus.root, out, SMALL, facts=PLAIN)
     assert report.kept == len(finished)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert tree(out / "data") == tree(exported / "data")
@@ -143,7 +145,7 @@ def test_other_settings_or_another_store_are_refused_and_then_replaced(own_corpu
 
 def test_a_new_version_keeps_the_shards(own_corpus: Corpus, tmp_path: Path) -> None:
     out = export(own_corpus.root, tmp_path / "out")
-    report = export_store(own_corpus.root, out, ExportSettings(max_shard_bytes=2_000, version="1.0.1"))
+    report = export_store(own_corpus.root, out, ExportSettings(max_shard_bytes=2_000, version="1.0.1"), facts=PLAIN)
     assert report.written == 0
     assert "version\n1.0.1" in (out / "README.md").read_text()
 
@@ -162,14 +164,14 @@ def test_a_damaged_clip_is_named_or_left_out_on_request(own_corpus: Corpus, tmp_
     bad.write_bytes(bad.read_bytes()[:50])
     with pytest.raises(CorruptSourceError, match=own_corpus.clips[0]):
         export(own_corpus.root, tmp_path / "first")
-    report = export_store(own_corpus.root, tmp_path / "second", ExportSettings(on_error="skip"))
+    report = export_store(own_corpus.root, tmp_path / "second", ExportSettings(on_error="skip"), facts=PLAIN)
     assert list(report.skipped) == [own_corpus.clips[0]]
     assert [row["clip_id"] for row in rows_of(tmp_path / "second", "data/all/*")] == [own_corpus.clips[1]]
     assert "1 damaged clips were left out" in (tmp_path / "second" / "README.md").read_text()
 
 
 def test_folder_is_the_original_layout_in_the_original_colours(own_corpus: Corpus, tmp_path: Path) -> None:
-    before = {name: data for name, data in tree(own_corpus.root).items()}
+    before = tree(own_corpus.root)
     settings = ExportSettings(format="folder", mask_encoding="original")
     out = export(own_corpus.root, tmp_path / "out", settings)
     after = tree(out)

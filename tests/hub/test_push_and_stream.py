@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.records import RecordOptions, read_record
@@ -17,6 +18,7 @@ from tests.support.corpus import Corpus, make_corpus
 from tests.support.loopback_hub import TOKEN, Hub, fail_times
 
 REPO = "lab/mmvoxceleb"
+PLAIN = CardFacts(charts=False)
 LIGHT = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=1)
 """One clip a shard."""
 
@@ -24,7 +26,7 @@ LIGHT = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=1)
 @pytest.fixture(scope="module")
 def exported(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "out"
-    export_store(corpus.root, out, ExportSettings(max_shard_bytes=1))
+    export_store(corpus.root, out, ExportSettings(max_shard_bytes=1), facts=PLAIN)
     return out
 
 
@@ -84,30 +86,35 @@ found["whole"] = plain(undecoded(load_dataset(REPO, split="train")))
 mark("streamed")
 found["streamed"] = plain(undecoded(load_dataset(REPO, split="train", streaming=True)))
 mark("ids")
-found["ids"] = [row["clip_id"] for row in load_dataset(REPO, "label", split="train", columns=["clip_id"], streaming=True)]
+ids = load_dataset(REPO, "label", split="train", columns=["clip_id"], streaming=True)
+found["ids"] = [row["clip_id"] for row in ids]
 mark("masks")
 found["masks"] = [sorted(row) for row in undecoded(load_dataset(REPO, "mask", split="train", streaming=True))]
 mark("person")
 from huggingface_hub import hf_hub_download
 shards = json.load(open(hf_hub_download(REPO, "export.json", repo_type="dataset")))["shards"]
-files = [s["path"] for s in shards if s["part"] == "all" and any(c["clip_id"].startswith("id11248#") for c in s["clips"])]
-person = load_dataset(REPO, data_files=files, split="train", streaming=True, filters=[("person_id", "==", "id11248")])
+def holding(part, wanted):
+    return [s["path"] for s in shards if s["part"] == part and any(wanted(c["clip_id"]) for c in s["clips"])]
+files, his = holding("all", lambda clip: clip.startswith("id11248#")), [("person_id", "==", "id11248")]
+person = load_dataset(REPO, data_files=files, split="train", streaming=True, filters=his)
 found["person"] = [row["clip_id"] for row in undecoded(person)]
 mark("filters")
-person = load_dataset(REPO, split="train", streaming=True, filters=[("person_id", "==", "id11248")], storage_options=NEAR)
+person = load_dataset(REPO, split="train", streaming=True, filters=his, storage_options=NEAR)
 found["filters"] = [row["clip_id"] for row in undecoded(person)]
 mark("attribute")
 labels = load_dataset(REPO, "label", split="train", streaming=True)
 names = labels.features["attributes"].feature
 wanted = [row["clip_id"] for row in labels if names.str2int("Eyeglasses") in row["attributes"]]
 found["attribute"] = wanted
-files = [s["path"] for s in shards if s["part"] == "mask" and any(c["clip_id"] in wanted for c in s["clips"])]
-found["attribute_rows"] = [row["clip_id"] for row in undecoded(load_dataset(REPO, data_files=files, split="train", streaming=True, filters=[("clip_id", "in", wanted)]))] if files else []
+files, these = holding("mask", wanted.__contains__), [("clip_id", "in", wanted)]
+rows = undecoded(load_dataset(REPO, data_files=files, split="train", streaming=True, filters=these))
+found["attribute_rows"] = [row["clip_id"] for row in rows]
 mark("stride")
 def every_fourth(row):
     keep = [at for at, index in enumerate(row["frame_indices"]) if index % 4 == 0]
     return {{"frames": [row["frames"][at] for at in keep], "frame_indices": [row["frame_indices"][at] for at in keep]}}
-found["stride"] = [row["frame_indices"] for row in undecoded(load_dataset(REPO, "video", split="test", streaming=True)).map(every_fourth)]
+rows = undecoded(load_dataset(REPO, "video", split="test", streaming=True)).map(every_fourth)
+found["stride"] = [row["frame_indices"] for row in rows]
 mark("resume")
 stream = undecoded(load_dataset(REPO, "mask", split="train", streaming=True))
 rows = iter(stream); first = next(rows)["clip_id"]; state = stream.state_dict()
@@ -153,7 +160,7 @@ def test_light_configs_read_no_heavy_file(found: dict, hub: Hub, corpus: Corpus)
 def test_one_person_takes_that_person_s_shards_alone(found: dict, hub: Hub, corpus: Corpus) -> None:
     his = [clip for clip in corpus.clips if clip.startswith("id11248")]
     assert found["person"] == found["filters"] == his
-    assert len({path for path in _data_paths(hub, "person")}) == len(his)
+    assert len(set(_data_paths(hub, "person"))) == len(his)
 
 
 def test_one_attribute_takes_its_clips_alone(found: dict, corpus: Corpus) -> None:
@@ -165,7 +172,7 @@ def test_every_fourth_frame_resuming_and_sharing_among_nodes(found: dict, corpus
     train = sorted(clip for clip in corpus.clips if not clip.startswith("id10271"))
     assert all(all(index % 4 == 0 for index in row) and len(row) >= 3 for row in found["stride"])
     assert found["resume"] == train
-    assert sorted(sum(found["nodes"], [])) == train
+    assert sorted(clip for part in found["nodes"] for clip in part) == train
     assert found["shards"] == 3
     assert all(len(part) == 1 for part in found["nodes"])
 
@@ -185,7 +192,7 @@ def test_a_killed_push_goes_on_without_sending_finished_shards_again(
     tmp_path: Path, hub: Hub, environment: dict[str, str], program: Run
 ) -> None:
     store = make_corpus(tmp_path / "store", clips=12, frames=5).root
-    export_store(store, tmp_path / "out", LIGHT)
+    export_store(store, tmp_path / "out", LIGHT, facts=PLAIN)
     hub.upload_delay_seconds, before = 0.25, len(hub.uploads())
     process = subprocess.Popen([*PROGRAM, "push", str(tmp_path / "out"), "lab/killed"], env=environment)
     while len(hub.uploads()) - before < 5 and process.poll() is None:
@@ -206,7 +213,7 @@ def test_a_killed_push_goes_on_without_sending_finished_shards_again(
 
 
 def test_passing_failures_are_tried_again(tmp_path: Path, own_corpus: Corpus, hub: Hub, program: Run) -> None:
-    export_store(own_corpus.root, tmp_path / "out", LIGHT)
+    export_store(own_corpus.root, tmp_path / "out", LIGHT, facts=PLAIN)
     faults = [
         fail_times(2, 503, "PUT", "lfs-upload"),
         fail_times(1, "cut", "PUT", "lfs-upload"),
@@ -233,7 +240,7 @@ def test_a_wrong_token_is_said_in_one_line(exported: Path, program: Run) -> None
 
 
 def test_public_asks_and_dry_run_sends_nothing(tmp_path: Path, own_corpus: Corpus, hub: Hub, program: Run) -> None:
-    export_store(own_corpus.root, tmp_path / "out", LIGHT)
+    export_store(own_corpus.root, tmp_path / "out", LIGHT, facts=PLAIN)
     asked = program("push", tmp_path / "out", "lab/public", "--public")
     assert asked.returncode == 1
     assert "Make lab/public public?" in asked.stdout + asked.stderr

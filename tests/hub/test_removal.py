@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
@@ -17,6 +18,7 @@ from tests.hub.conftest import Run, tree
 from tests.support.corpus import Corpus, make_corpus, zip_corpus
 from tests.support.loopback_hub import Hub
 
+PLAIN = CardFacts(charts=False)
 LIGHT = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=1)
 PERSON = Removals(person_id=frozenset({"id10001"}))
 
@@ -43,7 +45,7 @@ def test_a_damaged_list_stops_everything(store: Corpus, tmp_path: Path) -> None:
     (store.root / "meta").mkdir()
     (store.root / REMOVALS_PATH).write_text('{"person_id": "id10001"}\n{"who": 1}\n')
     with pytest.raises(CorruptSourceError, match="line 2"):
-        export_store(store.root, tmp_path / "out", LIGHT)
+        export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
 
 
 def test_a_store_loses_all_files_and_later_exports_leave_the_clips_out(store: Corpus, tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_a_store_loses_all_files_and_later_exports_leave_the_clips_out(store: Co
     assert len(names) > 30
     # somebody copies the original files back
     make_corpus(store.root, frames=4)
-    export_store(store.root, tmp_path / "out", LIGHT)
+    export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
     rows = [row for file in tmp_path.glob("out/data/all/*.parquet") for row in pq.read_table(file).to_pylist()]
     assert {row["clip_id"] for row in rows} == set(store.clips) - set(gone)
 
@@ -92,7 +94,7 @@ def test_zips_of_many_clips_are_named_and_rewritten_on_request(store: Corpus, tm
 def test_an_export_is_rewritten_only_where_the_clips_are(store: Corpus, tmp_path: Path) -> None:
     settings = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=4_000)
     for name in ("out", "fresh"):
-        export_store(store.root, tmp_path / name, settings)
+        export_store(store.root, tmp_path / name, settings, facts=PLAIN)
     out = tmp_path / "out"
     before = tree(out / "data")
     dropped = remove_from_export(out, Removals(clip_id=frozenset({store.clips[0]})))
@@ -113,20 +115,23 @@ def test_tars_and_original_layouts_lose_their_clips_too(store: Corpus, tmp_path:
 
     for format_ in ("webdataset", "folder"):
         out = tmp_path / format_
-        export_store(store.root, out, ExportSettings(format=format_, modalities=("mask", "label")))  # type: ignore[arg-type]
+        export_store(store.root, out, ExportSettings(format=format_, modalities=("mask", "label")), facts=PLAIN)  # type: ignore[arg-type]
         assert remove_from_export(out, PERSON).clips == sorted(store.clips[:2])
         assert "id10001" not in (out / "export.json").read_text()
-    members = [name for path in tmp_path.glob("webdataset/data/*.tar") for name in tarfile.open(path).getnames()]
+    members: list[str] = []
+    for path in tmp_path.glob("webdataset/data/*.tar"):
+        with tarfile.open(path) as tar:
+            members.extend(tar.getnames())
     assert len(members) == 6
     assert not [name for name in members if "id10001" in name]
     assert len(list((tmp_path / "folder" / "mask").iterdir())) == 3
 
 
 def test_an_export_that_would_bring_them_back_is_refused(store: Corpus, tmp_path: Path) -> None:
-    export_store(store.root, tmp_path / "out", LIGHT)
+    export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
     add_removals(store.root, PERSON)
     with pytest.raises(IncompatibleOutputError, match="removal list"):
-        export_store(store.root, tmp_path / "out", LIGHT)
+        export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
 
 
 def test_a_repository_loses_them_in_one_commit(
