@@ -20,6 +20,8 @@ __all__ = ["StoreRemoval", "remove_from_store"]
 
 _DEEPEST = 4
 _SUFFIXES = (".zip", ".txt", ".json")
+_LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
+"""What MMVID's loader leaves beside the folder that it reads: pickles with the names of all clips."""
 
 
 @dataclass
@@ -77,9 +79,10 @@ def remove_from_store(root: str | os.PathLike[str], removals: Removals, *, rewri
                 report.rewritten.append(path)
             elif inside:
                 report.holding.append(path)
-        elif path.name.endswith("_local.pkl"):
+        elif path.name.endswith(_LOADER_CACHES):
             report.caches.append(path)
-    report.caches.extend(path for path in folder.parent.glob(f"{folder.name}_local.pkl"))
+    beside = (folder.resolve().parent / f"{folder.resolve().name}{ending}" for ending in _LOADER_CACHES)
+    report.caches.extend(path for path in beside if path.is_file())
     _clean_ledger(folder / "meta" / "ledger.jsonl", removals)
     report.clips = sorted(clips)
     return report
