@@ -252,3 +252,20 @@ def test_public_asks_and_dry_run_sends_nothing(tmp_path: Path, own_corpus: Corpu
     assert (hub.repos["lab/public"].private, hub.repos["lab/public"].gated) == (False, "manual")
     refused = program("push", tmp_path / "out", "lab/public")
     assert "is public; pass --public" in refused.stderr
+
+
+def test_the_lines_of_the_guide_run_as_they_stand(pushed: object, stock: Run, corpus: Corpus) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "hub.md").read_text()
+    code = guide.split("## Stream a part")[1].split("```python\n")[1].split("```")[0].replace("user/name", REPO)
+    told = """
+rows = {name: [row["clip_id"] for row in rows] for name, rows in
+        dict(ids=ids, masks=masks, both=both, person=person, wearers=wearers, video=video, some=some).items()}
+print(json.dumps(rows | {"steps": [row["frame_indices"] for row in video]}))
+"""
+    rows = json.loads(stock(code + told).stdout.splitlines()[-1])
+    train = sorted(clip for clip in corpus.clips if not clip.startswith("id10271"))
+    assert rows["ids"] == rows["masks"] == rows["both"] == rows["video"] == train
+    assert rows["person"] == [clip for clip in train if clip.startswith("id10001")]
+    assert rows["wearers"] == [clip for clip in train if clip.startswith("id11248")]
+    assert len(rows["some"]) == 1
+    assert rows["steps"][0] == [0, 4, 8]

@@ -1,11 +1,12 @@
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
@@ -16,6 +17,7 @@ from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.hub.conftest import Run, tree
 from tests.support.corpus import Corpus, make_corpus, zip_corpus
+from tests.support.http_server import FileServer
 from tests.support.loopback_hub import Hub
 
 PLAIN = CardFacts(charts=False)
@@ -166,3 +168,17 @@ def test_nobody_and_nowhere_are_refused(tmp_path: Path) -> None:
         remove_from_store(tmp_path / "absent", PERSON)
     with pytest.raises(ConfigError, match="only local stores"):
         remove_from_store("https://example.org/data", PERSON)
+
+
+def test_the_list_of_a_store_behind_a_url_is_obeyed(
+    store: Corpus, tmp_path: Path, serve: Callable[..., FileServer]
+) -> None:
+    zips = zip_corpus(store, tmp_path / "zips")
+    server = serve(zips)
+    assert not read_removals(server.url)
+    add_removals(zips, PERSON)
+    export_store(server.url, tmp_path / "out", LIGHT, facts=PLAIN)
+    assert "id10001" not in (tmp_path / "out" / "export.json").read_text()
+    server.fault = lambda method, path, before: 403 if path.endswith("removed.jsonl") else None
+    with pytest.raises(SourceUnavailableError):
+        read_removals(server.url)
