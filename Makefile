@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
+BENCHMARKS ?= loading
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-oldest lint format bench clean
@@ -40,7 +41,7 @@ format: $(VENV)/.installed
 	$(VENV)/bin/python -m ruff format .
 
 bench: $(VENV)/.installed
-	for script in benchmarks/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	for name in $(BENCHMARKS); do echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv .venv-* build dist *.egg-info demo_output bench_data .pytest_cache .mypy_cache .ruff_cache
