@@ -1,6 +1,6 @@
 """The main job on the bundled sample, offline: load it, print a record, write the contact sheet.
 
-    python builder_scripts/demo.py [OUT_FOLDER]
+python builder_scripts/demo.py [OUT_FOLDER]
 """
 
 import sys
