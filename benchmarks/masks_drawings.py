@@ -127,9 +127,7 @@ def compare(name: str, frames: int, rounds: int, sides: dict[str, Side], apart: 
         }
     first = next(iter(seconds))
     print(f"\n{name}: {frames} frames, {rounds} rounds, seconds a frame\n")
-    print(
-        "| | median | least | original / this, median of rounds | result |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| | median | least | original / this, median of rounds | result |\n| --- | --- | --- | --- | --- |")
     for side, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(seconds[first], values, strict=True))
         print(f"| {side} | {statistics.median(values):.3f} | {min(values):.3f} | {ratio:.2f} | {agreement[side]} |")
