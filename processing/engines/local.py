@@ -14,6 +14,7 @@ from types import FrameType
 from mmvoxceleb.processing.engines.summary import Summary
 from mmvoxceleb.processing.engines.work import ClipOutcome, ClipWork, Loaded, Plan
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["run_local"]
@@ -50,10 +51,13 @@ def run_local(
         What was done. Failed clips are in it; ask :meth:`Summary.raise_if_failed`.
 
     Raises:
+        ConfigError: The output is no folder.
         IncompatibleOutputError: The output holds results of other settings; nothing was done.
         ProcessingError: The output cannot be written to: a full disk, a missing permission.
         KeyboardInterrupt: The run was stopped.
     """
+    if work.writer.root.exists() and not work.writer.root.is_dir():
+        raise ConfigError(f"{work.writer.root} is a file; name a folder for the results")
     plan = work.plan(work.source.clip_ids() if clip_ids is None else clip_ids)
     work.writer.clean_partial([*work.folders, Folder("meta")])
     summary = Summary(str(work.writer.root))
@@ -80,7 +84,9 @@ def _order(plan: Plan, limit: int | None) -> list[str]:
     return sorted({*todo, *plan.finished})
 
 
-def _outcomes(work: ClipWork, clip_ids: Sequence[str], readers: int, writers: int) -> Generator[ClipOutcome, None, None]:
+def _outcomes(
+    work: ClipWork, clip_ids: Sequence[str], readers: int, writers: int
+) -> Generator[ClipOutcome, None, None]:
     reading = ThreadPoolExecutor(readers, thread_name_prefix="read")
     writing = ThreadPoolExecutor(writers, thread_name_prefix="write")
     written: deque[Future[ClipOutcome]] = deque()
