@@ -1,1 +1,6 @@
-"""Where bytes come from: folders, zips, one zip per clip, local or by any fsspec URL."""
+"""Where bytes come from: folders, zips, one zip per clip, local or behind any fsspec URL."""
+
+from mmvoxceleb.stores.interface import Entry, Store
+from mmvoxceleb.stores.opening import open_store
+
+__all__ = ["Entry", "Store", "open_store"]

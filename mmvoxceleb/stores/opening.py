@@ -1,0 +1,170 @@
+"""Find out what a path or URL holds, and open it as one store."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mmvoxceleb.errors import MissingModalityError, SourceUnavailableError
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.interface import Entry, Store
+from mmvoxceleb.stores.naming import hint_of_archive, modality_of_name
+from mmvoxceleb.stores.ranges import open_source
+from mmvoxceleb.stores.tree_store import TreeStore
+from mmvoxceleb.stores.trees import FileTree, Item, LocalTree, RemoteTree, open_tree
+from mmvoxceleb.stores.zip_store import ZipStore
+
+__all__ = ["MergedStore", "open_store"]
+
+_EXPECTED = (
+    "expected folders or zips of the original files: video/, mask/, draw/style1/, txt/, label/, or video.zip, "
+    "mask.zip, draw.zip, txt.zip, label.zip"
+)
+_USUAL_ZIPS = ("video.zip", "mask.zip", "draw.zip", "txt.zip", "text.zip", "label.zip", "meta.zip")
+
+logger = logging.getLogger(__name__)
+
+
+def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Store:
+    """Open the dataset at a path or URL for reading.
+
+    The place may hold the original folders, zips (one or several per modality, with any folder inside), one zip per
+    clip, or a mixture, at its top or one folder down; or it is itself a zip. Archives are opened when something in
+    them is first asked for. Over HTTP a place without an index page is asked for ``video.zip``, ``mask.zip``,
+    ``draw.zip``, ``txt.zip``, ``label.zip``.
+
+    Args:
+        location: A folder, a zip, or the fsspec URL of one.
+        storage_options: Passed to fsspec for URLs.
+
+    Raises:
+        SourceUnavailableError: There is nothing there, or it cannot be reached.
+        MissingModalityError: What is there holds no modality.
+    """
+    location = os.path.expanduser(os.fspath(location))
+    if location.lower().split("?", 1)[0].endswith(".zip"):
+        source = open_source(location, storage_options)
+        _ = source.size
+        return ZipStore(source, hint_of_archive(location.split("?", 1)[0]))
+    tree = open_tree(location, storage_options)
+    if isinstance(tree, LocalTree) and not os.path.isdir(tree.location):
+        raise SourceUnavailableError(f"{tree.location}: no such folder; {_EXPECTED}")
+    unlisted: SourceUnavailableError | None = None
+    try:
+        items = tree.items()
+    except SourceUnavailableError as error:
+        if not (isinstance(tree, RemoteTree) and location.startswith("http")):
+            raise
+        items, unlisted = [], error
+    parts = _parts(tree, items, storage_options) or _parts_below(tree, items, storage_options)
+    if not parts and isinstance(tree, RemoteTree) and location.startswith("http"):
+        parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)], storage_options)
+        if not parts and unlisted is not None:
+            raise SourceUnavailableError(f"{location}: cannot be listed ({unlisted}), and has none of the usual zips")
+    if any(item.name.endswith("_local.pkl") for item in items):
+        logger.info("%s: the original loader's cache file (_local.pkl) is ignored: pickles are never opened", location)
+    if not parts:
+        seen = ", ".join(item.name for item in items[:5]) or "nothing"
+        raise MissingModalityError(f"{location}: holds no Multimodal VoxCeleb data (found {seen}); {_EXPECTED}")
+    return parts[0] if len(parts) == 1 else MergedStore(location, parts)
+
+
+def _parts(tree: FileTree, items: Sequence[Item], options: Mapping[str, Any] | None) -> list[Store]:
+    parts: list[Store] = []
+    bases = [item.name for item in items if item.is_folder and modality_of_name(item.name)]
+    if bases:
+        parts.append(TreeStore(tree, bases))
+    for item in items:
+        if not item.is_folder and item.name.lower().endswith(".zip"):
+            parts.append(ZipStore(tree.source(item.name), hint_of_archive(item.name)))
+    return parts
+
+
+def _parts_below(tree: FileTree, items: Sequence[Item], options: Mapping[str, Any] | None) -> list[Store]:
+    parts: list[Store] = []
+    for item in items:
+        if item.is_folder:
+            below = open_tree(f"{tree.location}/{item.name}", options)
+            parts.extend(_parts(below, below.items(), options))
+    return parts
+
+
+class MergedStore(Store):
+    """Several stores read as one. Where two have the same file of a clip, the first one's is taken.
+
+    Args:
+        location: What the user named.
+        parts: Stores in order of precedence. A zip whose name tells its modality is asked for that one only,
+            unless no other part has what is wanted.
+    """
+
+    def __init__(self, location: str, parts: Sequence[Store]) -> None:
+        self._location = location
+        self._parts = tuple(parts)
+        self._holders_by_folder: dict[Folder, list[Store]] = {}
+
+    @property
+    def location(self) -> str:
+        return self._location
+
+    def _holders(self, folder: Folder) -> list[Store]:
+        """Return the parts that hold a folder, opening no more archives than needed."""
+        if folder in self._holders_by_folder:
+            return self._holders_by_folder[folder]
+        likely: list[Store] = []
+        others: list[Store] = []
+        for part in self._parts:
+            hint = part.hint if isinstance(part, ZipStore) else None
+            (likely if hint is None or hint.modality == folder.modality else others).append(part)
+        found = [part for part in likely if part.clips(folder)] or [part for part in others if part.clips(folder)]
+        self._holders_by_folder[folder] = found
+        return found
+
+    def folders(self) -> tuple[Folder, ...]:
+        return tuple(sorted({folder for part in self._parts for folder in part.folders()}))
+
+    def clips(self, folder: Folder) -> list[str]:
+        return sorted({clip for part in self._holders(folder) for clip in part.clips(folder)})
+
+    def _entries_by_part(self, folder: Folder, clip_id: str) -> dict[str, tuple[Entry, Store]]:
+        """Map each file name of a clip to its entry and the part that it is read from."""
+        found: dict[str, tuple[Entry, Store]] = {}
+        for part in self._holders(folder):
+            try:
+                entries = part.entries(folder, clip_id)
+            except MissingModalityError:
+                continue
+            for entry in entries:
+                found.setdefault(entry.name, (entry, part))
+        if not found:
+            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}")
+        return found
+
+    def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
+        if len(holders := self._holders(folder)) == 1:
+            return holders[0].entries(folder, clip_id)
+        entries = [entry for entry, _ in self._entries_by_part(folder, clip_id).values()]
+        return sorted(entries, key=lambda entry: (entry.index, entry.name))
+
+    def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
+        if len(holders := self._holders(folder)) == 1:
+            return holders[0].read(folder, clip_id, entries)
+        found = self._entries_by_part(folder, clip_id)
+        names = [entry.name for entry in (self.entries(folder, clip_id) if entries is None else entries)]
+        content: dict[str, bytes] = {}
+        for part in {id(part): part for _, part in found.values()}.values():
+            wanted = [found[name][0] for name in names if name in found and found[name][1] is part]
+            content.update(zip((entry.name for entry in wanted), part.read(folder, clip_id, wanted), strict=True))
+        missing = [name for name in names if name not in content]
+        if missing:
+            raise MissingModalityError(f"{self.location}: clip {clip_id} has no file {missing[0]!r} in {folder}")
+        return [content[name] for name in names]
+
+    def fingerprint(self, folders: Iterable[Folder]) -> str:
+        wanted = list(folders)
+        digest = hashlib.sha256()
+        for folder in sorted(wanted):
+            for part in self._holders(folder):
+                digest.update(f"{folder} {part.fingerprint([folder])}\n".encode())
+        return digest.hexdigest()

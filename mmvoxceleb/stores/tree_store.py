@@ -1,0 +1,152 @@
+"""A store in folders: one folder per clip, or one zip per clip, or both."""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.schema import DEFAULT_STYLE, ClipId, Folder
+from mmvoxceleb.stores.interface import Entry, Store, frame_index_of
+from mmvoxceleb.stores.naming import clip_of_file, modality_of_name
+from mmvoxceleb.stores.trees import FileTree, Item
+from mmvoxceleb.stores.zip_index import ZipEntry, read_index
+from mmvoxceleb.stores.zip_store import read_entries
+
+__all__ = ["TreeStore"]
+
+_MOST_KEPT_INDEXES = 256
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a clip of a folder is: a folder of files, a packed zip, or a single file."""
+
+    path: str
+    kind: str
+    size: int
+    version: str
+
+
+class TreeStore(Store):
+    """A store in the original layout as folders, and in the packed layout that we write.
+
+    Args:
+        tree: The folder that holds ``video``, ``mask``, ``draw``, ...
+        bases: The modality folders that it holds, by name.
+    """
+
+    def __init__(self, tree: FileTree, bases: Sequence[str]) -> None:
+        self._tree = tree
+        self._bases = tuple(bases)
+        self._places_by_modality: dict[str, dict[Folder, dict[str, _Place]]] = {}
+        self._packed: dict[str, list[ZipEntry]] = {}
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"tree": self._tree, "bases": self._bases, "places": self._places_by_modality}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["tree"], state["bases"])  # type: ignore[misc]
+        self._places_by_modality = state["places"]
+
+    @property
+    def location(self) -> str:
+        return self._tree.location
+
+    def _places(self, modality: str) -> dict[Folder, dict[str, _Place]]:
+        with self._lock:
+            if modality not in self._places_by_modality:
+                places: dict[Folder, dict[str, _Place]] = {}
+                for base in self._bases:
+                    if modality_of_name(base) == modality:
+                        self._scan(modality, base, places)
+                self._places_by_modality[modality] = places
+            return self._places_by_modality[modality]
+
+    def _scan(self, modality: str, base: str, places: dict[Folder, dict[str, _Place]]) -> None:
+        items = self._tree.items(base)
+        if modality != "drawing":
+            self._add(Folder(modality), base, items, places)
+            return
+        self._add(Folder(modality, DEFAULT_STYLE), base, items, places)
+        for item in items:
+            if item.is_folder and not ClipId.matches(item.name):
+                path = f"{base}/{item.name}"
+                self._add(Folder(modality, item.name), path, self._tree.items(path), places)
+
+    @staticmethod
+    def _add(folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, dict[str, _Place]]) -> None:
+        for item in items:
+            if folder.is_frames:
+                clip, kind = item.name.removesuffix(".zip"), "folder" if item.is_folder else "packed"
+                matches = ClipId.matches(clip) and (item.is_folder == (clip == item.name))
+            else:
+                found, kind = clip_of_file(folder, item.name), "file"
+                clip, matches = found or "", found is not None and not item.is_folder
+            if matches:
+                place = _Place(f"{base}/{item.name}", kind, item.size, item.version)
+                places.setdefault(folder, {}).setdefault(clip, place)
+
+    def _place(self, folder: Folder, clip_id: str) -> _Place:
+        try:
+            return self._places(folder.modality)[folder][clip_id]
+        except KeyError:
+            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
+
+    def folders(self) -> tuple[Folder, ...]:
+        modalities = {modality_of_name(base) or "" for base in self._bases}
+        return tuple(sorted(folder for modality in modalities for folder in self._places(modality)))
+
+    def clips(self, folder: Folder) -> list[str]:
+        return sorted(self._places(folder.modality).get(folder, ()))
+
+    def _packed_entries(self, place: _Place) -> list[ZipEntry]:
+        entries = self._packed.get(place.path)
+        if entries is None:
+            index = read_index(self._tree.source(place.path))
+            entries = [entry for path in index.folders for entry in index.entries(path)]
+            if len(self._packed) >= _MOST_KEPT_INDEXES:
+                self._packed.clear()
+            self._packed[place.path] = entries
+        return entries
+
+    def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
+        place = self._place(folder, clip_id)
+        if place.kind == "file":
+            name = place.path.rsplit("/", 1)[-1]
+            return [Entry(name, frame_index_of(name), place.size)]
+        if place.kind == "packed":
+            found = [Entry(e.name, frame_index_of(e.name), e.size) for e in self._packed_entries(place)]
+        else:
+            items = self._tree.items(place.path)
+            found = [Entry(item.name, frame_index_of(item.name), item.size) for item in items if not item.is_folder]
+        return sorted(found, key=lambda entry: (entry.index, entry.name))
+
+    def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
+        place = self._place(folder, clip_id)
+        if place.kind == "file":
+            return self._tree.read([place.path])
+        names = [entry.name for entry in (self.entries(folder, clip_id) if entries is None else entries)]
+        if place.kind == "folder":
+            return self._tree.read([f"{place.path}/{name}" for name in names])
+        by_name: Mapping[str, ZipEntry] = {entry.name: entry for entry in self._packed_entries(place)}
+        try:
+            wanted = [by_name[name] for name in names]
+        except KeyError as error:
+            raise MissingModalityError(f"{self.location}/{place.path}: has no file {error.args[0]!r}") from None
+        try:
+            return read_entries(self._tree.source(place.path), wanted)
+        except (CorruptSourceError, UnsafeArchiveError) as error:
+            raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
+
+    def fingerprint(self, folders: Iterable[Folder]) -> str:
+        digest = hashlib.sha256()
+        for folder in sorted(set(folders)):
+            for clip_id, place in sorted(self._places(folder.modality).get(folder, {}).items()):
+                digest.update(f"{folder} {clip_id} {place.kind} {place.size} {place.version}\n".encode())
+                if place.kind == "folder":
+                    for item in self._tree.items(place.path):
+                        digest.update(f"{item.name} {item.size} {item.version}\n".encode())
+        return digest.hexdigest()

@@ -1,0 +1,192 @@
+"""Folders of files, on disk or behind an fsspec URL."""
+
+import os
+import urllib.parse
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url
+from mmvoxceleb.stores.retry import with_retries
+
+__all__ = ["FileTree", "Item", "LocalTree", "RemoteTree", "open_tree"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something in a folder.
+
+    Args:
+        name: Its name without folders, as a person would write it (never percent-encoded).
+        is_folder: Whether it is a folder.
+        size: Bytes of a file; -1 where the source does not say.
+        version: What changes when the content does; may be empty.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = -1
+    version: str = ""
+
+
+class FileTree(ABC):
+    """A folder with everything below it; paths are relative to it, with slashes."""
+
+    location: str
+
+    @abstractmethod
+    def items(self, path: str = "") -> list[Item]:
+        """List a folder, sorted by name, without dot-files and ``__MACOSX``.
+
+        Raises:
+            SourceUnavailableError: There is no such folder, or it cannot be listed.
+        """
+
+    @abstractmethod
+    def read(self, paths: Sequence[str]) -> list[bytes]:
+        """Read whole files.
+
+        Raises:
+            SourceUnavailableError: A file cannot be read, also after retries.
+        """
+
+    @abstractmethod
+    def source(self, path: str) -> ByteSource:
+        """Return the byte source of a file."""
+
+
+def _visible(items: Sequence[Item]) -> list[Item]:
+    shown = [item for item in items if not item.name.startswith(".") and item.name != "__MACOSX"]
+    return sorted(shown, key=lambda item: item.name)
+
+
+class LocalTree(FileTree):
+    """A folder on disk.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.location = os.fspath(path)
+
+    def items(self, path: str = "") -> list[Item]:
+        folder = os.path.join(self.location, path)
+
+        def scan() -> list[Item]:
+            with os.scandir(folder) as entries:
+                return [self._item(entry) for entry in entries]
+
+        return _visible(with_retries(scan, folder))
+
+    @staticmethod
+    def _item(entry: "os.DirEntry[str]") -> Item:
+        if entry.is_dir():
+            return Item(entry.name, is_folder=True)
+        try:
+            stat = entry.stat()
+        except FileNotFoundError:  # a dangling link
+            return Item(entry.name, is_folder=False)
+        return Item(entry.name, is_folder=False, size=stat.st_size, version=str(stat.st_mtime_ns))
+
+    def read(self, paths: Sequence[str]) -> list[bytes]:
+        return [with_retries(lambda path=path: self._read(path), os.path.join(self.location, path)) for path in paths]  # type: ignore[misc]
+
+    def _read(self, path: str) -> bytes:
+        with open(os.path.join(self.location, path), "rb") as file:
+            return file.read()
+
+    def source(self, path: str) -> ByteSource:
+        return LocalSource(os.path.join(self.location, path))
+
+
+class RemoteTree(FileTree):
+    """A folder behind an fsspec URL. Over HTTP it can be listed where the server shows an index page.
+
+    Args:
+        url: The folder.
+        storage_options: Passed to the fsspec file system.
+    """
+
+    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
+        self.location = url.rstrip("/")
+        self._options = dict(storage_options or {})
+
+    @property
+    def _is_http(self) -> bool:
+        return self.location.startswith(("http://", "https://"))
+
+    def _url(self, path: str) -> str:
+        if not path:
+            return self.location
+        return f"{self.location}/{urllib.parse.quote(path) if self._is_http else path}"
+
+    def _system(self, url: str) -> tuple[Any, str]:
+        import fsspec
+
+        system, path = fsspec.core.url_to_fs(url, **self._options)
+        return system, path
+
+    def items(self, path: str = "") -> list[Item]:
+        url = self._url(path)
+
+        def ask() -> list[Item]:
+            system, remote = self._system(url + "/" if self._is_http else url)
+            return [self._item(info) for info in system.ls(remote, detail=True)]
+
+        return _visible([item for item in with_retries(ask, url) if item.name and not item.name.startswith("?")])
+
+    def _item(self, info: Mapping[str, Any]) -> Item:
+        name = str(info["name"])
+        if self._is_http:
+            name = urllib.parse.unquote(urllib.parse.urlsplit(name).path)
+        size = info.get("size")
+        version = info.get("ETag") or info.get("LastModified") or info.get("last_commit") or info.get("mtime") or ""
+        return Item(
+            name.rstrip("/").rsplit("/", 1)[-1],
+            is_folder=info.get("type") == "directory",
+            size=-1 if size is None else int(size),
+            version=str(version),
+        )
+
+    def read(self, paths: Sequence[str]) -> list[bytes]:
+        if not paths:
+            return []
+        urls = [self._url(path) for path in paths]
+
+        def fetch() -> list[bytes]:
+            system, _ = self._system(urls[0])
+            remote = [self._system(url)[1] for url in urls]
+            content = system.cat(remote)
+            if isinstance(content, bytes):
+                return [content]
+            by_path = {str(name): data for name, data in content.items()}
+            return [by_path[name] for name in remote]
+
+        return with_retries(fetch, urls[0] if len(urls) == 1 else f"{urls[0]} and {len(urls) - 1} more")
+
+    def source(self, path: str) -> ByteSource:
+        return RemoteSource(self._url(path), self._options)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file is there.
+
+        Raises:
+            SourceUnavailableError: The server answers neither yes nor no.
+        """
+        try:
+            _ = self.source(path).size
+        except SourceUnavailableError as error:
+            if "404" in str(error) or "no such file" in str(error):
+                return False
+            raise
+        return True
+
+
+def open_tree(location: str, storage_options: Mapping[str, Any] | None = None) -> FileTree:
+    """Return the tree at a path or URL; nothing is listed yet."""
+    if is_url(location) and not location.startswith("file://"):
+        return RemoteTree(location, storage_options)
+    return LocalTree(location.removeprefix("file://"))
