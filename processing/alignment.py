@@ -31,7 +31,7 @@ FACE_PX = 224
 _REFERENCE = (
     (85.82991, 85.7792), (169.0532, 84.3381), (127.574, 137.0006), (90.6964, 174.7014), (167.3069, 173.3733),
 )  # fmt: skip
-TARGET_POINTS: "NDArray[np.float64]" = (np.array(_REFERENCE) + (122, 122 + 30)) * (FACE_PX / 500)
+TARGET_POINTS: "NDArray[np.float64]" = (np.array(_REFERENCE) + np.array((122, 122 + 30))) * (FACE_PX / 500)
 """float64 [5, 2], (x, y): where the five points lie in an aligned face."""
 
 # CLIP's normalisation, RGB

@@ -233,6 +233,7 @@ class ClipWork:
                     }
                     for name, output in outputs.items()
                 },
+                {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
         self.provenance.record(
             [LedgerRow(clip_id, name, "done") for name in outputs]
@@ -277,6 +278,8 @@ class ClipWork:
             return False
         if not all(there):
             return False
+        if stage.keeps(section):
+            return True
         recorded = section.get("input", {})
         others = differences(section.get("settings", {}), self.settings[stage.name])
         if current is not None:

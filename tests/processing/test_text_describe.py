@@ -70,7 +70,7 @@ def test_wrong_arguments():
         describe([2, *LABEL[1:]])
     with pytest.raises(ConfigError, match="nan"):
         describe([float("nan")] * 40)
-    with pytest.raises(ConfigError, match="unknown style 'poem'.*original, natural"):
+    with pytest.raises(ConfigError, match=r"unknown style 'poem'.*original, natural"):
         describe(LABEL, style="poem")
     with pytest.raises(ConfigError, match="negative"):
         describe(LABEL, n=-1)

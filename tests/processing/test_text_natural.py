@@ -19,7 +19,7 @@ MARKS = {
     "Brown_Hair": r"brown", "Bushy_Eyebrows": r"(bushy|thick)( \w+)? (eye)?brows", "Chubby": r"chubby|plump",
     "Double_Chin": r"double chin", "Eyeglasses": r"glasses", "Goatee": r"goatee", "Gray_Hair": r"gray",
     "Heavy_Makeup": r"makeup", "High_Cheekbones": r"cheekbones", "Male": r"\b(he|his|man|guy)\b",
-    "Mouth_Slightly_Open": r"mouth", "Mustache": r"mou?stache", "Narrow_Eyes": r"narrow eyes",
+    "Mouth_Slightly_Open": r"mouth", "Mustache": r"mo?ustache", "Narrow_Eyes": r"narrow eyes",
     "Oval_Face": r"\boval\b", "Pale_Skin": r"\bpale\b", "Pointy_Nose": r"pointy|pointed", "Receding_Hairline":
     r"receding", "Rosy_Cheeks": r"cheeks", "Sideburns": r"sideburns", "Smiling": r"smil", "Straight_Hair": r"straight",
     "Wavy_Hair": r"wavy", "Wearing_Earrings": r"earrings", "Wearing_Hat": r"\bhat\b", "Wearing_Lipstick": r"lipstick",

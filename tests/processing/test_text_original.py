@@ -22,8 +22,10 @@ RECORDED = json.loads((Path(__file__).parent / "reference" / "original_grammar.j
 SIGNIFICANCE = 0.0005
 CALLS = 20_000
 FROZEN = [
-    "She is attractive, smiling and young. She is wearing earrings and lipstick. She has heavy makeup, arched eyebrows and blond hair. A woman has oval face.",
-    "She is attractive, smiling and young. She is wearing earrings and lipstick. She has heavy makeup, arched eyebrows and blond hair. She has oval face.",
+    "She is attractive, smiling and young. She is wearing earrings and lips"
+    "tick. She has heavy makeup, arched eyebrows and blond hair. A woman has oval face.",
+    "She is attractive, smiling and young. She is wearing earrings and lips"
+    "tick. She has heavy makeup, arched eyebrows and blond hair. She has oval face.",
 ]
 SUBJECTS = {
     "male": ["He", *(f"{a} {b}" for a in ("A", "This") for b in ("man", "male", "person"))],
