@@ -74,7 +74,9 @@ def shrink_to_height(picture: "NDArray[np.uint8]", height_px: int) -> "NDArray[n
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if height > height_px else cv2.INTER_LINEAR)
 
 
-def _resample(frame: "NDArray[np.uint8]", box: tuple[float, float, float, float], size_px: int) -> "NDArray[np.uint8]":
+def _resample(
+    frame: "NDArray[np.uint8]", box: tuple[float, float, float, float], size_px: int
+) -> "NDArray[np.uint8]":
     import cv2
 
     left, top, right, bottom = box

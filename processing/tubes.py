@@ -77,7 +77,9 @@ def cut_tubes(
     return tubes
 
 
-def match_annotation(detections: "Sequence[Detection]", annotated: Sequence[float]) -> "tuple[Detection | None, float]":
+def match_annotation(
+    detections: "Sequence[Detection]", annotated: Sequence[float]
+) -> "tuple[Detection | None, float]":
     """Choose the face that overlaps the annotated box best, as the original does.
 
     Returns:
