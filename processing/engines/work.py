@@ -158,7 +158,9 @@ class ClipWork:
                     loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
         except (MMVoxCelebError, OSError) as error:
             reason = str(error)
-            if not isinstance(error, MMVoxCelebError):
+            if isinstance(error, IncompatibleOutputError):
+                reason += "; replace it with --overwrite"
+            elif not isinstance(error, MMVoxCelebError):
                 reason = f"{self.source.location}: clip {clip_id} cannot be read ({error})"
             unfinished = [stage.name for stage in self.stages if stage.name not in loaded.skipped]
             loaded.failed = dict.fromkeys(unfinished or [self.stages[0].name], reason)
