@@ -1,5 +1,6 @@
 """Write the sentences of a clip from its label."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,8 @@ class LabelSource(ClipSource):
         return Clip(clip_id, (), meta=self._meta(clip_id), label=label if with_label else None)
 
     def listing(self, clip: Clip, indices: Sequence[int]) -> str:
-        return ""
+        # that of no frames, as a source with frames gives it: text made beside masks is the same text
+        return hashlib.sha256().hexdigest()
 
     def frames(self, clip: Clip, indices: Sequence[int]) -> Frames:
         return Frames(np.empty((0, 0, 0, 3), np.uint8), (), ())

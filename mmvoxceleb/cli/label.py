@@ -57,7 +57,8 @@ def import_(
 
     from mmvoxceleb.processing.label_import import import_labels
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("import", total=None)
         report = import_labels(
             file,

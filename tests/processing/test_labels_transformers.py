@@ -9,23 +9,11 @@ from mmvoxceleb.processing.labels import AttributePredictor, label_of, read_thre
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
+from tests.support.attribute_model import save_classifier
 
 transformers = pytest.importorskip("transformers")
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
-
-
-def save_model(folder, names, **config):
-    """A ViT of one tiny layer with random weights."""
-    torch.manual_seed(0)
-    settings = transformers.ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8,
-        initializer_range=0.5, id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)}, **config,
-    )  # fmt: skip
-    transformers.ViTForImageClassification(settings).save_pretrained(folder)
-    size = {"height": 32, "width": 32}
-    transformers.ViTImageProcessorPil(size=size, image_mean=[0.4] * 3, image_std=[0.2] * 3).save_pretrained(folder)
-    return folder
 
 
 def reference_logits(folder):
@@ -39,7 +27,7 @@ def reference_logits(folder):
 
 
 def test_labels_are_matched_by_name_and_missing_ones_are_unknown(tmp_path, caplog):
-    folder = save_model(tmp_path / "attributes", ["smiling", "Wearing Hat", "a cat", "5_o_Clock_Shadow"])
+    folder = save_classifier(tmp_path / "attributes", ["smiling", "Wearing Hat", "a cat", "5_o_Clock_Shadow"])
     predictor = AttributePredictor(f"transformers:{folder}", device="cpu", batch_size=2)
     assert not predictor.needs_landmarks
     with caplog.at_level(logging.WARNING):
@@ -61,7 +49,7 @@ def test_labels_are_matched_by_name_and_missing_ones_are_unknown(tmp_path, caplo
     [(["Smiling", "Young"], {"problem_type": "single_label_classification"}), (["not smiling", "smiling"], {})],
 )
 def test_exclusive_labels_take_the_softmax(tmp_path, names, config):
-    folder = save_model(tmp_path / "model", names, **config)
+    folder = save_classifier(tmp_path / "model", names, **config)
     probabilities = AttributePredictor(f"transformers:{folder}", device="cpu")(FRAMES)
     expected = reference_logits(folder).softmax(-1).numpy()
     column = [name.lower() for name in names].index("smiling")
@@ -69,10 +57,10 @@ def test_exclusive_labels_take_the_softmax(tmp_path, names, config):
 
 
 def test_models_that_cannot_be_used(tmp_path):
-    nameless = save_model(tmp_path / "nameless", ["LABEL_0", "LABEL_1"])
+    nameless = save_classifier(tmp_path / "nameless", ["LABEL_0", "LABEL_1"])
     with pytest.raises(WeightsError, match="none of its 2 labels names a CelebA attribute"):
         AttributePredictor(f"transformers:{nameless}", device="cpu")(FRAMES)
-    twice = save_model(tmp_path / "twice", ["Wearing_Hat", "wearing hat"])
+    twice = save_classifier(tmp_path / "twice", ["Wearing_Hat", "wearing hat"])
     with pytest.raises(WeightsError, match="two of its labels mean Wearing_Hat"):
         AttributePredictor(f"transformers:{twice}", device="cpu")(FRAMES)
     (tmp_path / "empty").mkdir()
@@ -81,7 +69,7 @@ def test_models_that_cannot_be_used(tmp_path):
 
 
 def test_pickled_weights_are_not_opened(tmp_path):
-    folder = save_model(tmp_path / "model", ["Smiling", "Young"])
+    folder = save_classifier(tmp_path / "model", ["Smiling", "Young"])
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(WeightsError, match=r"no \.safetensors"):
         AttributePredictor(f"transformers:{folder}", device="cpu")(FRAMES)

@@ -44,10 +44,10 @@ def run_stages(
         plan = work.plan(clip_ids)
         typer.echo(f"{what}: {len(plan.todo)} clips to do, {len(plan.finished)} finished, in {work.writer.root}")
         return
-    done = 0
+    done, console = 0, Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("clips"), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(what, total=len(clip_ids))
 
             def report(outcome: "ClipOutcome") -> None:
