@@ -123,12 +123,10 @@ def _explain(file_id: str, path: Path, error: Exception) -> str:
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     text = " ".join(str(error).split())
-    if status == 404:
-        what = "not found"
-    elif re.search(r"quota|too many users|many accesses recently", text, re.IGNORECASE):
+    if re.search(r"quota|too many users|many accesses recently", text, re.IGNORECASE):
         what = "over its download quota; it opens again within a day"
     elif status in (401, 403) or re.search(r"permission|access|public link", text, re.IGNORECASE):
-        what = "not open to you: no access, or over quota"
+        what = "not found or not open to you (no access, or over its quota)"
     else:
         return (
             f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: run the "
