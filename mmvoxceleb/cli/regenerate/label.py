@@ -62,7 +62,7 @@ def label(
     Writes label/CLIP.txt, and the probabilities and the model into meta/CLIP.json. Labels made by hand stay. A clip
     without a face in the frames looked at gets no label; the reason is in meta/ledger.jsonl.
     """
-    from mmvoxceleb.cli.regenerate.running import folder_to_write, run_stages
+    from mmvoxceleb.cli.regenerate.label_run import folder_to_write, run_stages
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.engines.work import ClipWork
     from mmvoxceleb.processing.label_stage import LabelStage

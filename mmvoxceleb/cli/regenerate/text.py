@@ -39,7 +39,7 @@ def text(
     A clip's text depends on its label, its name, the seed and the style alone. Where a label has changed since, the
     old text is an error, unless --overwrite makes it anew; text that is up to date is left as it is.
     """
-    from mmvoxceleb.cli.regenerate.running import folder_to_write, run_stages
+    from mmvoxceleb.cli.regenerate.label_run import folder_to_write, run_stages
     from mmvoxceleb.processing.engines.work import ClipWork
     from mmvoxceleb.processing.output import StoreWriter
     from mmvoxceleb.processing.text_stage import LabelSource, TextStage

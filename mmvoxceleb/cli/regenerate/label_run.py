@@ -35,9 +35,10 @@ def run_stages(
         ProcessingError: Clips failed; all others are finished.
         typer.Exit: The run was stopped by Ctrl-C; code 130.
     """
-    from mmvoxceleb.processing.engines.local import run_local
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mmvoxceleb.processing.engines.local import run_local
 
     clip_ids = work.source.clip_ids() if clip_ids is None else clip_ids
     if dry_run or limit == 0:
