@@ -73,6 +73,7 @@ def main() -> None:
         for predictor in predictors.values():
             predictor(frames[:1], points[:1])
         rates = []
+        precision = predictor.settings()["precision"]
         for _ in range(3):
             for size, predictor in predictors.items():
                 synchronize(options.device)
@@ -80,7 +81,7 @@ def main() -> None:
                 predictor(frames, points)
                 seconds[size].append(time.perf_counter() - start)
             dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-            rates.append(matrix_rate(options.device, dtype[predictor.settings()["precision"]]))
+            rates.append(matrix_rate(options.device, dtype[precision]))
     limit = max(rates) / FLOP
     precision = predictor.settings()["precision"]
     print(
