@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmvoxceleb.processing.annotations import (
+from mmvoxceleb.processing.attribute_files import (
     Annotations,
     contradictions,
     form_of,
@@ -84,7 +84,7 @@ def import_labels(
     """Write hand-made labels into a store; they take the place of predicted ones, and stay when those are made again.
 
     Args:
-        file: Annotations in any form that :func:`~mmvoxceleb.processing.annotations.read_annotations` reads.
+        file: Annotations in any form that :func:`~mmvoxceleb.processing.attribute_files.read_annotations` reads.
         store: The folder of a dataset.
         ignore_unknown: Whether names that are no attributes are left out instead of being an error.
         allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was

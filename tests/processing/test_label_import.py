@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from mmvoxceleb.processing.annotations import contradictions, read_annotations
+from mmvoxceleb.processing.attribute_files import contradictions, read_annotations
 from mmvoxceleb.processing.label_import import export_labels, import_labels
 from mmvoxceleb.processing.provenance import Provenance
 
