@@ -71,12 +71,11 @@ def shrink_to_height(picture: "NDArray[np.uint8]", height_px: int) -> "NDArray[n
 
     height, width = picture.shape[:2]
     size = (max(1, width * height_px // height), height_px)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if height > height_px else cv2.INTER_LINEAR)
+    method = cv2.INTER_AREA if height > height_px else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
-def _resample(
-    frame: "NDArray[np.uint8]", box: tuple[float, float, float, float], size_px: int
-) -> "NDArray[np.uint8]":
+def _resample(frame: "NDArray[np.uint8]", box: tuple[float, float, float, float], size_px: int) -> "NDArray[np.uint8]":
     import cv2
 
     left, top, right, bottom = box
@@ -101,9 +100,8 @@ def _blurred(picture: "NDArray[np.uint8]", factor_x: float, factor_y: float) -> 
     sigma_x, sigma_y = max(0.0, (factor_x - 1) / 2), max(0.0, (factor_y - 1) / 2)
     if sigma_x == sigma_y == 0:
         return values
-    kernels = [_gaussian(sigma) for sigma in (sigma_x, sigma_y)]
-    blurred: NDArray[np.float32] = cv2.sepFilter2D(values, cv2.CV_32F, *kernels, borderType=cv2.BORDER_REFLECT_101)
-    return blurred
+    across, down = _gaussian(sigma_x), _gaussian(sigma_y)
+    return np.asarray(cv2.sepFilter2D(values, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def _gaussian(sigma: float) -> "NDArray[np.float32]":
@@ -111,7 +109,7 @@ def _gaussian(sigma: float) -> "NDArray[np.float32]":
     if radius == 0:
         return np.ones(1, np.float32)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _to_bytes(values: "NDArray[np.float32]") -> "NDArray[np.uint8]":
