@@ -1,1 +1,34 @@
-"""Multimodal VoxCeleb: load, stream, regenerate, publish and train on talking-face clips."""
+"""Multimodal VoxCeleb: load, stream, regenerate, publish and train on talking-face clips.
+
+Importing this package lets ``datasets.load_dataset("mmvoxceleb")`` find the dataset.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mmvoxceleb.registration import load_dataset, register
+
+if TYPE_CHECKING:
+    from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig
+    from mmvoxceleb.stores import open_store
+
+__all__ = ["MMVoxCeleb", "MMVoxCelebConfig", "__version__", "load_dataset", "open_store"]
+
+_LAZY = {
+    "MMVoxCeleb": "mmvoxceleb.loading",
+    "MMVoxCelebConfig": "mmvoxceleb.loading",
+    "open_store": "mmvoxceleb.stores",
+}
+
+register()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mmvoxceleb")
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from mmvoxceleb.schema.attributes import (
 )
 from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE, PALETTE_BYTES, SIDE_PAIRS, colours_of
 from mmvoxceleb.schema.clip_id import ClipId
+from mmvoxceleb.schema.features import IDENTITY_FIELDS, drawing_columns, record_features
 from mmvoxceleb.schema.modalities import (
     DEFAULT_STYLE,
     MODALITIES,
@@ -26,6 +27,7 @@ __all__ = [
     "ATTRIBUTE_INDEX",
     "CLASSES",
     "DEFAULT_STYLE",
+    "IDENTITY_FIELDS",
     "MODALITIES",
     "NUM_CLASSES",
     "ORIGINAL_STRIDE",
@@ -41,8 +43,10 @@ __all__ = [
     "attribute_index",
     "check_modalities",
     "colours_of",
+    "drawing_columns",
     "drop_sensitive",
     "folders_of",
     "present",
+    "record_features",
     "split_of",
 ]

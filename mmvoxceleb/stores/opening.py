@@ -96,7 +96,7 @@ class MergedStore(Store):
     Args:
         location: What the user named.
         parts: Stores in order of precedence. A zip whose name tells its modality is asked for that one only,
-            unless no other part has what is wanted.
+            unless no other part has what is wanted; for provenance, which is optional, never.
     """
 
     def __init__(self, location: str, parts: Sequence[Store]) -> None:
@@ -117,7 +117,9 @@ class MergedStore(Store):
         for part in self._parts:
             hint = part.hint if isinstance(part, ZipStore) else None
             (likely if hint is None or hint.modality == folder.modality else others).append(part)
-        found = [part for part in likely if part.clips(folder)] or [part for part in others if part.clips(folder)]
+        found = [part for part in likely if part.clips(folder)]
+        if not found and folder.modality != "meta":
+            found = [part for part in others if part.clips(folder)]
         self._holders_by_folder[folder] = found
         return found
 

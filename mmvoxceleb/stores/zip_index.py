@@ -20,6 +20,8 @@ from mmvoxceleb.stores.zip_directory import Directory, RecordBlock, find_directo
 __all__ = ["ZipEntry", "ZipIndex", "load_index", "read_index"]
 
 _FORMAT = "1"
+_LONGEST_FRAMING = 30 + 2 * 0xFFFF + 24
+"""Most bytes of local header, name, extra field and data descriptor around an entry's content."""
 _ENTRY_SCHEMA = pa.schema(
     [
         ("name", pa.string()), ("offset", pa.int64()), ("end", pa.int64()), ("packed", pa.int64()),
@@ -38,7 +40,8 @@ class ZipEntry:
     Args:
         name: Its name without folders.
         offset: Where its local header starts in the archive.
-        end: Where the next thing starts: header, name, extra field, content and data descriptor lie before it.
+        end: Header, name, extra field, content and data descriptor lie before it: where the next entry starts,
+            unless there is a hole.
         packed: Bytes in the archive.
         size: Bytes once unpacked.
         crc: CRC-32 of the content.
@@ -153,7 +156,8 @@ def _build(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa.Table
     ends = _ends(np.concatenate([offsets for _, _, offsets in all_codes] or [np.zeros(0, np.int64)]), directory.start)
     keep = np.concatenate([kept for _, kept, _ in all_codes] or [np.zeros(0, bool)])
     codes = np.concatenate([codes for codes, _, _ in all_codes] or [np.zeros(0, np.int64)])[keep]
-    table = table.set_column(2, "end", pa.array(ends[keep], pa.int64()))
+    longest = table.column("offset").to_numpy() + table.column("packed").to_numpy() + _LONGEST_FRAMING
+    table = table.set_column(2, "end", pa.array(np.minimum(ends[keep], longest), pa.int64()))
     return _group(table, codes, [*codes_by_path])
 
 

@@ -1,0 +1,55 @@
+"""``mmvoxceleb download``: from Google Drive to a folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb download mmvoxceleb-zips --ids our-copies.json
+  mmvoxceleb download mmvoxceleb-zips --ids our-copies.json --modality text --modality label
+
+our-copies.json holds Drive ids by modality: {"video": "1eG4...", "mask": "1Y36...", "text": "19e-..."}
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``download``."""
+    app.command(epilog=EXAMPLES)(download)
+
+
+def download(
+    out: Annotated[Path, typer.Argument(help="Folder for the zips; load it with data_dir=OUT.")],
+    ids: Annotated[
+        Path | None, typer.Option("--ids", help="JSON file of Drive ids by modality; the published ids by default.")
+    ] = None,
+    modality: Annotated[
+        list[str] | None, typer.Option("--modality", help="video, mask, drawing, text, label; repeat it. Default: all.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+) -> None:
+    """Download zips from Google Drive. What was cut goes on where it stopped; what is there is not fetched again.
+
+    The published files were withdrawn in June 2024; give a lab's own copies by --ids.
+    """
+    import json
+
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.schema import MODALITIES
+    from mmvoxceleb.stores.drive import download_modalities
+
+    chosen = None
+    if ids is not None:
+        try:
+            chosen = json.loads(ids.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--ids {ids}: {error}; it should be JSON such as {{'video': 'DRIVE_ID'}}") from error
+        if not isinstance(chosen, dict) or not all(isinstance(value, str) for value in chosen.values()):
+            raise ConfigError(f"--ids {ids}: should be one JSON object of Drive ids by modality")
+    wanted = modality or [name for name in MODALITIES if chosen is None or name in chosen]
+    folder = download_modalities(wanted, ids=chosen, folder=out, quiet=quiet)
+    for path in sorted(folder.glob("*.zip")):
+        typer.echo(f"{path}  {path.stat().st_size:,} bytes")
+    typer.echo(f"load it with: load_dataset('mmvoxceleb', data_dir={str(folder)!r})")

@@ -1,0 +1,176 @@
+"""The builder behind ``load_dataset("mmvoxceleb")``."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import datasets
+from datasets.exceptions import DatasetGenerationError
+
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.loading.config import CONFIG_MODALITIES, MMVoxCelebConfig
+from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
+from mmvoxceleb.records import read_record
+from mmvoxceleb.schema import Folder, folders_of, record_features
+from mmvoxceleb.stores import Store, open_store
+
+__all__ = ["MMVoxCeleb"]
+
+_CITATION = """\
+@inproceedings{han2022show,
+  title = {Show Me What and Tell Me How: Video Synthesis via Multimodal Conditioning},
+  author = {Han, Ligong and Ren, Jian and Lee, Hsin-Ying and Barbieri, Francesco and Olszewski, Kyle and
+            Minaee, Shervin and Metaxas, Dimitris and Tulyakov, Sergey},
+  booktitle = {CVPR},
+  year = {2022}
+}
+@inproceedings{nagrani2017voxceleb,
+  title = {VoxCeleb: a large-scale speaker identification dataset},
+  author = {Nagrani, Arsha and Chung, Joon Son and Zisserman, Andrew},
+  booktitle = {Interspeech},
+  year = {2017}
+}
+"""
+_DESCRIPTION = (
+    "Multimodal VoxCeleb: talking-face clips with segmentation masks, line drawings, text and 40 facial attributes."
+)
+
+logger = logging.getLogger(__name__)
+
+
+class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
+    """Multimodal VoxCeleb, one row a clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS = MMVoxCelebConfig
+    BUILDER_CONFIGS: ClassVar = [
+        MMVoxCelebConfig(name=name, version=datasets.Version("1.0.0"), description=", ".join(modalities))
+        for name, modalities in CONFIG_MODALITIES.items()
+    ]
+    DEFAULT_CONFIG_NAME = "all"
+    # a row is up to 20 MB, and a batch is held in memory
+    DEFAULT_WRITER_BATCH_SIZE = 4
+
+    _store: Store | None = None
+
+    def _info(self) -> datasets.DatasetInfo:
+        self.config.check()
+        return datasets.DatasetInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            homepage="https://snap-research.github.io/MMVID/",
+            features=record_features(self.config.read_modalities, self.config.read_styles),
+        )
+
+    def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
+        """Prepare the dataset, or take it from the cache if the source is the same, as told by its fingerprint.
+
+        Raises:
+            MMVoxCelebError: As it is, where ``datasets`` would show ``DatasetGenerationError``.
+        """
+        if output_dir is None:
+            self._cache_dir = f"{self._cache_dir_before_content}-{self._content_digest()}"
+            self._output_dir = self._cache_dir
+        super().download_and_prepare(output_dir, *args, **kwargs)
+
+    def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from super()._prepare_split_single(*args, **kwargs)
+        except DatasetGenerationError as error:
+            if isinstance(error.__cause__, MMVoxCelebError):
+                raise error.__cause__ from None
+            raise
+
+    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
+        """Stream the dataset; Drive cannot be streamed from, and says so."""
+        if self.config.name != "sample" and not self.config.data_dir:
+            from mmvoxceleb.stores.drive import WAYS_ON
+
+            raise SourceUnavailableError(f"there is nothing to stream from: Google Drive cannot be streamed. {WAYS_ON}")
+        return super().as_streaming_dataset(split=split, base_path=base_path)
+
+    @property
+    def _cache_dir_before_content(self) -> str:
+        return str(self._build_cache_dir())
+
+    def _folders(self) -> tuple[Folder, ...]:
+        folders = folders_of(self.config.read_modalities, self.config.read_styles)
+        return (*folders, Folder("video")) if self.config.min_frames and Folder("video") not in folders else folders
+
+    def _content_digest(self) -> str:
+        folders = self._folders()
+        if any(folder.modality == "label" for folder in folders):
+            folders = (*folders, Folder("meta"))
+        from datasets.fingerprint import Hasher
+
+        return str(Hasher.hash(self._open().fingerprint(folders)))[:16]
+
+    def _open(self) -> Store:
+        if self._store is None:
+            self._store = open_store(self._location(), storage_options=self._options_for(self.config.data_dir))
+        return self._store
+
+    def _location(self) -> str:
+        if self.config.name == "sample":
+            if self.config.data_dir:
+                raise ConfigError("the config 'sample' is the bundled sample and takes no data_dir; use 'all'")
+            from mmvoxceleb.sample import sample_path
+
+            return str(sample_path())
+        if self.config.data_dir:
+            return str(self.config.data_dir)
+        from mmvoxceleb.stores.drive import download_modalities
+
+        return str(download_modalities(self.config.read_modalities, ids=self.config.drive_ids))
+
+    def _options_for(self, location: str | None) -> dict[str, Any]:
+        """Return the fsspec options for a URL, keyed by protocol as in ``datasets`` or plain."""
+        if not location or "://" not in location:
+            return {}
+        protocol = location.split("://", 1)[0]
+        options = dict(self.storage_options.get(protocol, self.storage_options))
+        if protocol == "hf" and self.token is not None:
+            options.setdefault("token", self.token)
+        return options
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        store = self._open()
+        clips = choose_clips(
+            store,
+            self._folders(),
+            persons=self.config.persons,
+            clips=self.config.clips,
+            strict=self.config.strict,
+        )
+        return [
+            datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
+            for name, members in split_clips(clips).items()
+        ]
+
+    def _generate_examples(self, store: Store, shards: Sequence[Sequence[str]]) -> Iterator[tuple[Any, dict[str, Any]]]:
+        options = self.config.record_options
+        skipped = too_short = 0
+        for shard_index, clips in enumerate(shards):
+            for clip_index, clip_id in enumerate(clips):
+                try:
+                    if self.config.min_frames and len(store.entries(Folder("video"), clip_id)) < self.config.min_frames:
+                        too_short += 1
+                        continue
+                    record = read_record(store, clip_id, options)
+                except MMVoxCelebError as error:
+                    if self.config.on_error == "raise":
+                        raise
+                    skipped += 1
+                    logger.warning("skipped: %s", error)
+                    continue
+                yield _key(shard_index, clip_index, clip_id), record
+        if too_short:
+            logger.info("left out %d clips with fewer than %d frames", too_short, self.config.min_frames)
+        if skipped:
+            logger.warning("%s: skipped %d damaged clips, named above", store.location, skipped)
+
+
+def _key(shard_index: int, clip_index: int, clip_id: str) -> Any:
+    """Return the key of a row: ``datasets`` 4.4.2 brought a class for it."""
+    key_class = getattr(datasets.builder, "Key", None)
+    return key_class(shard_index, clip_index) if key_class is not None else clip_id

@@ -1,0 +1,120 @@
+"""The configurations of the dataset and the arguments of ``load_dataset("mmvoxceleb", ...)``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from datasets import BuilderConfig
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.records import RecordOptions
+from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, check_modalities
+
+__all__ = ["CONFIG_MODALITIES", "MMVoxCelebConfig"]
+
+CONFIG_MODALITIES: dict[str, tuple[str, ...]] = {
+    "all": MODALITIES,
+    "video": ("video",),
+    "mask": ("mask",),
+    "drawing": ("drawing",),
+    "text": ("text",),
+    "label": ("label",),
+    "sample": MODALITIES,
+}
+"""The configs, and the modalities that each reads. ``sample`` is the bundled sample, offline."""
+
+MaskEncoding = Literal["palette", "original"]
+OnError = Literal["raise", "skip"]
+
+
+@dataclass
+class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
+    """Arguments of ``load_dataset("mmvoxceleb", ...)``, all optional.
+
+    Args:
+        modalities: Read these instead of the config's own: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
+        styles: Drawing styles. With several the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
+        frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
+        max_frames: Keep at most so many frames from the start, and no mask or drawing of a later frame.
+        aligned: Keep only frames that have a mask and a drawing (those of them that are read).
+        mask_encoding: ``palette`` turns the original colours into palette PNGs of class ids; ``original`` passes
+            the files through.
+        min_frames: Leave out clips with fewer frames.
+        persons: Keep only these identities, ``["id10270"]``.
+        clips: Keep only these clip ids.
+        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a count.
+        drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
+        drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
+            and leave them out of ``attributes``.
+        strict: A clip that lacks a modality is an error, instead of being left out with a count.
+    """
+
+    modalities: Sequence[str] | None = None
+    styles: Sequence[str] = (DEFAULT_STYLE,)
+    frame_stride: int = 1
+    max_frames: int | None = None
+    aligned: bool = False
+    mask_encoding: MaskEncoding = "palette"
+    min_frames: int = 0
+    persons: Sequence[str] | None = None
+    clips: Sequence[str] | None = None
+    on_error: OnError = "raise"
+    drive_ids: Mapping[str, str] | None = None
+    drop_sensitive: bool = False
+    strict: bool = False
+
+    def check(self) -> None:
+        """Check all values. ``datasets`` sets them one by one, so this cannot happen at construction.
+
+        Raises:
+            ConfigError: A value is unknown or impossible; the message lists the known ones.
+        """
+        asked = self.read_modalities
+        for name, value, known in (
+            ("mask_encoding", self.mask_encoding, get_args(MaskEncoding)),
+            ("on_error", self.on_error, get_args(OnError)),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name}={value!r}; the known ones are {', '.join(known)}")
+        for name, number, least in (("frame_stride", self.frame_stride, 1), ("min_frames", self.min_frames, 0)):
+            if not isinstance(number, int) or number < least:
+                raise ConfigError(f"{name}={number!r}; it must be a whole number from {least}")
+        if self.max_frames is not None and (not isinstance(self.max_frames, int) or self.max_frames < 1):
+            raise ConfigError(f"max_frames={self.max_frames!r}; it must be a whole number from 1, or None")
+        if not self.read_styles or len(set(self.read_styles)) != len(self.read_styles):
+            raise ConfigError(f"styles={self.styles!r}; name at least one style, each once, such as ('style1',)")
+        if self.aligned and not {"mask", "drawing"} & set(asked):
+            raise ConfigError("aligned=True keeps frames that have a mask or drawing, and neither is read")
+        if self.drive_ids:
+            check_modalities(self.drive_ids)
+            if self.data_dir:
+                raise ConfigError("data_dir and drive_ids name two sources; give one of them")
+
+    @property
+    def read_modalities(self) -> tuple[str, ...]:
+        """The modalities to read: the argument, or else the config's own."""
+        return check_modalities(self.modalities if self.modalities is not None else CONFIG_MODALITIES[self.name])
+
+    @property
+    def read_styles(self) -> tuple[str, ...]:
+        """The drawing styles to read."""
+        return (self.styles,) if isinstance(self.styles, str) else tuple(self.styles)
+
+    @property
+    def record_options(self) -> RecordOptions:
+        """What :func:`mmvoxceleb.records.read_record` needs to know."""
+        return RecordOptions(
+            modalities=self.read_modalities,
+            styles=self.read_styles,
+            frame_stride=self.frame_stride,
+            max_frames=self.max_frames,
+            aligned=self.aligned,
+            mask_encoding=self.mask_encoding,
+            drop_sensitive=self.drop_sensitive,
+            count_frames=self.min_frames > 0,
+        )
+
+    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
+        """Name the cache folder; what does not change the rows does not change the name."""
+        kept = {key: value for key, value in config_kwargs.items() if key != "on_error"}
+        return str(super().create_config_id(kept, custom_features=custom_features))

@@ -1,0 +1,94 @@
+"""Which clips a dataset has, in which split, and how they are shared among workers."""
+
+import logging
+from collections.abc import Sequence
+from itertools import pairwise
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.schema import SPLITS, ClipId, Folder, split_of
+from mmvoxceleb.stores import Store
+
+__all__ = ["choose_clips", "shards_of", "split_clips"]
+
+_SHARD_COUNTS = (1920, 960, 480, 240, 120, 60, 24)
+"""Numbers with many divisors. ``datasets`` shares shards evenly among nodes and workers only where their number is a
+multiple of the readers'; where it is not, every reader reads everything and throws the rest away."""
+
+logger = logging.getLogger(__name__)
+
+
+def choose_clips(
+    store: Store,
+    folders: Sequence[Folder],
+    *,
+    persons: Sequence[str] | None = None,
+    clips: Sequence[str] | None = None,
+    strict: bool = False,
+) -> list[str]:
+    """List the clips that have all of ``folders``, sorted.
+
+    Args:
+        store: Where to look. Only ``folders`` are listed.
+        folders: What every clip must have.
+        persons: Keep only these identities.
+        clips: Keep only these clips.
+        strict: Raise for a clip that lacks something, instead of leaving it out with a warning.
+
+    Raises:
+        MissingModalityError: No clip has everything; or one does not, and ``strict``.
+        ConfigError: A person or clip asked for is not in the store.
+    """
+    by_folder = {folder: set(store.clips(folder)) for folder in folders}
+    empty = [str(folder) for folder, found in by_folder.items() if not found]
+    if empty:
+        has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
+        raise MissingModalityError(
+            f"{store.location}: has no {', '.join(empty)} (it has: {has}); get it, or ask for less by modalities=(...)"
+        )
+    everywhere = set.union(*by_folder.values())
+    everywhere = _only(everywhere, store, persons, clips)
+    chosen = everywhere.intersection(*by_folder.values())
+    lacking = {str(folder): sorted(everywhere - found) for folder, found in by_folder.items() if everywhere - found}
+    if lacking:
+        counts = "; ".join(f"{len(missing)} lack {name}, such as {missing[0]}" for name, missing in lacking.items())
+        number = len(everywhere) - len(chosen)
+        message = f"{store.location}: {number} of {len(everywhere)} clips are incomplete: {counts}"
+        if strict or not chosen:
+            raise MissingModalityError(f"{message}; complete them, or ask for less by modalities=(...)")
+        logger.warning("%s. They are left out; strict=True makes this an error", message)
+    return sorted(chosen)
+
+
+def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: Sequence[str] | None) -> set[str]:
+    if persons is not None:
+        wanted = {persons} if isinstance(persons, str) else set(persons)
+        by_person = {clip: ClipId.parse(clip).person_id for clip in found}
+        absent = sorted(wanted - set(by_person.values()))
+        if absent:
+            raise ConfigError(f"{store.location}: has no clip of {', '.join(absent)}; check persons=")
+        found = {clip for clip, person in by_person.items() if person in wanted}
+    if clips is not None:
+        wanted = {clips} if isinstance(clips, str) else set(clips)
+        absent = sorted(wanted - found)
+        if absent:
+            raise ConfigError(f"{store.location}: has no clip {absent[0]} ({len(absent)} of clips= are absent)")
+        found &= wanted
+    return found
+
+
+def split_clips(clips: Sequence[str]) -> dict[str, list[str]]:
+    """Sort clips into the splits, by identity; splits without clips are left out."""
+    splits: dict[str, list[str]] = {name: [] for name in SPLITS}
+    for clip in clips:
+        splits[split_of(ClipId.parse(clip).person_id)].append(clip)
+    return {name: members for name, members in splits.items() if members}
+
+
+def shards_of(clips: Sequence[str]) -> list[tuple[str, ...]]:
+    """Group clips, in order, into shards that workers and nodes can share evenly.
+
+    Their number is one that many numbers of readers divide, up to 1,920; small sets have a clip in each.
+    """
+    count = next((number for number in _SHARD_COUNTS if number <= len(clips)), len(clips))
+    edges = [round(position * len(clips) / count) for position in range(count + 1)]
+    return [tuple(clips[first:last]) for first, last in pairwise(edges)]

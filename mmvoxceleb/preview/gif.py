@@ -1,0 +1,78 @@
+"""A clip that moves: its frames, masks and drawings side by side, as an animated GIF."""
+
+import io
+
+from PIL import Image
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.preview.canvas import PAPER
+from mmvoxceleb.preview.clip_view import overlay, view_clip
+from mmvoxceleb.schema import DEFAULT_STYLE
+from mmvoxceleb.stores import Store
+
+__all__ = ["clip_gif"]
+
+_GAP_PX = 6
+_COLOURS = 128
+
+
+def clip_gif(
+    store: Store,
+    clip_id: str,
+    *,
+    size_px: int = 256,
+    frames_per_second: float = 25.0,
+    most_frames: int = 100,
+    style: str = DEFAULT_STYLE,
+) -> bytes:
+    """Make an animated GIF of a clip.
+
+    A mask or drawing that is only there for every 4th frame stays until the next one. Frames that cannot be read
+    are left out.
+
+    Args:
+        store: Where from.
+        clip_id: The key.
+        size_px: Side of each picture.
+        frames_per_second: Speed; GIF knows steps of 1/100 s. The original videos have 25.
+        most_frames: Longer clips are cut.
+        style: The drawing style.
+
+    Returns:
+        The content of a ``.gif`` file.
+
+    Raises:
+        ConfigError: A number is out of its range.
+        MissingModalityError: The clip has no frames that can be shown.
+    """
+    if size_px < 16 or not 0 < frames_per_second <= 50 or most_frames < 1:
+        raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 50, most_frames >= 1")
+    view = view_clip(store, clip_id, count=10**9, style=style)
+    size = (size_px, size_px)
+    mask_panel = drawing_panel = Image.new("RGB", size, PAPER)
+    pictures = []
+    for index in view.indices:
+        frame = view.frames.get(index)
+        if frame is None:
+            continue
+        frame = frame.resize(size, Image.Resampling.LANCZOS)
+        ids, drawing = view.masks.get(index), view.drawings.get(index)
+        mask_panel = overlay(frame, ids) if ids is not None else mask_panel
+        drawing_panel = drawing.resize(size, Image.Resampling.LANCZOS) if drawing is not None else drawing_panel
+        panels = [frame, *([mask_panel] if view.masks else []), *([drawing_panel] if view.drawings else [])]
+        pictures.append(_row(panels, size_px).quantize(_COLOURS, dither=Image.Dither.NONE))
+        if len(pictures) == most_frames:
+            break
+    if not pictures:
+        raise MissingModalityError(f"{store.location}: clip {clip_id} has no frames to show")
+    buffer = io.BytesIO()
+    duration = 10 * max(2, round(100 / frames_per_second))
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+    return buffer.getvalue()
+
+
+def _row(panels: list[Image.Image], size_px: int) -> Image.Image:
+    row = Image.new("RGB", (len(panels) * (size_px + _GAP_PX) - _GAP_PX, size_px), PAPER)
+    for position, panel in enumerate(panels):
+        row.paste(panel, (position * (size_px + _GAP_PX), 0))
+    return row

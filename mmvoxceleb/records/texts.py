@@ -1,0 +1,59 @@
+"""The small files of a clip: sentences, label and provenance."""
+
+import json
+from typing import Any
+
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.schema import ATTRIBUTES
+
+__all__ = ["parse_label", "parse_meta", "parse_text"]
+
+
+def parse_text(data: bytes, *, clip_id: str) -> list[str]:
+    """Read the sentences of a clip, one a line; blank lines are left out, as MMVID's loader does.
+
+    Raises:
+        CorruptSourceError: The file is not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorruptSourceError(f"clip {clip_id}: its text is not UTF-8 ({error.reason}); mend the file") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def parse_label(data: bytes, *, clip_id: str) -> list[int]:
+    """Read the 40 attribute values of a clip, in CelebA's order.
+
+    Returns:
+        40 values, each 0 or 1, or -1 where the label says that the attribute is unknown.
+
+    Raises:
+        CorruptSourceError: Another number of values, or another value.
+    """
+    values = data.decode("utf-8", "replace").strip().strip(",").split(",")
+    if len(values) != len(ATTRIBUTES):
+        raise CorruptSourceError(
+            f"clip {clip_id}: its label has {len(values)} values instead of {len(ATTRIBUTES)}; mend the file"
+        )
+    label = []
+    for name, value in zip(ATTRIBUTES, values, strict=True):
+        if value.strip() not in ("0", "1", "-1"):
+            raise CorruptSourceError(f"clip {clip_id}: its label says {value!r} for {name}, not 0 or 1; mend the file")
+        label.append(int(value))
+    return label
+
+
+def parse_meta(data: bytes, *, clip_id: str) -> dict[str, Any]:
+    """Read the provenance of a clip.
+
+    Raises:
+        CorruptSourceError: The file is no JSON object.
+    """
+    try:
+        meta = json.loads(data)
+    except ValueError as error:
+        raise CorruptSourceError(f"clip {clip_id}: its meta file is no JSON ({error}); regenerate the clip") from error
+    if not isinstance(meta, dict):
+        raise CorruptSourceError(f"clip {clip_id}: its meta file is no JSON object; regenerate the clip")
+    return meta

@@ -1,0 +1,131 @@
+"""Make ``datasets`` resolve the name ``"mmvoxceleb"`` to our builder.
+
+``datasets`` from 4.0 on runs no loading scripts and has no hook for plugins, so its one function that turns a name
+into a module is wrapped. Every other name goes through untouched. Entering the name in its table of packaged modules
+would be shorter, and make ``load_dataset`` scan the working directory for data files.
+"""
+
+import functools
+import logging
+import threading
+from typing import Any
+
+__all__ = ["NAME", "load_dataset", "register"]
+
+NAME = "mmvoxceleb"
+_MODULE = "mmvoxceleb.loading.builder"
+_MARK = "_resolves_mmvoxceleb"
+
+_lock = threading.Lock()
+logger = logging.getLogger(__name__)
+
+
+def register() -> bool:
+    """Wrap ``datasets.load.dataset_module_factory``; calling it again changes nothing.
+
+    Returns:
+        Whether ``datasets.load_dataset("mmvoxceleb")`` now finds our builder. Where a future ``datasets`` has no such
+        function, :func:`mmvoxceleb.load_dataset` works all the same.
+    """
+    import datasets.inspect
+    import datasets.load
+
+    with _lock:
+        original = getattr(datasets.load, "dataset_module_factory", None)
+        if original is None or not hasattr(datasets.load, "DatasetModule"):
+            logger.warning(
+                "this datasets %s resolves names in an unknown way; use mmvoxceleb.load_dataset", datasets.__version__
+            )
+            return False
+        if getattr(original, _MARK, False):
+            return True
+
+        @functools.wraps(original)
+        def dataset_module_factory(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if path != NAME:
+                return original(path, *args, **kwargs)
+            return datasets.load.DatasetModule(_MODULE, _hash(), {"dataset_name": NAME})
+
+        setattr(dataset_module_factory, _MARK, True)
+        datasets.load.dataset_module_factory = dataset_module_factory
+        if getattr(datasets.inspect, "dataset_module_factory", None) is original:
+            datasets.inspect.dataset_module_factory = dataset_module_factory
+        return True
+
+
+def _hash() -> str:
+    """Return what tells the rows of one version of the builder from those of another, for the cache folder."""
+    from mmvoxceleb.loading.builder import MMVoxCeleb
+
+    return f"rows-{MMVoxCeleb.VERSION}"
+
+
+def load_dataset(
+    path: str = NAME,
+    name: str | None = None,
+    *,
+    data_dir: str | None = None,
+    split: Any = None,
+    cache_dir: str | None = None,
+    features: Any = None,
+    download_config: Any = None,
+    download_mode: Any = None,
+    verification_mode: Any = None,
+    keep_in_memory: bool | None = None,
+    token: bool | str | None = None,
+    streaming: bool = False,
+    num_proc: int | None = None,
+    storage_options: dict[str, Any] | None = None,
+    **config_kwargs: Any,
+) -> Any:
+    """Load Multimodal VoxCeleb as ``datasets.load_dataset("mmvoxceleb", ...)`` does, without any registration.
+
+    Args:
+        path: ``"mmvoxceleb"``; there to keep the signature.
+        name: A config: ``all`` (default), ``video``, ``mask``, ``drawing``, ``text``, ``label``, ``sample``.
+        data_dir: A folder, zip or fsspec URL of the original files.
+        split: ``train``, ``test``, ``train[:10%]``, ...; None for all.
+        cache_dir: Where prepared datasets go, ``datasets``' own cache by default.
+        features: Override the features.
+        download_config: As in ``datasets``.
+        download_mode: As in ``datasets``.
+        verification_mode: As in ``datasets``.
+        keep_in_memory: As in ``datasets``.
+        token: Hugging Face token for ``hf://`` URLs.
+        streaming: Read row by row, without preparing.
+        num_proc: Processes that prepare.
+        storage_options: For the file system behind ``data_dir``.
+        **config_kwargs: Fields of :class:`mmvoxceleb.MMVoxCelebConfig`.
+
+    Returns:
+        ``Dataset``, ``DatasetDict``, ``IterableDataset`` or ``IterableDatasetDict``.
+
+    Raises:
+        MMVoxCelebError: Bad arguments or a bad source, in one line.
+    """
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.loading.builder import MMVoxCeleb
+
+    if path != NAME:
+        raise ConfigError(f"mmvoxceleb.load_dataset loads {NAME!r}, not {path!r}; use datasets.load_dataset for others")
+    builder = MMVoxCeleb(
+        cache_dir=cache_dir,
+        dataset_name=NAME,
+        config_name=name or MMVoxCeleb.DEFAULT_CONFIG_NAME,
+        data_dir=data_dir,
+        hash=_hash(),
+        features=features,
+        token=token,
+        storage_options=storage_options,
+        **config_kwargs,
+    )
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    builder.download_and_prepare(
+        download_config=download_config,
+        download_mode=download_mode,
+        verification_mode=verification_mode,
+        num_proc=num_proc,
+        storage_options=storage_options,
+    )
+    return builder.as_dataset(split=split, verification_mode=verification_mode, in_memory=bool(keep_in_memory))

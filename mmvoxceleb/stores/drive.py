@@ -1,0 +1,135 @@
+"""Google Drive: the published files, withdrawn in June 2024, and the copies that labs keep there."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmvoxceleb.cache import cache_dir
+from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.schema import check_modalities
+
+__all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities"]
+
+PUBLISHED_IDS: dict[str, str] = {
+    "video": "1eG4CkNNqEuLz9LCa2XtesNepa9bsa1TP",
+    "mask": "1Y36Or0pEnLQwn9uyORu9394_EcNpa3gl",
+    "drawing": "15UiX1KtyPPSagLjPhnEpm0ynG8PpMT8u",
+    "text": "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu",
+    "label": "1Eta6BrTTtV9vv1Hw05n3qo1uvH-3lB4t",
+}
+"""File ids in MMVID's README (snap-research/MMVID, mm_vox_celeb)."""
+
+WAYS_ON = (
+    "Three ways on: data_dir='FOLDER' with the original folders or zips if you hold a copy (drive_ids={'video': '...'} "
+    "for a lab's own copy on Drive); data_dir='hf://datasets/USER/NAME' for a mirror on the Hub; or rebuild it with "
+    "`mmvoxceleb regenerate`. To see what a record looks like: load_dataset('mmvoxceleb', 'sample')"
+)
+_WITHDRAWN = (
+    "The published files of Multimodal VoxCeleb were withdrawn from Google Drive in June 2024 (MMVID issue 10). "
+)
+_FILE_NAMES = {"video": "video.zip", "mask": "mask.zip", "drawing": "draw.zip", "text": "txt.zip", "label": "label.zip"}
+_RETRIES = 4
+_TIMEOUT_SECONDS = (30.0, 120.0)
+
+logger = logging.getLogger(__name__)
+
+
+def download_modalities(
+    modalities: Sequence[str],
+    *,
+    ids: Mapping[str, str] | None = None,
+    folder: str | Path | None = None,
+    quiet: bool = False,
+) -> Path:
+    """Download modalities from Drive into a folder that :func:`mmvoxceleb.open_store` reads.
+
+    A download that was cut goes on where it stopped; a finished one is not repeated.
+
+    Args:
+        modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`.
+        ids: Drive file ids by modality; the published ones by default.
+        folder: Where to; by default a folder of the cache that belongs to ``ids``.
+        quiet: No progress bars.
+
+    Raises:
+        SourceUnavailableError: A file is withdrawn, private, over quota, or has no id.
+        CorruptSourceError: What came is no zip.
+    """
+    wanted = check_modalities(modalities)
+    chosen = dict(PUBLISHED_IDS if ids is None else ids)
+    lacking = [name for name in wanted if name not in chosen]
+    if lacking:
+        raise SourceUnavailableError(
+            f"drive_ids has no id for {', '.join(lacking)}; add it, or ask for less by modalities=(...)"
+        )
+    if folder is None:
+        tag = hashlib.sha256(repr(sorted(chosen.items())).encode()).hexdigest()[:12]
+        folder = cache_dir() / "drive" / tag
+    folder = Path(folder).expanduser()
+    for name in wanted:
+        download_file(chosen[name], folder / _FILE_NAMES[name], quiet=quiet)
+    return folder
+
+
+def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet: bool = False) -> Path:
+    """Download one zip from Drive with gdown: resumed, retried, checked, and whole when it has its name.
+
+    Args:
+        file_id: The file's id on Drive.
+        path: Where to; its folder is made. An existing file is taken as it is.
+        sha256: Check the content, where it is known.
+        quiet: No progress bar.
+
+    Raises:
+        SourceUnavailableError: Drive does not give the file.
+        CorruptSourceError: What came is no zip, or has another checksum.
+    """
+    import gdown
+    import requests
+    from gdown.exceptions import DownloadError
+
+    from mmvoxceleb.stores.ranges import LocalSource
+    from mmvoxceleb.stores.zip_directory import find_directory
+
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arriving = path.with_name(f".{path.name}.arriving")
+    hasher = hashlib.sha256() if sha256 else None
+    try:
+        gdown.download(
+            id=file_id, output=str(arriving), quiet=quiet, resume=True, retries=_RETRIES, use_cookies=False,
+            timeout=_TIMEOUT_SECONDS, hasher=hasher,
+        )  # fmt: skip
+    except (DownloadError, requests.RequestException) as error:
+        raise SourceUnavailableError(_explain(file_id, path, error)) from error
+    try:
+        find_directory(LocalSource(arriving))
+        if hasher is not None and hasher.hexdigest() != sha256:
+            raise CorruptSourceError(f"its sha256 is {hasher.hexdigest()} instead of {sha256}")
+    except CorruptSourceError as error:
+        arriving.unlink(missing_ok=True)
+        raise CorruptSourceError(
+            f"{path.name} from Drive id {file_id}: what came is not the file ({error}); check the id"
+        ) from error
+    arriving.replace(path)
+    return path
+
+
+def _explain(file_id: str, path: Path, error: Exception) -> str:
+    published = file_id in PUBLISHED_IDS.values()
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    text = " ".join(str(error).split())
+    if re.search(r"quota|too many users|many accesses recently", text, re.IGNORECASE):
+        what = "over its download quota; it opens again within a day"
+    elif status in (401, 403) or re.search(r"permission|access|public link", text, re.IGNORECASE):
+        what = "not found or not open to you (no access, or over its quota)"
+    else:
+        return (
+            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: run the "
+            f"same again to go on. {_WITHDRAWN + WAYS_ON if published else ''}"
+        ).rstrip()
+    return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"

@@ -1,0 +1,68 @@
+"""Sentences from labels."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, get_args
+
+from mmvoxceleb.processing.grammar import describe_natural, describe_original, random_of
+from mmvoxceleb.processing.grammar.basics import Draw
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.schema import ATTRIBUTES
+
+__all__ = ["STYLES", "TextStyle", "check_label", "describe"]
+
+TextStyle = Literal["original", "natural"]
+STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
+"""``original`` is MMVID's grammar with its quirks; ``natural`` is ours, with correct English and more variety."""
+
+_GRAMMARS: dict[str, Callable[[Sequence[int], int, Draw], list[str]]] = {
+    "original": describe_original,
+    "natural": describe_natural,
+}
+
+
+def describe(
+    label: Iterable[int], n: int = 20, seed: int = 0, clip_id: str = "", style: TextStyle = "original"
+) -> list[str]:
+    """Describe a person by the attributes of a label.
+
+    The lines depend on the arguments alone: the same for a clip by itself and among thousands, in any order, on
+    any machine.
+
+    Args:
+        label: 40 values in CelebA order: 0, 1, or -1 for an attribute that is not to be said. It is not changed.
+        n: Number of lines. The original has 20 a clip.
+        seed: Another seed gives other lines.
+        clip_id: Clips of equal label get different lines.
+        style: The grammar, one of :data:`STYLES`.
+
+    Returns:
+        ``n`` lines of one or several sentences. In the original style they are empty where the label has nothing
+        that this grammar says (No_Beard alone, or with Male or Mouth_Slightly_Open only).
+
+    Raises:
+        ConfigError: The label has other than 40 values or a value other than -1, 0 and 1; ``n`` is negative;
+            the style is unknown.
+    """
+    grammar = _GRAMMARS.get(style)
+    if grammar is None:
+        raise ConfigError(f"unknown style {style!r}; the known ones are {', '.join(STYLES)}")
+    if n < 0:
+        raise ConfigError(f"n must not be negative, got {n}")
+    return grammar(check_label(label), n, random_of("mmvoxceleb.text", style, seed, clip_id))
+
+
+def check_label(label: Iterable[int]) -> list[int]:
+    """Return a label as a list of 40 integers.
+
+    Raises:
+        ConfigError: There are not 40 values, or one is not -1, 0 or 1.
+    """
+    tolist = getattr(label, "tolist", None)
+    values = list(tolist() if tolist else label)
+    if len(values) != len(ATTRIBUTES):
+        raise ConfigError(f"a label has {len(ATTRIBUTES)} values in CelebA order, got {len(values)}")
+    for name, value in zip(ATTRIBUTES, values, strict=True):
+        if value not in (-1, 0, 1):
+            raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
+    return [int(value) for value in values]

@@ -1,0 +1,65 @@
+"""Every test has caches of its own, no progress bars, and no network but loopback."""
+
+import os
+import tempfile
+
+_scratch = tempfile.mkdtemp(prefix="mmvoxceleb-tests-")
+os.environ.update(
+    HF_HOME=os.path.join(_scratch, "hf"),
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_UPDATE_DOWNLOAD_COUNTS="0",
+    NO_PROXY="127.0.0.1,localhost",
+)
+os.environ.pop("HF_TOKEN", None)
+
+from collections.abc import Callable, Iterator  # noqa: E402  the settings above must come before datasets is imported
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+from tests.support.corpus import Corpus, make_corpus  # noqa: E402
+from tests.support.http_server import FileServer  # noqa: E402
+
+SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMVOXCELEB_CACHE", str(tmp_path / "mmvoxceleb-cache"))
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Five clips of three persons, one of them in the test split, as folders. Read only."""
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture
+def own_corpus(tmp_path: Path) -> Corpus:
+    """A corpus of two clips that a test may damage."""
+    return make_corpus(tmp_path / "corpus", clips=2)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., FileServer]]:
+    """Start real HTTP servers on loopback: ``serve(folder, ...)``."""
+    servers: list[FileServer] = []
+
+    def start(folder: Path, **options: object) -> FileServer:
+        servers.append(FileServer(folder, **options))  # type: ignore[arg-type]
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real videos and references, where there is one."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the folder of real videos and references, which is not part of the project")
+    return SHARED
