@@ -20,7 +20,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.videos import SourceVideo
 
-from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["CropSummary", "crop_videos"]
@@ -103,6 +103,8 @@ def crop_videos(
             summary.add(result)
             if report is not None:
                 report(result)
+    except MMVoxCelebError:
+        raise
     except OSError as error:
         raise ProcessingError(
             f"{job.out} cannot be written to ({error}); make room or mend its permissions, and run the same "

@@ -53,7 +53,7 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
             downloads = information.get("requested_downloads") or [{}]
             path = Path(downloads[0].get("filepath") or client.prepare_filename(information))
     except yt_dlp.utils.YoutubeDLError as error:
-        reason = str(error).removeprefix("ERROR: ").splitlines()[0]
+        reason = str(error).removeprefix("ERROR: ").splitlines()[0].partition(" (caused by")[0]
         raise SourceUnavailableError(f"{url} cannot be had: {reason}") from error
     if not path.is_file():
         raise SourceUnavailableError(f"{url} cannot be had: yt-dlp left no file")

@@ -29,7 +29,7 @@ def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int) -> bytes:
 
     buffer = io.BytesIO()
     stream = None
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(buffer, "w", format="mp4") as container:
         for frame in frames:
             if stream is None:
                 stream = container.add_stream("libx264", rate=Fraction(fps))
