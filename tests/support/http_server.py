@@ -40,10 +40,10 @@ class FileServer:
             def log_message(self, *args: object) -> None:
                 pass
 
-            def do_HEAD(self) -> None:  # noqa: N802  the name that http.server calls
+            def do_HEAD(self) -> None:
                 self._answer(head=True)
 
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 self._answer(head=False)
 
             def _answer(self, head: bool) -> None:

@@ -97,7 +97,9 @@ def portrait_frames(
 ) -> Iterable[np.ndarray]:
     """Frames with the portrait scaled to ``side``, its upper left corner at each of ``places``, on a textured wall."""
     rng = np.random.default_rng(5)
-    wall = cv2.resize(rng.integers(60, 120, (12, 16, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    wall = cv2.resize(
+        rng.integers(60, 120, (12, 16, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
     picture = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_AREA)
     for x, y in places:
         frame = wall.copy()
@@ -125,7 +127,7 @@ def write_annotation(
     video: str = "abcdefghijk",
     newline: str = "\n",
 ) -> Path:
-    """Write boxes in pixels of the video as VoxCeleb1 does (pixels at 360), or with ``width`` as VoxCeleb2 (fractions)."""
+    """Write boxes in pixels of the video as VoxCeleb1 does, in pixels at 360; or with ``width`` as VoxCeleb2, fractions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"Identity  : \t{person}", f"Reference : \t{video}", "Offset    : \t-1", "FV Conf   : \t17.997\t(1)"]
     lines += ["ASD Conf  : \t6.338", "", "FRAME \tX \tY \tW \tH"]

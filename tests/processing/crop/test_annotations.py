@@ -6,10 +6,12 @@ from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 
 VOX1 = (
     "Identity  : \tid10661\nReference : \tlSI69L4DidQ\nOffset    : \t-1\nFV Conf   : \t17.997\nASD Conf  : \t6.338\n\n"
-    "FRAME \tX \tY \tW \tH\n002316 \t223 \t80 \t130 \t130\n002317 \t225 \t81 \t130 \t130\n002320 \t231 \t84 \t136 \t136\n"
+    "FRAME \tX \tY \tW \tH\n"
+    "002316 \t223 \t80 \t130 \t130\n002317 \t225 \t81 \t130 \t130\n002320 \t231 \t84 \t136 \t136\n"
 )
 VOX2 = (
-    "Identity  : \tid00012\nReference : \t_raOc3-IRsw\nOffset    : \t2\nFV Conf   : \t20.230\t(1)\nASD Conf  : \t2.765\n\n"
+    "Identity  : \tid00012\nReference : \t_raOc3-IRsw\nOffset    : \t2\nFV Conf   : \t20.230\t(1)\n"
+    "ASD Conf  : \t2.765\n\n"
     "FRAME \tX \tY \tW \tH \n000349 \t0.319 \t0.067 \t0.424 \t0.753\n000350 \t0.320 \t0.070 \t0.424 \t0.753\n"
 )
 

@@ -128,7 +128,7 @@ def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, 
 def test_other_settings_are_refused_or_overwrite(inputs, tmp_path):
     crop_videos(videos_of(inputs), job_to(tmp_path))
     other = CropSettings(size_px=64, min_frames=20, min_face_px=60, boxes="annotation")
-    with pytest.raises(IncompatibleOutputError, match="min_frames was 10 and is 20.*--overwrite"):
+    with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
         crop_videos(videos_of(inputs), job_to(tmp_path, settings=other))
     summary = crop_videos(videos_of(inputs), job_to(tmp_path, settings=other, overwrite=True))
     assert summary.num_clips == 4
@@ -244,7 +244,7 @@ def start(inputs, out, *options):
 
 def wait_for_clips(out, count=1, seconds=60):
     end = time.time() + seconds
-    while len([path for path in (out / "video").glob("id*")]) < count:
+    while len(list((out / "video").glob("id*"))) < count:
         assert time.time() < end
         time.sleep(0.005)
 
@@ -267,10 +267,10 @@ def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path, kind, worker
     time.sleep(0.5)
     assert tree(tmp_path) == seen  # no worker lives on
     again = start(inputs, tmp_path)
-    output, errors = again.communicate(timeout=120)
+    _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     assert tree(tmp_path) == tree(reference)
-    assert not [path for path in tmp_path.rglob(".partial-*")]
+    assert not list(tmp_path.rglob(".partial-*"))
 
 
 def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, reference, tmp_path):

@@ -185,7 +185,9 @@ def test_skips_come_before_any_frame_is_decoded(tmp_path):
     video = annotated(tmp_path, wander(30))
     seen = []
     settings = CropSettings(**{**SMALL, "min_face_px": 195})
-    assert not list(crop_tubes(video, settings=settings, detector=open_detector("haar"), progress=lambda: seen.append(1)))
+    assert not list(
+        crop_tubes(video, settings=settings, detector=open_detector("haar"), progress=lambda: seen.append(1))
+    )
     assert seen == []
 
 
@@ -235,7 +237,7 @@ def write_metadata(tmp_path, *rows):
     path = tmp_path / "vox-metadata.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow("video_id start end bbox fps width height partition person_id".split())
+        writer.writerow(["video_id", "start", "end", "bbox", "fps", "width", "height", "partition", "person_id"])
         writer.writerows(rows)
     return path
 
@@ -290,7 +292,7 @@ def test_free_videos_are_cut_at_scenes(tmp_path):
     clips, rejected = run(video, open_detector("haar"), **FREE)
     starts = [(meta["start"], meta["end"]) for _, meta in clips.values()]
     assert starts == [(0, 30), (38, 68)]
-    assert list(clips)[0] == "ann#talk#00000.txt#000.mp4"
+    assert next(iter(clips)) == "ann#talk#00000.txt#000.mp4"
     assert all(code in ("too short", "no face") for _, code in rejected)
 
 

@@ -44,7 +44,11 @@ def test_a_tube_ends_at_the_longest_length():
 def test_frames_without_a_face_are_a_tube_of_their_own_that_takes_a_number():
     boxes = [FACE] * 3 + [NO_FACE] * 2 + [FACE] * 4
     tubes = cut_tubes(np.array(boxes))
-    assert [(t.number, t.start, t.stop, t.has_face) for t in tubes] == [(0, 0, 3, True), (1, 3, 5, False), (2, 5, 9, True)]
+    assert [(t.number, t.start, t.stop, t.has_face) for t in tubes] == [
+        (0, 0, 3, True),
+        (1, 3, 5, False),
+        (2, 5, 9, True),
+    ]
 
 
 def test_scene_cuts_end_tubes():
