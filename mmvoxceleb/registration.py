@@ -103,6 +103,8 @@ def load_dataset(
     Raises:
         MMVoxCelebError: Bad arguments or a bad source, in one line.
     """
+    from datasets.utils.info_utils import is_small_dataset
+
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.loading.builder import MMVoxCeleb
 
@@ -128,4 +130,6 @@ def load_dataset(
         num_proc=num_proc,
         storage_options=storage_options,
     )
-    return builder.as_dataset(split=split, verification_mode=verification_mode, in_memory=bool(keep_in_memory))
+    if keep_in_memory is None:
+        keep_in_memory = is_small_dataset(builder.info.dataset_size)
+    return builder.as_dataset(split=split, in_memory=keep_in_memory)

@@ -124,11 +124,15 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return str(download_modalities(self.config.read_modalities, ids=self.config.drive_ids))
 
     def _options_for(self, location: str | None) -> dict[str, Any]:
-        """Return the fsspec options for a URL, keyed by protocol as in ``datasets`` or plain."""
+        """Return the fsspec options for a URL, given plain or keyed by protocol; ``datasets`` adds an ``hf`` key."""
         if not location or "://" not in location:
             return {}
+        from fsspec import available_protocols
+
         protocol = location.split("://", 1)[0]
-        options = dict(self.storage_options.get(protocol, self.storage_options))
+        keyed = set(available_protocols())
+        options = {name: value for name, value in self.storage_options.items() if name not in keyed}
+        options |= self.storage_options.get(protocol) or {}
         if protocol == "hf" and self.token is not None:
             options.setdefault("token", self.token)
         return options

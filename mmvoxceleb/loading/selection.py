@@ -10,7 +10,7 @@ from mmvoxceleb.stores import Store
 
 __all__ = ["choose_clips", "shards_of", "split_clips"]
 
-_SHARD_COUNTS = (1920, 960, 480, 240, 120, 60, 24)
+_SHARD_COUNTS = (1920, 960, 480, 240, 120, 48, 24)
 """Numbers with many divisors. ``datasets`` shares shards evenly among nodes and workers only where their number is a
 multiple of the readers'; where it is not, every reader reads everything and throws the rest away."""
 

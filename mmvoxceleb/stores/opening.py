@@ -57,9 +57,9 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         if not (isinstance(tree, RemoteTree) and location.startswith("http")):
             raise
         items, unlisted = [], error
-    parts = _parts(tree, items, storage_options) or _parts_below(tree, items, storage_options)
+    parts = _parts(tree, items) or _parts_below(tree, items)
     if not parts and isinstance(tree, RemoteTree) and location.startswith("http"):
-        parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)], storage_options)
+        parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)])
         if not parts and unlisted is not None:
             raise SourceUnavailableError(f"{location}: cannot be listed ({unlisted}), and has none of the usual zips")
     if any(item.name.endswith("_local.pkl") for item in items):
@@ -70,7 +70,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     return parts[0] if len(parts) == 1 else MergedStore(location, parts)
 
 
-def _parts(tree: FileTree, items: Sequence[Item], options: Mapping[str, Any] | None) -> list[Store]:
+def _parts(tree: FileTree, items: Sequence[Item]) -> list[Store]:
     parts: list[Store] = []
     bases = [item.name for item in items if item.is_folder and modality_of_name(item.name)]
     if bases:
@@ -81,12 +81,12 @@ def _parts(tree: FileTree, items: Sequence[Item], options: Mapping[str, Any] | N
     return parts
 
 
-def _parts_below(tree: FileTree, items: Sequence[Item], options: Mapping[str, Any] | None) -> list[Store]:
+def _parts_below(tree: FileTree, items: Sequence[Item]) -> list[Store]:
     parts: list[Store] = []
     for item in items:
         if item.is_folder:
-            below = open_tree(f"{tree.location}/{item.name}", options)
-            parts.extend(_parts(below, below.items(), options))
+            below = tree.below(item.name)
+            parts.extend(_parts(below, below.items()))
     return parts
 
 
@@ -170,3 +170,6 @@ class MergedStore(Store):
             for part in self._holders(folder):
                 digest.update(f"{folder} {part.fingerprint([folder])}\n".encode())
         return digest.hexdigest()
+
+    def strangers(self) -> list[str]:
+        return sorted({name for part in self._parts for name in part.strangers()})

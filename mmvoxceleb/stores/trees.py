@@ -56,6 +56,10 @@ class FileTree(ABC):
     def source(self, path: str) -> ByteSource:
         """Return the byte source of a file."""
 
+    @abstractmethod
+    def below(self, path: str) -> "FileTree":
+        """Return the tree of a folder below."""
+
 
 def _visible(items: Sequence[Item]) -> list[Item]:
     shown = [item for item in items if not item.name.startswith(".") and item.name != "__MACOSX"]
@@ -101,6 +105,9 @@ class LocalTree(FileTree):
     def source(self, path: str) -> ByteSource:
         return LocalSource(os.path.join(self.location, path))
 
+    def below(self, path: str) -> FileTree:
+        return LocalTree(os.path.join(self.location, path))
+
 
 class RemoteTree(FileTree):
     """A folder behind an fsspec URL. Over HTTP it can be listed where the server shows an index page.
@@ -111,7 +118,7 @@ class RemoteTree(FileTree):
     """
 
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.location = url.rstrip("/")
+        self.location = url if url.endswith("://") else url.rstrip("/")
         self._options = dict(storage_options or {})
 
     @property
@@ -121,7 +128,8 @@ class RemoteTree(FileTree):
     def _url(self, path: str) -> str:
         if not path:
             return self.location
-        return f"{self.location}/{urllib.parse.quote(path) if self._is_http else path}"
+        separator = "" if self.location.endswith("://") else "/"
+        return f"{self.location}{separator}{urllib.parse.quote(path) if self._is_http else path}"
 
     def _system(self, url: str) -> tuple[Any, str]:
         import fsspec
@@ -169,6 +177,9 @@ class RemoteTree(FileTree):
 
     def source(self, path: str) -> ByteSource:
         return RemoteSource(self._url(path), self._options)
+
+    def below(self, path: str) -> FileTree:
+        return RemoteTree(self._url(path), self._options)
 
     def exists(self, path: str) -> bool:
         """Tell whether a file is there.

@@ -131,7 +131,7 @@ def test_the_published_files_by_load_dataset(drive: Start) -> None:
     drive({})
     with pytest.raises(SourceUnavailableError, match="withdrawn from Google Drive in June 2024"):
         datasets.load_dataset("mmvoxceleb", "text")
-    with pytest.raises(SourceUnavailableError, match="cannot be streamed.*data_dir"):
+    with pytest.raises(SourceUnavailableError, match=r"cannot be streamed.*data_dir"):
         datasets.load_dataset("mmvoxceleb", "text", streaming=True)
 
 

@@ -60,7 +60,7 @@ def test_final_answers_are_not_retried(corpus: Corpus, tmp_path: Path, serve: Se
 
 def test_404_says_so(tmp_path: Path, serve: Serve) -> None:
     server = serve(tmp_path)
-    with pytest.raises(SourceUnavailableError, match="HTTP 404.*check the address"):
+    with pytest.raises(SourceUnavailableError, match=r"HTTP 404.*check the address"):
         open_store(f"{server.url}/video.zip")
 
 
@@ -93,7 +93,7 @@ def test_a_connection_cut_in_a_clip_is_taken_up_again(corpus: Corpus, tmp_path: 
 
 def test_a_server_without_ranges_is_told_and_not_downloaded(corpus: Corpus, tmp_path: Path, serve: Serve) -> None:
     server = serve(zip_corpus(corpus, tmp_path), ranges=False)
-    with pytest.raises(SourceUnavailableError, match="does not answer range requests.*download it"):
+    with pytest.raises(SourceUnavailableError, match=r"does not answer range requests.*download it"):
         open_store(server.url).clips(Folder("video"))
 
 

@@ -17,17 +17,19 @@ import trustme
 
 HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
-VIRUS_SCAN_PAGE = """<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>
-<p class="uc-warning-caption">Google Drive can't scan this file for viruses.</p>
-<form id="download-form" action="https://drive.usercontent.google.com/download" method="get">
-<input type="submit" value="Download anyway"/><input type="hidden" name="id" value="{id}">
-<input type="hidden" name="export" value="download"><input type="hidden" name="confirm" value="t"></form></body></html>""".replace(
-    "\n", " "
+VIRUS_SCAN_PAGE = (
+    "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>"
+    '<p class="uc-warning-caption">Google Drive cannot scan this file for viruses.</p>'
+    '<form id="download-form" action="https://drive.usercontent.google.com/download" method="get">'
+    '<input type="submit" value="Download anyway"/><input type="hidden" name="id" value="{id}">'
+    '<input type="hidden" name="export" value="download"><input type="hidden" name="confirm" value="t">'
+    "</form></body></html>"
 )
-QUOTA_PAGE = """<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>
-<p class="uc-error-caption">Sorry, you can't view or download this file at this time.</p>
-<p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently. Please try accessing the
-file again later.</p></body></html>""".replace("\n", " ")
+QUOTA_PAGE = (
+    "<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>"
+    '<p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently. Please try accessing '
+    "the file again later.</p></body></html>"
+)
 SIGN_IN_PAGE = "<!DOCTYPE html><html><head><title>Google Drive: Sign-in</title></head><body>Sign in</body></html>"
 
 
