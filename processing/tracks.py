@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from mmvoxceleb.processing.annotations import Annotation
+from mmvoxceleb.processing.crop_resize import shrink_to_height
 from mmvoxceleb.processing.crop_settings import CropSettings
 from mmvoxceleb.processing.decoders import FPS, Decoder
 from mmvoxceleb.processing.metadata import MetadataRow
-from mmvoxceleb.processing.resize import shrink_to_height
 from mmvoxceleb.processing.scenes import CutDetector
 from mmvoxceleb.processing.tubes import NO_FACE, FaceFollower, bridge_gaps, match_annotation
 

@@ -157,7 +157,8 @@ class _FeatureFusion(nn.Module):
     def forward(self, features8: "Tensor", context8: "Tensor") -> "Tensor":
         x = self.convblk(torch.cat([features8, context8], dim=1))
         attention = torch.sigmoid(self.conv2(functional.relu(self.conv1(_global_mean(x)))))
-        return x + x * attention
+        fused: Tensor = x + x * attention
+        return fused
 
 
 class _Head(nn.Module):

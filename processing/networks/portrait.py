@@ -89,7 +89,8 @@ class _ResidualBlock(nn.Module):
         )
 
     def forward(self, x: "Tensor") -> "Tensor":
-        return x + self.conv_block(x)
+        refined: Tensor = x + self.conv_block(x)
+        return refined
 
 
 def _norm_relu(channels: int) -> tuple[nn.Module, nn.Module]:

@@ -127,7 +127,7 @@ def write_annotation(
     video: str = "abcdefghijk",
     newline: str = "\n",
 ) -> Path:
-    """Write boxes in pixels of the video as VoxCeleb1 does, in pixels at 360; or with ``width`` as VoxCeleb2, fractions."""
+    """Write boxes in pixels of the video as VoxCeleb1 does, in pixels at 360; or with ``width`` as VoxCeleb2."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"Identity  : \t{person}", f"Reference : \t{video}", "Offset    : \t-1", "FV Conf   : \t17.997\t(1)"]
     lines += ["ASD Conf  : \t6.338", "", "FRAME \tX \tY \tW \tH"]

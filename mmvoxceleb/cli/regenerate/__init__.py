@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-STAGES: tuple[str, ...] = ("crop",)
+STAGES: tuple[str, ...] = ("crop", "mask", "draw")
 """Modules of this package that add a subcommand, in the order of the pipeline."""
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
+from mmvoxceleb.processing.crop_resize import shrink_to_height
 from mmvoxceleb.processing.crop_settings import CropSettings
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
-from mmvoxceleb.processing.resize import shrink_to_height
 from mmvoxceleb.processing.videos import free_videos
 
 RAW = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[4] / "shared")) / "data" / "raw"
