@@ -1,118 +1,140 @@
-"""Cut a box out of a frame and bring it to the size of a clip.
+"""Pillow's bilinear resize, to the bit and on any device, so that networks see what the original programs saw."""
 
-The original calls ``skimage.transform.resize(anti_aliasing=True)``: a Gaussian whose sigma is half of what the factor
-exceeds 1, cut off at four sigmas and mirrored at the border, then linear interpolation between pixel centres. OpenCV
-does the same arithmetic on 32-bit floats many times faster; the results differ by one grey level here and there.
-"""
-
-from collections.abc import Sequence
+import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
+    from torch import Tensor
 
-__all__ = ["crop_and_resize", "resize_antialiased", "shrink_to_height"]
+__all__ = ["resize_bilinear", "resize_bilinear_pillow", "resized_on"]
 
-TRUNCATE_SIGMAS = 4.0
-"""Where scipy.ndimage.gaussian_filter, and so scikit-image, cuts the kernel off."""
-
-
-def crop_and_resize(frame: "NDArray[np.uint8]", box_xyxy_px: Sequence[float], size_px: int) -> "NDArray[np.uint8]":
-    """Cut a box out of a frame and scale it to a square, whatever its shape.
-
-    Args:
-        frame: uint8 [H, W, 3].
-        box_xyxy_px: Left, top, right, bottom inside the frame. Whole pixels are cut as by slicing; fractions
-            are met by interpolation.
-        size_px: Side of the result.
-
-    Returns:
-        uint8 [size_px, size_px, 3].
-    """
-    left, top, right, bottom = box_xyxy_px
-    if all(float(edge).is_integer() for edge in box_xyxy_px):
-        return resize_antialiased(frame[int(top) : int(bottom), int(left) : int(right)], size_px, size_px)
-    return _resample(frame, (left, top, right, bottom), size_px)
+_BITS = 22
+"""Pillow holds the weights of 8-bit pictures as integers of so many fractional bits (libImaging/Resample.c)."""
 
 
-def resize_antialiased(picture: "NDArray[np.uint8]", width_px: int, height_px: int) -> "NDArray[np.uint8]":
-    """Scale a picture as ``skimage.transform.resize(anti_aliasing=True)`` does.
+def resized_on(device: "torch.device", pictures: "NDArray[np.uint8]", height: int, width: int) -> "Tensor":
+    """Bring pictures to a device in another size, by whatever is fastest there.
 
     Args:
-        picture: uint8 [H, W, 3].
-        width_px: Width of the result.
-        height_px: Height of the result.
+        device: Where the result is wanted.
+        pictures: uint8 [N, H, W, 3].
+        height: Of the result, in px.
+        width: Of the result, in px.
 
     Returns:
-        uint8 [height_px, width_px, 3].
+        uint8 [N, height, width, 3], on ``device``.
     """
-    import cv2
+    import torch
 
-    height, width = picture.shape[:2]
-    if (height, width) == (height_px, width_px):
-        return np.ascontiguousarray(picture)
-    values = _blurred(picture, width / width_px, height / height_px)
-    return _to_bytes(cv2.resize(values, (width_px, height_px), interpolation=cv2.INTER_LINEAR))
+    if device.type == "cpu":
+        pictures = resize_bilinear_pillow(pictures, height, width)
+    # torch wants memory that it might write to
+    tensor = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(device)
+    return resize_bilinear(tensor, height, width)
 
 
-def shrink_to_height(picture: "NDArray[np.uint8]", height_px: int) -> "NDArray[np.uint8]":
-    """Scale a picture to a height for detection, keeping its shape: area averages, or linear when it grows.
+def resize_bilinear(pictures: "Tensor", height: int, width: int) -> "Tensor":
+    """Resize on the device where the pictures are; equal to Pillow's ``resize(..., BILINEAR)`` for every size.
+
+    Pillow averages over the source pixels under each target pixel when it makes a picture smaller. It does one
+    axis, rounds to 8 bits, then does the other, all in integers, and so does this. Which axis comes first depends
+    on the sizes and on Pillow's version, so the Pillow that is installed is asked, once for each pair of sizes.
 
     Args:
-        picture: uint8 [H, W, 3].
-        height_px: Height of the result.
+        pictures: uint8 [N, H, W, C].
+        height: Of the result, in px.
+        width: Of the result, in px.
 
     Returns:
-        uint8 [height_px, W height_px / H, 3], the width rounded down.
+        uint8 [N, height, width, C].
     """
-    import cv2
+    import torch
 
-    height, width = picture.shape[:2]
-    size = (max(1, width * height_px // height), height_px)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if height > height_px else cv2.INTER_LINEAR)
+    if tuple(pictures.shape[1:3]) == (height, width):
+        return pictures
+    order = _order((pictures.shape[1], pictures.shape[2]), (height, width))
+    if order is None:
+        resized = resize_bilinear_pillow(pictures.cpu().numpy(), height, width)
+        return torch.from_numpy(resized).to(pictures.device)
+    for axis in order:
+        pictures = _resize_axis(pictures, axis, (height, width)[axis - 1])
+    return pictures
 
 
-def _resample(
-    frame: "NDArray[np.uint8]", box: tuple[float, float, float, float], size_px: int
-) -> "NDArray[np.uint8]":
-    import cv2
+def resize_bilinear_pillow(pictures: "NDArray[np.uint8]", height: int, width: int) -> "NDArray[np.uint8]":
+    """Resize on the CPU by Pillow itself, which is fastest there.
 
-    left, top, right, bottom = box
-    factor_x, factor_y = (right - left) / size_px, (bottom - top) / size_px
-    # the part of the frame that the kernel can reach
-    margin = int(TRUNCATE_SIGMAS * max(factor_x, factor_y) + 3)
-    x, y = max(0, int(left) - margin), max(0, int(top) - margin)
-    part = frame[y : int(bottom) + margin + 1, x : int(right) + margin + 1]
-    values = _blurred(part, factor_x, factor_y)
-    # from the index of a result's pixel to the index of a pixel in `part`
-    matrix = np.array(
-        [[factor_x, 0, left - x + factor_x / 2 - 0.5], [0, factor_y, top - y + factor_y / 2 - 0.5]], np.float64
+    Args:
+        pictures: uint8 [N, H, W, 3].
+        height: Of the result, in px.
+        width: Of the result, in px.
+
+    Returns:
+        uint8 [N, height, width, 3].
+    """
+    from PIL import Image
+
+    if pictures.shape[1:3] == (height, width):
+        return pictures
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+            for picture in pictures
+        ]
     )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _to_bytes(cv2.warpAffine(values, matrix, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101))
 
 
-def _blurred(picture: "NDArray[np.uint8]", factor_x: float, factor_y: float) -> "NDArray[np.float32]":
-    import cv2
+def _resize_axis(pictures: "Tensor", axis: int, size: int) -> "Tensor":
+    import torch
 
-    values = picture.astype(np.float32)
-    sigma_x, sigma_y = max(0.0, (factor_x - 1) / 2), max(0.0, (factor_y - 1) / 2)
-    if sigma_x == sigma_y == 0:
-        return values
-    kernels = [_gaussian(sigma) for sigma in (sigma_x, sigma_y)]
-    blurred: NDArray[np.float32] = cv2.sepFilter2D(values, cv2.CV_32F, *kernels, borderType=cv2.BORDER_REFLECT_101)
-    return blurred
-
-
-def _gaussian(sigma: float) -> "NDArray[np.float32]":
-    radius = int(TRUNCATE_SIGMAS * sigma + 0.5)
-    if radius == 0:
-        return np.ones(1, np.float32)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return (kernel / kernel.sum()).astype(np.float32)
+    if pictures.shape[axis] == size:
+        return pictures
+    positions, weights = _taps(pictures.shape[axis], size)
+    shape = [1, 1, 1, 1]
+    shape[axis] = size
+    total: Tensor | None = None
+    for position, weight in zip(positions, weights, strict=True):
+        source = pictures.index_select(axis, torch.from_numpy(position).to(pictures.device)).to(torch.int32)
+        source *= torch.from_numpy(weight).to(pictures.device).view(shape)
+        total = source if total is None else total.add_(source)
+    assert total is not None
+    return total.add_(1 << (_BITS - 1)).bitwise_right_shift_(_BITS).clamp_(0, 255).to(torch.uint8)
 
 
-def _to_bytes(values: "NDArray[np.float32]") -> "NDArray[np.uint8]":
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+@lru_cache(maxsize=64)
+def _order(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int] | None:
+    """Find the order of the axes in which Pillow goes; None where it does something else."""
+    import torch
+
+    noise = np.random.default_rng(0).integers(0, 256, (1, *source, 3), dtype=np.uint8)
+    expected = resize_bilinear_pillow(noise, *target)
+    for first, second in ((2, 1), (1, 2)):
+        result = _resize_axis(torch.from_numpy(noise), first, target[first - 1])
+        if np.array_equal(_resize_axis(result, second, target[second - 1]).numpy(), expected):
+            return first, second
+    return None
+
+
+@lru_cache(maxsize=64)
+def _taps(source: int, target: int) -> "tuple[NDArray[np.int64], NDArray[np.int32]]":
+    """Give for every target pixel the source pixels that it takes, and their integer weights: [taps, target] each."""
+    scale = source / target
+    reach = max(scale, 1.0)
+    count = math.ceil(reach) * 2 + 1
+    positions = np.zeros((count, target), np.int64)
+    weights = np.zeros((count, target), np.int32)
+    for pixel in range(target):
+        centre = (pixel + 0.5) * scale
+        first = max(0, int(centre - reach + 0.5))
+        last = min(source, int(centre + reach + 0.5))
+        shares = [max(0.0, 1.0 - abs((position - centre + 0.5) / reach)) for position in range(first, last)]
+        total = sum(shares)
+        for tap, share in enumerate(shares):
+            positions[tap, pixel] = first + tap
+            weights[tap, pixel] = int(0.5 + share / total * (1 << _BITS))
+    return positions, weights

@@ -41,8 +41,5 @@ class CutDetector:
             return False
         change = float(np.abs(small - last).mean())
         usual = float(np.median(self._changes)) if self._changes else 0.0
-        if change >= self.min_change and change >= self.min_ratio * usual:
-            self._changes.clear()
-            return True
         self._changes.append(change)
-        return False
+        return change >= self.min_change and change >= self.min_ratio * usual

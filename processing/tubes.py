@@ -1,5 +1,6 @@
 """Tubes: runs of frames in which one face stays about where it was, as crop_vox.py of video-preprocessing cuts them."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -77,9 +78,7 @@ def cut_tubes(
     return tubes
 
 
-def match_annotation(
-    detections: "Sequence[Detection]", annotated: Sequence[float]
-) -> "tuple[Detection | None, float]":
+def match_annotation(detections: "Sequence[Detection]", annotated: Sequence[float]) -> "tuple[Detection | None, float]":
     """Choose the face that overlaps the annotated box best, as the original does.
 
     Returns:
@@ -149,7 +148,7 @@ def bridge_gaps(
     """
     boxes = boxes.copy()
     faces = np.flatnonzero(boxes.any(1))
-    for before, after in zip(faces[:-1], faces[1:], strict=True):
+    for before, after in itertools.pairwise(faces):
         gap = after - before - 1
         if 0 < gap <= max_gap_frames and not any(before < cut <= after for cut in cuts):
             weight = (np.arange(1, gap + 1) / (gap + 1))[:, None]

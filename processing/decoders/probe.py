@@ -56,7 +56,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     with open_container(path) as container:
         stream = video_stream(container, path)
         frame = first_frame(container, stream, path)
-        a, b, c, d = orientation = _orientation(frame)
+        a, _b, _c, _d = orientation = _orientation(frame)
         width, height = (frame.height, frame.width) if a == 0 else (frame.width, frame.height)
         duration = stream.duration * stream.time_base if stream.duration else None
         if duration is None and container.duration:

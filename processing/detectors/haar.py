@@ -48,12 +48,9 @@ class HaarDetector(Detector):
         self._cascade: Any = None
 
     def settings(self) -> dict[str, Any]:
-        import cv2
-
         return {
             "name": self.name,
             "cascade": CASCADE,
-            "opencv": cv2.__version__,
             "scale_factor": self.scale_factor,
             "min_neighbours": self.min_neighbours,
             "min_size_px": self.min_size_px,

@@ -55,7 +55,7 @@ class Detector(ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Everything that changes what is found, as JSON values: name, version, weights' sha256, thresholds.
+        """Everything that changes what is found, as JSON values: name, weights' sha256, thresholds.
 
         Raises:
             WeightsError: The weights cannot be found, or are not what was published.

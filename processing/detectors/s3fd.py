@@ -48,11 +48,10 @@ class S3FDDetector(Detector):
         self._path: Path | None = None
 
     def settings(self) -> dict[str, Any]:
-        face_alignment = _import_face_alignment()
+        _import_face_alignment()
         return {
             "name": self.name,
             "weights_sha256": sha256_of(self._locate()),
-            "face_alignment": face_alignment.__version__,
             "min_score": self.min_score,
         }
 

@@ -44,12 +44,9 @@ class YuNetDetector(Detector):
         self._path: Path | None = None
 
     def settings(self) -> dict[str, Any]:
-        import cv2
-
         return {
             "name": self.name,
             "weights_sha256": sha256_of(self._locate()),
-            "opencv": cv2.__version__,
             "min_score": self.min_score,
             "nms_iou": self.nms_iou,
         }

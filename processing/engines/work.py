@@ -120,7 +120,9 @@ class ClipWork:
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
-        todo, finished, conflicts = [], [], []
+        todo: list[str] = []
+        finished: list[str] = []
+        conflicts: list[str] = []
         for clip_id in clip_ids:
             states = []
             for stage in self.stages:
