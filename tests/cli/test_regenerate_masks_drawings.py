@@ -146,7 +146,8 @@ def test_other_parsers_are_mapped_by_class_name(store: Path, segformer: Path, tm
     assert len(theirs) == 2  # frames 0 and 4
     to_ours = np.array([CLASSES.index(name) for name in CELEBA_ORDER], np.uint8)
     assert len(np.unique(ours[0])) > 3
-    assert all(np.array_equal(to_ours[mine], other) for mine, other in zip(ours, theirs, strict=True))
+    # where two classes tie the order decides, in a few pixels
+    assert max((to_ours[mine] != other).mean() for mine, other in zip(ours, theirs, strict=True)) < 1e-3
 
 
 def test_parser_with_foreign_classes_or_pickles_is_refused(store: Path, tmp_path: Path) -> None:
@@ -188,7 +189,9 @@ def test_smoothing_steadies_masks(store: Path, segformer: Path, tmp_path: Path) 
         plain, steady = (
             json.loads((tmp_path / out / "meta" / f"{clip_id}.json").read_text())["mask"] for out in ("plain", "steady")
         )
-        assert steady["flicker"] < steady["flicker_before"] == plain["flicker"]
+        assert steady["flicker"] < 0.9 * plain["flicker"]
+        # the largest probability may differ from the largest logit by rounding, in a few pixels
+        assert steady["flicker_before"] == pytest.approx(plain["flicker"], abs=1e-4)
 
 
 def test_dry_run_and_limit_0_change_nothing(store: Path, segformer: Path, tmp_path: Path) -> None:
