@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmvoxceleb.processing.alignment import align_faces
+from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
@@ -121,7 +122,7 @@ class FaRLModel(AttributeModel):
         import torch
 
         weight = self._network.head.final_fc.weight
-        with torch.inference_mode():
+        with torch.inference_mode(), faithful_kernels():
             faces = align_faces(torch.from_numpy(np.ascontiguousarray(frames)).to(weight.device), landmarks)
             logits: torch.Tensor = self._network(faces.to(weight.dtype)).float().cpu()
         return logits
@@ -205,7 +206,7 @@ class TransformersModel(AttributeModel):
         import torch
 
         pictures = self._processor(images=list(frames), return_tensors="pt")["pixel_values"]
-        with torch.inference_mode():
+        with torch.inference_mode(), faithful_kernels():
             logits = self._model(pictures.to(self._model.device, self._model.dtype)).logits.float().cpu()
         outputs = (logits.softmax(-1) if self._is_exclusive else logits.sigmoid()).numpy()
         result = np.full((len(frames), len(ATTRIBUTES)), np.nan, np.float32)

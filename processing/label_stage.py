@@ -59,6 +59,8 @@ class LabelStage(Stage):
         self.num_frames = num_frames
         self.thresholds = thresholds_of(threshold, thresholds)
         self.overwrite_manual = overwrite_manual
+        self.kept: set[str] = set()
+        """Clips that were left alone because their labels are made by hand."""
 
     @property
     def folders(self) -> tuple[Folder, ...]:
@@ -72,8 +74,11 @@ class LabelStage(Stage):
             "thresholds": self.thresholds,
         }
 
-    def keeps(self, section: Mapping[str, Any]) -> bool:
-        return section.get("label_source") == MANUAL and not self.overwrite_manual
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
+        if section.get("label_source") != MANUAL or self.overwrite_manual:
+            return False
+        self.kept.add(clip_id)
+        return True
 
     def setup(self) -> None:
         if self.detector is not None:

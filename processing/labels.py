@@ -4,10 +4,18 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmvoxceleb.processing.attribute_models import open_model
+from mmvoxceleb.processing.device import (
+    PRECISIONS,
+    Precision,
+    check_frames,
+    dtype_of,
+    resolve_device,
+    resolve_precision,
+)
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
@@ -16,10 +24,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["AttributePredictor", "Precision", "label_of", "read_thresholds", "thresholds_of"]
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+__all__ = ["AttributePredictor", "label_of", "read_thresholds", "thresholds_of"]
 
 
 class AttributePredictor:
@@ -42,8 +47,8 @@ class AttributePredictor:
         precision: Precision = "auto",
         batch_size: int = 16,
     ) -> None:
-        if precision not in ("auto", *_DTYPES):
-            raise ConfigError(f"unknown precision {precision!r}; the known ones are auto, {', '.join(_DTYPES)}")
+        if precision not in PRECISIONS:
+            raise ConfigError(f"unknown precision {precision!r}; the known ones are {', '.join(PRECISIONS)}")
         if batch_size < 1:
             raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
         self.device = device
@@ -78,10 +83,8 @@ class AttributePredictor:
     def setup(self) -> None:
         """Load the model; the first call does it where nobody did."""
         if not self._is_set_up:
-            import torch
-
             device, precision = self._resolve()
-            self.model.load(torch.device(device), getattr(torch, _DTYPES[precision]))
+            self.model.load(device, dtype_of(precision))
             self._is_set_up = True
 
     def teardown(self) -> None:
@@ -107,9 +110,7 @@ class AttributePredictor:
             ConfigError: An argument has another shape or type, or landmarks are not finite.
             WeightsError: The weights are absent, do not fit or are unsafe to read.
         """
-        frames = np.asarray(frames)
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-            raise ConfigError(f"frames must be uint8 [N, H, W, 3], RGB; got {frames.dtype} {frames.shape = }")
+        frames = check_frames(frames)
         points = None
         if self.needs_landmarks:
             if landmarks is None:
@@ -128,30 +129,13 @@ class AttributePredictor:
             ]
         )
 
-    def _resolve(self) -> tuple[str, str]:
+    def _resolve(self) -> tuple["torch.device", str]:
         """Settle what ``auto`` means on this machine."""
-        import torch
-
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        elif not _exists(torch.device(device)):
-            raise ConfigError(f"device {device!r} is not on this machine; use auto or cpu")
-        precision: str = self.precision
-        if precision == "auto":
-            precision = "fp16" if device.startswith("cuda") else "fp32"
-        return device, precision
+        device = resolve_device(self.device)
+        return device, resolve_precision(self.precision, device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_is_set_up": False}
-
-
-def _exists(device: "torch.device") -> bool:
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
-    return device.type != "mps" or torch.backends.mps.is_available()
 
 
 def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> list[int]:

@@ -88,10 +88,11 @@ class Stage(ABC):
         A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
         """
 
-    def keeps(self, section: Mapping[str, Any]) -> bool:
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
         """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
 
         Args:
+            clip_id: The clip.
             section: What the clip's provenance says under the stage's name.
         """
         return False

@@ -282,7 +282,7 @@ class ClipWork:
             return False
         if not all(there):
             return False
-        if stage.keeps(section):
+        if stage.keeps(clip_id, section):
             return True
         recorded = section.get("input", {})
         others = differences(section.get("settings", {}), self.settings[stage.name])

@@ -129,7 +129,7 @@ def test_wrong_arguments_of_the_predictor(tmp_path):
         predictor(frames)
     with pytest.raises(ConfigError, match=r"landmarks must be \[2, 5, 2\]"):
         predictor(frames, LANDMARKS)
-    with pytest.raises(ConfigError, match=r"uint8 \[N, H, W, 3\].*float32"):
+    with pytest.raises(ConfigError, match=r"uint8 \[N, H, W, 3\] in RGB order, got float32"):
         predictor(frames.astype(np.float32), LANDMARKS[:2])
     with pytest.raises(ConfigError, match="unknown precision 'int8'"):
         AttributePredictor(precision="int8")
