@@ -171,8 +171,11 @@ class TransformersModel(AttributeModel):
         folder = self._locate()
         try:
             from transformers import AutoImageProcessor, AutoModelForImageClassification
+            from transformers.utils import logging as hf_logging
         except ImportError as error:
             raise ImportError(f"{self.name} needs: pip install 'mmvoxceleb[transformers]' ({error})") from error
+        bars = hf_logging.is_progress_bar_enabled()
+        hf_logging.disable_progress_bar()
         try:
             # the PIL backend gives the same pictures with and without torchvision
             self._processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
@@ -181,6 +184,9 @@ class TransformersModel(AttributeModel):
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{folder}: is no image classifier that transformers can read ({error})") from error
+        finally:
+            if bars:
+                hf_logging.enable_progress_bar()
         if report["missing_keys"]:
             raise WeightsError(
                 f"{folder}: lacks {len(report['missing_keys'])} tensors of its own model: "

@@ -69,13 +69,14 @@ def import_(
             dry_run=dry_run,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    _show(report, store, "would be written" if dry_run else "written")
+    _show(report, store, dry_run)
 
 
-def _show(report: "ImportReport", store: Path, verb: str) -> None:
+def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
+    verb = "would be written" if dry_run else "written"
     typer.echo(f"label import: {len(report.written)} labels {verb}, {len(report.unchanged)} were there, in {store}")
     for source, count in sorted(report.replaced.items()):
-        typer.echo(f"  {count} took the place of another label ({source})")
+        typer.echo(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
     for name, count in report.unknown_names.most_common():
         typer.echo(f"  left out: {name!r} is no attribute ({count} times)")
     for clips, why in (
