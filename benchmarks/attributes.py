@@ -83,7 +83,6 @@ def main() -> None:
             dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
             rates.append(matrix_rate(options.device, dtype[precision]))
     limit = max(rates) / FLOP
-    precision = predictor.settings()["precision"]
     print(
         f"{options.device}, {precision}, torch {torch.__version__}, {torch.get_num_threads()} threads; random weights"
     )

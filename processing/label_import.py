@@ -219,7 +219,7 @@ def _write(
     provenance.begin(clip, ["label"])
     writer.write(LABEL, clip, [("", format_label(label))])
     section = {"label_source": MANUAL, "annotation_file": name, "annotation_sha256": fingerprint}
-    provenance.finish(clip, {"label": section}, {"label_source": MANUAL})
+    provenance.finish(clip, {"label": section, "label_source": MANUAL})
 
 
 def _unknown_names(file: str | os.PathLike[str], annotations: Annotations) -> str:

@@ -94,14 +94,17 @@ class Provenance:
             content[_PENDING] = sorted({*content.get(_PENDING, ()), *stages})
             self._write(clip_id, content)
 
-    def finish(
-        self, clip_id: str, sections: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any] | None = None
-    ) -> None:
-        """Record stages as finished, after their files were written, and facts at the top level."""
+    def finish(self, clip_id: str, sections: Mapping[str, Any]) -> None:
+        """Record stages as finished, after their files were written.
+
+        Args:
+            clip_id: The clip.
+            sections: What to record by stage; facts for the top level may stand beside them.
+        """
         with self._lock():
             content = self.read(clip_id)
             pending = sorted(set(content.pop(_PENDING, ())) - set(sections))
-            content.update({**(facts or {}), "clip_id": clip_id, **sections})
+            content.update({"clip_id": clip_id, **sections})
             if pending:
                 content[_PENDING] = pending
             self._write(clip_id, content)

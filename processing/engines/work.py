@@ -236,8 +236,8 @@ class ClipWork:
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
                     }
                     for name, output in outputs.items()
-                },
-                {key: value for output in outputs.values() for key, value in output.facts.items()},
+                }
+                | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
         self.provenance.record(
             [LedgerRow(clip_id, name, "done") for name in outputs]
