@@ -170,12 +170,14 @@ class StoreSource(ClipSource):
 
 
 def parse_label(data: bytes, *, where: str) -> tuple[int, ...]:
-    """Read a label file: 40 values 0 or 1, separated by commas.
+    """Read a label file: 40 values 0 or 1, or -1 for unknown, separated by commas.
 
     Raises:
         CorruptSourceError: It holds something else.
     """
     values = data.decode("utf-8", "replace").strip().split(",")
-    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("0", "1") for value in values):
-        raise CorruptSourceError(f"{where}: holds {len(values)} values where 40 of 0 or 1 were expected; make it again")
+    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("-1", "0", "1") for value in values):
+        raise CorruptSourceError(
+            f"{where}: holds {len(values)} values where 40 of 0, 1 or -1 were expected; make it again"
+        )
     return tuple(int(value) for value in values)

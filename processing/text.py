@@ -15,6 +15,8 @@ TextStyle = Literal["original", "natural"]
 STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
 """``original`` is MMVID's grammar with its quirks; ``natural`` is ours, with correct English and more variety."""
 
+_VALUES = frozenset({-1, 0, 1})
+
 _GRAMMARS: dict[str, Callable[[Sequence[int], int, Draw], list[str]]] = {
     "original": describe_original,
     "natural": describe_natural,
@@ -62,7 +64,9 @@ def check_label(label: Iterable[int]) -> list[int]:
     values = list(tolist() if tolist else label)
     if len(values) != len(ATTRIBUTES):
         raise ConfigError(f"a label has {len(ATTRIBUTES)} values in CelebA order, got {len(values)}")
-    for name, value in zip(ATTRIBUTES, values, strict=True):
-        if value not in (-1, 0, 1):
-            raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
+    if not _VALUES.issuperset(values):
+        name, value = next(
+            (name, value) for name, value in zip(ATTRIBUTES, values, strict=True) if value not in _VALUES
+        )
+        raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
     return [int(value) for value in values]
