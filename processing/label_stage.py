@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.labels import AttributePredictor, label_of, thresholds_of
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 
 if TYPE_CHECKING:
