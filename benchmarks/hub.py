@@ -8,7 +8,6 @@ cannot import mmvoxceleb.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -219,6 +218,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, help="a store in folders; one of 44 clips is made without it")
     parser.add_argument("--rounds", type=int, default=3)
+    every = ("speed", "sizes", "streaming")
+    parser.add_argument("--parts", nargs="+", choices=every, default=every)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mmvoxceleb-bench-") as name:
         work = Path(name)
@@ -226,10 +227,15 @@ def main() -> None:
         if store is None:
             store = work / "store"
             make_corpus(store, 44, 64, layout="folder")
-        speed(store, work, arguments.rounds)
-        sizes(store, work)
-        streaming(work)
-        print(json.dumps({"clips": len(open_store(store).clips(Folder("video")))}))
+        if "speed" in arguments.parts:
+            speed(store, work, arguments.rounds)
+        else:
+            export(store, work / "parquet")
+            export(store, work / "tars", format="webdataset")
+        if "sizes" in arguments.parts:
+            sizes(store, work)
+        if "streaming" in arguments.parts:
+            streaming(work)
 
 
 if __name__ == "__main__":

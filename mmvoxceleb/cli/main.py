@@ -16,9 +16,11 @@ __all__ = ["app", "main"]
 COMMANDS: tuple[str, ...] = (
     "info",
     "download",
+    "weights",
     "validate",
     "preview",
     "regenerate",
+    "label",
     "export",
     "push",
     "remove",
