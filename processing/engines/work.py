@@ -12,7 +12,7 @@ from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 
-from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
@@ -130,6 +130,8 @@ class ClipWork:
                     states.append(self._is_finished(stage, clip_id))
                 except IncompatibleOutputError as error:
                     conflicts.append(str(error))
+                except CorruptSourceError:
+                    states.append(False)  # reading the clip will say so, for this clip alone
             (finished if states and all(states) else todo).append(clip_id)
         if conflicts:
             more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""

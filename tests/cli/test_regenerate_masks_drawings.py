@@ -14,6 +14,7 @@ import torch
 from mmvoxceleb.processing.masks import FaceParser
 from PIL import Image
 
+import mmvoxceleb
 from mmvoxceleb.cli.main import main
 from mmvoxceleb.schema import CLASSES, PALETTE, Folder
 from mmvoxceleb.stores import open_store
@@ -112,6 +113,9 @@ def test_masks_by_the_original_network(store: Path, weights_folder: Path) -> Non
         expected = FaceParser(weights_folder / "79999_iter.pth", "cpu")(frame[None])[0]
         assert np.array_equal(np.asarray(image), expected)
         assert np.array_equal(np.asarray(image.convert("RGB")), PALETTE[expected])
+    (row,) = mmvoxceleb.load_dataset("mmvoxceleb", "mask", data_dir=str(store), split="train", streaming=True)
+    assert (row["clip_id"], row["mask_indices"]) == (CLIPS[0], [0])
+    assert np.array_equal(np.asarray(row["masks"][0]), expected)
     meta = json.loads((store / "meta" / f"{CLIPS[0]}.json").read_text())
     assert meta["mask"]["settings"]["model"] == "bisenet"
     assert len(meta["mask"]["settings"]["sha256"]) == 64
@@ -124,6 +128,9 @@ def test_drawings(store: Path, weights_folder: Path, tmp_path: Path) -> None:
     drawings = open_store(tmp_path / "out")
     folder = Folder("drawing", "style1")
     assert [entry.name for entry in drawings.entries(folder, CLIPS[0])] == ["0000000.png"]
+    out = str(tmp_path / "out")
+    (row,) = mmvoxceleb.load_dataset("mmvoxceleb", "drawing", data_dir=out, split="train", streaming=True)
+    assert (row["clip_id"], row["drawing_indices"], row["drawings"][0].size) == (CLIPS[0], [0], (512, 512))
     (tmp_path / "drawing.png").write_bytes(drawings.read(folder, CLIPS[0])[0])
     with Image.open(tmp_path / "drawing.png") as image:
         assert (image.mode, image.size) == ("L", (512, 512))

@@ -393,6 +393,14 @@ def test_target_that_is_a_file_is_refused(source: Path, tmp_path: Path) -> None:
         run_local(work(source, tmp_path / "out"))
 
 
+def test_broken_provenance_fails_its_clip_alone(source: Path, tmp_path: Path) -> None:
+    run_local(work(source, tmp_path / "out"), CLIPS[:1])
+    (tmp_path / "out" / "meta" / f"{CLIPS[0]}.json").write_text("{broken")
+    summary = run_local(work(source, tmp_path / "out"))
+    assert summary.done == 3
+    assert "is no JSON" in summary.failed[CLIPS[0]]
+
+
 def test_summaries_of_workers_add_up() -> None:
     one = Summary("out", done=2, frames=10, seconds=4.0, seconds_by_step={"read": 1.0, "device": 2.0, "write": 1.0})
     other = Summary("out", skipped=1, failed={"b": "why"}, seconds=6.0, seconds_by_step={"read": 1.0})

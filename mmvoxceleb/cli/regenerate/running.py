@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stages"]
 
-StoreArgument: TypeAlias = Annotated[
-    str, typer.Argument(metavar="STORE", help="Folder, zip or URL with video/<clip>/.")
-]
+StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or URL with video/<clip>/.")]
 OutOption: TypeAlias = Annotated[
     Path | None, typer.Option("--out", help="Folder for the results; STORE itself by default.", show_default=False)
 ]
