@@ -12,6 +12,7 @@ from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import PROBLEMS, Report, validate_store
 from mmvoxceleb.validation.checks import ranges
 from tests.support.corpus import Corpus, png, zip_corpus
+from tests.support.http_server import FileServer
 
 
 def as_folders(corpus: Corpus, folder: Path) -> Path:
@@ -189,6 +190,22 @@ def test_names_that_are_no_clips(own_corpus: Corpus, tmp_path: Path, zipped: boo
     assert report.problem_counts == {"name": 3}
     files = [problem.file.removeprefix("any/where/") for problem in report.problems]
     assert sorted(files) == ["draw/style1/another", "label/all.csv", "video/id10001-some-clip"]
+
+
+def test_names_in_a_zip_that_only_its_own_name_explains(own_corpus: Corpus, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "videos.zip", "w") as archive:
+        for clip in (own_corpus.clips[0], "a clip"):
+            for index in range(2):
+                archive.writestr(f"some/folder/{clip}/{index}.png", png(np.zeros((4, 6, 3), np.uint8)))
+        archive.writestr("LICENSE", "of the files")
+    assert only(validate_store(open_store(tmp_path), deep=True), "name").startswith("some/folder/a clip:")
+
+
+def test_a_store_behind_a_url(corpus: Corpus, tmp_path: Path, serve: Callable[..., FileServer]) -> None:
+    server = serve(as_zips(corpus, tmp_path))
+    report = validate_store(open_store(server.url), deep=True)
+    assert report.ok, report.problems
+    assert report.folders == validate_store(open_store(corpus.root)).folders
 
 
 def leaks(root: Path, *clips: str) -> list[str]:
