@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 

@@ -12,10 +12,10 @@ import statistics
 import time
 
 import numpy as np
+
 from mmvoxceleb.processing.grammar import measure_variety
 from mmvoxceleb.processing.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.processing.text import describe
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 LINES = 20

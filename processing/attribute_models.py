@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing.alignment import align_faces
 from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
-
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class FaRLModel(AttributeModel):
 
     def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
         import torch
+
         from mmvoxceleb.processing.networks.farl import FaRLAttributes
 
         path = self._locate()

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.processing.alignment import left_to_right
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.labels import AttributePredictor, label_of, thresholds_of
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 
 if TYPE_CHECKING:

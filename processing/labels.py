@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.attribute_models import open_model
 from mmvoxceleb.processing.device import (
     PRECISIONS,
@@ -16,8 +18,6 @@ from mmvoxceleb.processing.device import (
     resolve_device,
     resolve_precision,
 )
-
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:

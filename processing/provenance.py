@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mmvoxceleb.processing.output import write_atomically
-
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.processing.output import write_atomically
 from mmvoxceleb.schema import Folder
 
 __all__ = ["LedgerRow", "Provenance", "differences"]

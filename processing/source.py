@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
-from mmvoxceleb.processing.stage import Clip
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
+from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores.interface import Store
 

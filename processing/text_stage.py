@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.text import STYLES, TextStyle, describe
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Store
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-
-from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 __all__ = [

@@ -24,7 +24,6 @@ from mmvoxceleb.processing.grammar.lexicon import (
     choose,
     features_of,
 )
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 __all__ = ["compose", "describe_natural"]

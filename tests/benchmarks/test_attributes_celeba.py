@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.labels import AttributePredictor
 from PIL import Image
 
+from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.schema import ATTRIBUTES
 from tests.support.attribute_model import save_classifier
 

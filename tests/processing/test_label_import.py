@@ -3,11 +3,11 @@
 import json
 
 import pytest
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.processing.attribute_files import contradictions, read_annotations
 from mmvoxceleb.processing.label_import import export_labels, import_labels
 from mmvoxceleb.processing.provenance import Provenance
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.schema.attributes import drop_sensitive
 

@@ -6,6 +6,9 @@ import pickle
 import numpy as np
 import pytest
 from datasets import load_dataset
+
+import mmvoxceleb  # noqa: F401  makes load_dataset know the name
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
@@ -18,9 +21,6 @@ from mmvoxceleb.processing.source import StoreSource
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.processing.text import describe
 from mmvoxceleb.processing.text_stage import LabelSource, TextStage
-
-import mmvoxceleb  # noqa: F401  makes load_dataset know the name
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces, save_classifier

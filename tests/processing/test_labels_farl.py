@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
+from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.processing.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
@@ -16,8 +18,6 @@ from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoreSource
-
-from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces

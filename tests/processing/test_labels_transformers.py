@@ -5,9 +5,9 @@ import logging
 import numpy as np
 import pytest
 import torch
-from mmvoxceleb.processing.labels import AttributePredictor, label_of, read_thresholds, thresholds_of
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.processing.labels import AttributePredictor, label_of, read_thresholds, thresholds_of
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from tests.support.attribute_model import save_classifier
 

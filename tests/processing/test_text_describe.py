@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.text import STYLES, describe
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.text import STYLES, describe
 
 LABEL = [1 if index % 4 == 0 else 0 for index in range(40)]
 

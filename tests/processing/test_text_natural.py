@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
+
 from mmvoxceleb.processing.grammar import measure_variety, random_of
 from mmvoxceleb.processing.grammar.natural import compose
 from mmvoxceleb.processing.text import describe
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
 # Words that only a line about the attribute may hold, written down apart from the grammar's own lexicon.

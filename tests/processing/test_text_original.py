@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from mmvoxceleb.processing.grammar import describe_original, random_of
 from mmvoxceleb.processing.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.processing.text import describe
-
 from mmvoxceleb.schema import ATTRIBUTES
 
 RECORDED = json.loads((Path(__file__).parent / "reference" / "original_grammar.json").read_text())

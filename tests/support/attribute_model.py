@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmvoxceleb.processing.detectors import Detection, Detector
 
+from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.schema import ATTRIBUTES
 
 
