@@ -123,9 +123,9 @@ def _unfilter(rows: bytes, header: bytes, height: int, width: int, colour_type: 
 
 def _as_stored(rows: bytes, header: bytes, colour_type: int) -> bytes:
     """Wrap inflated rows as a PNG that takes no inflating."""
-    parts: list[bytes | memoryview] = [_START, struct.pack(">I", 13), b"IHDR", header, struct.pack(">I", zlib.crc32(b"IHDR" + header))]
+    parts: list[bytes | memoryview] = [_START, _chunk(b"IHDR", header)]
     if colour_type == 3:
-        parts += [struct.pack(">I", 3), b"PLTE\0\0\0", struct.pack(">I", zlib.crc32(b"PLTE\0\0\0"))]
+        parts.append(_chunk(b"PLTE", b"\0\0\0"))
     blocks = range(0, len(rows), _STORED_BYTES)
     parts += [struct.pack(">I", 6 + len(rows) + 5 * len(blocks)), b"IDAT\x78\x01"]
     view = memoryview(rows)
@@ -136,6 +136,10 @@ def _as_stored(rows: bytes, header: bytes, colour_type: int) -> bytes:
     # the rows are checked already, and FFmpeg looks at no CRC
     parts += [struct.pack(">I", _fast.adler32(rows)), b"\0\0\0\0", b"\0\0\0\0IEND\xaeB\x60\x82"]
     return b"".join(parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
