@@ -53,6 +53,8 @@ class SampleOptions:
             added as ``tokens``, and ``negative_tokens`` for the negative text.
         dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
         seed: A sample depends on it, the epoch and the sample's index only.
+        threads: Threads that decode the pictures of a sample; None for one in a ``DataLoader``'s worker, and one for
+            each core, up to 4, elsewhere. Samples do not depend on it.
 
     Raises:
         ConfigError: A value is impossible.
@@ -80,11 +82,14 @@ class SampleOptions:
     tokenizer: Callable[[Any], Any] | None = None
     dtype: Literal["float32", "uint8"] = "float32"
     seed: int = 0
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_step", "windows"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 1")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads={self.threads!r}; expected a number from 1, or None")
         for name in ("min_frames", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 0")

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.sampling.geometry import View, choose_view
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of, put_planes
 from mmvoxceleb.sampling.sources import Clip
 from mmvoxceleb.sampling.texts import choose_text, tokens_of
+from mmvoxceleb.sampling.threads import for_each, thread_count
 from mmvoxceleb.sampling.windows import choose_frames
 from mmvoxceleb.schema import NUM_CLASSES, Folder, colours_of
 
@@ -69,6 +70,7 @@ class _Sample:
         self._partner, self._other_label = partner, other_label
         self._partner_clip: Clip | None = None
         self._view = View()
+        self._threads = thread_count(options.threads)
 
     def made(self) -> dict[str, Any]:
         options = self._options
@@ -164,17 +166,28 @@ class _Sample:
     ) -> "NDArray[np.uint8]":
         """Read and decode pictures into one array: uint8 [N, H, W] or [N, 3, H, W]."""
         positions = np.searchsorted(clip.indices(folder), chosen)
-        stack: NDArray[np.uint8] | None = None
-        for place, data in enumerate(clip.pictures(folder, positions.tolist())):
+        content = clip.pictures(folder, positions.tolist())
+        size = self._options.height_width
+
+        def put(place: int) -> None:
             where = f"clip {clip.clip_id}, {folder} {chosen[place]}"
-            picture = decode(data, self._view, self._options.height_width, where=where)
-            if stack is None:
-                stack = np.empty((len(chosen), *picture.shape[2:], *picture.shape[:2]), np.uint8)
-            if picture.ndim == 3:
+            picture = decode(content[place], self._view, size, where=where)
+            if picture.shape[:2] != stack.shape[-2:]:
+                raise CorruptSourceError(
+                    f"{where}: {picture.shape[1]} x {picture.shape[0]} px, unlike the clip's first picture; "
+                    "give an image_size, or mend the clip"
+                )
+            if channels:
                 put_planes(picture, stack[place])
             else:
                 stack[place] = picture
-        assert stack is not None
+
+        channels = (3,) if decode is frame_of else ()
+        if size is None:
+            first = decode(content[0], self._view, None, where=f"clip {clip.clip_id}, {folder} {chosen[0]}")
+        stack = np.empty((len(chosen), *channels, *(size or first.shape[:2])), np.uint8)
+
+        for_each(len(chosen), put, self._threads)
         return stack
 
     def _as_wanted(self, pictures: "NDArray[np.uint8]") -> torch.Tensor:

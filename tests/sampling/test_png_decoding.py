@@ -103,7 +103,7 @@ def test_damage_anywhere_in_the_pixels_is_an_error() -> None:
     for at in range(60, len(data) - 30, 501):
         broken = data.copy()
         broken[at] ^= 0x55
-        with pytest.raises(CorruptSourceError, match="damaged|cut short"):
+        with pytest.raises(CorruptSourceError, match=r"damaged|cut short"):
             decode_picture(bytes(broken), where="x")
 
 

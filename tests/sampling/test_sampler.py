@@ -142,9 +142,7 @@ def test_short_clips_are_left_out_or_filled_up(prepared: Dataset) -> None:
 
 
 def test_frames_that_were_thinned_out_keep_their_places_in_the_clip(videos: Corpus, tmp_path: Path) -> None:
-    thin = load_dataset(
-        "mmvoxceleb", data_dir=str(videos.root), split="train", frame_stride=4, cache_dir=str(tmp_path)
-    )
+    thin = load_dataset("mmvoxceleb", data_dir=str(videos.root), split="train", frame_stride=4, cache_dir=str(tmp_path))
     sampler = ClipSampler(thin, min_frames=0)
     assert len(sampler) == 5
     steps = {tuple(np.diff(sampler[index]["frame_indices"]).tolist()) for index in range(5)}
@@ -293,3 +291,25 @@ def test_a_mask_of_unknown_colours_is_an_error(own_corpus: Corpus) -> None:
         path.write_bytes(png(np.full((48, 64, 3), 77, np.uint8)))
     with pytest.raises(CorruptSourceError, match=rf"clip {clip}, mask \d+: the mask has a colour"):
         ClipSampler(own_corpus.root, num_frames=2)[0]
+
+
+def test_samples_do_not_depend_on_threads(prepared: Dataset, own_corpus: Corpus) -> None:
+    settings = {**SMALL, "crop_scale": (0.5, 1.0), "mask_at": "every"}
+    one, three = (ClipSampler(prepared, threads=threads, **settings) for threads in (1, 3))
+    for index in range(5):
+        assert same(one[index], three[index])
+    clip = own_corpus.clips[0]
+    (own_corpus.root / "video" / clip / "0000003.png").write_bytes(b"broken")
+    with pytest.raises(CorruptSourceError, match="video 3"):
+        ClipSampler(own_corpus.root, threads=3, num_frames=6, frame_step=1, start=0)[0]
+
+
+def test_pictures_of_two_sizes_make_no_sample_without_a_size(own_corpus: Corpus) -> None:
+    from tests.support.corpus import png
+
+    clip = own_corpus.clips[0]
+    (own_corpus.root / "video" / clip / "0000003.png").write_bytes(png(np.zeros((30, 50, 3), np.uint8)))
+    settings: dict[str, Any] = {"num_frames": 6, "frame_step": 1, "start": 0, "modalities": ("video",)}
+    assert ClipSampler(own_corpus.root, **settings)[0]["frames"].shape == (6, 3, 128, 128)
+    with pytest.raises(CorruptSourceError, match="video 3: 50 x 30 px, unlike the clip's first picture"):
+        ClipSampler(own_corpus.root, image_size=None, **settings)[0]
