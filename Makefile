@@ -1,33 +1,47 @@
-# make demo | test | lint | bench | clean. Each builds the environment that it needs in .venv.
+# make demo | test | test-oldest | lint | format | bench | clean. Each builds the environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+OLDEST ?= .venv-oldest
+BENCHMARKS ?= loading sampling
+PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint format bench clean env
+.PHONY: demo test test-oldest lint format bench clean
 
-env: $(STAMP)
-
-$(STAMP): requirements.txt pyproject.toml
+$(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(VENV)/bin/python $(PIP) install -r requirements.txt
+	$(VENV)/bin/python $(PIP) install --no-deps --editable .
 	touch $@
 
-test: $(STAMP)
-	$(BIN)/python -m pytest
+$(OLDEST)/.installed: tests/oldest-requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python $(PIP) install -r tests/oldest-requirements.txt --editable .
+	touch $@
 
-lint: $(STAMP)
-	$(BIN)/python -m ruff check .
-	$(BIN)/python -m ruff format --check .
+demo: $(VENV)/.installed
+	$(VENV)/bin/python builder_scripts/demo.py demo_output
+
+test: $(VENV)/.installed
+	$(VENV)/bin/python -m pytest
+
+# the contract with datasets, on the oldest release that is supported
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest tests/loading
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
 	rm -rf build/types && mkdir -p build/types/mmvoxceleb
 	ln -s $(CURDIR)/mmvoxceleb/* build/types/mmvoxceleb/
 	ln -s $(CURDIR)/processing build/types/mmvoxceleb/processing
-	$(BIN)/python -m mypy -p mmvoxceleb
+	$(VENV)/bin/python -m mypy -p mmvoxceleb
 
-format: $(STAMP)
-	$(BIN)/python -m ruff check --fix .
-	$(BIN)/python -m ruff format .
+format: $(VENV)/.installed
+	$(VENV)/bin/python -m ruff check --fix .
+	$(VENV)/bin/python -m ruff format .
+
+bench: $(VENV)/.installed
+	for name in $(BENCHMARKS); do echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; done
 
 clean:
-	rm -rf $(VENV) .venv-* build dist *.egg-info demo_output bench_data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info demo_output bench_data .pytest_cache .mypy_cache .ruff_cache

@@ -30,8 +30,8 @@ _ELLIPSES = (
 
 
 def clip_id_of(number: int) -> str:
-    """Two clips of each video, all of the train split."""
-    return str(ClipId(f"id{11000 + number // 2:05d}", f"video-{number // 2:05d}", f"{1 + number % 7:05d}", number % 3))
+    """Two clips of each video, from the test persons on."""
+    return str(ClipId(f"id{10266 + number // 2:05d}", f"video-{number // 2:05d}", f"{1 + number % 7:05d}", number % 3))
 
 
 def _backdrop(rng: np.random.Generator) -> np.ndarray:

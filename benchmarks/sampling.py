@@ -79,8 +79,8 @@ def prepare(folder: Path, clips: int, frames: int) -> dict[str, Any]:
     loose = make_corpus(folder / f"folder-{clips}-{frames}", clips, frames)
     zips = make_corpus(folder / f"zip-{clips}-{frames}", clips, frames, layout="zip")
     cache = str(folder / "cache")
-    load = functools.partial(datasets.load_dataset, cache_dir=cache, split="train")
-    rows = load("mmvoxceleb", data_dir=str(zips))
+    splits = datasets.load_dataset("mmvoxceleb", data_dir=str(zips), cache_dir=cache)
+    rows = datasets.concatenate_datasets(list(splits.values()))
     parquet, mp4 = folder / f"rows-{clips}-{frames}.parquet", folder / f"mp4-{clips}-{frames}.parquet"
     if not parquet.exists():
         rows.to_parquet(str(parquet))

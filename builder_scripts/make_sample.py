@@ -4,8 +4,8 @@
     python builder_scripts/make_sample.py
 
 It writes the original layout as zips into mmvoxceleb/sample, and the same clips as Parquet into
-mmvoxceleb/sample/parquet for `load_dataset` without our package. The same versions of opencv and Pillow give the same
-bytes.
+mmvoxceleb/sample/parquet for `load_dataset` without our package. It needs OpenCV 4.12 or later; the same versions of
+OpenCV, Pillow and pyarrow give the same bytes.
 """
 
 import argparse

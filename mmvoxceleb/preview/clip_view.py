@@ -162,7 +162,7 @@ def _picture(data: bytes, clip_id: str, name: str) -> Image.Image | None:
     try:
         check_picture(data, clip_id=clip_id, name=name)
         return Image.open(io.BytesIO(data)).convert("RGB")
-    except (MMVoxCelebError, OSError, SyntaxError, ValueError):
+    except (MMVoxCelebError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
         return None
 
 

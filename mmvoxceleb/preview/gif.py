@@ -13,7 +13,7 @@ from mmvoxceleb.stores import Store
 __all__ = ["clip_gif"]
 
 _GAP_PX = 6
-_COLOURS = 128
+_COLOURS = 255
 
 
 def clip_gif(
@@ -33,7 +33,7 @@ def clip_gif(
     Args:
         store: Where from.
         clip_id: The key.
-        size_px: Side of each picture.
+        size_px: Longer side of each picture.
         frames_per_second: Speed; GIF knows steps of 1/100 s. The original videos have 25.
         most_frames: Longer clips are cut.
         style: The drawing style.
@@ -48,9 +48,12 @@ def clip_gif(
     if size_px < 16 or not 0 < frames_per_second <= 50 or most_frames < 1:
         raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 50, most_frames >= 1")
     view = view_clip(store, clip_id, count=10**9, style=style)
-    size = (size_px, size_px)
+    first = next((frame for frame in view.frames.values() if frame is not None), None)
+    if first is None:
+        raise MissingModalityError(f"{store.location}: clip {clip_id} has no frames to show")
+    size = (round(first.width * size_px / max(first.size)), round(first.height * size_px / max(first.size)))
     mask_panel = drawing_panel = Image.new("RGB", size, PAPER)
-    pictures = []
+    pictures: list[Image.Image] = []
     for index in view.indices:
         frame = view.frames.get(index)
         if frame is None:
@@ -60,19 +63,18 @@ def clip_gif(
         mask_panel = overlay(frame, ids) if ids is not None else mask_panel
         drawing_panel = drawing.resize(size, Image.Resampling.LANCZOS) if drawing is not None else drawing_panel
         panels = [frame, *([mask_panel] if view.masks else []), *([drawing_panel] if view.drawings else [])]
-        pictures.append(_row(panels, size_px).quantize(_COLOURS, dither=Image.Dither.NONE))
+        pictures.append(_row(panels).quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
         if len(pictures) == most_frames:
             break
-    if not pictures:
-        raise MissingModalityError(f"{store.location}: clip {clip_id} has no frames to show")
     buffer = io.BytesIO()
     duration = 10 * max(2, round(100 / frames_per_second))
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)
     return buffer.getvalue()
 
 
-def _row(panels: list[Image.Image], size_px: int) -> Image.Image:
-    row = Image.new("RGB", (len(panels) * (size_px + _GAP_PX) - _GAP_PX, size_px), PAPER)
+def _row(panels: list[Image.Image]) -> Image.Image:
+    width, height = panels[0].size
+    row = Image.new("RGB", (len(panels) * (width + _GAP_PX) - _GAP_PX, height), PAPER)
     for position, panel in enumerate(panels):
-        row.paste(panel, (position * (size_px + _GAP_PX), 0))
+        row.paste(panel, (position * (width + _GAP_PX), 0))
     return row

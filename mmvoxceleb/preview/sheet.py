@@ -70,7 +70,7 @@ def contact_sheet(
         style: The drawing style.
 
     Returns:
-        RGB picture; 1,360 px wide with the given columns and tiles.
+        RGB picture; 1,392 px wide with the given columns and tiles.
 
     Raises:
         ConfigError: No clip was asked for, or ``columns`` or ``tile_px`` is too small.

@@ -72,6 +72,10 @@ class Store(ABC):
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
 
+    def strangers(self) -> list[str]:
+        """List the paths that stand where a clip would and are none, because of their name or kind, sorted."""
+        return []
+
 
 def frame_index_of(name: str) -> int:
     """Read the frame index from a file name: its last number before the extension, 0 where there is none."""

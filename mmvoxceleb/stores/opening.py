@@ -170,3 +170,6 @@ class MergedStore(Store):
             for part in self._holders(folder):
                 digest.update(f"{folder} {part.fingerprint([folder])}\n".encode())
         return digest.hexdigest()
+
+    def strangers(self) -> list[str]:
+        return sorted({name for part in self._parts for name in part.strangers()})

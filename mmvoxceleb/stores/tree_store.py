@@ -79,13 +79,9 @@ class TreeStore(Store):
     @staticmethod
     def _add(folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, dict[str, _Place]]) -> None:
         for item in items:
-            if folder.is_frames:
-                clip, kind = item.name.removesuffix(".zip"), "folder" if item.is_folder else "packed"
-                matches = ClipId.matches(clip) and (item.is_folder == (clip == item.name))
-            else:
-                found, kind = clip_of_file(folder, item.name), "file"
-                clip, matches = found or "", found is not None and not item.is_folder
-            if matches:
+            found = _clip_of_item(folder, item)
+            if found is not None:
+                clip, kind = found
                 place = _Place(f"{base}/{item.name}", kind, item.size, item.version)
                 places.setdefault(folder, {}).setdefault(clip, place)
 
@@ -141,6 +137,23 @@ class TreeStore(Store):
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
 
+    def strangers(self) -> list[str]:
+        found: list[str] = []
+        for base in self._bases:
+            modality = modality_of_name(base) or ""
+            if modality == "meta":
+                continue
+            items = self._tree.items(base)
+            styles = [item for item in items if item.is_folder and not ClipId.matches(item.name)]
+            if modality != "drawing":
+                styles = []
+            places = [(base, item) for item in items if item not in styles]
+            for style in styles:
+                places += [(f"{base}/{style.name}", item) for item in self._tree.items(f"{base}/{style.name}")]
+            folder = Folder(modality)
+            found += [f"{path}/{item.name}" for path, item in places if _clip_of_item(folder, item) is None]
+        return sorted(found)
+
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         digest = hashlib.sha256()
         for folder in sorted(set(folders)):
@@ -150,3 +163,14 @@ class TreeStore(Store):
                     for item in self._tree.items(place.path):
                         digest.update(f"{item.name} {item.size} {item.version}\n".encode())
         return digest.hexdigest()
+
+
+def _clip_of_item(folder: Folder, item: Item) -> tuple[str, str] | None:
+    """Tell which clip something in a folder is, and of what kind: folder, packed or file; None for anything else."""
+    if not folder.is_frames:
+        clip = clip_of_file(folder, item.name)
+        return (clip, "file") if clip is not None and not item.is_folder else None
+    clip = item.name.removesuffix(".zip")
+    if not ClipId.matches(clip) or item.is_folder != (clip == item.name):
+        return None
+    return clip, "folder" if item.is_folder else "packed"

@@ -10,7 +10,7 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store, frame_index_of
-from mmvoxceleb.stores.naming import clip_of_file, folder_of_path
+from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, modality_of_name
 from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_index import ZipEntry, ZipIndex, load_index
 
@@ -183,6 +183,18 @@ class ZipStore(Store):
             return read_entries(self._source, wanted)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
+
+    def strangers(self) -> list[str]:
+        found: list[str] = []
+        for path in self._index.folders:
+            place = folder_of_path(path, self._hint)
+            if place is None:
+                if any(modality_of_name(part) for part in path.split("/")) or (path and self._hint):
+                    found.append(path)
+            elif place[1] is None and place[0].modality != "meta":
+                names = self._index.names(path)
+                found += [f"{path}/{name}".lstrip("/") for name in names if clip_of_file(place[0], name) is None]
+        return sorted(found)
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         return f"{self.location.rsplit('/', 1)[-1]} {self._source.size} {self._source.version}"

@@ -34,7 +34,8 @@ class MmvidReader:
                     os.listdir(os.path.join(self.root, "video", key)),
                     key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)],
                 )
-                images = [name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm"))]
+                kinds = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm")
+                images = [name for name in names if name.lower().endswith(kinds)]
                 if len(images) >= max(8, (frame_num - 1) * frame_step + 1):
                     self.videos[key] = [os.path.join("video", key, name) for name in images]
 

@@ -1,0 +1,24 @@
+"""How a store is named on the command line."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmvoxceleb.stores import Store
+
+__all__ = ["LOCATION_HELP", "SAMPLE", "open_location"]
+
+SAMPLE = "sample"
+LOCATION_HELP = "A folder, a zip, a URL, or 'sample' for the clips that come with the package."
+
+
+def open_location(location: str) -> "Store":
+    """Open the store that a user names; ``sample`` is the bundled one (``./sample`` is a folder of that name).
+
+    Raises:
+        SourceUnavailableError: There is nothing there, or it cannot be reached.
+        MissingModalityError: What is there holds no modality.
+    """
+    from mmvoxceleb.sample import sample_path
+    from mmvoxceleb.stores import open_store
+
+    return open_store(sample_path() if location == SAMPLE else location)

@@ -1,0 +1,84 @@
+"""``mmvoxceleb preview``: look at some clips of a store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
+from mmvoxceleb.schema import DEFAULT_STYLE
+
+__all__ = ["register"]
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb preview sample -o sheet.png
+  mmvoxceleb preview /data/mmvoxceleb -o sheet.png --clips 8 --columns 6
+  mmvoxceleb preview /data/mmvoxceleb --gif -o clip.gif --clip 'id11248#yDqlBD8m_b8#00004.txt#000.mp4'
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("preview", epilog=EXAMPLES)(run)
+
+
+def run(
+    location: Annotated[str, typer.Argument(metavar="PATH", help=LOCATION_HELP)],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Picture to write: .png, .jpg or .webp; .gif with --gif. By default preview.png."
+        ),
+    ] = None,
+    clips: Annotated[int, typer.Option("--clips", min=1, help="How many clips, spread over all that there are.")] = 4,
+    clip: Annotated[
+        list[str] | None, typer.Option("--clip", help="A clip by its key; may be given several times.")
+    ] = None,
+    columns: Annotated[int, typer.Option("--columns", min=1, max=24, help="Frames of each clip.")] = 8,
+    style: Annotated[str, typer.Option("--style", help="Drawing style.")] = DEFAULT_STYLE,
+    gif: Annotated[
+        bool, typer.Option("--gif", help="Write one clip, the first or that of --clip, as an animated GIF.")
+    ] = False,
+    most_frames: Annotated[int, typer.Option("--most-frames", min=1, help="With --gif: cut longer clips.")] = 100,
+) -> None:
+    """Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips."""
+    import io
+
+    from PIL import Image
+
+    from mmvoxceleb.errors import ConfigError, MissingModalityError
+    from mmvoxceleb.preview import clip_gif, contact_sheet
+    from mmvoxceleb.preview.clip_view import clips_of
+
+    path = output or Path("preview.gif" if gif else "preview.png")
+    suffixes = (".gif",) if gif else (".png", ".jpg", ".jpeg", ".webp")
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{path}: the name must end in {', '.join(suffixes)}" + ("" if gif else " (or add --gif)"))
+    if gif and clip and len(clip) > 1:
+        raise ConfigError("a GIF shows one clip, so give --clip once")
+    store = open_location(location)
+    if gif:
+        known = clip or clips_of(store)
+        if not known:
+            raise MissingModalityError(f"{store.location}: there are no clips to show")
+        data, what = clip_gif(store, known[0], most_frames=most_frames, style=style), known[0]
+    else:
+        sheet = contact_sheet(store, clip or clips, columns=columns, style=style)
+        buffer = io.BytesIO()
+        sheet.save(buffer, Image.registered_extensions()[path.suffix.lower()])
+        data, what = buffer.getvalue(), f"{sheet.width} x {sheet.height} px"
+    _write(path, data)
+    typer.echo(f"{path} ({what})")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside the file and rename, so that no half picture is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""``mmvoxceleb validate``: find what is wrong with a store."""
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mmvoxceleb.validation import Report
+
+__all__ = ["register"]
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb validate sample
+  mmvoxceleb validate /data/mmvoxceleb --deep
+  mmvoxceleb validate /data/mmvoxceleb --json > report.json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("validate", epilog=EXAMPLES)(run)
+
+
+def run(
+    location: str = typer.Argument(..., metavar="PATH", help=LOCATION_HELP),
+    deep: bool = typer.Option(False, "--deep", help="Decode every picture, and check the colours of the masks."),
+    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
+    show: int = typer.Option(10, "--show", min=1, help="Problems of each kind to list; all are counted."),
+    workers: int | None = typer.Option(
+        None, "--workers", min=1, help="Threads that decode; by default the cores, up to 8."
+    ),
+) -> None:
+    """Check counts, names, gaps, labels, texts, splits and, with --deep, every picture. Exit 1 if anything is wrong."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mmvoxceleb.validation import validate_store
+
+    store = open_location(location)
+    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TextColumn("clips"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("checking", total=None)
+        report = validate_store(
+            store,
+            deep,
+            most_kept=show,
+            workers=workers,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        _print(report, Console(highlight=False))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _print(report: "Report", console: "Console") -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mmvoxceleb.validation import PROBLEMS
+
+    console.print(f"[bold]{escape(report.location)}[/]", soft_wrap=True)
+    if report.folders:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("folder")
+        for name in ("clips", "files", "missing", "extra"):
+            table.add_column(name, justify="right")
+        for folder, count in report.folders.items():
+            marks = [f"[red]{value:,}[/]" if value else "[dim]0[/]" for value in (count.missing, count.extra)]
+            table.add_row(escape(folder), f"{count.clips:,}", f"{count.files:,}", *marks)
+        console.print(table)
+        for split, clips in report.clips.items():
+            console.print(f"{split:<6} clips {clips:,}, persons {report.persons[split]:,}")
+        console.print(f"all    videos {report.videos:,}", end="")
+        if report.frames_per_clip:
+            shortest, median, longest = report.frames_per_clip
+            console.print(f", frames a clip {shortest:,} to {longest:,}, median {median:,}", end="")
+        console.print()
+        if report.deep:
+            console.print(f"decoded {report.pictures_decoded:,} pictures in {report.seconds:,.1f} s")
+        console.print()
+    for kind, title in PROBLEMS.items():
+        total = report.problem_counts.get(kind, 0)
+        if not total:
+            continue
+        console.print(f"[bold]{title}:[/] [bold red]{total:,}[/]")
+        kept = report.of_kind(kind)
+        for problem in kept:
+            console.print(f"  {escape(str(problem))}", soft_wrap=True)
+        if total > len(kept):
+            console.print(f"  [dim]and {total - len(kept):,} more[/]")
+        console.print()
+    if report.ok:
+        note = "" if report.deep else " (pictures were not decoded; --deep does)"
+        console.print(f"[bold green]no problems[/]{note}")
+    else:
+        noun = "problem" if report.num_problems == 1 else "problems"
+        console.print(f"[bold red]{report.num_problems:,} {noun}[/]")

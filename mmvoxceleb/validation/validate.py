@@ -1,0 +1,179 @@
+"""Go through a store clip by clip and collect what is wrong."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.schema import SPLITS, ClipId, Folder, split_of
+from mmvoxceleb.stores import Entry, Store
+from mmvoxceleb.validation.checks import (
+    check_entries,
+    check_label,
+    check_leaks,
+    check_picture_file,
+    check_text,
+    is_picture,
+)
+from mmvoxceleb.validation.report import FolderCount, Problem, Report
+
+__all__ = ["validate_store"]
+
+_VIDEO = Folder("video")
+_BATCH_BYTES, _BATCH_FILES = 16 << 20, 64
+"""Pictures that are read in one go; what memory a deep validation needs depends on these alone."""
+
+
+def validate_store(
+    store: Store,
+    deep: bool = False,
+    *,
+    most_kept: int = 20,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Check a store: what is there, what is missing, and whether it can be used.
+
+    Labels and texts are always read. Pictures are checked by name and size, and decoded with ``deep``.
+
+    Args:
+        store: Any store.
+        deep: Decode every picture, and look for mask colours outside the palette and for mixed sizes.
+        most_kept: Problems of each kind to keep; all are counted.
+        workers: Threads that decode; one per core, at most 8, by default.
+        progress: Called with the number of clips done and of all clips.
+
+    Returns:
+        The report. ``report.ok`` tells whether all is well.
+
+    Raises:
+        SourceUnavailableError: The store cannot be read.
+    """
+    began = time.perf_counter()
+    report = Report(store.location, deep=deep, most_kept=most_kept)
+    try:
+        folders = [folder for folder in store.folders() if folder.modality != "meta"]
+        clips_by_folder = {folder: store.clips(folder) for folder in folders}
+        report.add(Problem("name", "is not named as a clip is", file=path) for path in store.strangers())
+    except (CorruptSourceError, UnsafeArchiveError) as error:
+        report.add([Problem("archive", str(error))])
+        return report
+    clips = sorted(set().union(*clips_by_folder.values()))
+    _count(report, clips, clips_by_folder)
+    report.add(check_leaks(clips))
+    lengths: list[int] = []
+    present = {folder: set(names) for folder, names in clips_by_folder.items()}
+    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+        for done, clip_id in enumerate(clips, 1):
+            held = [folder for folder in folders if clip_id in present[folder]]
+            report.add(_check_clip(store, clip_id, held, report, lengths, pool))
+            if progress:
+                progress(done, len(clips))
+    if lengths:
+        report.frames_per_clip = (min(lengths), int(statistics.median(lengths)), max(lengths))
+    report.seconds = round(time.perf_counter() - began, 3)
+    return report
+
+
+def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, list[str]]) -> None:
+    """Fill the counts, and note which clips lack what."""
+    reference = set(clips_by_folder.get(_VIDEO) or clips)
+    for folder, names in sorted(clips_by_folder.items()):
+        missing, extra = sorted(reference - set(names)), sorted(set(names) - reference)
+        report.folders[str(folder)] = FolderCount(len(names), 0, len(missing), len(extra))
+        report.add(Problem("missing", f"is not in {folder}", clip_id) for clip_id in missing)
+        report.add(Problem("extra", f"is in {folder} and not in video", clip_id) for clip_id in extra)
+    parsed = [ClipId.parse(clip_id) for clip_id in clips]
+    report.videos = len({clip.video_id for clip in parsed})
+    for split in SPLITS:
+        inside = [clip.person_id for clip in parsed if split_of(clip.person_id) == split]
+        report.clips[split], report.persons[split] = len(inside), len(set(inside))
+
+
+def _check_clip(
+    store: Store, clip_id: str, folders: Sequence[Folder], report: Report, lengths: list[int], pool: Executor
+) -> Iterator[Problem]:
+    frames: set[int] | None = None
+    for folder in sorted(folders, key=lambda folder: folder != _VIDEO):
+        try:
+            entries = store.entries(folder, clip_id)
+        except (CorruptSourceError, UnsafeArchiveError, MissingModalityError) as error:
+            yield Problem("archive", str(error), clip_id, str(folder))
+            continue
+        report.folders[str(folder)].files += len(entries)
+        if not folder.is_frames:
+            yield from _check_single(store, folder, clip_id, entries)
+            continue
+        if folder == _VIDEO:
+            frames = {entry.index for entry in entries if is_picture(entry)}
+            lengths.append(len(frames))
+        yield from check_entries(folder, clip_id, entries, frames)
+        if report.deep:
+            yield from _check_pictures(store, folder, clip_id, entries, report, pool)
+
+
+def _check_single(store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> Iterator[Problem]:
+    for _, data in _read(store, folder, clip_id, entries):
+        if isinstance(data, Problem):
+            yield data
+        elif folder.modality == "label":
+            yield from check_label(clip_id, data)
+        elif folder.modality == "text":
+            yield from check_text(clip_id, data)
+
+
+def _check_pictures(
+    store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry], report: Report, pool: Executor
+) -> Iterator[Problem]:
+    """Decode all pictures of a clip in one folder, a batch at a time."""
+    sizes: dict[tuple[int, int], str] = {}
+    for batch in _batches([entry for entry in entries if is_picture(entry) and entry.size != 0]):
+        read = list(_read(store, folder, clip_id, batch))
+        yield from (data for _, data in read if isinstance(data, Problem))
+        whole = [(entry.name, data) for entry, data in read if not isinstance(data, Problem)]
+        names, contents = [name for name, _ in whole], [data for _, data in whole]
+        for name, (problem, size) in zip(
+            names, pool.map(partial(check_picture_file, folder, clip_id), names, contents), strict=True
+        ):
+            report.pictures_decoded += 1
+            if problem is not None:
+                yield problem
+            if size != (0, 0):
+                sizes.setdefault(size, name)
+    if len(sizes) > 1:
+        seen = ", ".join(f"{width}x{height} ({name})" for (width, height), name in list(sizes.items())[:4])
+        yield Problem("size", f"has pictures of {len(sizes)} sizes: {seen}", clip_id, str(folder))
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    total = 0
+    for entry in entries:
+        batch.append(entry)
+        total += max(entry.size, 0)
+        if total >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
+
+
+def _read(
+    store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]
+) -> Iterator[tuple[Entry, bytes | Problem]]:
+    """Read entries together, and one by one where that fails, so that the damaged one is known."""
+    try:
+        yield from zip(entries, store.read(folder, clip_id, entries), strict=True)
+        return
+    except MMVoxCelebError:
+        pass
+    for entry in entries:
+        try:
+            yield entry, store.read(folder, clip_id, [entry])[0]
+        except MMVoxCelebError as error:
+            kind = "picture" if folder.is_frames else folder.modality
+            file = f"{folder}/{entry.name}" if folder.is_frames else str(folder)
+            yield entry, Problem(kind, str(error), clip_id, file)
