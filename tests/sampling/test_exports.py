@@ -7,7 +7,7 @@ import pytest
 import torch
 from datasets import load_dataset
 
-from mmvoxceleb import ClipSampler, open_store
+from mmvoxceleb import ClipSampler
 from tests.sampling.test_mmvid import MmvidReader
 from tests.support.corpus import Corpus, frame, mask_ids
 
@@ -17,7 +17,7 @@ SIZE = {"image_size": 24, "mask_format": "ids"}
 
 
 def exported(videos: Corpus, out: Path, **options: object) -> Path:
-    export.export_store(open_store(videos.root), out, settings.ExportSettings(**options))
+    export.export_store(videos.root, out, settings.ExportSettings(**options))
     return out
 
 
