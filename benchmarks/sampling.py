@@ -1,6 +1,6 @@
 """Training samples a second: ClipSampler against MMVID's loader and against stock ``datasets``.
 
-    python benchmarks/sampling.py [--clips 8] [--frames 96] [--rounds 7]
+    python benchmarks/sampling.py [--clips 4] [--frames 96] [--rounds 5]
 
 A sample is 8 frames at step 4 of a random start, one mask, one sentence, 128 px, random resized crop. Everything reads
 the same files, generated in ``bench_data/``; the competitors take turns in every round, so that what else the machine
@@ -237,9 +237,9 @@ def bytes_of_a_sample(sampler: ClipSampler, folder: Path) -> tuple[float, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--frames", type=int, default=96)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=HERE.parent / "bench_data" / "sampling")
     parser.add_argument("--clean", action="store_true", help="remove the generated data first")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)

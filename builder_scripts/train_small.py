@@ -47,7 +47,7 @@ class Painter(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        width = 32
+        width = 16
         self.words = nn.EmbeddingBag(VOCABULARY, 64, mode="mean", padding_idx=0)
         self.style = nn.Sequential(nn.Linear(64, 128), nn.SiLU(), nn.Linear(128, 8 * width))
         self.first = block(NUM_CLASSES, width)
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", help="folders or zips of the original files; the bundled sample without it")
     parser.add_argument("--out", type=Path, default=Path("train_small_output"))
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=1)

@@ -1,8 +1,11 @@
 """Write clips into a store: each appears whole under its final name, or not at all."""
 
 import os
+import re
 import shutil
+import socket
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +16,7 @@ from mmvoxceleb.schema import Folder
 __all__ = ["StoreWriter", "write_atomically"]
 
 _PARTIAL = ".partial-"
+_ABANDONED_SECONDS = 24 * 3600
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -20,7 +24,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it there, so that no reader ever sees a part of it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+    handle, partial = tempfile.mkstemp(prefix=_prefix(), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -87,18 +91,22 @@ class StoreWriter:
         _remove_tree(base / clip_id)
 
     def clean_partial(self, folders: Iterable[Folder]) -> int:
-        """Delete what a killed run left under temporary names in ``folders``; return how many there were."""
+        """Delete what killed runs left under temporary names in ``folders``; return how many there were.
+
+        What a process that is still alive is writing stays, and so does what another machine wrote in the last day.
+        """
         count = 0
         for folder in folders:
             base = self.root / folder.path
             for leftover in base.glob(f"{_PARTIAL}*") if base.is_dir() else ():
-                _remove_tree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-                count += 1
+                if _is_abandoned(leftover):
+                    shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(True)
+                    count += 1
         return count
 
     def _write_folder(self, path: Path, files: Sequence[tuple[str, bytes]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=path.parent))
+        partial = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
         try:
             for name, data in files:
                 (partial / name).write_bytes(data)
@@ -110,10 +118,39 @@ class StoreWriter:
             raise
 
 
+def _prefix() -> str:
+    return f"{_PARTIAL}{_host()}.{os.getpid()}."
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())
+
+
+def _is_abandoned(leftover: Path) -> bool:
+    host, _, rest = leftover.name.removeprefix(_PARTIAL).partition(".")
+    process = rest.partition(".")[0]
+    if host == _host() and process.isdigit():
+        return int(process) != os.getpid() and not _is_alive(int(process))
+    try:
+        return time.time() - leftover.stat().st_mtime > _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _remove_tree(path: Path) -> None:
     """Remove a folder so that no half of it is ever seen under its own name."""
     if path.is_dir():
-        aside = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=path.parent)) / "old"
+        aside = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent)) / "old"
         os.rename(path, aside)
         shutil.rmtree(aside.parent, ignore_errors=True)
 

@@ -6,11 +6,13 @@ writing overlap: ``select`` and decoding (readers), ``process`` (the one thread 
 """
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.interface import Entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +29,24 @@ class Clip:
         clip_id: The key.
         frame_indices: Index of every frame that the clip has, ascending.
         meta: Provenance so far, the content of ``meta/<clip_id>.json``; treat as read-only.
-        label: The 40 attribute values where the clip has a label already, else None.
+        label: The 40 attribute values where the clip has a label already, else None. Within one run it is what
+            an earlier stage wrote, by the time that a later stage encodes. Filled only where some stage says
+            ``uses_label``.
+        entries: The file of each frame, parallel to ``frame_indices``; empty where frames are not files.
     """
 
     clip_id: str
     frame_indices: Sequence[int]
     meta: Mapping[str, Any] = field(default_factory=dict)
     label: Sequence[int] | None = None
+    entries: Sequence[Entry] = ()
+
+    def name_of(self, index: int, suffix: str = ".png") -> str:
+        """Name a file for a frame as the frame itself is named: ``0000004.png``, or ``4.png`` where frames are so."""
+        if self.entries:
+            entry = self.entries[bisect_left(self.frame_indices, index)]
+            return entry.name.rpartition(".")[0] + suffix
+        return f"{index:07d}{suffix}"
 
 
 @dataclass
@@ -45,17 +58,23 @@ class StageOutput:
             (``txt``, ``label``) takes one file whose name is ignored.
         meta: What goes into the clip's provenance under the stage's name. The same inputs must give
             the same values: no times, host names or worker numbers.
+        facts: What goes into the clip's provenance at the top level, for readers that do not know the stages:
+            ``label_source``. Same rule.
     """
 
     files: Mapping[Folder, Sequence[tuple[str, bytes]]]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Stage(ABC):
     """One modality's work on one clip at a time. The constructor is cheap and picklable; ``setup`` loads."""
 
-    name: ClassVar[str]
-    """Unique among the stages of a run, and the key of its provenance: ``mask``, ``draw``, ``label``, ``text``."""
+    name: str
+    """Unique among the stages of a run, and the key of its provenance: ``mask``, ``draw/style1``, ``label``."""
+
+    uses_label: ClassVar[bool] = False
+    """Whether ``Clip.label`` is an input: a finished clip whose label has changed is then not finished."""
 
     @property
     @abstractmethod
@@ -68,6 +87,15 @@ class Stage(ABC):
 
         A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
         """
+
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
+        """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
+
+        Args:
+            clip_id: The clip.
+            section: What the clip's provenance says under the stage's name.
+        """
+        return False
 
     def setup(self) -> None:  # noqa: B027  a stage without a model needs none
         """Load models and move them to the device. Called once in the process that calls ``process``."""

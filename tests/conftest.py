@@ -63,3 +63,26 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the folder of real videos and references, which is not part of the project")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for MMVOXCELEB_WEIGHTS with checkpoints of the mask and drawing networks, filled by a recipe."""
+    import torch
+
+    from tests.support.pseudo_weights import fill, read_keys
+
+    folder = tmp_path_factory.mktemp("weights")
+    torch.save(fill(read_keys("bisenet")), folder / "79999_iter.pth")
+    torch.save(fill(read_keys("drawing")), folder / "200_net_G_A.pth")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mask_weights(weights_folder: Path) -> Path:
+    return weights_folder / "79999_iter.pth"
+
+
+@pytest.fixture(scope="session")
+def drawing_weights(weights_folder: Path) -> Path:
+    return weights_folder / "200_net_G_A.pth"

@@ -1,0 +1,86 @@
+"""``mmvoxceleb regenerate mask``: face masks of 19 classes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmvoxceleb.cli.regenerate.running import (
+    BatchOption,
+    CompileOption,
+    DeviceOption,
+    DryRunOption,
+    LayoutOption,
+    LimitOption,
+    OutOption,
+    OverwriteOption,
+    PrecisionOption,
+    StoreArgument,
+    StrideOption,
+    run_stages,
+)
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb regenerate mask my-store
+
+  mmvoxceleb regenerate mask videos.zip --out my-store --layout packed --device cuda
+
+  mmvoxceleb regenerate mask my-store --out steady --smooth 2
+
+  mmvoxceleb regenerate mask my-store --out segformer --parser transformers:jonathandinu/face-parsing
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``mask``."""
+    app.command(epilog=EXAMPLES)(mask)
+
+
+def mask(
+    store: StoreArgument,
+    out: OutOption = None,
+    stride: StrideOption = 4,
+    layout: LayoutOption = "folder",
+    original_colours: Annotated[
+        bool, typer.Option("--original-colours", help="RGB pictures in the original colours, not palette PNGs.")
+    ] = False,
+    smooth: Annotated[
+        int, typer.Option("--smooth", min=0, help="Average over so many frames before and after; 0 is the original.")
+    ] = 0,
+    parser: Annotated[
+        str, typer.Option("--parser", help="bisenet, or transformers:<repository or folder>.")
+    ] = "bisenet",
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.", show_default=False)
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    compile_: CompileOption = False,
+    batch_size: BatchOption = None,
+    overwrite: OverwriteOption = False,
+    limit: LimitOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make a mask for every 4th frame: an 8-bit palette PNG whose pixel values are class ids 0 to 18.
+
+    Finished clips are skipped, so the same command goes on after a stop.
+    """
+    from mmvoxceleb.processing.masks import MaskStage, make_parser
+
+    made = make_parser(
+        parser,
+        str(weights) if weights else None,
+        device=device,
+        precision=precision,
+        compile=compile_,
+        batch_size=batch_size,
+    )
+    encoding = "original" if original_colours else "palette"
+    stage = MaskStage(made, stride=stride, smooth=smooth, encoding=encoding)  # type: ignore[arg-type]
+    run_stages(store, [stage], out=out, layout=layout, overwrite=overwrite, limit=limit, dry_run=dry_run)
+    if stage.flickers:
+        after, before = (sum(values) / len(values) for values in zip(*stage.flickers, strict=True))
+        was = f", {before:.2%} without smoothing" if smooth else ""
+        typer.echo(f"flicker: {after:.2%} of the pixels change class from one mask to the next{was}")

@@ -1,0 +1,190 @@
+"""Devices, number formats and batches: what every model here does in the same way."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError, ProcessingError
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Batcher",
+    "Precision",
+    "check_frames",
+    "compiled",
+    "faithful_kernels",
+    "resolve_device",
+    "resolve_precision",
+]
+
+Precision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]
+PRECISIONS: tuple[str, ...] = ("auto", "fp32", "fp16", "bf16")
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+Network = TypeVar("Network", bound="torch.nn.Module")
+
+
+def resolve_device(device: str) -> "torch.device":
+    """Turn ``auto`` into CUDA, MPS or the CPU, in this order, and check any other name.
+
+    Raises:
+        ConfigError: There is no such device on this machine.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {device!r}; use auto, cpu, cuda, cuda:1 or mps") from error
+    there = {
+        "cpu": True,
+        "cuda": (chosen.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(chosen.type, False):
+        raise ConfigError(f"device {device!r} is not on this machine; leave it at auto, or use cpu")
+    return chosen
+
+
+def resolve_precision(precision: str, device: "torch.device") -> Literal["fp32", "fp16", "bf16"]:
+    """Turn ``auto`` into fp16 on CUDA, which is 8 times finer than bf16, and into fp32 elsewhere.
+
+    Raises:
+        ConfigError: ``precision`` is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"unknown precision {precision!r}; the known ones are {', '.join(PRECISIONS)}")
+    if precision == "auto":
+        return "fp16" if device.type == "cuda" else "fp32"
+    return precision  # type: ignore[return-value]
+
+
+def dtype_of(precision: str) -> "torch.dtype":
+    """Give torch's name of a resolved precision."""
+    import torch
+
+    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+
+
+def on_device(network: Network, device: "torch.device", precision: str) -> Network:
+    """Make a network ready for inference: on the device, in that precision, channels last."""
+    import torch
+
+    network.eval().requires_grad_(False).to(device, dtype_of(precision))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def check_frames(frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Check that frames are uint8 [N, H, W, 3].
+
+    Raises:
+        ConfigError: They are something else.
+    """
+    frames = np.asarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or (frames.shape[3] != 3 and len(frames)):
+        raise ConfigError(f"frames must be uint8 [N, H, W, 3] in RGB order, got {frames.dtype} {list(frames.shape)}")
+    return frames
+
+
+@contextlib.contextmanager
+def faithful_kernels() -> Iterator[None]:
+    """Keep cuDNN from rounding fp32 to TF32 and from choosing another algorithm on every run."""
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
+
+
+class Batcher:
+    """Cuts frames into batches of one size, and into smaller ones when the device's memory does not hold them.
+
+    The last batch is filled up by repeating its last frame: a kernel may round otherwise at another batch size,
+    and a frame must give the same result wherever it stands. On the CPU a batch is one frame, which is as fast.
+
+    Args:
+        device: Where the model is.
+        batch_size: Frames in a batch; None chooses ``most``, or what fits into the free memory.
+        most: Frames that are enough to keep a GPU busy.
+        bytes_per_frame: Memory that the model takes for one frame.
+    """
+
+    def __init__(self, device: "torch.device", batch_size: int | None, *, most: int, bytes_per_frame: int) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch size must be at least 1, got {batch_size}")
+        self.size = batch_size or _batch_that_fits(device, most, bytes_per_frame)
+
+    def run(
+        self, frames: "NDArray[np.uint8]", function: "Callable[[NDArray[np.uint8]], Result]"
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield for each batch how many of its frames count, and ``function(batch)``.
+
+        Raises:
+            ProcessingError: Even one frame does not fit into memory.
+        """
+        import torch
+
+        start = 0
+        while start < len(frames):
+            batch = frames[start : start + self.size]
+            count = len(batch)
+            if count < self.size:
+                batch = np.concatenate([batch, np.repeat(batch[-1:], self.size - count, axis=0)])
+            try:
+                result = function(batch)
+            except torch.cuda.OutOfMemoryError as error:
+                if self.size == 1:
+                    raise ProcessingError(
+                        "the device has too little free memory for one frame; end other programs on it, "
+                        "or pass --device cpu"
+                    ) from error
+            else:
+                yield count, result
+                start += count
+                continue
+            # outside the except clause, so that the error no longer holds the memory
+            self.size //= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            logger.warning("out of memory on the device; going on with batches of %d", self.size)
+
+
+def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Result]:
+    """Compile by ``torch.compile`` and try it on ``example``; give ``function`` itself, with a warning, if it fails."""
+    import torch
+
+    try:
+        faster: Callable[..., Result] = torch.compile(function, dynamic=False)
+        with torch.inference_mode():
+            faster(*example)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever a missing or old compiler makes of it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        logger.warning("torch.compile does not work here (%s); going on without it", reason)
+        return function
+    return faster
+
+
+def _batch_that_fits(device: "torch.device", most: int, bytes_per_frame: int) -> int:
+    import torch
+
+    if device.type == "cpu":
+        return 1
+    if device.type != "cuda":
+        return min(most, 4)
+    free, _ = torch.cuda.mem_get_info(device)
+    size = most
+    while size > 1 and size * bytes_per_frame > free * 0.8:
+        size //= 2
+    return size

@@ -1,0 +1,210 @@
+"""Line drawings as the original has them: :class:`PortraitDrawer` from array to array, :class:`DrawStage` on clips."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.device import (
+    Batcher,
+    check_frames,
+    compiled,
+    dtype_of,
+    faithful_kernels,
+    on_device,
+    resolve_device,
+    resolve_precision,
+)
+from mmvoxceleb.processing.pictures import encode_grey
+from mmvoxceleb.processing.resize import resized_on
+from mmvoxceleb.processing.selection import check_stride, every
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.schema import DEFAULT_STYLE, ORIGINAL_STRIDE, STYLES, Folder
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["DRAWING_SIZE_PX", "DrawStage", "PortraitDrawer"]
+
+DRAWING_SIZE_PX = 512
+"""Side of a drawing; the original's, and the only one whose style map fits the published weights."""
+
+
+class PortraitDrawer:
+    """Draws faces in lines, in one or more of the three styles. Styles share the encoder.
+
+    Args:
+        weights: The checkpoint ``200_net_G_A.pth``; None finds or downloads the published one.
+        styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
+        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        batch_size: Frames in a batch; None chooses.
+
+    Raises:
+        ConfigError: A style, device or precision is unknown.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        styles: Iterable[str] = (DEFAULT_STYLE,),
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        compile: bool = False,
+        batch_size: int | None = None,
+    ) -> None:
+        self.weights = weights
+        self.styles = check_styles(styles)
+        self.device = resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        self.compile = compile
+        self._batch_size = batch_size
+        self._batcher: Batcher | None = None
+        self._encode: Any = None
+        self._decode: Any = None
+
+    def identity(self) -> dict[str, Any]:
+        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+        return {"model": "portrait-drawing", "sha256": sha256_of(locate("portrait-drawing", self.weights))}
+
+    def __call__(self, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
+        """Draw pictures.
+
+        Args:
+            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
+
+        Returns:
+            For each style uint8 [N, 512, 512], 0 black to 255 white.
+
+        Raises:
+            ConfigError: ``frames`` has another shape or type.
+            WeightsError: The weights are absent or do not fit.
+        """
+        frames = check_frames(frames)
+        shape = (len(frames), DRAWING_SIZE_PX, DRAWING_SIZE_PX)
+        drawings = {style: np.empty(shape, np.uint8) for style in self.styles}
+        if not len(frames):
+            return drawings
+        self.setup()
+        assert self._batcher is not None
+        done = 0
+        with faithful_kernels():
+            for count, batch in self._batcher.run(frames, self._draw):
+                for style, drawn in batch.items():
+                    drawings[style][done : done + count] = drawn[:count].cpu().numpy()
+                done += count
+        return drawings
+
+    def setup(self) -> None:
+        """Load the network and move it to the device. Calls do it by themselves when they need it."""
+        import torch
+
+        from mmvoxceleb.processing.networks.portrait import PortraitGenerator
+
+        if self._batcher is not None:
+            return
+        path = locate("portrait-drawing", self.weights)
+        with torch.device("meta"):
+            network = PortraitGenerator()
+        network.to_empty(device="cpu")
+        fit_state_dict(network, load_state_dict(path), source=path)
+        on_device(network, self.device, self.precision)
+        self._batcher = Batcher(self.device, self._batch_size, most=8, bytes_per_frame=500_000_000)
+        self._encode, self._decode = network.encode, network.decode
+        if self.compile:
+            example = np.zeros((self._batcher.size, DRAWING_SIZE_PX, DRAWING_SIZE_PX, 3), np.uint8)
+            with torch.inference_mode(), faithful_kernels():
+                pictures = self._normalised(example)
+                self._encode = compiled(network.encode, pictures)
+                features = self._encode(pictures)
+                self._decode = compiled(network.decode, features, STYLES.index(self.styles[0]))
+
+    def teardown(self) -> None:
+        """Release the network."""
+        self._batcher = self._encode = self._decode = None
+
+    def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+        import torch
+
+        with torch.inference_mode():
+            features = self._encode(self._normalised(frames))
+            return {style: _quantised(self._decode(features, STYLES.index(style))) for style in self.styles}
+
+    def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+        """Resize as Pillow does and bring to -1 to 1: float [N, 3, 512, 512] in channels-last order."""
+        import torch
+
+        pictures = resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX)
+        values = pictures.to(torch.float32).div_(255.0).sub_(0.5).div_(0.5)
+        return values.to(dtype_of(self.precision)).permute(0, 3, 1, 2)
+
+
+class DrawStage(Stage):
+    """Draws every ``stride``-th frame of a clip into ``draw/<style>/``.
+
+    Args:
+        drawer: What draws, with its styles.
+        stride: Every how many frames; 4 in the original.
+    """
+
+    def __init__(self, drawer: PortraitDrawer, *, stride: int = ORIGINAL_STRIDE) -> None:
+        self.drawer = drawer
+        self.stride = check_stride(stride)
+        self.name = f"draw/{'+'.join(drawer.styles)}"
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return tuple(Folder("drawing", style) for style in self.drawer.styles)
+
+    def settings(self) -> dict[str, Any]:
+        return {**self.drawer.identity(), "precision": self.drawer.precision, "stride": self.stride}
+
+    def setup(self) -> None:
+        self.drawer.setup()
+
+    def teardown(self) -> None:
+        self.drawer.teardown()
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return every(clip.frame_indices, self.stride)
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
+        return self.drawer(frames)
+
+    def encode(self, clip: Clip, result: "dict[str, NDArray[np.uint8]]") -> StageOutput:
+        names = [clip.name_of(index) for index in self.select(clip)]
+        return StageOutput(
+            {
+                Folder("drawing", style): [
+                    (name, encode_grey(drawing)) for name, drawing in zip(names, drawings, strict=True)
+                ]
+                for style, drawings in result.items()
+            }
+        )
+
+
+def check_styles(styles: Iterable[str]) -> tuple[str, ...]:
+    """Return ``styles`` without repeats, in the order of :data:`STYLES`.
+
+    Raises:
+        ConfigError: A style is unknown, or there is none.
+    """
+    wanted = {styles} if isinstance(styles, str) else set(styles)
+    unknown = sorted(wanted - set(STYLES))
+    if unknown or not wanted:
+        what = f"unknown style {', '.join(map(repr, unknown))}" if unknown else "no style was asked for"
+        raise ConfigError(f"{what}; the known ones are {', '.join(STYLES)}")
+    return tuple(style for style in STYLES if style in wanted)
+
+
+def _quantised(drawing: "torch.Tensor") -> "torch.Tensor":
+    """Turn -1 to 1 into 0 to 255, cutting the fraction off as the original does: uint8 [N, H, W]."""
+    import torch
+
+    return drawing[:, 0].float().add_(1).div_(2).mul_(255).to(torch.uint8)

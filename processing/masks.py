@@ -1,0 +1,113 @@
+"""Face masks as the original has them: :class:`FaceParser` from array to array, :class:`MaskStage` on clips."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.parser import MASK_SIZE_PX, FaceParser, Parser
+from mmvoxceleb.processing.pictures import encode_colour_mask, encode_palette_mask
+from mmvoxceleb.processing.selection import check_stride, every
+from mmvoxceleb.processing.smoothing import around, flicker, smoothed
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["MASK_SIZE_PX", "FaceParser", "MaskStage", "make_parser"]
+
+_TRANSFORMERS = "transformers:"
+
+
+class MaskStage(Stage):
+    """Parses every ``stride``-th frame of a clip into ``mask/``.
+
+    Args:
+        parser: What parses.
+        stride: Every how many frames; 4 in the original.
+        smooth: How many frames before and after each take part in it; 0 is the original.
+        encoding: ``palette``: pixel values are class ids; ``original``: RGB pictures in the original colours.
+    """
+
+    name = "mask"
+
+    def __init__(
+        self,
+        parser: Parser,
+        *,
+        stride: int = ORIGINAL_STRIDE,
+        smooth: int = 0,
+        encoding: Literal["palette", "original"] = "palette",
+    ) -> None:
+        self.parser = parser
+        self.stride = check_stride(stride)
+        around((), (), smooth)
+        self.smooth = smooth
+        self.encoding = encoding
+        self.flickers: list[tuple[float, float]] = []
+        """For each clip of this run the flicker of its masks, and what it would be without smoothing."""
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return (Folder("mask"),)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            **self.parser.identity(),
+            "precision": self.parser.precision,
+            "stride": self.stride,
+            "smooth": self.smooth,
+            "encoding": self.encoding,
+        }
+
+    def setup(self) -> None:
+        self.parser.setup()
+
+    def teardown(self) -> None:
+        self.parser.teardown()
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return around(clip.frame_indices, self._wanted(clip), self.smooth)
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], dict[str, float]]":
+        if not self.smooth:
+            ids = self.parser(frames)
+            self.flickers.append((flicker(ids),) * 2)
+            return ids, {"flicker": flicker(ids)}
+        ids, plain = smoothed(self.parser, frames, self.select(clip), self._wanted(clip), self.smooth)
+        self.flickers.append((flicker(ids), flicker(plain)))
+        return ids, {"flicker": flicker(ids), "flicker_before": flicker(plain)}
+
+    def encode(self, clip: Clip, result: "tuple[NDArray[np.uint8], dict[str, float]]") -> StageOutput:
+        ids, figures = result
+        encode = encode_palette_mask if self.encoding == "palette" else encode_colour_mask
+        files = [(clip.name_of(index), encode(mask)) for index, mask in zip(self._wanted(clip), ids, strict=True)]
+        return StageOutput({self.folders[0]: files}, {name: round(value, 6) for name, value in figures.items()})
+
+    def _wanted(self, clip: Clip) -> list[int]:
+        return every(clip.frame_indices, self.stride)
+
+
+def make_parser(name: str = "bisenet", weights: str | None = None, **options: Any) -> Parser:
+    """Make a parser from its name.
+
+    Args:
+        name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
+            segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``.
+        weights: A checkpoint for ``bisenet``.
+        options: For :class:`Parser`.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    if name == "bisenet":
+        return FaceParser(weights, **options)
+    if name.startswith(_TRANSFORMERS):
+        from mmvoxceleb.processing.transformers_parser import TransformersParser
+
+        if weights is not None:
+            raise ConfigError("weights go with the bisenet parser; a transformers model is named by --parser alone")
+        return TransformersParser(name.removeprefix(_TRANSFORMERS), **options)
+    raise ConfigError(f"unknown parser {name!r}; use bisenet or transformers:<repository or folder>")

@@ -1,0 +1,196 @@
+"""Face parsers: pictures to class ids. One base for the batches, the enlarging and the argmax."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mmvoxceleb.processing.device import (
+    Batcher,
+    check_frames,
+    compiled,
+    dtype_of,
+    faithful_kernels,
+    on_device,
+    resolve_device,
+    resolve_precision,
+)
+from mmvoxceleb.processing.resize import resized_on
+from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.schema import NUM_CLASSES
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["MASK_SIZE_PX", "FaceParser", "Parser"]
+
+MASK_SIZE_PX = 512
+"""Side of a mask; the original's."""
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Parser(ABC):
+    """Gives every pixel of a picture one of our 19 classes. The constructor loads nothing; the first call does.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
+        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        batch_size: Frames in a batch; None chooses.
+    """
+
+    align_corners: ClassVar[bool] = False
+    input_size: tuple[int, int] = (MASK_SIZE_PX, MASK_SIZE_PX)
+    mean: tuple[float, ...] = _IMAGENET_MEAN
+    std: tuple[float, ...] = _IMAGENET_STD
+
+    def __init__(
+        self, *, device: str = "auto", precision: str = "auto", compile: bool = False, batch_size: int | None = None
+    ) -> None:
+        self.device = resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        self.compile = compile
+        self._batch_size = batch_size
+        self._batcher: Batcher | None = None
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+
+    @abstractmethod
+    def _load(self) -> "torch.nn.Module":
+        """Build the network with its weights, in eval mode, on the CPU."""
+
+    def __call__(self, frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+        """Parse pictures.
+
+        Args:
+            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
+
+        Returns:
+            uint8 [N, 512, 512], class ids 0 to 18.
+
+        Raises:
+            ConfigError: ``frames`` has another shape or type.
+            WeightsError: The weights are absent or do not fit.
+        """
+        ids = np.empty((len(frames), MASK_SIZE_PX, MASK_SIZE_PX), np.uint8)
+        done = 0
+        for count, batch in self._batches(frames, self._classes):
+            ids[done : done + count] = batch[:count].cpu().numpy()
+            done += count
+        return ids
+
+    def probabilities(self, frames: "NDArray[np.uint8]") -> "Iterator[torch.Tensor]":
+        """Yield float32 [19, 512, 512] for each frame, on the device; sums to 1 over the classes."""
+        for count, batch in self._batches(frames, self._probabilities):
+            yield from batch[:count]
+
+    def setup(self) -> None:
+        """Load the network and move it to the device. Calls do it by themselves when they need it."""
+        import torch
+
+        if self._batcher is not None:
+            return
+        self._logits = on_device(self._load(), self.device, self.precision)
+        self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=200_000_000)
+        if self.compile:
+            example = np.zeros((self._batcher.size, *self.input_size, 3), np.uint8)
+            with torch.inference_mode(), faithful_kernels():
+                self._logits = compiled(self._logits, self._normalised(example))
+
+    def teardown(self) -> None:
+        """Release the network."""
+        self._batcher = None
+        self._logits = None
+
+    _logits: Any = None
+
+    def _batches(self, frames: "NDArray[np.uint8]", function: Any) -> "Iterator[tuple[int, torch.Tensor]]":
+        frames = check_frames(frames)
+        if not len(frames):
+            return
+        self.setup()
+        assert self._batcher is not None
+        with faithful_kernels():
+            yield from self._batcher.run(frames, lambda part: _inferred(function, part))
+
+    def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+        """Resize as Pillow does and normalise as torchvision does: float [N, 3, h, w] in channels-last order."""
+        import torch
+
+        values = resized_on(self.device, frames, *self.input_size).to(torch.float32).div_(255.0)
+        mean, std = (torch.tensor(numbers, device=self.device) for numbers in (self.mean, self.std))
+        return values.sub_(mean).div_(std).to(dtype_of(self.precision)).permute(0, 3, 1, 2)
+
+    def _enlarged(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+        from torch.nn import functional
+
+        logits = self._logits(self._normalised(frames)).float()
+        size = (MASK_SIZE_PX, MASK_SIZE_PX)
+        return functional.interpolate(logits, size, mode="bilinear", align_corners=self.align_corners)
+
+    def _classes(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+        import torch
+
+        return self._enlarged(frames).argmax(dim=1).to(torch.uint8)
+
+    def _probabilities(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+        return self._enlarged(frames).softmax(dim=1)
+
+
+class FaceParser(Parser):
+    """The parser of the original masks: BiSeNet, trained on CelebAMask-HQ.
+
+    Args:
+        weights: The checkpoint ``79999_iter.pth``; None finds or downloads the published one.
+        device: See :class:`Parser`.
+        precision: See :class:`Parser`.
+        compile: See :class:`Parser`.
+        batch_size: See :class:`Parser`.
+
+    Example:
+        >>> from mmvoxceleb.processing.masks import FaceParser
+        >>> ids = FaceParser()(frames)  # uint8 [N, H, W, 3] -> uint8 [N, 512, 512]
+    """
+
+    align_corners = True
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        compile: bool = False,
+        batch_size: int | None = None,
+    ) -> None:
+        super().__init__(device=device, precision=precision, compile=compile, batch_size=batch_size)
+        self.weights = weights
+
+    def identity(self) -> dict[str, Any]:
+        return {"model": "bisenet", "sha256": sha256_of(locate("bisenet", self.weights))}
+
+    def _load(self) -> "torch.nn.Module":
+        import torch
+
+        from mmvoxceleb.processing.networks.bisenet import BiSeNet
+
+        path = locate("bisenet", self.weights)
+        with torch.device("meta"):
+            network = BiSeNet(NUM_CLASSES)
+        network.to_empty(device="cpu")
+        fit_state_dict(network, load_state_dict(path), source=path)
+        return network.eval().fold()
+
+
+def _inferred(function: Any, *arguments: Any) -> Any:
+    import torch
+
+    with torch.inference_mode():
+        return function(*arguments)

@@ -1,0 +1,183 @@
+"""Where an engine takes clips from: their frames, decoded once, and what identifies them."""
+
+import hashlib
+import itertools
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
+from mmvoxceleb.processing.stage import Clip
+from mmvoxceleb.schema import ATTRIBUTES, Folder
+from mmvoxceleb.stores.interface import Store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ClipSource", "Frames", "StoreSource", "parse_label"]
+
+_VIDEO, _LABEL, _META = Folder("video"), Folder("label"), Folder("meta")
+
+
+class Frames:
+    """Decoded frames of a clip and the hashes of the bytes that they came from.
+
+    Args:
+        pictures: uint8 [N, H, W, 3], RGB.
+        indices: Frame index of each, ascending.
+        hashes: sha256 of each frame's bytes.
+    """
+
+    def __init__(self, pictures: "NDArray[np.uint8]", indices: Sequence[int], hashes: Sequence[bytes]) -> None:
+        self.pictures = pictures
+        self._position = {index: position for position, index in enumerate(indices)}
+        self._hashes = hashes
+
+    def take(self, indices: Sequence[int]) -> "NDArray[np.uint8]":
+        """Give the pictures of ``indices``, in that order; without a copy where that is all of them."""
+        if list(indices) == list(self._position):
+            return self.pictures
+        return self.pictures[[self._position[index] for index in indices]]
+
+    def digest(self, indices: Sequence[int]) -> str:
+        """Hash the bytes of the frames ``indices``."""
+        return hashlib.sha256(b"".join(self._hashes[self._position[index]] for index in indices)).hexdigest()
+
+
+class ClipSource(ABC):
+    """Gives clips to an engine. Cheap to pickle; its methods may be called from several threads."""
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """The path or URL, for messages."""
+
+    @abstractmethod
+    def clip_ids(self) -> list[str]:
+        """List the clips, sorted."""
+
+    @abstractmethod
+    def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
+        """Describe a clip without reading its frames.
+
+        Raises:
+            MMVoxCelebError: The clip cannot be had; the engine records the message and goes on.
+        """
+
+    @abstractmethod
+    def listing(self, clip: Clip, indices: Sequence[int]) -> str:
+        """Digest what tells the frames ``indices`` from others without reading them: names and sizes."""
+
+    @abstractmethod
+    def frames(self, clip: Clip, indices: Sequence[int]) -> Frames:
+        """Read and decode frames.
+
+        Raises:
+            MMVoxCelebError: A frame is missing or broken; the message names it.
+        """
+
+
+class StoreSource(ClipSource):
+    """The ``video`` modality of a store.
+
+    Args:
+        store: Any store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @property
+    def location(self) -> str:
+        return self.store.location
+
+    def clip_ids(self) -> list[str]:
+        """List the clips that have frames.
+
+        Raises:
+            MissingModalityError: The store has no clip with frames.
+        """
+        clip_ids = self.store.clips(_VIDEO)
+        if not clip_ids:
+            raise MissingModalityError(
+                f"{self.location}: holds no video/<clip>/ with frames, which this needs; name the folder or zip "
+                "above 'video', or make frames first with: mmvoxceleb regenerate crop"
+            )
+        return clip_ids
+
+    def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
+        entries = [
+            entry for entry in self.store.entries(_VIDEO, clip_id) if entry.name.lower().endswith(PICTURE_SUFFIXES)
+        ]
+        for first, second in itertools.pairwise(entries):
+            if first.index == second.index:
+                raise CorruptSourceError(
+                    f"{self.location}: clip {clip_id} has two files for frame {first.index}: {first.name} and "
+                    f"{second.name}; remove one of them"
+                )
+        return Clip(
+            clip_id,
+            [entry.index for entry in entries],
+            meta=self._meta(clip_id),
+            label=self._label(clip_id) if with_label else None,
+            entries=entries,
+        )
+
+    def listing(self, clip: Clip, indices: Sequence[int]) -> str:
+        wanted = set(indices)
+        lines = [f"{entry.name}\t{entry.size}\n" for entry in clip.entries if entry.index in wanted]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def frames(self, clip: Clip, indices: Sequence[int]) -> Frames:
+        wanted = set(indices)
+        entries = [entry for entry in clip.entries if entry.index in wanted]
+        pictures: list[NDArray[np.uint8]] = []
+        hashes: list[bytes] = []
+        for entry, data in zip(entries, self.store.read(_VIDEO, clip.clip_id, entries), strict=True):
+            where = f"{self.location}: clip {clip.clip_id}, frame {entry.name}"
+            picture = decode_rgb(data, where=where)
+            if pictures and picture.shape != pictures[0].shape:
+                raise CorruptSourceError(
+                    f"{where}: is {picture.shape[1]} x {picture.shape[0]} px where the clip began with "
+                    f"{pictures[0].shape[1]} x {pictures[0].shape[0]}; all frames of a clip must have one size"
+                )
+            pictures.append(picture)
+            hashes.append(hashlib.sha256(data).digest())
+        stacked = np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
+        return Frames(stacked, [entry.index for entry in entries], hashes)
+
+    def _label(self, clip_id: str) -> tuple[int, ...] | None:
+        try:
+            (data,) = self.store.read(_LABEL, clip_id)
+        except MissingModalityError:
+            return None
+        return parse_label(data, where=f"{self.location}: {_LABEL}/{clip_id}.txt")
+
+    def _meta(self, clip_id: str) -> dict[str, Any]:
+        try:
+            (data,) = self.store.read(_META, clip_id)
+            return dict(json.loads(data))
+        except MissingModalityError:
+            return {}
+        except (UnicodeDecodeError, ValueError, TypeError) as error:
+            raise CorruptSourceError(
+                f"{self.location}: {_META}/{clip_id}.json is no JSON object ({error}); delete it"
+            ) from error
+
+
+def parse_label(data: bytes, *, where: str) -> tuple[int, ...]:
+    """Read a label file: 40 values 0 or 1, or -1 for unknown, separated by commas.
+
+    Raises:
+        CorruptSourceError: It holds something else.
+    """
+    values = data.decode("utf-8", "replace").strip().split(",")
+    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("-1", "0", "1") for value in values):
+        raise CorruptSourceError(
+            f"{where}: holds {len(values)} values where 40 of 0, 1 or -1 were expected; make it again"
+        )
+    return tuple(int(value) for value in values)
