@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmvoxceleb.errors import ConfigError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -192,10 +194,8 @@ def crop(
     With VoxCeleb's annotations (--annotations) by the original's rules; by the boxes of vox-metadata.csv (--metadata);
     or, with neither, by finding the faces in any videos. Finished videos are skipped when the command is run again.
     """
-    import cv2
     from rich.console import Console
 
-    from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.processing.crop_job import CropJob
     from mmvoxceleb.processing.crop_settings import CropSettings
     from mmvoxceleb.processing.detectors import open_detector
@@ -243,8 +243,6 @@ def crop(
         url_template=download_url,
         num_threads=0 if workers == 1 else 1,
     )
-    if workers > 1:
-        cv2.setNumThreads(1)
     if dry_run:
         _say_plan(videos, job, limit)
         return
