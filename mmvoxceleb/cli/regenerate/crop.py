@@ -269,9 +269,6 @@ def _find(
 
 
 def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) -> None:
-    options = job.options()
-    for video in videos:
-        job.check(video.key, options)
     done = sum(job.record_path(video.key).is_file() for video in videos)
     missing = [video for video in videos if video.path is None]
     wanted = sum(len(video.utterances) for video in videos)
@@ -294,6 +291,8 @@ def _run(videos: "list[SourceVideo]", job: "CropJob", workers: int, limit: int |
         task = bar.add_task("cropping", total=len(videos))
         try:
             summary = crop_videos(videos, job, workers=workers, limit=limit, report=lambda result: bar.advance(task))
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
         except KeyboardInterrupt:
             bar.stop()
             console.print(
