@@ -68,6 +68,21 @@ def test_free_videos(inputs, tmp_path):
     assert "1 (1)" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
 
 
+def test_utterances_in_files_of_their_own(inputs, tmp_path):
+    source = inputs / "raw" / PERSON / f"{VIDEO}.mp4"
+    for name in ("00001", "00002"):
+        path = tmp_path / "raw" / "mp4" / "id00012" / VIDEO / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(source)
+    arguments = [tmp_path / "raw", tmp_path / "out", "--detector", "haar", *RULES]
+    call(*arguments)
+    assert [row["clip_id"] for row in rows(tmp_path / "out")] == [
+        f"id00012#{VIDEO}#00001.txt#000.mp4",
+        f"id00012#{VIDEO}#00002.txt#000.mp4",
+    ]
+    assert "2 (2)" in call(*arguments).stdout
+
+
 def test_metadata(inputs, tmp_path):
     result = call(inputs / "raw", tmp_path, "--metadata", inputs / "meta.csv", *RULES)
     assert "2 rows, 1 of them repeats; 0 boxes beyond the picture; 1 clips wanted" in result.stderr
