@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.processing.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.crop_resize import crop_and_resize
@@ -20,11 +22,10 @@ from mmvoxceleb.processing.tracks import Track, annotated_track, free_track, met
 from mmvoxceleb.processing.tubes import Tube, cut_tubes
 from mmvoxceleb.processing.videos import SourceVideo, Utterance, fingerprint
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
-
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.detectors import Detector
     from numpy.typing import NDArray
+
+    from mmvoxceleb.processing.detectors import Detector
 
 __all__ = ["CroppedClip", "Rejection", "crop_tubes"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.processing.crop import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop_settings import CropSettings
 from mmvoxceleb.processing.decoders import FPS
@@ -19,8 +20,6 @@ from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.videos import SourceVideo, fingerprint
-
-from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.schema import Folder
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.synchronize import Event
 
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.crop_job import STAGE, VIDEO, CropJob, SourceResult, _row
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.videos import SourceVideo
-
-from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["CropSummary", "crop_videos"]

@@ -142,7 +142,7 @@ class Batcher:
                 batch = np.concatenate([batch, np.repeat(batch[-1:], self.size - count, axis=0)])
             try:
                 result = function(batch)
-            except torch.OutOfMemoryError as error:
+            except torch.cuda.OutOfMemoryError as error:
                 if self.size == 1:
                     raise ProcessingError(
                         "the device has too little free memory for one frame; end other programs on it, "
@@ -154,7 +154,8 @@ class Batcher:
                 continue
             # outside the except clause, so that the error no longer holds the memory
             self.size //= 2
-            torch.cuda.empty_cache()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
             logger.warning("out of memory on the device; going on with batches of %d", self.size)
 
 
@@ -166,7 +167,7 @@ def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Re
         faster: Callable[..., Result] = torch.compile(function, dynamic=False)
         with torch.inference_mode():
             faster(*example)
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         raise
     except Exception as error:  # whatever a missing or old compiler makes of it
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mmvoxceleb.processing.output import write_atomically
-
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.processing.output import write_atomically
 from mmvoxceleb.schema import Folder
 
 __all__ = ["LedgerRow", "Provenance", "differences"]
@@ -94,8 +93,13 @@ class Provenance:
             content[_PENDING] = sorted({*content.get(_PENDING, ()), *stages})
             self._write(clip_id, content)
 
-    def finish(self, clip_id: str, sections: Mapping[str, Mapping[str, Any]]) -> None:
-        """Record stages as finished, after their files were written."""
+    def finish(self, clip_id: str, sections: Mapping[str, Any]) -> None:
+        """Record stages as finished, after their files were written.
+
+        Args:
+            clip_id: The clip.
+            sections: What to record by stage; facts for the top level may stand beside them.
+        """
         with self._lock():
             content = self.read(clip_id)
             pending = sorted(set(content.pop(_PENDING, ())) - set(sections))

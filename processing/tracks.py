@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from mmvoxceleb.processing.annotations import Annotation
 from mmvoxceleb.processing.crop_resize import shrink_to_height
 from mmvoxceleb.processing.crop_settings import CropSettings
@@ -14,8 +15,9 @@ from mmvoxceleb.processing.scenes import CutDetector
 from mmvoxceleb.processing.tubes import NO_FACE, FaceFollower, bridge_gaps, match_annotation
 
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.detectors import Detection, Detector
     from numpy.typing import NDArray
+
+    from mmvoxceleb.processing.detectors import Detection, Detector
 
 __all__ = ["Track", "annotated_track", "free_track", "metadata_track"]
 

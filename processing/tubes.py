@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from mmvoxceleb.processing.boxes import iou, union
 
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.detectors import Detection
     from numpy.typing import NDArray
+
+    from mmvoxceleb.processing.detectors import Detection
 
 __all__ = ["NO_FACE", "FaceFollower", "Tube", "bridge_gaps", "cut_tubes", "match_annotation"]
 

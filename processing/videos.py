@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.annotations import annotation_files
 from mmvoxceleb.processing.metadata import Metadata, MetadataRow, read_metadata
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.schema import ClipId
 
 __all__ = [

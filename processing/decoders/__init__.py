@@ -4,10 +4,9 @@ import importlib
 import os
 from typing import Literal
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.decoders.interface import FPS, Decoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo, probe
-
-from mmvoxceleb.errors import ConfigError
 
 __all__ = ["DECODERS", "FPS", "Decoder", "DecoderName", "VideoInfo", "open_decoder", "probe"]
 

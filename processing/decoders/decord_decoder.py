@@ -7,10 +7,9 @@ any PNG; so decord is imported here alone, when it is used, and after OpenCV.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
 
 if TYPE_CHECKING:
     import numpy as np

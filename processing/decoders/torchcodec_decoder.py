@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Callable
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.detectors.haar import HaarDetector
 from mmvoxceleb.processing.detectors.interface import Detection, Detector
 from mmvoxceleb.processing.detectors.s3fd import S3FDDetector
 from mmvoxceleb.processing.detectors.yunet import YuNetDetector
-
-from mmvoxceleb.errors import ConfigError
 
 __all__ = [
     "DETECTORS",

@@ -4,9 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
-
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
 
 if TYPE_CHECKING:
     import numpy as np

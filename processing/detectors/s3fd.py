@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
-from mmvoxceleb.processing.weights import locate, sha256_of
 
 from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
+from mmvoxceleb.processing.weights import locate, sha256_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

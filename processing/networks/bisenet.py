@@ -181,15 +181,16 @@ _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
 """For each module, the convolutions and the normalisations that follow them."""
 
 
-def _fold(module: nn.Module, conv: str, norm: str) -> None:
-    try:
-        pair = module.get_submodule(conv), module.get_submodule(norm)
-    except AttributeError:
-        return  # a block without a downsampling
-    assert isinstance(pair[0], nn.Conv2d)
-    assert isinstance(pair[1], nn.BatchNorm2d)
-    module.set_submodule(conv, fuse_conv_bn_eval(pair[0].eval(), pair[1].eval()))
-    module.set_submodule(norm, nn.Identity())
+def _fold(module: nn.Module, conv_name: str, norm_name: str) -> None:
+    *path, conv_name = conv_name.split(".")
+    if path:
+        module = module.get_submodule(".".join(path))
+        norm_name = norm_name.rpartition(".")[2]
+        if not len(list(module.children())):
+            return  # a block without a downsampling
+    conv, norm = getattr(module, conv_name), getattr(module, norm_name)
+    setattr(module, conv_name, fuse_conv_bn_eval(conv.eval(), norm.eval()))
+    setattr(module, norm_name, nn.Identity())
 
 
 def _global_mean(x: "Tensor") -> "Tensor":

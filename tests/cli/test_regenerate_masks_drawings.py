@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmvoxceleb.processing.masks import FaceParser
 from PIL import Image
 
+import mmvoxceleb
 from mmvoxceleb.cli.main import main
+from mmvoxceleb.processing.masks import FaceParser
 from mmvoxceleb.schema import CLASSES, PALETTE, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.pseudo_weights import picture
@@ -112,6 +113,9 @@ def test_masks_by_the_original_network(store: Path, weights_folder: Path) -> Non
         expected = FaceParser(weights_folder / "79999_iter.pth", "cpu")(frame[None])[0]
         assert np.array_equal(np.asarray(image), expected)
         assert np.array_equal(np.asarray(image.convert("RGB")), PALETTE[expected])
+    (row,) = mmvoxceleb.load_dataset("mmvoxceleb", "mask", data_dir=str(store), split="train", streaming=True)
+    assert (row["clip_id"], row["mask_indices"]) == (CLIPS[0], [0])
+    assert np.array_equal(np.asarray(row["masks"][0]), expected)
     meta = json.loads((store / "meta" / f"{CLIPS[0]}.json").read_text())
     assert meta["mask"]["settings"]["model"] == "bisenet"
     assert len(meta["mask"]["settings"]["sha256"]) == 64
@@ -124,6 +128,9 @@ def test_drawings(store: Path, weights_folder: Path, tmp_path: Path) -> None:
     drawings = open_store(tmp_path / "out")
     folder = Folder("drawing", "style1")
     assert [entry.name for entry in drawings.entries(folder, CLIPS[0])] == ["0000000.png"]
+    out = str(tmp_path / "out")
+    (row,) = mmvoxceleb.load_dataset("mmvoxceleb", "drawing", data_dir=out, split="train", streaming=True)
+    assert (row["clip_id"], row["drawing_indices"], row["drawings"][0].size) == (CLIPS[0], [0], (512, 512))
     (tmp_path / "drawing.png").write_bytes(drawings.read(folder, CLIPS[0])[0])
     with Image.open(tmp_path / "drawing.png") as image:
         assert (image.mode, image.size) == ("L", (512, 512))
@@ -146,7 +153,8 @@ def test_other_parsers_are_mapped_by_class_name(store: Path, segformer: Path, tm
     assert len(theirs) == 2  # frames 0 and 4
     to_ours = np.array([CLASSES.index(name) for name in CELEBA_ORDER], np.uint8)
     assert len(np.unique(ours[0])) > 3
-    assert all(np.array_equal(to_ours[mine], other) for mine, other in zip(ours, theirs, strict=True))
+    # where two classes tie the order decides, in a few pixels
+    assert max((to_ours[mine] != other).mean() for mine, other in zip(ours, theirs, strict=True)) < 1e-3
 
 
 def test_parser_with_foreign_classes_or_pickles_is_refused(store: Path, tmp_path: Path) -> None:
@@ -188,7 +196,9 @@ def test_smoothing_steadies_masks(store: Path, segformer: Path, tmp_path: Path) 
         plain, steady = (
             json.loads((tmp_path / out / "meta" / f"{clip_id}.json").read_text())["mask"] for out in ("plain", "steady")
         )
-        assert steady["flicker"] < steady["flicker_before"] == plain["flicker"]
+        assert steady["flicker"] < 0.9 * plain["flicker"]
+        # the largest probability may differ from the largest logit by rounding, in a few pixels
+        assert steady["flicker_before"] == pytest.approx(plain["flicker"], abs=1e-4)
 
 
 def test_dry_run_and_limit_0_change_nothing(store: Path, segformer: Path, tmp_path: Path) -> None:

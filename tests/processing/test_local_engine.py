@@ -13,14 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.summary import Summary
-from mmvoxceleb.processing.engines.work import ClipWork
-from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.source import StoreSource
-from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from PIL import Image
 
 from mmvoxceleb.errors import (
@@ -30,6 +22,14 @@ from mmvoxceleb.errors import (
     MissingModalityError,
     ProcessingError,
 )
+from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.summary import Summary
+from mmvoxceleb.processing.engines.work import ClipWork
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
+from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 
@@ -391,6 +391,14 @@ def test_target_that_is_a_file_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(ConfigError, match="out is a file"):
         run_local(work(source, tmp_path / "out"))
+
+
+def test_broken_provenance_fails_its_clip_alone(source: Path, tmp_path: Path) -> None:
+    run_local(work(source, tmp_path / "out"), CLIPS[:1])
+    (tmp_path / "out" / "meta" / f"{CLIPS[0]}.json").write_text("{broken")
+    summary = run_local(work(source, tmp_path / "out"))
+    assert summary.done == 3
+    assert "is no JSON" in summary.failed[CLIPS[0]]
 
 
 def test_summaries_of_workers_add_up() -> None:

@@ -3,13 +3,13 @@ import csv
 import cv2
 import numpy as np
 import pytest
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop_settings import CropSettings
 from mmvoxceleb.processing.detectors import open_detector
 from mmvoxceleb.processing.videos import annotated_videos, free_videos, metadata_videos
-
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from tests.support.videos import (
     face_boxes,
     portrait,

@@ -3,10 +3,10 @@ import sys
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.decoders import open_decoder, probe
-from mmvoxceleb.processing.decoders.pyav_decoder import PyAVDecoder
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.processing.decoders import open_decoder, probe
+from mmvoxceleb.processing.decoders.pyav_decoder import PyAVDecoder
 from tests.support.videos import number_of, numbered, with_matrix, write_sound, write_video
 
 

@@ -5,10 +5,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from mmvoxceleb.processing.detectors import DETECTORS, Detection, YuNetDetector, open_detector
-from mmvoxceleb.processing.detectors.yunet import parse_faces
 
 from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.detectors import DETECTORS, Detection, YuNetDetector, open_detector
+from mmvoxceleb.processing.detectors.yunet import parse_faces
 from tests.support.videos import portrait
 
 

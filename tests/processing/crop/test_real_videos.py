@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop_resize import shrink_to_height

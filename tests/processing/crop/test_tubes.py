@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mmvoxceleb.processing.boxes import grow_to_square, iou, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.detectors import Detection
 from mmvoxceleb.processing.tubes import NO_FACE, FaceFollower, bridge_gaps, cut_tubes, match_annotation
