@@ -20,6 +20,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+
+import mmvoxceleb
 from mmvoxceleb.processing.crop_job import CropJob, _encode_png
 from mmvoxceleb.processing.crop_resize import crop_and_resize, shrink_to_height
 from mmvoxceleb.processing.crop_run import crop_videos
@@ -27,8 +29,6 @@ from mmvoxceleb.processing.crop_settings import CropSettings
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
 from mmvoxceleb.processing.videos import free_videos
-
-import mmvoxceleb
 
 
 def portrait() -> np.ndarray:
