@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -243,9 +243,10 @@ def crop(
         url_template=download_url,
         num_threads=0 if workers == 1 else 1,
     )
-    if dry_run:
+    if dry_run or limit == 0:
         _say_plan(videos, job, limit)
         return
+    _check_detector(job)
     _run(videos, job, workers, limit, console)
 
 
@@ -268,6 +269,16 @@ def _find(
     return videos
 
 
+def _check_detector(job: "CropJob") -> None:
+    """Fetch the weights before anything else is done."""
+    try:
+        job.options()
+    except (WeightsError, SourceUnavailableError) as error:
+        raise type(error)(f"{error}. Or choose --detector haar, which needs no weights") from error
+    except ImportError as error:
+        raise ConfigError(str(error)) from error
+
+
 def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) -> None:
     done = sum(job.record_path(video.key).is_file() for video in videos)
     missing = [video for video in videos if video.path is None]
@@ -277,7 +288,10 @@ def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) ->
         typer.echo(f"  {'would be fetched' if job.download_to else 'missing'}: {video.key}")
     if len(missing) > 10:
         typer.echo(f"  and {len(missing) - 10} more")
-    left = len(videos) - done
+    left = sum(
+        not job.record_path(video.key).is_file() and (video.path is not None or job.download_to is not None)
+        for video in videos
+    )
     typer.echo(f"would crop {left if limit is None else min(left, limit)} videos into {job.out}")
 
 
