@@ -5,6 +5,7 @@ once at full size for the frames of the tubes that passed. Neither holds more th
 grow with the length of the video.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.detectors import Detector
 
 __all__ = ["CroppedClip", "Rejection", "crop_tubes"]
+
+logger = logging.getLogger(__name__)
 
 DETECTION_SLACK = 1.5
 """A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
@@ -120,6 +123,8 @@ def crop_tubes(
                 reject(unwanted.rejection)
             except CorruptSourceError as error:
                 reject(Rejection(video.input_name(utterance), "broken video", str(error)))
+        if opened.damaged_packets:
+            logger.warning("%s: %d damaged packets were passed over", video.path, opened.damaged_packets)
 
 
 def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:

@@ -173,8 +173,11 @@ _stop: Event
 
 def _begin(job: CropJob, stop: Event) -> None:
     """Make a worker ready: Ctrl-C is the parent's to handle, and a worker whose parent died ends."""
+    import cv2
+
     global _job, _stop
     _job, _stop = job, stop
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

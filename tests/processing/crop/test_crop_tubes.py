@@ -203,6 +203,21 @@ def test_a_video_shorter_than_its_annotation(tmp_path):
         assert run(beyond, **options) == ({}, [(f"{PERSON}#{VIDEO}#00001.txt", "video too short")])
 
 
+def test_damage_is_told(tmp_path, caplog):
+    path = write_video(tmp_path / "raw" / f"{VIDEO}.avi", portrait_frames(wander(30)), codec="mjpeg")
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"]
+    data[starts[10] : starts[11] - 16] = bytes(starts[11] - 16 - starts[10])
+    path.write_bytes(data)
+    write_annotation(
+        tmp_path / "txt" / PERSON / VIDEO / "00001.txt", range(30), face_boxes(wander(30)), height=240, person=PERSON
+    )
+    (video,) = annotated_videos(tmp_path / "raw", tmp_path / "txt")
+    clips, _ = run(video, boxes="annotation")
+    assert [meta["num_frames"] for _, meta in clips.values()] == [29]
+    assert f"{VIDEO}.avi: 1 damaged packets were passed over" in caplog.text
+
+
 def test_bad_inputs_are_told_apart(tmp_path):
     video = annotated(tmp_path, wander(30))
     name = f"{PERSON}#{VIDEO}#00001.txt"
