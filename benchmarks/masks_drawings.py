@@ -25,6 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import cv2
 import numpy as np
 import torch
+from PIL import Image
+from torch.nn import functional
+
 from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
@@ -34,9 +37,6 @@ from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.source import StoreSource
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict
-from PIL import Image
-from torch.nn import functional
-
 from mmvoxceleb.schema import CLASSES, PALETTE
 from mmvoxceleb.stores import open_store
 from tests.support.pseudo_weights import fill, picture, read_keys

@@ -18,10 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from datasets import Dataset
-from mmvoxceleb.processing.text import describe
 from numpy.typing import NDArray
 from sample_render import Camera, Portrait, load_portrait
 
+from mmvoxceleb.processing.text import describe
 from mmvoxceleb.records import RecordOptions, read_record
 from mmvoxceleb.schema import ATTRIBUTES, ORIGINAL_STRIDE, SPLITS, record_features, split_of
 from mmvoxceleb.stores import open_store

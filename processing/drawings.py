@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.device import (
     Batcher,
     check_frames,
@@ -20,8 +22,6 @@ from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
-
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import DEFAULT_STYLE, ORIGINAL_STRIDE, STYLES, Folder
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class PortraitDrawer:
     def setup(self) -> None:
         """Load the network and move it to the device. Calls do it by themselves when they need it."""
         import torch
+
         from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 
         if self._batcher is not None:

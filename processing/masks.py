@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.parser import MASK_SIZE_PX, FaceParser, Parser
 from mmvoxceleb.processing.pictures import encode_colour_mask, encode_palette_mask
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
 from mmvoxceleb.processing.device import (
     Batcher,
     check_frames,
@@ -18,7 +19,6 @@ from mmvoxceleb.processing.device import (
 )
 from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
-
 from mmvoxceleb.schema import NUM_CLASSES
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ class FaceParser(Parser):
 
     def _load(self) -> "torch.nn.Module":
         import torch
+
         from mmvoxceleb.processing.networks.bisenet import BiSeNet
 
         path = locate("bisenet", self.weights)

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mmvoxceleb.processing.output import write_atomically
-
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.processing.output import write_atomically
 from mmvoxceleb.schema import Folder
 
 __all__ = ["LedgerRow", "Provenance", "differences"]
@@ -25,13 +24,13 @@ class LedgerRow:
     Args:
         clip_id: The key.
         stage: The stage's name.
-        status: ``done`` or ``failed``.
-        reason: Why it failed; empty when done.
+        status: ``done``, ``failed``, or ``rejected`` for an input that is no clip by the rules of the crop.
+        reason: Why it failed or was rejected; empty when done.
     """
 
     clip_id: str
     stage: str
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "rejected"]
     reason: str = ""
 
 
@@ -94,8 +93,13 @@ class Provenance:
             content[_PENDING] = sorted({*content.get(_PENDING, ()), *stages})
             self._write(clip_id, content)
 
-    def finish(self, clip_id: str, sections: Mapping[str, Mapping[str, Any]]) -> None:
-        """Record stages as finished, after their files were written."""
+    def finish(self, clip_id: str, sections: Mapping[str, Any]) -> None:
+        """Record stages as finished, after their files were written.
+
+        Args:
+            clip_id: The clip.
+            sections: What to record by stage; facts for the top level may stand beside them.
+        """
         with self._lock():
             content = self.read(clip_id)
             pending = sorted(set(content.pop(_PENDING, ())) - set(sections))
@@ -122,6 +126,25 @@ class Provenance:
                 continue  # a line that a killed run left unfinished
             latest[row.clip_id, row.stage] = row
         return sorted(latest.values())
+
+    def replace(self, stage: str, rows: Iterable[LedgerRow]) -> None:
+        """Rewrite the ledger with ``rows`` as all that it says of a stage. The other stages' rows stay."""
+        with self._lock():
+            kept = [row for row in self.rows() if row.stage != stage]
+            write_atomically(self._ledger, "".join(_line(row) for row in sorted([*kept, *rows])).encode())
+
+    def drop(self, clip_id: str, stage: str) -> None:
+        """Take a stage's section out of a clip's file, and the file away when nothing else is in it."""
+        with self._lock():
+            content = self.read(clip_id)
+            content.pop(stage, None)
+            pending = sorted(set(content.pop(_PENDING, ())) - {stage})
+            if pending:
+                content[_PENDING] = pending
+            if set(content) <= {"clip_id"}:
+                self.path_of(clip_id).unlink(missing_ok=True)
+            else:
+                self._write(clip_id, content)
 
     def compact(self) -> None:
         """Rewrite the ledger sorted, with the latest outcome alone: the same whatever the order of the work."""

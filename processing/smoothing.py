@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mmvoxceleb.processing.parser import MASK_SIZE_PX, Parser
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.parser import MASK_SIZE_PX, Parser
 
 if TYPE_CHECKING:
     import torch

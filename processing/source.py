@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
-from mmvoxceleb.processing.stage import Clip
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
+from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores.interface import Store
 
@@ -170,12 +170,14 @@ class StoreSource(ClipSource):
 
 
 def parse_label(data: bytes, *, where: str) -> tuple[int, ...]:
-    """Read a label file: 40 values 0 or 1, separated by commas.
+    """Read a label file: 40 values 0 or 1, or -1 for unknown, separated by commas.
 
     Raises:
         CorruptSourceError: It holds something else.
     """
     values = data.decode("utf-8", "replace").strip().split(",")
-    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("0", "1") for value in values):
-        raise CorruptSourceError(f"{where}: holds {len(values)} values where 40 of 0 or 1 were expected; make it again")
+    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("-1", "0", "1") for value in values):
+        raise CorruptSourceError(
+            f"{where}: holds {len(values)} values where 40 of 0, 1 or -1 were expected; make it again"
+        )
     return tuple(int(value) for value in values)

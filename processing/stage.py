@@ -58,10 +58,13 @@ class StageOutput:
             (``txt``, ``label``) takes one file whose name is ignored.
         meta: What goes into the clip's provenance under the stage's name. The same inputs must give
             the same values: no times, host names or worker numbers.
+        facts: What goes into the clip's provenance at the top level, for readers that do not know the stages:
+            ``label_source``. Same rule.
     """
 
     files: Mapping[Folder, Sequence[tuple[str, bytes]]]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Stage(ABC):
@@ -84,6 +87,15 @@ class Stage(ABC):
 
         A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
         """
+
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
+        """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
+
+        Args:
+            clip_id: The clip.
+            section: What the clip's provenance says under the stage's name.
+        """
+        return False
 
     def setup(self) -> None:  # noqa: B027  a stage without a model needs none
         """Load models and move them to the device. Called once in the process that calls ``process``."""

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.grammar import describe_natural, describe_original, random_of
 from mmvoxceleb.processing.grammar.basics import Draw
-
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import ATTRIBUTES
 
 __all__ = ["STYLES", "TextStyle", "check_label", "describe"]
@@ -14,6 +13,8 @@ __all__ = ["STYLES", "TextStyle", "check_label", "describe"]
 TextStyle = Literal["original", "natural"]
 STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
 """``original`` is MMVID's grammar with its quirks; ``natural`` is ours, with correct English and more variety."""
+
+_VALUES = frozenset({-1, 0, 1})
 
 _GRAMMARS: dict[str, Callable[[Sequence[int], int, Draw], list[str]]] = {
     "original": describe_original,
@@ -62,7 +63,9 @@ def check_label(label: Iterable[int]) -> list[int]:
     values = list(tolist() if tolist else label)
     if len(values) != len(ATTRIBUTES):
         raise ConfigError(f"a label has {len(ATTRIBUTES)} values in CelebA order, got {len(values)}")
-    for name, value in zip(ATTRIBUTES, values, strict=True):
-        if value not in (-1, 0, 1):
-            raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
+    if not _VALUES.issuperset(values):
+        name, value = next(
+            (name, value) for name, value in zip(ATTRIBUTES, values, strict=True) if value not in _VALUES
+        )
+        raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
     return [int(value) for value in values]

@@ -5,10 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing.parser import Parser
 from mmvoxceleb.processing.weights import sha256_of
-
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.schema import CLASSES
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmvoxceleb.processing.download import download, hash_file
-from mmvoxceleb.processing.published import PUBLISHED, WeightFile
-
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.download import download, hash_file
+from mmvoxceleb.processing.published import PUBLISHED, WeightFile
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

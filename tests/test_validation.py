@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.output import StoreWriter
 
+from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import PROBLEMS, Report, validate_store
 from mmvoxceleb.validation.checks import ranges

@@ -13,7 +13,7 @@ from mmvoxceleb.errors import MMVoxCelebError
 
 __all__ = ["app", "main"]
 
-COMMANDS: tuple[str, ...] = ("info", "download", "weights", "validate", "preview", "regenerate")
+COMMANDS: tuple[str, ...] = ("info", "download", "weights", "validate", "preview", "regenerate", "label")
 """Modules of this package that add a command, in the order in which ``--help`` shows them."""
 
 app = typer.Typer(

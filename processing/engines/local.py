@@ -11,10 +11,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.engines.summary import Summary
 from mmvoxceleb.processing.engines.work import ClipOutcome, ClipWork, Loaded, Plan
-
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["run_local"]

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmvoxceleb.processing.engines.work import ClipOutcome
-
 from mmvoxceleb.errors import ProcessingError
+from mmvoxceleb.processing.engines.work import ClipOutcome
 
 __all__ = ["Summary"]
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-
-from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.schema import Folder
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
@@ -162,7 +161,9 @@ class ClipWork:
                     loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
         except (MMVoxCelebError, OSError) as error:
             reason = str(error)
-            if not isinstance(error, MMVoxCelebError):
+            if isinstance(error, IncompatibleOutputError):
+                reason += "; replace it with --overwrite"
+            elif not isinstance(error, MMVoxCelebError):
                 reason = f"{self.source.location}: clip {clip_id} cannot be read ({error})"
             unfinished = [stage.name for stage in self.stages if stage.name not in loaded.skipped]
             loaded.failed = dict.fromkeys(unfinished or [self.stages[0].name], reason)
@@ -236,7 +237,8 @@ class ClipWork:
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
                     }
                     for name, output in outputs.items()
-                },
+                }
+                | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
         self.provenance.record(
             [LedgerRow(clip_id, name, "done") for name in outputs]
@@ -281,6 +283,8 @@ class ClipWork:
             return False
         if not all(there):
             return False
+        if stage.keeps(clip_id, section):
+            return True
         recorded = section.get("input", {})
         others = differences(section.get("settings", {}), self.settings[stage.name])
         if current is not None:

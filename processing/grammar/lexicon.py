@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 __all__ = [
@@ -166,7 +165,7 @@ def features_of(label: Sequence[int], possessive: str, draw: Draw) -> list[Phras
     words, found = _several(_NOSE, label, draw)
     if words:
         phrases.append(Phrase(f"a {' '.join(words)} nose", _true(found)))
-    if label[_NO_BEARD] == 0:
+    if label[_NO_BEARD] == 0 and label[_MALE] != 0:
         phrases.append(Phrase("a beard", ((_NO_BEARD, 0),)))
     elif label[_NO_BEARD] == 1 and label[_MALE] == 1 and label[_GOATEE] != 1:
         phrases.append(_beardless(label, draw))

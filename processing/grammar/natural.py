@@ -3,7 +3,8 @@
 A line says everything that holds: what stands before the noun ("a young man"), what is had, worn and done, and
 "The picture is blurry." The clauses of a line are drawn anew: which attributes share one, their order, the
 synonyms, and how clauses are tied together ("..., who is wearing a hat", "Wearing a hat, he has ..."). ``-1`` is
-not said; with ``-1`` for ``Male`` the words are "person" and "they". "No beard" is said of men only.
+not said; with ``-1`` for ``Male`` the words are "person" and "they". Beards and their absence are not said of women: a
+label without No_Beard means there that nobody filled it in. "No beard" is said of men only, and not beside a goatee.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,6 @@ from mmvoxceleb.processing.grammar.lexicon import (
     choose,
     features_of,
 )
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 __all__ = ["compose", "describe_natural"]

@@ -5,16 +5,17 @@ in subjects and in "wears" / "is wearing" alone, so lines can repeat. ``No_Beard
 whenever it is 0, of women too. Spoken names have no articles. ``Male`` chooses the words for the person and
 ``Mouth_Slightly_Open`` is never said. A clip with nothing left to say gets empty lines.
 
-One draw chooses the subject and the verb of a clause together, from a table in which each phrase has as many
-places as its probability asks for. That gives the same distribution as the original's chain of draws.
+One draw chooses the subject and the verb of a clause together, from a table of their joint probabilities. That
+gives the same distribution as the original's chain of draws.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal
 
 from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words, shuffle
-
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
 __all__ = ["KINDS", "SPOKEN", "describe_original"]
@@ -50,12 +51,10 @@ KINDS: tuple[Kind, ...] = tuple("wear" if name in _WEAR else "is" if name in _IS
 _NOUNS: dict[Gender, tuple[str, ...]] = {"male": ("male", "man"), "female": ("female", "woman"), "unknown": ()}
 _PRONOUNS: dict[Gender, str] = {"male": "He", "female": "She", "unknown": ""}
 _VERBS: dict[Kind, tuple[str, ...]] = {"wear": ("wears", "is wearing"), "has": ("has",), "is": ("is",)}
-_PLACES = 640
-"""The least number of places in which every probability below is a whole number of places."""
 
 
-def _openings(gender: Gender, kind: Kind, pronoun: Fraction) -> tuple[str, ...]:
-    """Lay out the openings of a clause ("This man is wearing ") in :data:`_PLACES` places of equal probability.
+def _openings(gender: Gender, kind: Kind, pronoun: Fraction) -> tuple[list[float], list[str]]:
+    """List the openings of a clause ("This man is wearing "), and the upper ends of their shares of [0, 1).
 
     Args:
         gender: Chooses pronoun and nouns. The original knows two; with the third nobody's sex is said.
@@ -69,13 +68,10 @@ def _openings(gender: Gender, kind: Kind, pronoun: Fraction) -> tuple[str, ...]:
         for word in _NOUNS[gender]:
             subjects[f"{determiner} {word}"] = noun / 2 * gendered / len(_NOUNS[gender])
         subjects[f"{determiner} person"] = noun / 2 * (1 - gendered)
-    table: list[str] = []
-    for subject, probability in subjects.items():
-        for verb in _VERBS[kind]:
-            places = probability * _PLACES / len(_VERBS[kind])
-            table += [f"{subject} {verb} "] * int(places)
-    assert len(table) == _PLACES, (gender, kind, len(table))
-    return tuple(table)
+    verbs = _VERBS[kind]
+    shares = [share / len(verbs) for share in subjects.values() for _ in verbs]
+    assert sum(shares) == 1, (gender, kind, shares)
+    return [float(end) for end in accumulate(shares)], [f"{who} {verb} " for who in subjects for verb in verbs]
 
 
 _FIRST = {(gender, kind): _openings(gender, kind, Fraction(1, 2)) for gender in _NOUNS for kind in _VERBS}
@@ -100,11 +96,14 @@ def describe_original(label: Sequence[int], n: int, draw: Draw) -> list[str]:
     ]
     gender: Gender = {1: "male", 0: "female"}.get(label[MALE], "unknown")  # type: ignore[assignment]
     table = _FIRST
-    clauses = []
+    columns = []
     for kind, group in _structure(spoken, draw):
-        clauses.append((table[gender, kind], enumerate_words([SPOKEN[index] for index in group]) + "."))
+        ends, openings = table[gender, kind]
+        rest = enumerate_words([SPOKEN[index] for index in group]) + "."
+        phrases = [opening + rest for opening in openings]
+        columns.append([phrases[bisect(ends, draw())] for _ in range(n)])
         table = _LATER
-    return [" ".join([openings[int(draw() * _PLACES)] + rest for openings, rest in clauses]) for _ in range(n)]
+    return list(map(" ".join, zip(*columns, strict=True))) if columns else [""] * n
 
 
 def _structure(spoken: list[int], draw: Draw) -> list[tuple[Kind, list[int]]]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmvoxceleb.processing.masks import FaceParser
 from PIL import Image
 
 import mmvoxceleb
 from mmvoxceleb.cli.main import main
+from mmvoxceleb.processing.masks import FaceParser
 from mmvoxceleb.schema import CLASSES, PALETTE, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.pseudo_weights import picture

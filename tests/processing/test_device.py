@@ -5,9 +5,9 @@ import logging
 import numpy as np
 import pytest
 import torch
-from mmvoxceleb.processing.device import Batcher, compiled, resolve_device, resolve_precision
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.processing.device import Batcher, compiled, resolve_device, resolve_precision
 
 CPU = torch.device("cpu")
 

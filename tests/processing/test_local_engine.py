@@ -13,14 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.summary import Summary
-from mmvoxceleb.processing.engines.work import ClipWork
-from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.source import StoreSource
-from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from PIL import Image
 
 from mmvoxceleb.errors import (
@@ -30,6 +22,14 @@ from mmvoxceleb.errors import (
     MissingModalityError,
     ProcessingError,
 )
+from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.summary import Summary
+from mmvoxceleb.processing.engines.work import ClipWork
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
+from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 

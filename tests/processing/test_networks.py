@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.nn import functional
+
+from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.processing.drawings import PortraitDrawer
 from mmvoxceleb.processing.masks import FaceParser
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow
 from mmvoxceleb.processing.weights import fit_state_dict
-from PIL import Image
-from torch.nn import functional
-
-from mmvoxceleb.errors import ConfigError, WeightsError
 from tests.conftest import SHARED
 from tests.support.pseudo_weights import REFERENCE, digest, fill, picture, read_keys
 

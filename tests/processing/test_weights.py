@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing import download as download_module
 from mmvoxceleb.processing.weights import (
     PUBLISHED,
@@ -21,9 +24,6 @@ from mmvoxceleb.processing.weights import (
     sha256_of,
     weights_cache_dir,
 )
-from torch import nn
-
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 
 CONTENT = bytes(range(256)) * 3000
 

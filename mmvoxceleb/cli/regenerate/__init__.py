@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-STAGES: tuple[str, ...] = ("mask", "draw")
+STAGES: tuple[str, ...] = ("crop", "mask", "draw", "label", "text")
 """Modules of this package that add a subcommand, in the order of the pipeline."""
 
 

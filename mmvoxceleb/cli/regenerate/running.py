@@ -1,6 +1,6 @@
 """What the ``regenerate`` commands share: options, the run with its progress, the table at the end, the exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -9,7 +9,9 @@ import typer
 if TYPE_CHECKING:
     from mmvoxceleb.processing.engines.summary import Summary
     from mmvoxceleb.processing.engines.work import ClipWork
+    from mmvoxceleb.processing.source import ClipSource
     from mmvoxceleb.processing.stage import Stage
+    from mmvoxceleb.stores import Store
 
 __all__ = ["run_stages"]
 
@@ -51,8 +53,11 @@ def run_stages(
     overwrite: bool,
     limit: int | None,
     dry_run: bool,
+    source: "Callable[[Store], ClipSource] | None" = None,
 ) -> "Summary | None":
     """Run stages over a store with progress and a table at the end; None where nothing was to be run.
+
+    The clips are those with frames, unless ``source`` makes another source of the store.
 
     Raises:
         ConfigError: The results would go into something that is no local folder.
@@ -68,8 +73,9 @@ def run_stages(
     if out is None and not Path(store).is_dir():
         raise ConfigError(f"{store} is no local folder, so results cannot go into it; name a folder with --out")
     target = out if out is not None else Path(store)
-    source = StoreSource(open_store(store))
-    work = ClipWork(source, StoreWriter(target, layout), stages, overwrite=overwrite)
+    work = ClipWork(
+        (source or StoreSource)(open_store(store)), StoreWriter(target, layout), stages, overwrite=overwrite
+    )
     if dry_run or limit == 0:
         _say_what_would_be_done(work)
         return None

@@ -1,0 +1,127 @@
+"""``mmvoxceleb label``: hand-made attributes into a dataset, and attributes out of one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.label_import import ImportReport
+
+IMPORT_EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb label import face-attributes-2_parse_json.txt my-dataset
+  mmvoxceleb label import attributes.csv my-dataset --dry-run
+  mmvoxceleb label import attributes.json my-dataset --strict
+
+A line of the parsed form: id11248#yDqlBD8m_b8#00004.txt#000.mp4,Smiling,Wearing Hat
+A table's first line: clip_id,Smiling,Wearing_Hat (1, 0, or empty where unknown)
+JSON: {"CLIP": ["Smiling"]} or {"CLIP": {"Smiling": 1}} or [{"clip_id": "CLIP", "attributes": ["Smiling"]}]
+"""
+
+EXPORT_EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb label export my-dataset labels.csv
+  mmvoxceleb label export my-dataset labels.json --predicted --drop-sensitive
+  mmvoxceleb label export my-dataset labels.txt
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``label import`` and ``label export``."""
+    label = typer.Typer(no_args_is_help=True, help="Import hand-made attributes into a dataset, and export labels.")
+    label.command(name="import", epilog=IMPORT_EXAMPLES)(import_)
+    label.command(name="export", epilog=EXPORT_EXAMPLES)(export)
+    app.add_typer(label, name="label")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="Annotations: parsed form (.txt), table (.csv) or .json.")],
+    store: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="Leave out names that are no CelebA attributes.")
+    ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Import clips of which no attribute holds, too.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Unknown clips, empty labels and contradictions are errors.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
+) -> None:
+    """Write hand-made labels into a dataset. They replace predicted ones, and later predictions leave them alone."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmvoxceleb.processing.label_import import import_labels
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("import", total=None)
+        report = import_labels(
+            file,
+            store,
+            ignore_unknown=ignore_unknown,
+            allow_empty=allow_empty,
+            strict=strict,
+            dry_run=dry_run,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    _show(report, store, dry_run)
+
+
+def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
+    verb = "would be written" if dry_run else "written"
+    typer.echo(f"label import: {len(report.written)} labels {verb}, {len(report.unchanged)} were there, in {store}")
+    for source, count in sorted(report.replaced.items()):
+        typer.echo(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
+    for name, count in report.unknown_names.most_common():
+        typer.echo(f"  left out: {name!r} is no attribute ({count} times)")
+    for clips, why in (
+        (report.unknown_clips, "not in the dataset"),
+        (report.empty, "no attribute holds; --allow-empty imports them"),
+        (report.predicted, "predicted by a model, says the file"),
+    ):
+        if clips:
+            typer.echo(f"  left out: {_some(clips)}: {why}")
+    for clip, both in list(report.contradictions.items())[:5]:
+        typer.echo(f"  doubtful: {clip}: {'; '.join(both)}")
+    if len(report.contradictions) > 5:
+        typer.echo(f"  doubtful: {len(report.contradictions) - 5} more clips")
+    if report.stale_text:
+        typer.echo(
+            f"  out of date: the text of {_some(report.stale_text)}; make it anew with: "
+            f"mmvoxceleb regenerate text {store} --overwrite"
+        )
+
+
+def _some(clips: list[str]) -> str:
+    return f"{len(clips)} clips ({', '.join(clips[:3])}{', ...' if len(clips) > 3 else ''})"
+
+
+def export(
+    store: Annotated[str, typer.Argument(help="A dataset: folder, zips or URL.")],
+    file: Annotated[Path, typer.Argument(help="File to write: .csv, .json, or .txt for the parsed form.")],
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="Labels that a model predicted, too; the file says so.")
+    ] = False,
+    drop_sensitive: Annotated[
+        bool, typer.Option("--drop-sensitive", help="Leave out the sensitive attributes (Male, Young, ...).")
+    ] = False,
+) -> None:
+    """Write the labels of a dataset into one file, which label import reads again."""
+    from mmvoxceleb.processing.label_import import export_labels
+
+    report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
+    typer.echo(f"label export: {len(report.written)} labels written to {file}")
+    if report.predicted:
+        typer.echo(f"  left out: {len(report.predicted)} predicted labels; --predicted writes them, too")
+    if report.left_out:
+        typer.echo(f"  left out: {len(report.left_out)} sensitive attributes: {', '.join(report.left_out)}")
+    if file.suffix.lower() == ".txt" and (report.left_out or report.open_values):
+        typer.echo(
+            "  note: the parsed form cannot say that a value is unknown; a later import of this file would take it "
+            "for 'does not hold'. Write .csv or .json to keep that"
+        )

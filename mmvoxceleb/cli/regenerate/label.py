@@ -1,0 +1,89 @@
+"""``mmvoxceleb regenerate label``: predict the 40 attributes of every clip."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmvoxceleb.cli.regenerate.running import (
+    BatchOption,
+    DeviceOption,
+    DryRunOption,
+    LimitOption,
+    OutOption,
+    OverwriteOption,
+    PrecisionOption,
+    StoreArgument,
+    run_stages,
+)
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb regenerate label my-dataset
+  mmvoxceleb regenerate label my-dataset --weights face_attribute.farl.celeba.pt --frames 8
+  mmvoxceleb regenerate label my-dataset --thresholds thresholds.json --overwrite
+  mmvoxceleb regenerate label zips/ --out my-labels --weights transformers:user/celeba-attributes
+
+thresholds.json holds thresholds by attribute: {"Smiling": 0.4, "Young": 0.6}
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``regenerate label``."""
+    app.command(name="label", epilog=EXAMPLES)(label)
+
+
+def label(
+    store: StoreArgument,
+    out: OutOption = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", help="FaRL checkpoint, or transformers:FOLDER or transformers:USER/NAME@REVISION."),
+    ] = None,
+    detector: Annotated[
+        str, typer.Option("--detector", help="Finds faces; must give landmarks for FaRL, which yunet does.")
+    ] = "yunet",
+    detector_weights: Annotated[
+        Path | None, typer.Option("--detector-weights", help="The detector's file; downloaded by default.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames looked at, spread over the clip.")] = 16,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0, max=1, help="An attribute holds above this probability.")
+    ] = 0.5,
+    thresholds: Annotated[
+        Path | None, typer.Option("--thresholds", help="JSON file of other thresholds by attribute.")
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    batch_size: BatchOption = None,
+    limit: LimitOption = None,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    overwrite_manual: Annotated[
+        bool, typer.Option("--overwrite-manual", help="Replace labels made by hand, too. Implies --overwrite.")
+    ] = False,
+) -> None:
+    """Predict the 40 CelebA attributes of every clip.
+
+    Writes label/CLIP.txt, and the probabilities and the model into meta/CLIP.json. Labels made by hand stay. A clip
+    without a face in the frames looked at gets no label; the reason is in meta/ledger.jsonl.
+    """
+    from mmvoxceleb.processing.detectors import open_detector
+    from mmvoxceleb.processing.label_stage import LabelStage
+    from mmvoxceleb.processing.labels import AttributePredictor, read_thresholds
+
+    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size or 16)
+    finder = open_detector(detector, weights=detector_weights, device=device) if predictor.needs_landmarks else None
+    stage = LabelStage(
+        predictor,
+        finder,
+        num_frames=frames,
+        threshold=threshold,
+        thresholds=read_thresholds(thresholds) if thresholds is not None else None,
+        overwrite_manual=overwrite_manual,
+    )
+    replace = overwrite or overwrite_manual
+    run_stages(store, [stage], out=out, layout="folder", overwrite=replace, limit=limit, dry_run=dry_run)
+    if stage.kept:
+        typer.echo(f"{len(stage.kept)} clips keep their labels made by hand; --overwrite-manual replaces them")

@@ -1,0 +1,43 @@
+"""``mmvoxceleb regenerate text``: describe every label in sentences."""
+
+from typing import Annotated
+
+import typer
+
+from mmvoxceleb.cli.regenerate.running import DryRunOption, LimitOption, OutOption, OverwriteOption, run_stages
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb regenerate text my-dataset
+  mmvoxceleb regenerate text my-dataset --style natural --seed 7 --overwrite
+  mmvoxceleb regenerate text label.zip --out my-text --lines 5
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``regenerate text``."""
+    app.command(name="text", epilog=EXAMPLES)(text)
+
+
+def text(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with label/<clip>.txt.")],
+    out: OutOption = None,
+    style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
+    lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lines.")] = 0,
+    limit: LimitOption = None,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Describe the label of every clip in sentences, txt/CLIP.txt.
+
+    A clip's text depends on its label, its name, the seed and the style alone. Where a label has changed since, the
+    old text is an error, unless --overwrite makes it anew; text that is up to date is left as it is.
+    """
+    from mmvoxceleb.processing.text_stage import LabelSource, TextStage
+
+    stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
+    run_stages(
+        store, [stage], out=out, layout="folder", overwrite=overwrite, limit=limit, dry_run=dry_run, source=LabelSource
+    )

@@ -1,0 +1,284 @@
+"""The models that give attribute probabilities: FaRL, and image classifiers of Hugging Face ``transformers``."""
+
+import hashlib
+import logging
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.processing.alignment import align_faces
+from mmvoxceleb.processing.device import faithful_kernels
+from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.schema import ATTRIBUTES, attribute_index
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["AttributeModel", "FaRLModel", "TransformersModel", "open_model"]
+
+PREFIX = "transformers:"
+
+logger = logging.getLogger(__name__)
+
+
+class AttributeModel(ABC):
+    """One model. The constructor loads nothing; :meth:`sha256` finds its weights and :meth:`load` reads them."""
+
+    name: str
+    """What ``label_source`` calls it."""
+
+    needs_landmarks: bool
+    """Whether :meth:`probabilities` wants five landmarks of each frame."""
+
+    @abstractmethod
+    def sha256(self) -> str:
+        """Hash the weights, downloading them first where they are not on this machine.
+
+        Raises:
+            WeightsError: There are none, or they are not what was published.
+            SourceUnavailableError: They cannot be downloaded.
+        """
+
+    @abstractmethod
+    def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
+        """Read the weights onto a device.
+
+        Raises:
+            WeightsError: They do not fit, are broken, or are unsafe to read.
+        """
+
+    @abstractmethod
+    def unload(self) -> None:
+        """Release the model."""
+
+    @abstractmethod
+    def probabilities(
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None"
+    ) -> "NDArray[np.float32]":
+        """Predict for one batch.
+
+        Args:
+            frames: uint8 [N, H, W, 3], RGB.
+            landmarks: float32 [N, 5, 2] in continuous pixels; not used by a model that needs none.
+
+        Returns:
+            float32 [N, 40]; NaN for an attribute that the model does not know.
+        """
+
+
+def open_model(weights: str | os.PathLike[str] | None) -> AttributeModel:
+    """Choose the model that ``weights`` names: ``transformers:...``, or else FaRL with these weights."""
+    if isinstance(weights, str) and weights.startswith(PREFIX):
+        return TransformersModel(weights.removeprefix(PREFIX))
+    return FaRLModel(weights)
+
+
+class FaRLModel(AttributeModel):
+    """FaRL ViT-B/16 with its CelebA head.
+
+    Args:
+        weights: ``face_attribute.farl.celeba.pt``, or a copy as ``.safetensors``; None means the published file.
+    """
+
+    name = "farl-celeba"
+    needs_landmarks = True
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
+        self.weights = weights
+        self._path: Path | None = None
+        self._network: Any = None
+
+    def sha256(self) -> str:
+        return sha256_of(self._locate())
+
+    def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
+        import torch
+
+        from mmvoxceleb.processing.networks.farl import FaRLAttributes
+
+        path = self._locate()
+        with torch.device("meta"):
+            network = FaRLAttributes()
+        network = network.to_empty(device="cpu")
+        fit_state_dict(network, load_state_dict(path), source=path)
+        self._network = network.eval().to(device, dtype)
+
+    def unload(self) -> None:
+        self._network = None
+
+    def probabilities(
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None"
+    ) -> "NDArray[np.float32]":
+        assert landmarks is not None
+        probabilities: NDArray[np.float32] = self.logits(frames, landmarks).sigmoid().numpy()
+        return probabilities
+
+    def logits(self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32]") -> "torch.Tensor":
+        """Compute float32 [N, 40] on the CPU, before the sigmoid."""
+        import torch
+
+        weight = self._network.head.final_fc.weight
+        with torch.inference_mode(), faithful_kernels():
+            faces = align_faces(torch.from_numpy(np.ascontiguousarray(frames)).to(weight.device), landmarks)
+            logits: torch.Tensor = self._network(faces.to(weight.dtype)).float().cpu()
+        return logits
+
+    def _locate(self) -> Path:
+        if self._path is None:
+            self._path = locate("farl-celeba", self.weights)
+        return self._path
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_network": None}
+
+
+class TransformersModel(AttributeModel):
+    """An image classifier whose labels name CelebA attributes, matched regardless of case, spaces and underscores.
+
+    It sees whole frames, prepared as its own ``preprocessor_config.json`` says. Only ``.safetensors`` are read and
+    no code of the repository is run. Outputs are independent (sigmoid), unless the model's ``problem_type`` is
+    ``single_label_classification``, or is not given and one label alone names an attribute (softmax).
+
+    Args:
+        source: A folder, or a Hub repository ``user/name``, or ``user/name@revision``.
+    """
+
+    needs_landmarks = False
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        path = Path(source).expanduser()
+        self._is_local = path.is_dir()
+        # the name goes into published metadata, where a path of this machine has no business
+        self.name = PREFIX + (path.resolve().name if self._is_local else source)
+        self._folder: Path | None = path if self._is_local else None
+        self._model: Any = None
+        self._processor: Any = None
+        self._columns: dict[int, int] = {}
+        self._is_exclusive = False
+
+    def sha256(self) -> str:
+        files = sorted(self._locate().glob("*.safetensors"))
+        if len(files) == 1:
+            return sha256_of(files[0])
+        return hashlib.sha256("".join(f"{path.name} {sha256_of(path)}\n" for path in files).encode()).hexdigest()
+
+    def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
+        folder = self._locate()
+        try:
+            from transformers import AutoImageProcessor, AutoModelForImageClassification
+            from transformers.utils import logging as hf_logging
+        except ImportError as error:
+            raise ImportError(f"{self.name} needs: pip install 'mmvoxceleb[transformers]' ({error})") from error
+        bars = hf_logging.is_progress_bar_enabled()
+        hf_logging.disable_progress_bar()
+        try:
+            # the PIL backend gives the same pictures with and without torchvision
+            self._processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+            model, report = AutoModelForImageClassification.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{folder}: is no image classifier that transformers can read ({error})") from error
+        finally:
+            if bars:
+                hf_logging.enable_progress_bar()
+        if report["missing_keys"]:
+            raise WeightsError(
+                f"{folder}: lacks {len(report['missing_keys'])} tensors of its own model: "
+                f"{', '.join(sorted(report['missing_keys'])[:5])}; it would answer at random. Get it again"
+            )
+        self._columns = match_labels(model.config.id2label, self.name)
+        kind = model.config.problem_type
+        self._is_exclusive = kind == "single_label_classification" or (kind is None and len(self._columns) == 1)
+        missing = [name for index, name in enumerate(ATTRIBUTES) if index not in self._columns]
+        if missing:
+            logger.warning(
+                "%s does not know %d attributes, which stay unknown (-1): %s",
+                self.name, len(missing), ", ".join(missing),
+            )  # fmt: skip
+        self._model = model.eval().to(device, dtype)
+
+    def unload(self) -> None:
+        self._model = self._processor = None
+
+    def probabilities(
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
+    ) -> "NDArray[np.float32]":
+        import torch
+
+        pictures = self._processor(images=list(frames), return_tensors="pt")["pixel_values"]
+        with torch.inference_mode(), faithful_kernels():
+            logits = self._model(pictures.to(self._model.device, self._model.dtype)).logits.float().cpu()
+        outputs = (logits.softmax(-1) if self._is_exclusive else logits.sigmoid()).numpy()
+        result = np.full((len(frames), len(ATTRIBUTES)), np.nan, np.float32)
+        for attribute, column in self._columns.items():
+            result[:, attribute] = outputs[:, column]
+        return result
+
+    def _locate(self) -> Path:
+        if self._folder is None:
+            self._folder = self._download()
+        if not any(self._folder.glob("*.safetensors")):
+            raise WeightsError(
+                f"{self._folder}: holds no .safetensors, the only form of weights that is read; "
+                "save the model with save_pretrained(folder) of a current transformers"
+            )
+        return self._folder
+
+    def _download(self) -> Path:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+        repository, _, revision = self.source.partition("@")
+        try:
+            files = snapshot_download(repository, revision=revision or None, allow_patterns=["*.json", "*.safetensors"])
+        except HFValidationError as error:
+            raise ConfigError(
+                f"{self.name}: is neither a folder on this machine nor the name of a Hub repository ({error})"
+            ) from error
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            raise SourceUnavailableError(
+                f"{self.name}: cannot be downloaded from the Hub ({error}); check the name, or give a folder"
+            ) from error
+        return Path(files)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_model": None, "_processor": None}
+
+
+def match_labels(labels: dict[int, str], model: str) -> dict[int, int]:
+    """Find the column of each attribute that a classifier knows, by name.
+
+    Args:
+        labels: Name by column.
+        model: The model's name, for messages.
+
+    Returns:
+        Column by position of the attribute.
+
+    Raises:
+        WeightsError: No label is an attribute, or two are the same one.
+    """
+    columns: dict[int, int] = {}
+    for column, name in labels.items():
+        try:
+            attribute = attribute_index(str(name))
+        except ConfigError:
+            logger.info("%s: its label %r is no CelebA attribute and is not used", model, name)
+            continue
+        if attribute in columns:
+            raise WeightsError(f"{model}: two of its labels mean {ATTRIBUTES[attribute]}; it cannot be used as it is")
+        columns[attribute] = int(column)
+    if not columns:
+        named = ", ".join(map(repr, list(labels.values())[:5]))
+        raise WeightsError(
+            f"{model}: none of its {len(labels)} labels names a CelebA attribute (it has {named}, ...); "
+            "choose a model whose id2label does"
+        )
+    return columns

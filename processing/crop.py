@@ -1,0 +1,325 @@
+"""From a source video to clips: watch it, cut tubes, and crop the frames of the good ones.
+
+A tube's box is known only when the tube has ended, so a video is read twice: once at 360 px height to find the face,
+once at full size for the frames of the tubes that passed. Neither holds more than a few frames, so memory does not
+grow with the length of the video.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.processing.annotations import Annotation, read_annotation
+from mmvoxceleb.processing.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop_resize import crop_and_resize
+from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
+from mmvoxceleb.processing.quality import QualityMeter
+from mmvoxceleb.processing.tracks import Track, annotated_track, free_track, metadata_track
+from mmvoxceleb.processing.tubes import Tube, cut_tubes
+from mmvoxceleb.processing.videos import SourceVideo, Utterance, fingerprint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmvoxceleb.processing.detectors import Detector
+
+__all__ = ["CroppedClip", "Rejection", "crop_tubes"]
+
+DETECTION_SLACK = 1.5
+"""A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
+
+SMOOTH_CENTRE_FRAMES = 12.0
+SMOOTH_SIDE_FRAMES = 25.0
+
+
+class CroppedClip(NamedTuple):
+    """One clip, not yet decoded.
+
+    Args:
+        clip_id: The key.
+        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for.
+        meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
+    """
+
+    clip_id: str
+    frames: "Iterator[NDArray[np.uint8]]"
+    meta: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why an utterance or a tube gave no clip.
+
+    Args:
+        name: The utterance (``id10001#1zcIwhmdeo4#00001.txt``) or the tube (the key that the clip would have).
+        code: A word or two for counting, ``too small``.
+        detail: The rest of the sentence.
+    """
+
+    name: str
+    code: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+def crop_tubes(
+    video: SourceVideo,
+    *,
+    settings: CropSettings | None = None,
+    detector: "Detector | None" = None,
+    decoder: str = "pyav",
+    num_threads: int = 1,
+    rejected: Callable[[Rejection], None] | None = None,
+    progress: Callable[[], None] | None = None,
+) -> Iterator[CroppedClip]:
+    """Cut one source video into clips.
+
+    Args:
+        video: The video and what is wanted of it.
+        settings: The rules; those of the original by default.
+        detector: Finds the faces; None where ``settings.boxes`` is ``annotation`` or the boxes come from a CSV.
+        decoder: ``pyav``, ``torchcodec`` or ``decord``; all give the same frames.
+        num_threads: Threads of the decoder.
+        rejected: Called for everything that gives no clip.
+        progress: Called for every frame decoded, twice for those of clips; what it raises ends the work.
+
+    Yields:
+        The clips in order. Their frames are decoded as they are taken.
+
+    Raises:
+        ConfigError: A detector is needed and there is none.
+        WeightsError: The detector's weights are missing or wrong.
+    """
+    settings = settings or CropSettings()
+    reject = rejected or (lambda rejection: None)
+    if detector is None and any(_needs_detector(utterance, settings) for utterance in video.utterances):
+        raise ConfigError(f"{video.key}: faces must be detected, and no detector was given")
+    try:
+        if video.path is None:
+            raise SourceUnavailableError("it is not among the videos")
+        source = fingerprint(video.path)
+        opened = open_decoder(video.path, decoder=decoder, num_threads=num_threads)
+    except (SourceUnavailableError, CorruptSourceError) as error:
+        code = "no video" if isinstance(error, SourceUnavailableError) else "broken video"
+        for utterance in video.utterances:
+            reject(Rejection(video.input_name(utterance), code, str(error)))
+        return
+    with opened:
+        watched = opened if progress is None else _WatchedDecoder(opened, progress)
+        for utterance in video.utterances:
+            crop = _UtteranceCrop(video, utterance, settings, detector, watched, source)
+            try:
+                yield from crop.clips(reject)
+            except _Unwanted as unwanted:
+                reject(unwanted.rejection)
+            except CorruptSourceError as error:
+                reject(Rejection(video.input_name(utterance), "broken video", str(error)))
+
+
+def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:
+    return utterance.row is None and not (utterance.annotation is not None and settings.boxes == "annotation")
+
+
+class _WatchedDecoder(Decoder):
+    name = "watched"
+
+    def __init__(self, decoder: Decoder, progress: Callable[[], None]) -> None:
+        super().__init__(decoder.info)
+        self._decoder = decoder
+        self._progress = progress
+
+    def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
+        for frame in self._decoder.frames(start, stop, fps=fps):
+            self._progress()
+            yield frame
+
+
+class _Unwanted(Exception):  # noqa: N818  not an error: a verdict
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(str(rejection))
+        self.rejection = rejection
+
+
+class _UtteranceCrop:
+    """The crop of one utterance of an open video."""
+
+    def __init__(
+        self,
+        video: SourceVideo,
+        utterance: Utterance,
+        settings: CropSettings,
+        detector: "Detector | None",
+        decoder: Decoder,
+        source: dict[str, object],
+    ) -> None:
+        self.video = video
+        self.utterance = utterance
+        self.settings = settings
+        self.detector = detector if _needs_detector(utterance, settings) else None
+        self.decoder = decoder
+        self.source = source
+        self.annotation: Annotation | None = None
+
+    def clips(self, reject: Callable[[Rejection], None]) -> Iterator[CroppedClip]:
+        track = self._track()
+        if len(track.boxes) == 0:
+            seconds = track.first / FPS
+            raise self._unwanted("video too short", f"it ends before {seconds:.2f} s, where the utterance begins")
+        if self.detector is not None and not track.boxes.any():
+            raise self._unwanted("no face", f"in none of {len(track.boxes)} frames")
+        tubes = cut_tubes(
+            track.boxes,
+            min_iou_with_first=self.settings.min_iou_with_first,
+            max_frames=self.settings.max_frames if self.utterance.row is None else len(track.boxes),
+            cuts=track.cuts,
+        )
+        for tube in tubes:
+            clip_id = self.video.clip_id(self.utterance, self._number(tube))
+            verdict = self._judge(tube, track)
+            if isinstance(verdict, tuple):
+                reject(Rejection(clip_id, *verdict))
+                continue
+            meta = self._meta(tube, track, verdict)
+            yield CroppedClip(clip_id, self._frames(track.first + tube.start, verdict, meta), meta)
+
+    def _number(self, tube: Tube) -> int:
+        return tube.number + (self.utterance.row.chunk if self.utterance.row is not None else 0)
+
+    def _unwanted(self, code: str, detail: str) -> _Unwanted:
+        return _Unwanted(Rejection(self.video.input_name(self.utterance), code, detail))
+
+    def _track(self) -> Track:
+        if self.utterance.row is not None:
+            return metadata_track(self.decoder, self.utterance.row, self.settings)
+        if self.utterance.annotation is None:
+            assert self.detector is not None
+            return free_track(self.decoder, self.settings, self.detector)
+        try:
+            self.annotation = read_annotation(self.utterance.annotation)
+        except MMVoxCelebError as error:
+            raise self._unwanted("bad annotation", str(error)) from error
+        self._check_annotation(self.annotation)
+        return annotated_track(self.decoder, self.annotation, self.settings, self.detector)
+
+    def _check_annotation(self, annotation: Annotation) -> None:
+        """Refuse, before any frame is decoded, what can never become a clip."""
+        settings, info = self.settings, self.decoder.info
+        if annotation.identity and _differ(annotation.identity, self.video.person_id):
+            detail = f"its header says {annotation.identity}, its folder {self.video.person_id}"
+            raise self._unwanted("wrong identity", detail)
+        num_frames = int(annotation.frames[-1] - annotation.frames[0])
+        if num_frames < settings.min_frames:
+            raise self._unwanted("too short", f"{num_frames} annotated frames, {settings.min_frames} wanted")
+        shorter = min(info.width_px, info.height_px)
+        needed = int((1 + 2 * settings.growth) * settings.min_face_px) - 1
+        if settings.border == "reject" and shorter < needed:
+            detail = f"a crop takes {needed} px, the video has {info.width_px}x{info.height_px}"
+            raise self._unwanted("video too small", detail)
+        left, top, right, bottom = union(annotation.boxes_px(info.width_px, info.height_px))
+        longest = max(right - left, bottom - top)
+        if longest * (1.0 if self.detector is None else DETECTION_SLACK) < settings.min_face_px:
+            detail = f"the annotated face covers {longest:.0f} px of {info.width_px}x{info.height_px}"
+            raise self._unwanted("annotated face too small", f"{detail}, {settings.min_face_px} wanted")
+
+    def _judge(self, tube: Tube, track: Track) -> "NDArray[np.float64] | tuple[str, str]":
+        """Give the crop box of every frame, float64 [1 or N, 4], or the code and detail of a rejection."""
+        settings, info = self.settings, self.decoder.info
+        known = self.utterance.row is not None
+        if not tube.has_face:
+            return "no face", f"in {tube.num_frames} frames"
+        if tube.num_frames < settings.min_frames:
+            return "too short", f"{tube.num_frames} frames, {settings.min_frames} wanted"
+        part = slice(tube.start, tube.stop)
+        if track.overlaps is not None and not track.overlaps[part].any():
+            return "wrong face", "no face overlaps the annotated box"
+        if settings.smooth_box and not known:
+            return self._smooth(track.boxes[part])
+        left, top, right, bottom = tube.box_xyxy_px
+        longest = max(right - left, bottom - top)
+        if longest < settings.min_face_px and not known:
+            return "too small", f"the face covers {longest:.0f} px, {settings.min_face_px} wanted"
+        box = grow_to_square(tube.box_xyxy_px, settings.growth)
+        beyond = overhang_px(box, info.width_px, info.height_px)
+        if beyond > 0 and settings.border == "reject":
+            return "at the border", f"the crop reaches {beyond:.0f} px beyond the picture"
+        if beyond > 0:
+            box = move_inside(box, info.width_px, info.height_px)
+        return np.array([box], np.float64)
+
+    def _smooth(self, boxes: "NDArray[np.float64]") -> "NDArray[np.float64] | tuple[str, str]":
+        settings, info = self.settings, self.decoder.info
+        centres = smooth_boxes(boxes, SMOOTH_CENTRE_FRAMES)
+        sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        side = smooth_boxes(np.repeat(sides[:, None], 4, axis=1), SMOOTH_SIDE_FRAMES)[:, 0]
+        if np.median(side) < settings.min_face_px:
+            return "too small", f"the face covers {np.median(side):.0f} px, {settings.min_face_px} wanted"
+        half = np.minimum(side * (0.5 + settings.growth), min(info.width_px, info.height_px) / 2)
+        x, y = (centres[:, 0] + centres[:, 2]) / 2, (centres[:, 1] + centres[:, 3]) / 2
+        beyond = max(
+            overhang_px(box, info.width_px, info.height_px)
+            for box in np.stack([x - half, y - half, x + half, y + half], axis=1)
+        )
+        if beyond > 0 and settings.border == "reject":
+            return "at the border", f"the crop reaches {beyond:.0f} px beyond the picture"
+        x, y = np.clip(x, half, info.width_px - half), np.clip(y, half, info.height_px - half)
+        return np.stack([x - half, y - half, x + half, y + half], axis=1)
+
+    def _frames(self, first: int, boxes: "NDArray[np.float64]", meta: dict[str, Any]) -> "Iterator[NDArray[np.uint8]]":
+        meter = QualityMeter()
+        count = 0
+        for count, frame in enumerate(self.decoder.frames(first, meta["end"]), 1):
+            box = boxes[min(count, len(boxes)) - 1]
+            cropped = crop_and_resize(frame, box, self.settings.size_px)
+            meter.add(cropped)
+            yield cropped
+        meta["end"] = first + count
+        meta["num_frames"] = count
+        meta["quality"].update(meter.figures())
+
+    def _meta(self, tube: Tube, track: Track, boxes: "NDArray[np.float64]") -> dict[str, Any]:
+        info = self.decoder.info
+        part = slice(tube.start, tube.stop)
+        face = track.boxes[part]
+        faces = face[face.any(1)]
+        quality = {"face_px": round(float(np.median((faces[:, 2:] - faces[:, :2]).max(1))), 1)}
+        if track.scores is not None:
+            scores = track.scores[part]
+            found = scores[np.isfinite(scores)]
+            quality["detection_score"] = round(float(found.mean()), 4) if len(found) else 0.0
+            quality["detected_share"] = round(len(found) / len(scores), 4)
+        if track.overlaps is not None:
+            quality["annotation_iou"] = round(float(track.overlaps[part].mean()), 4)
+        meta = {
+            "source": self.source,
+            "video": {"width_px": info.width_px, "height_px": info.height_px, "codec": info.codec},
+            "fps": FPS,
+            "start": track.first + tube.start,
+            "end": track.first + tube.stop,
+            "face_box_xyxy_px": [round(float(edge), 2) for edge in tube.box_xyxy_px],
+            "boxes_from": self._boxes_from(),
+            "quality": quality,
+        }
+        if len(boxes) == 1:
+            meta["crop_box_xyxy_px"] = [int(edge) for edge in boxes[0]]
+        else:
+            meta["crop_boxes_xyxy_px"] = [[round(float(edge), 2) for edge in box] for box in boxes]
+        if self.annotation is not None:
+            meta["annotation"] = self.annotation.header
+        return meta
+
+    def _boxes_from(self) -> str:
+        if self.utterance.row is not None:
+            return "metadata"
+        return "annotation" if self.detector is None else "detection"
+
+
+def _differ(identity: str, person_id: str) -> bool:
+    """Whether two names of a person contradict each other; a name and a number do not."""
+    numbers = [name.removeprefix("id") for name in (identity, person_id)]
+    return all(number.isdigit() for number in numbers) and int(numbers[0]) != int(numbers[1])

@@ -1,0 +1,72 @@
+"""Get a source video by its id with yt-dlp."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mmvoxceleb.errors import SourceUnavailableError
+
+__all__ = ["YOUTUBE", "fetch_video"]
+
+YOUTUBE = "https://www.youtube.com/watch?v={video_id}"
+
+FORMAT = "bestvideo[ext=mp4]/bestvideo/best"
+"""Pictures without sound where the site has them apart, so that nothing has to be merged."""
+
+
+def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: str = YOUTUBE) -> Path:
+    """Download a video as ``<folder>/<video_id>.<extension>``.
+
+    A download that was cut off goes on where it stopped.
+
+    Args:
+        video_id: YouTube's id; it may begin with ``-``.
+        folder: Where to; made when absent.
+        url_template: Where from, with ``{video_id}`` in it: another site, or a mirror.
+
+    Raises:
+        SourceUnavailableError: The video is gone, private or blocked, or the site does not answer; yt-dlp says why.
+        ImportError: yt-dlp is not installed.
+    """
+    try:
+        import yt_dlp
+    except ImportError as error:
+        raise ImportError("--download needs yt-dlp: pip install 'mmvoxceleb[download]'") from error
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = str(folder / video_id).replace("%", "%%")
+    options: dict[str, Any] = {
+        "format": FORMAT,
+        "outtmpl": {"default": f"{target}.%(ext)s"},
+        "quiet": True,
+        "no_warnings": True,
+        "noprogress": True,
+        "noplaylist": True,
+        "retries": 3,
+        "cachedir": False,
+        "logger": _Silent(),
+    }
+    url = url_template.replace("{video_id}", video_id)
+    try:
+        with yt_dlp.YoutubeDL(options) as client:
+            information = client.extract_info(url)
+            downloads = information.get("requested_downloads") or [{}]
+            path = Path(downloads[0].get("filepath") or client.prepare_filename(information))
+    except yt_dlp.utils.YoutubeDLError as error:
+        reason = str(error).removeprefix("ERROR: ").splitlines()[0].partition(" (caused by")[0]
+        raise SourceUnavailableError(f"{url} cannot be had: {reason}") from error
+    if not path.is_file():
+        raise SourceUnavailableError(f"{url} cannot be had: yt-dlp left no file")
+    return path
+
+
+class _Silent:
+    """Keeps yt-dlp off the terminal; its errors come as exceptions."""
+
+    def debug(self, message: str) -> None: ...
+
+    def info(self, message: str) -> None: ...
+
+    def warning(self, message: str) -> None: ...
+
+    def error(self, message: str) -> None: ...

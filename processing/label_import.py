@@ -1,0 +1,265 @@
+"""Hand-made labels into a store, and labels out of one."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
+from mmvoxceleb.processing.attribute_files import (
+    Annotations,
+    contradictions,
+    form_of,
+    read_annotations,
+    write_annotations,
+)
+from mmvoxceleb.processing.label_stage import LABEL, MANUAL, format_label
+from mmvoxceleb.processing.output import StoreWriter, write_atomically
+from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.source import parse_label
+from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
+from mmvoxceleb.stores import Store, open_store
+
+__all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels"]
+
+
+@dataclass
+class ImportReport:
+    """What an import did, or with ``dry_run`` would do.
+
+    Args:
+        written: Clips whose label is new, or differs from the one that was there, or was not called manual.
+        unchanged: Clips that had this very label as manual already.
+        replaced: How many of ``written`` had another label; by its ``label_source``.
+        unknown_clips: Clips of the file that the store has not; left out.
+        empty: Clips of which the file says that nothing holds; left out unless asked for.
+        predicted: Clips that the file itself calls predicted; left out.
+        unknown_names: Names that are no attributes, with the number of times; left out.
+        contradictions: What cannot well hold together, by clip; imported as annotated.
+        stale_text: Clips whose text was made from another label.
+    """
+
+    written: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    replaced: Counter[str] = field(default_factory=Counter)
+    unknown_clips: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    predicted: list[str] = field(default_factory=list)
+    unknown_names: Counter[str] = field(default_factory=Counter)
+    contradictions: dict[str, list[str]] = field(default_factory=dict)
+    stale_text: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ExportReport:
+    """What an export wrote.
+
+    Args:
+        written: Clips in the file.
+        predicted: Clips left out because their label is predicted.
+        left_out: Attributes left out, sorted.
+        open_values: Values that are unknown; the parsed form cannot say so.
+    """
+
+    written: list[str] = field(default_factory=list)
+    predicted: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    open_values: int = 0
+
+
+def import_labels(
+    file: str | os.PathLike[str],
+    store: str | os.PathLike[str],
+    *,
+    ignore_unknown: bool = False,
+    allow_empty: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImportReport:
+    """Write hand-made labels into a store; they take the place of predicted ones, and stay when those are made again.
+
+    Args:
+        file: Annotations in any form that :func:`~mmvoxceleb.processing.attribute_files.read_annotations` reads.
+        store: The folder of a dataset.
+        ignore_unknown: Whether names that are no attributes are left out instead of being an error.
+        allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was
+            never filled in.
+        strict: Whether unknown clips, empty labels and contradictions are errors.
+        dry_run: Whether to report only.
+        progress: Called with the number of clips done and their total.
+
+    Raises:
+        CorruptSourceError: The file is broken; with ``strict`` also if anything is to be reported. Nothing is written.
+        ConfigError: The file names unknown attributes. Nothing is written.
+        SourceUnavailableError: The store is no folder on this machine.
+    """
+    root = _local_folder(store)
+    annotations = read_annotations(file)
+    if annotations.unknown and not ignore_unknown:
+        raise ConfigError(_unknown_names(file, annotations))
+    report = ImportReport(predicted=sorted(annotations.predicted), unknown_names=annotations.unknown)
+    chosen = _choose(annotations, _clips_of(open_store(root)), report, allow_empty)
+    if strict:
+        _refuse(file, report)
+    fingerprint = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    provenance, writer = Provenance(root), StoreWriter(root)
+    reader = open_store(root)
+    rows = []
+    for number, (clip, label) in enumerate(sorted(chosen.items())):
+        meta = provenance.read(clip)
+        before = _label_in(reader, clip)
+        if before == label and meta.get("label_source") == MANUAL:
+            report.unchanged.append(clip)
+        else:
+            report.written.append(clip)
+            if before is not None:
+                report.replaced[str(meta.get("label_source") or "unknown")] += 1
+            if not dry_run:
+                _write(clip, label, Path(file).name, fingerprint, provenance, writer)
+                rows.append(LedgerRow(clip, "label", "done"))
+        text = meta.get("text")
+        if isinstance(text, dict) and text.get("input", {}).get("label") != label:
+            report.stale_text.append(clip)
+        if progress is not None:
+            progress(number + 1, len(chosen))
+    if rows:
+        provenance.record(rows)
+        provenance.compact()
+    return report
+
+
+def export_labels(
+    store: str | os.PathLike[str],
+    file: str | os.PathLike[str],
+    *,
+    include_predicted: bool = False,
+    drop_sensitive: bool = False,
+) -> ExportReport:
+    """Write the labels of a store into one file: ``.csv``, ``.json``, or ``.txt`` for the original's parsed form.
+
+    Args:
+        store: A dataset, on this machine or anywhere.
+        file: Where to; its suffix chooses the form.
+        include_predicted: Whether labels that a model predicted are written, too.
+        drop_sensitive: Whether the attributes of :data:`~mmvoxceleb.schema.SENSITIVE_ATTRIBUTES` are left out.
+
+    Raises:
+        MissingModalityError: There is no label to write.
+        ConfigError: The parsed form was asked for predicted labels: it cannot say that they are, and a later import
+            would take them for hand-made. Or the suffix is unknown.
+    """
+    form = form_of(file)
+    if form == "parsed" and include_predicted:
+        raise ConfigError(
+            f"{file}: the parsed form cannot say that a label is predicted, and a later import would take it for "
+            "hand-made; write .csv or .json"
+        )
+    reader = open_store(store)
+    report = ExportReport(left_out=sorted(SENSITIVE_ATTRIBUTES) if drop_sensitive else [])
+    labels: dict[str, list[int]] = {}
+    sources: dict[str, str] = {}
+    for clip in reader.clips(LABEL):
+        source = _source_in(reader, clip)
+        if source.startswith("predicted") and not include_predicted:
+            report.predicted.append(clip)
+            continue
+        label = _label_in(reader, clip)
+        assert label is not None
+        labels[clip] = label
+        sources[clip] = source
+    if not labels:
+        raise MissingModalityError(
+            f"{reader.location}: has no labels to export"
+            + (f" but {len(report.predicted)} predicted ones; add --predicted" if report.predicted else "")
+        )
+    kept = [index for index, name in enumerate(ATTRIBUTES) if name not in report.left_out]
+    report.open_values = sum(label[index] == -1 for label in labels.values() for index in kept)
+    report.written = sorted(labels)
+    write_atomically(file, write_annotations(form, labels, sources, report.left_out))
+    return report
+
+
+def _choose(
+    annotations: Annotations, clips: frozenset[str], report: ImportReport, allow_empty: bool
+) -> dict[str, list[int]]:
+    chosen: dict[str, list[int]] = {}
+    for name, label in annotations.labels.items():
+        clip = name if name in clips else f"{name}.mp4"
+        if clip not in clips:
+            report.unknown_clips.append(name)
+        elif 1 not in label and not allow_empty:
+            report.empty.append(clip)
+        else:
+            chosen[clip] = label
+            if found := contradictions(label):
+                report.contradictions[clip] = found
+    report.unknown_clips.sort()
+    return chosen
+
+
+def _refuse(file: str | os.PathLike[str], report: ImportReport) -> None:
+    found = [f"clip {clip} is not in the store" for clip in report.unknown_clips]
+    found += [f"clip {clip} has no attribute that holds" for clip in report.empty]
+    found += [f"clip {clip} has {', '.join(both)}" for clip, both in report.contradictions.items()]
+    if found:
+        raise CorruptSourceError(
+            f"{file}: {len(found)} of its entries are doubtful and nothing was imported: {'; '.join(found[:5])}"
+            f"{'; ...' if len(found) > 5 else ''}. Mend them, or import without --strict"
+        )
+
+
+def _write(
+    clip: str, label: list[int], name: str, fingerprint: str, provenance: Provenance, writer: StoreWriter
+) -> None:
+    provenance.begin(clip, ["label"])
+    writer.write(LABEL, clip, [("", format_label(label))])
+    section = {"label_source": MANUAL, "annotation_file": name, "annotation_sha256": fingerprint}
+    provenance.finish(clip, {"label": section, "label_source": MANUAL})
+
+
+def _unknown_names(file: str | os.PathLike[str], annotations: Annotations) -> str:
+    import difflib
+
+    phrases = []
+    for name, count in annotations.unknown.most_common(5):
+        close = difflib.get_close_matches(name.lower(), [known.lower() for known in ATTRIBUTES], 1)
+        phrases.append(f"{name!r} ({count} times{f'; did you mean {close[0]}?' if close else ''})")
+    more = f" and {len(annotations.unknown) - 5} more" if len(annotations.unknown) > 5 else ""
+    return (
+        f"{file}: names that are no CelebA attributes: {', '.join(phrases)}{more}; nothing was imported. Mend them, "
+        f"or leave them out with --ignore-unknown. The 40 known ones are: {', '.join(ATTRIBUTES)}"
+    )
+
+
+def _local_folder(store: str | os.PathLike[str]) -> Path:
+    root = Path(store).expanduser()
+    if not root.is_dir():
+        raise SourceUnavailableError(f"{store}: labels can be imported into a folder on this machine only")
+    return root
+
+
+def _clips_of(store: Store) -> frozenset[str]:
+    folders = [folder for folder in store.folders() if folder.modality != "meta"]
+    return frozenset(clip for folder in folders for clip in store.clips(folder))
+
+
+def _label_in(store: Store, clip: str) -> list[int] | None:
+    try:
+        (data,) = store.read(LABEL, clip)
+    except MissingModalityError:
+        return None
+    return list(parse_label(data, where=f"{store.location}: {LABEL}/{clip}.txt"))
+
+
+def _source_in(store: Store, clip: str) -> str:
+    try:
+        (data,) = store.read(Folder("meta"), clip)
+        return str(json.loads(data).get("label_source") or "")
+    except MissingModalityError:
+        return ""
+    except (ValueError, AttributeError) as error:
+        raise CorruptSourceError(f"{store.location}: meta/{clip}.json is no JSON object ({error})") from error

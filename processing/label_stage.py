@@ -1,0 +1,161 @@
+"""Predict the label of a clip: some of its frames, one face in each, probabilities averaged."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.processing.detectors import Detector
+from mmvoxceleb.processing.labels import AttributePredictor, label_of, thresholds_of
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.schema import ATTRIBUTES, Folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LABEL", "MANUAL", "LabelStage", "format_label", "spread_evenly"]
+
+LABEL = Folder("label")
+MANUAL = "manual"
+"""``label_source`` of labels made by hand."""
+
+NUM_FRAMES = 16
+
+
+class LabelStage(Stage):
+    """Writes ``label/<clip_id>.txt`` and, as provenance, the probabilities and where the label comes from.
+
+    A clip without a face in any of the chosen frames gets no label; the reason is recorded.
+
+    Args:
+        predictor: The model.
+        detector: Finds faces and their five landmarks. Not used, and may be None, for a predictor that needs no
+            landmarks.
+        num_frames: Frames looked at, spread evenly over the clip; all of a shorter one.
+        threshold: A probability above it makes the attribute hold.
+        thresholds: Other thresholds for some attributes, by name.
+        overwrite_manual: Whether labels made by hand may be replaced.
+    """
+
+    name = "label"
+
+    def __init__(
+        self,
+        predictor: AttributePredictor,
+        detector: Detector | None = None,
+        *,
+        num_frames: int = NUM_FRAMES,
+        threshold: float = 0.5,
+        thresholds: Mapping[str, float] | None = None,
+        overwrite_manual: bool = False,
+    ) -> None:
+        if num_frames < 1:
+            raise ConfigError(f"at least 1 frame of a clip must be looked at, got {num_frames}")
+        if predictor.needs_landmarks and detector is None:
+            raise ConfigError(f"{predictor.model.name} needs a face detector that gives landmarks; choose yunet")
+        self.predictor = predictor
+        self.detector = detector if predictor.needs_landmarks else None
+        self.num_frames = num_frames
+        self.thresholds = thresholds_of(threshold, thresholds)
+        self.overwrite_manual = overwrite_manual
+        self.kept: set[str] = set()
+        """Clips that were left alone because their labels are made by hand."""
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return (LABEL,)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            **self.predictor.settings(),
+            "detector": self.detector.settings() if self.detector else None,
+            "frames": self.num_frames,
+            "thresholds": self.thresholds,
+        }
+
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
+        if section.get("label_source") != MANUAL or self.overwrite_manual:
+            return False
+        self.kept.add(clip_id)
+        return True
+
+    def setup(self) -> None:
+        if self.detector is not None:
+            self.detector.setup()
+        self.predictor.setup()
+
+    def teardown(self) -> None:
+        self.predictor.teardown()
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return spread_evenly(clip.frame_indices, self.num_frames)
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[list[int], NDArray[np.float64]]":
+        """Return the indices of the frames that had a face, and 40 mean probabilities.
+
+        Raises:
+            CorruptSourceError: The clip has no frame, or no face was found in any.
+            ConfigError: The detector finds faces and gives no landmarks.
+        """
+        indices = list(self.select(clip))
+        if not indices:
+            raise CorruptSourceError(f"clip {clip.clip_id} has no label: it has no frames")
+        if self.detector is None:
+            return indices, self.predictor(frames).astype(np.float64).mean(0)
+        landmarks = self._landmarks(clip, frames, self.detector)
+        usable = [position for position, points in enumerate(landmarks) if points is not None]
+        if not usable:
+            raise CorruptSourceError(
+                f"clip {clip.clip_id} has no label: {self.detector.name} found no face in any of the "
+                f"{len(indices)} frames looked at; try another detector or more frames, or label it by hand"
+            )
+        points = np.stack([found for found in landmarks if found is not None])
+        probabilities = self.predictor(frames[usable], points)
+        return [indices[position] for position in usable], probabilities.astype(np.float64).mean(0)
+
+    def encode(self, clip: Clip, result: "tuple[list[int], NDArray[np.float64]]") -> StageOutput:
+        indices, means = result
+        # five digits are kept, and decided on, so that the last bits of another batch or thread count cannot show
+        probabilities = [None if np.isnan(value) else round(float(value), 5) for value in means]
+        label = label_of([np.nan if value is None else value for value in probabilities], self.thresholds)
+        source = self.predictor.label_source
+        return StageOutput(
+            {LABEL: [("", format_label(label))]},
+            {
+                "label_source": source,
+                "frames_used": indices,
+                "probabilities": dict(zip(ATTRIBUTES, probabilities, strict=True)),
+            },
+            {"label_source": source},
+        )
+
+    @staticmethod
+    def _landmarks(clip: Clip, frames: "NDArray[np.uint8]", detector: Detector) -> "list[NDArray[np.float32] | None]":
+        """Find the landmarks of the largest face of each frame; None where there is no face."""
+        landmarks: list[NDArray[np.float32] | None] = []
+        for detections in detector.detect(frames):
+            if not detections:
+                landmarks.append(None)
+                continue
+            largest = max(detections, key=lambda detection: detection.area_px)
+            if largest.landmarks_px is None:
+                raise ConfigError(
+                    f"clip {clip.clip_id}: the detector {detector.name} gives no landmarks, which the attribute "
+                    "model needs to cut out faces; choose --detector yunet, or a transformers: model, which needs none"
+                )
+            usable = np.isfinite(largest.landmarks_px).all() and np.ptp(largest.landmarks_px) > 0
+            landmarks.append(largest.landmarks_px if usable else None)
+        return landmarks
+
+
+def spread_evenly(indices: Sequence[int], count: int) -> list[int]:
+    """Choose ``count`` of ``indices``: the middles of ``count`` equal parts; all of them where there are no more."""
+    if len(indices) <= count:
+        return list(indices)
+    return [indices[(2 * part + 1) * len(indices) // (2 * count)] for part in range(count)]
+
+
+def format_label(label: Sequence[int]) -> bytes:
+    """Write a label as the original files have it: 40 values, separated by commas, no newline."""
+    return ",".join(map(str, label)).encode()

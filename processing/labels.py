@@ -1,0 +1,185 @@
+"""Attributes of faces: probabilities from frames and landmarks, and labels from probabilities."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.attribute_models import open_model
+from mmvoxceleb.processing.device import (
+    PRECISIONS,
+    Precision,
+    check_frames,
+    dtype_of,
+    resolve_device,
+    resolve_precision,
+)
+from mmvoxceleb.schema import ATTRIBUTES, attribute_index
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["AttributePredictor", "label_of", "read_thresholds", "thresholds_of"]
+
+
+class AttributePredictor:
+    """Predicts the 40 CelebA attributes of faces.
+
+    Args:
+        weights: None for the published FaRL checkpoint, downloaded once; the path of such a checkpoint; or
+            ``transformers:`` with a folder or Hub repository, for an image classifier whose labels name attributes.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, where it moves FaRL's logits by less than
+            0.01 (bf16: 0.04). The faces are cut out in fp32 always.
+        batch_size: Frames that go through the network at once.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        batch_size: int = 16,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ConfigError(f"unknown precision {precision!r}; the known ones are {', '.join(PRECISIONS)}")
+        if batch_size < 1:
+            raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
+        self.device = device
+        self.precision: Precision = precision
+        self.batch_size = batch_size
+        self.model = open_model(weights)
+        self._is_set_up = False
+
+    @property
+    def needs_landmarks(self) -> bool:
+        """Whether a call must pass landmarks: FaRL yes, ``transformers:`` no."""
+        return self.model.needs_landmarks
+
+    @property
+    def label_source(self) -> str:
+        """What labels of this model say of themselves: ``predicted:<model>@<sha256>``."""
+        return f"predicted:{self.model.name}@{self.model.sha256()}"
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that changes the probabilities, as JSON values.
+
+        Raises:
+            WeightsError: The weights cannot be found.
+            SourceUnavailableError: The weights cannot be downloaded.
+        """
+        return {
+            "model": self.model.name,
+            "weights_sha256": self.model.sha256(),
+            "precision": self._resolve()[1],
+        }
+
+    def setup(self) -> None:
+        """Load the model; the first call does it where nobody did."""
+        if not self._is_set_up:
+            device, precision = self._resolve()
+            self.model.load(device, dtype_of(precision))
+            self._is_set_up = True
+
+    def teardown(self) -> None:
+        """Release the model."""
+        self.model.unload()
+        self._is_set_up = False
+
+    def __call__(
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
+    ) -> "NDArray[np.float32]":
+        """Predict.
+
+        Args:
+            frames: uint8 [N, H, W, 3], RGB, any size.
+            landmarks: float [N, 5, 2], (x, y) in continuous pixels (the centre of pixel i is i + 0.5) of left eye,
+                right eye, nose tip, left and right corner of the mouth, where left is the smaller x. Needed unless
+                :attr:`needs_landmarks` is False.
+
+        Returns:
+            float32 [N, 40]: probabilities in CelebA order; NaN for an attribute that the model does not know.
+
+        Raises:
+            ConfigError: An argument has another shape or type, or landmarks are not finite.
+            WeightsError: The weights are absent, do not fit or are unsafe to read.
+        """
+        frames = check_frames(frames)
+        points = None
+        if self.needs_landmarks:
+            if landmarks is None:
+                raise ConfigError(f"{self.model.name} needs landmarks: float [N, 5, 2]; YuNet gives them")
+            points = np.asarray(landmarks, dtype=np.float32)
+            if points.shape != (len(frames), 5, 2):
+                raise ConfigError(f"landmarks must be [{len(frames)}, 5, 2] for these frames; got {points.shape = }")
+        if not len(frames):
+            return np.empty((0, len(ATTRIBUTES)), np.float32)
+        self.setup()
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(frames), self.batch_size)]
+        return np.concatenate(
+            [
+                self.model.probabilities(frames[batch], points[batch] if points is not None else None)
+                for batch in batches
+            ]
+        )
+
+    def _resolve(self) -> tuple["torch.device", str]:
+        """Settle what ``auto`` means on this machine."""
+        device = resolve_device(self.device)
+        return device, resolve_precision(self.precision, device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_is_set_up": False}
+
+
+def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> list[int]:
+    """Decide: 1 where a probability is above its threshold, 0 where it is not, -1 where it is NaN.
+
+    Args:
+        probabilities: 40 values in CelebA order.
+        thresholds: 40 values in CelebA order.
+    """
+    return [
+        -1 if np.isnan(probability) else int(probability > threshold)
+        for probability, threshold in zip(probabilities, thresholds, strict=True)
+    ]
+
+
+def thresholds_of(default: float = 0.5, by_attribute: Mapping[str, float] | None = None) -> list[float]:
+    """Lay out thresholds in CelebA order.
+
+    Args:
+        default: For every attribute that ``by_attribute`` does not name.
+        by_attribute: Threshold by name; names match regardless of case, spaces and underscores.
+
+    Raises:
+        ConfigError: A name is no attribute, or a threshold is outside 0 to 1.
+    """
+    thresholds = [default] * len(ATTRIBUTES)
+    for name, value in (by_attribute or {}).items():
+        thresholds[attribute_index(name)] = value
+    for name, value in zip(ATTRIBUTES, thresholds, strict=True):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise ConfigError(f"the threshold of {name} is {value!r}; it must be a number from 0 to 1")
+    return [float(value) for value in thresholds]
+
+
+def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read a JSON file of thresholds, ``{"Smiling": 0.4, "Young": 0.6}``.
+
+    Raises:
+        ConfigError: It cannot be read or is no JSON object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as JSON thresholds ({error})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f'{path}: must hold a JSON object of thresholds by attribute, such as {{"Smiling": 0.4}}')
+    return content

@@ -1,0 +1,178 @@
+"""Read ``vox-metadata.csv`` of video-preprocessing: the boxes and frames of clips that were once cut.
+
+Its boxes are the union of the detections grown by 0.1 on each side and not yet made square (the shortest "longer side"
+of all rows is 306 px, which is 1.2 times the limit of 256); a crop of the original's shape is the square around it.
+"""
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+
+__all__ = ["Metadata", "MetadataRow", "read_metadata"]
+
+COLUMNS = ("video_id", "start", "end", "bbox", "fps", "width", "height")
+"""What both dialects have; ``person_id`` is a column of its own or a part of ``video_id`` after a ``#``."""
+
+
+@dataclass(frozen=True, order=True)
+class MetadataRow:
+    """One clip.
+
+    Args:
+        person_id: The identity.
+        video_id: YouTube's id.
+        start: First frame, at ``fps`` a second from the start of the video.
+        end: Frame after the last.
+        box_xyxy_px: Left, top, right, bottom in a picture of ``width_px`` x ``height_px``; may reach beyond it.
+        fps: Always 25 in the published file.
+        width_px: Width of the reference picture.
+        height_px: Height of the reference picture.
+        chunk: 0, and counted on where a person has several boxes for the same frames of a video.
+    """
+
+    person_id: str
+    video_id: str
+    start: int
+    end: int
+    box_xyxy_px: tuple[int, int, int, int]
+    fps: float
+    width_px: int
+    height_px: int
+    chunk: int = 0
+
+    @property
+    def utterance(self) -> str:
+        """The third part of the clip's key. The file names no utterance, so it is ``start-end``, ``003657-003994``."""
+        return f"{self.start:06d}-{self.end:06d}"
+
+    @property
+    def is_beyond_frame(self) -> bool:
+        """Whether the box reaches beyond the reference picture."""
+        left, top, right, bottom = self.box_xyxy_px
+        return left < 0 or top < 0 or right > self.width_px or bottom > self.height_px
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A whole file.
+
+    Args:
+        rows: Sorted, without repeats.
+        num_rows: Rows in the file.
+        num_duplicates: Rows that repeat another in every column.
+        num_in_both_splits: Further rows that repeat another but for the split (persons id10282 and id10306).
+        num_beyond_frame: Rows of the file whose box reaches beyond the picture.
+    """
+
+    rows: tuple[MetadataRow, ...]
+    num_rows: int
+    num_duplicates: int
+    num_in_both_splits: int
+    num_beyond_frame: int
+
+
+def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+    """Read a file of either dialect: 9 columns with ``person_id``, or 8 with ``video#person`` as ``video_id``.
+
+    Raises:
+        SourceUnavailableError: There is no such file.
+        CorruptSourceError: It lacks columns, or a row is not what it should be; the line is named.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _read(path, csv.DictReader(file))
+    except OSError as error:
+        raise SourceUnavailableError(f"{path}: the metadata cannot be read ({error}); check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorruptSourceError(f"{path}: this is no CSV file ({error})") from error
+
+
+def _read(path: Path, reader: "csv.DictReader[str]") -> Metadata:
+    names = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = names
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise CorruptSourceError(
+            f"{path}: the metadata lacks the column {', '.join(missing)}; it has {', '.join(names) or 'none'}"
+        )
+    seen: set[tuple[str, ...]] = set()
+    unique: set[MetadataRow] = set()
+    num_rows = num_duplicates = num_in_both_splits = num_beyond_frame = 0
+    for record in reader:
+        row = _row(path, reader.line_num, record)
+        num_rows += 1
+        num_beyond_frame += row.is_beyond_frame
+        fields = tuple(str(record.get(name) or "").strip() for name in names)
+        if fields in seen:
+            num_duplicates += 1
+        elif row in unique:
+            num_in_both_splits += 1
+        seen.add(fields)
+        unique.add(row)
+    return Metadata(tuple(_number(sorted(unique))), num_rows, num_duplicates, num_in_both_splits, num_beyond_frame)
+
+
+def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
+    try:
+        video_id, _, person_id = record["video_id"].strip().partition("#")
+        person_id = (record.get("person_id") or person_id).strip()
+        box = tuple(round(float(edge)) for edge in _edges(record["bbox"].strip()))
+        row = MetadataRow(
+            person_id=person_id,
+            video_id=video_id,
+            start=int(record["start"]),
+            end=int(record["end"]),
+            box_xyxy_px=box,  # type: ignore[arg-type]
+            fps=float(record["fps"]),
+            width_px=int(record["width"]),
+            height_px=int(record["height"]),
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise CorruptSourceError(f"{path}, line {line}: this is not a row of the metadata ({error})") from error
+    left, top, right, bottom = row.box_xyxy_px
+    problem = None
+    if not (video_id and person_id):
+        problem = "it names no person; expected a column person_id, or video#person as video_id"
+    elif any(character in video_id + person_id for character in "#/\\"):
+        problem = f"{video_id!r} and {person_id!r} cannot be names of a video and a person"
+    elif not (left < right and top < bottom and row.width_px > 0 and row.height_px > 0 and row.fps > 0):
+        problem = f"its box {record['bbox']} or its picture size is empty"
+    elif not 0 <= row.start < row.end:
+        problem = f"it ends ({row.end}) before it starts ({row.start})"
+    if problem:
+        raise CorruptSourceError(f"{path}, line {line}: {problem}")
+    return row
+
+
+def _edges(text: str) -> list[str]:
+    """Split ``624-48-1018-553``, where an edge may be negative: ``-5-48-1018-553``."""
+    edges: list[str] = []
+    sign = ""
+    for part in text.split("-"):
+        if part == "":
+            sign = "-"
+            continue
+        edges.append(sign + part)
+        sign = ""
+    if len(edges) != 4:
+        raise ValueError(f"expected a box left-top-right-bottom, got {text!r}")
+    return edges
+
+
+def _number(rows: Iterable[MetadataRow]) -> list[MetadataRow]:
+    """Count those that would have the same key."""
+    from dataclasses import replace
+
+    counts: dict[tuple[str, str, int, int], int] = {}
+    numbered = []
+    for row in rows:
+        key = (row.person_id, row.video_id, row.start, row.end)
+        chunk = counts.get(key, 0)
+        counts[key] = chunk + 1
+        numbered.append(replace(row, chunk=chunk))
+    return numbered

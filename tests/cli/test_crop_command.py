@@ -1,0 +1,127 @@
+import json
+
+import datasets
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import mmvoxceleb  # noqa: F401  lets datasets find the dataset
+from mmvoxceleb.cli.main import app
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_sound, write_video
+
+PERSON, VIDEO = "id10001", "-bcdefghijk"
+RULES = ["--size", "64", "--min-frames", "10", "--min-face", "60"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("crop-inputs")
+    places = [(60.0 + i % 9, 25.0) for i in range(40)]
+    write_video(root / "raw" / PERSON / f"{VIDEO}.mp4", portrait_frames(places))
+    write_annotation(
+        root / "txt" / PERSON / VIDEO / "00001.txt", range(40), face_boxes(places), height=240, person=PERSON
+    )
+    write_annotation(
+        root / "txt" / PERSON / "missing_aaa" / "00001.txt", range(40), face_boxes(places), height=240, person=PERSON
+    )
+    (root / "meta.csv").write_text(
+        "video_id,start,end,bbox,fps,width,height,partition,person_id\n"
+        + f"{VIDEO},0,30,60-40-260-200,25,320,240,train,{PERSON}\n" * 2
+    )
+    return root
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, ["regenerate", "crop", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def rows(out):
+    return [json.loads(line) for line in (out / "meta" / "ledger.jsonl").read_text().splitlines()]
+
+
+def test_annotated_videos_to_a_dataset(inputs, tmp_path):
+    out = tmp_path / "out"
+    result = call(inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation", *RULES)
+    assert result.exit_code == 0
+    assert "rejected: no video" in result.stdout
+    assert [(row["clip_id"], row["status"]) for row in rows(out)] == [
+        (f"{PERSON}#{VIDEO}#00001.txt#000.mp4", "done"),
+        (f"{PERSON}#missing_aaa#00001.txt", "rejected"),
+    ]
+    (row,) = datasets.load_dataset("mmvoxceleb", "video", data_dir=str(out), split="train")
+    assert row["clip_id"] == f"{PERSON}#{VIDEO}#00001.txt#000.mp4"
+    assert (row["person_id"], row["video_id"], row["utterance"], row["chunk"]) == (PERSON, VIDEO, "00001", 0)
+    assert row["num_frames"] == len(row["frames"]) == 39
+    assert row["frame_indices"] == list(range(39))
+    assert np.asarray(row["frames"][0]).shape == (64, 64, 3)
+
+
+def test_free_videos(inputs, tmp_path):
+    result = call(inputs / "raw", tmp_path, "--detector", "haar", *RULES)
+    assert result.exit_code == 0
+    assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#00000.txt#000.mp4"]
+    assert "1 (0)" in result.stdout
+    assert "1 (1)" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
+
+
+def test_metadata(inputs, tmp_path):
+    result = call(inputs / "raw", tmp_path, "--metadata", inputs / "meta.csv", *RULES)
+    assert "2 rows, 1 of them repeats; 0 boxes beyond the picture; 1 clips wanted" in result.stderr
+    assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#000000-000030.txt#000.mp4"]
+
+
+def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
+    out = tmp_path / "out"
+    arguments = [inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation"]
+    result = call(*arguments, "--dry-run")
+    assert "2 videos with 2 utterances; 0 were done before; 1 are not there" in result.stdout
+    assert f"missing: {PERSON}#missing_aaa" in result.stdout
+    assert "would crop 2 videos" in result.stdout
+    assert call(*arguments, "--limit", "0").exit_code == 0
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--annotations", "a", "--metadata", "b"], "two things about the same videos"),
+        (["--boxes", "annotation"], "--boxes annotation needs --annotations"),
+        (["--smooth-box", "--metadata", "b"], "--smooth-box is for videos without annotations"),
+        (["--identities", "i", "--annotations", "a"], "--identities is for videos without annotations"),
+        (["--codec", "mp4", "--size", "65"], "needs an even --size"),
+        (["--download"], "which name the videos"),
+        (["--detector", "haar", "--weights", "w"], "takes no weights"),
+        (["--detector", "haar", "--min-frames", "0"], "min_frames is 0"),
+    ],
+)
+def test_contradictions(inputs, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        call(inputs / "raw", tmp_path, *options)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(SourceUnavailableError, match="no such folder or video"):
+        call(tmp_path / "nowhere", tmp_path / "out", "--detector", "haar")
+
+
+def test_bad_videos_do_not_stop_the_run(inputs, tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    write_sound(tmp_path / "sound.m4a").rename(raw / "sound.mp4")
+    (raw / "broken.mkv").write_bytes(b"\x1a\x45\xdf\xa3 and no more")
+    write_video(raw / "grey.mp4", [np.full((120, 160, 3), 80, np.uint8)] * 12)
+    (raw / "z.mp4").symlink_to(inputs / "raw" / PERSON / f"{VIDEO}.mp4")
+    result = call(raw, tmp_path / "out", "--detector", "haar", *RULES)
+    assert result.exit_code == 0
+    reasons = {row["clip_id"].split("#")[0]: row.get("reason", "").split(":")[0] for row in rows(tmp_path / "out")}
+    assert reasons == {"sound": "broken video", "broken": "broken video", "grey": "no face", "z": ""}
+
+
+def test_help_ends_with_examples():
+    result = call("--help")
+    assert "--smooth-box" in result.stdout
+    assert "mmvoxceleb regenerate crop videos/ out/ --detector haar" in result.stdout

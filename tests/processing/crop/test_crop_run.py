@@ -1,0 +1,302 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
+from mmvoxceleb.processing.crop_job import CropJob
+from mmvoxceleb.processing.crop_run import crop_videos
+from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.videos import annotated_videos
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import open_store
+from tests.support.http_server import FileServer
+from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video
+
+SETTINGS = CropSettings(size_px=64, min_frames=10, min_face_px=60, boxes="annotation")
+IDS = ("-aaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc", "ddddddddddd")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Four videos with two utterances each; of a fifth there are only annotations."""
+    root = tmp_path_factory.mktemp("inputs")
+    for number, video_id in enumerate((*IDS, "nowhere_aaa")):
+        places = [(20.0 + 10 * number + i % 7, 25.0) for i in range(50)]
+        if video_id in IDS:
+            write_video(root / "raw" / f"{video_id}.mp4", portrait_frames(places))
+        for utterance, frames in (("00001", range(0, 25)), ("00002", range(30, 48))):
+            path = root / "txt" / f"id1000{number % 2}" / video_id / f"{utterance}.txt"
+            boxes = face_boxes(places)[frames.start : frames.stop]
+            write_annotation(path, frames, boxes, height=240, person=f"id1000{number % 2}", video=video_id)
+    return root
+
+
+def videos_of(root):
+    return annotated_videos(root / "raw", root / "txt")
+
+
+def job_to(out, **options):
+    return CropJob(out, **{"settings": SETTINGS, **options})
+
+
+def tree(root, *, hidden=True):
+    """Every file by its path, with a digest."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock" and (hidden or ".crop" not in path.parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def reference(inputs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("reference")
+    summary = crop_videos(videos_of(inputs), job_to(out))
+    assert (summary.num_videos, summary.num_clips, summary.num_frames) == (5, 8, 4 * (24 + 17))
+    assert dict(summary.rejected) == {"no video": 2}
+    return out
+
+
+def test_clips_are_where_a_store_is_read(reference):
+    store = open_store(str(reference))
+    clips = store.clips(Folder("video"))
+    assert clips[0] == "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
+    assert len(clips) == 8
+    entries = store.entries(Folder("video"), clips[0])
+    assert [entry.name for entry in entries[:2]] == ["0000000.png", "0000001.png"]
+    assert len(entries) == 24
+    picture = cv2.imdecode(np.frombuffer(store.read(Folder("video"), clips[0], entries[:1])[0], np.uint8), 1)
+    assert picture.shape == (64, 64, 3)
+
+
+def test_the_ledger_has_a_row_for_every_input(reference):
+    rows = [json.loads(line) for line in (reference / "meta" / "ledger.jsonl").read_text().splitlines()]
+    assert len(rows) == 10
+    assert {row["stage"] for row in rows} == {"crop"}
+    rejected = [row for row in rows if row["status"] == "rejected"]
+    assert [row["clip_id"] for row in rejected] == [f"id10000#nowhere_aaa#0000{n}.txt" for n in (1, 2)]
+    assert rejected[0]["reason"] == "no video: it is not among the videos"
+    assert rows == sorted(rows, key=lambda row: row["clip_id"])
+
+
+def test_provenance_holds_no_times_hosts_or_paths(reference, inputs):
+    content = (reference / "meta" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4.json").read_text()
+    assert str(inputs) not in content
+    section = json.loads(content)["crop"]
+    assert section["source"]["file"] == "-aaaaaaaaaa.mp4"
+    assert section["annotation"]["FV Conf"] == "17.997\t(1)"
+    assert (section["start"], section["end"], section["num_frames"]) == (0, 24, 24)
+    assert section["settings"]["size_px"] == 64
+    assert section["quality"]["sharpness"] > 0
+    assert set(section["versions"]) == {"av", "mmvoxceleb", "opencv"}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_bytes_do_not_depend_on_workers_or_order(inputs, reference, tmp_path, workers):
+    crop_videos(videos_of(inputs)[::-1], job_to(tmp_path), workers=workers)
+    assert tree(tmp_path) == tree(reference)
+
+
+def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, tmp_path):
+    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=0).num_videos == 0
+    assert not list(tmp_path.iterdir())
+    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=2).num_clips == 4
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
+    summary = crop_videos(videos_of(inputs), job_to(tmp_path), limit=2)
+    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (2, 6, 41)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    summary = crop_videos(videos_of(inputs), job_to(tmp_path))
+    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (3, 8, 41)
+    summary = crop_videos(videos_of(inputs), job_to(tmp_path))
+    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (4, 8, 0)
+    assert tree(tmp_path) == tree(reference)
+
+
+def test_other_settings_are_refused_or_overwrite(inputs, tmp_path):
+    crop_videos(videos_of(inputs), job_to(tmp_path))
+    other = CropSettings(size_px=64, min_frames=20, min_face_px=60, boxes="annotation")
+    with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
+        crop_videos(videos_of(inputs), job_to(tmp_path, settings=other))
+    summary = crop_videos(videos_of(inputs), job_to(tmp_path, settings=other, overwrite=True))
+    assert summary.num_clips == 4
+    fresh = tmp_path / "fresh"
+    crop_videos(videos_of(inputs), job_to(fresh, settings=other))
+    assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("fresh/")} == tree(fresh)
+
+
+def test_another_video_or_annotation_is_refused(inputs, tmp_path):
+    import shutil
+
+    shutil.copytree(inputs, tmp_path / "in")
+    crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
+    path = tmp_path / "in" / "txt" / "id10000" / "-aaaaaaaaaa" / "00001.txt"
+    path.write_text(path.read_text().replace("FV Conf", "FV conf"))
+    with pytest.raises(IncompatibleOutputError, match="id10000#-aaaaaaaaaa was cropped from another video or another"):
+        crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
+
+
+def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path):
+    import shutil
+
+    shutil.copytree(inputs, tmp_path / "in")
+    absent = (tmp_path / "in" / "raw" / "bbbbbbbbbbb.mp4").rename(tmp_path / "bbbbbbbbbbb.mp4")
+    assert crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out")).num_clips == 6
+    absent.rename(tmp_path / "in" / "raw" / "bbbbbbbbbbb.mp4")
+    summary = crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
+    assert (summary.num_finished_before, summary.num_clips) == (3, 8)
+    assert tree(tmp_path / "out") == tree(reference)
+
+
+def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path):
+    crop_videos(videos_of(inputs), job_to(tmp_path))
+    StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
+    assert crop_videos(videos_of(inputs), job_to(tmp_path)).num_finished_before == 3
+    assert tree(tmp_path) == tree(reference)
+
+
+def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path):
+    clip = tmp_path / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
+    clip.mkdir(parents=True)
+    (clip / "0000000.png").write_bytes(b"mine")
+    with pytest.raises(IncompatibleOutputError, match="was not cropped by this program"):
+        crop_videos(videos_of(inputs), job_to(tmp_path))
+    assert (clip / "0000000.png").read_bytes() == b"mine"
+
+
+def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path):
+    row = LedgerRow("id10000#-aaaaaaaaaa#00001.txt#000.mp4", "mask", "done")
+    Provenance(tmp_path).record([row])
+    crop_videos(videos_of(inputs), job_to(tmp_path))
+    rows = Provenance(tmp_path).rows()
+    assert row in rows
+    assert len(rows) == 11
+
+
+def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path):
+    crop_videos(videos_of(inputs), job_to(tmp_path, layout="packed"), workers=2)
+    packed, plain = open_store(str(tmp_path)), open_store(str(reference))
+    folder = Folder("video")
+    assert packed.clips(folder) == plain.clips(folder)
+    for clip_id in packed.clips(folder):
+        assert (tmp_path / "video" / f"{clip_id}.zip").is_file()
+        assert packed.read(folder, clip_id) == plain.read(folder, clip_id)
+
+
+def test_mp4_clips(inputs, tmp_path):
+    crop_videos(videos_of(inputs), job_to(tmp_path / "a", codec="mp4"))
+    crop_videos(videos_of(inputs), job_to(tmp_path / "b", codec="mp4"), workers=2)
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    path = tmp_path / "a" / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.width, stream.height, stream.average_rate) == ("h264", 64, 64, 25)
+        frames = list(container.decode(stream))
+    assert len(frames) == 24
+    assert [number for number, frame in enumerate(frames) if frame.key_frame][:2] == [0, 12]
+    crop_videos(videos_of(inputs), job_to(tmp_path / "c"))
+    png = cv2.imread(str(tmp_path / "c" / "video" / path.name / "0000005.png"))[..., ::-1]
+    assert np.abs(frames[5].to_ndarray(format="rgb24").astype(int) - png).mean() < 4
+    # and from one form to the other
+    with pytest.raises(IncompatibleOutputError, match='codec was "mp4" and is "png"'):
+        crop_videos(videos_of(inputs), job_to(tmp_path / "a"))
+    crop_videos(videos_of(inputs), job_to(tmp_path / "a", overwrite=True))
+    assert tree(tmp_path / "a") == tree(tmp_path / "c")
+
+
+def test_impossible_numbers_and_places(inputs, tmp_path):
+    with pytest.raises(ConfigError, match="workers is 0"):
+        crop_videos(videos_of(inputs), job_to(tmp_path), workers=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file"):
+        crop_videos(videos_of(inputs), job_to(tmp_path / "file"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="root may write everywhere")
+def test_an_output_that_cannot_be_written(inputs, tmp_path):
+    (tmp_path / "video").write_text("a file where the folder of clips should be")
+    with pytest.raises(ProcessingError, match="cannot be written to"):
+        crop_videos(videos_of(inputs), job_to(tmp_path))
+
+
+def start(inputs, out, *options):
+    code = "from mmvoxceleb.cli.main import main; main()"
+    arguments = [
+        "regenerate", "crop", str(inputs / "raw"), str(out), "--annotations", str(inputs / "txt"), "--boxes",
+        "annotation", "--size", "64", "--min-frames", "10", "--min-face", "60", *options,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_clips(out, count=1, seconds=60):
+    end = time.time() + seconds
+    while len(list((out / "video").glob("id*"))) < count:
+        assert time.time() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"), [(signal.SIGKILL, "1"), (signal.SIGKILL, "2"), (signal.SIGINT, "1"), (signal.SIGINT, "2")]
+)
+def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path, kind, workers):
+    process = start(inputs, tmp_path, "--workers", workers)
+    wait_for_clips(tmp_path)
+    process.send_signal(kind)
+    _, errors = process.communicate(timeout=60)
+    if kind == signal.SIGINT and process.returncode != 0:
+        assert process.returncode == 130
+        assert "Run the same command again to go on" in errors
+    for clip in (tmp_path / "video").glob("id*"):
+        assert len(list(clip.iterdir())) in (24, 17)  # whole, whenever it is seen
+    time.sleep(0.5)
+    seen = tree(tmp_path)
+    time.sleep(0.5)
+    assert tree(tmp_path) == seen  # no worker lives on
+    again = start(inputs, tmp_path)
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert tree(tmp_path) == tree(reference)
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, reference, tmp_path):
+    pytest.importorskip("yt_dlp")
+    import shutil
+
+    shutil.copytree(inputs / "txt", tmp_path / "in" / "txt")
+    (tmp_path / "in" / "raw").mkdir()
+    with closing(FileServer(inputs / "raw")) as server:
+        job = job_to(
+            tmp_path / "out", download_to=tmp_path / "in" / "raw", url_template=f"{server.url}/{{video_id}}.mp4"
+        )
+        summary = crop_videos(videos_of(tmp_path / "in"), job)
+    assert summary.num_clips == 8
+    assert dict(summary.rejected) == {"unreachable": 2}
+    assert sorted(path.name for path in (tmp_path / "in" / "raw").iterdir()) == [f"{name}.mp4" for name in sorted(IDS)]
+    reasons = [row.reason for row in Provenance(tmp_path / "out").rows() if row.status == "rejected"]
+    assert all("nowhere_aaa" in reason and "404" in reason for reason in reasons)
+    assert len(reasons) == 2
+    videos = tree(tmp_path / "out" / "video")
+    assert videos == tree(reference / "video")
+    # later it can be had: only that one is done
+    shutil.copy(inputs / "raw" / "bbbbbbbbbbb.mp4", tmp_path / "nowhere_aaa.mp4")
+    with closing(FileServer(tmp_path)) as server:
+        job = job_to(
+            tmp_path / "out", download_to=tmp_path / "in" / "raw", url_template=f"{server.url}/{{video_id}}.mp4"
+        )
+        summary = crop_videos(videos_of(tmp_path / "in"), job)
+    assert (summary.num_finished_before, summary.num_clips) == (4, 10)

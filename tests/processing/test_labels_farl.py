@@ -1,0 +1,176 @@
+"""FaRL against the published computation, and its alignment against plain geometry."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
+from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.work import ClipWork
+from mmvoxceleb.processing.label_stage import LabelStage
+from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.networks.farl import FaRLAttributes
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.schema import ATTRIBUTES, Folder
+from mmvoxceleb.stores import open_store
+from tests.support.attribute_model import BrightFaces
+from tests.support.corpus import png
+from tests.support.farl_recipe import pictures, state_dict
+
+REFERENCE = np.load(Path(__file__).parent / "reference" / "farl_seed0.npz")
+LANDMARKS = REFERENCE["landmarks"]
+TARGETS = [
+    (93.10779968, 106.52508160), (130.39183360, 105.87946880), (111.80915200, 129.47226880),
+    (95.28798720, 146.36222720), (129.60949120, 145.76723840),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "face_attribute.farl.celeba.pt"
+    torch.save(state_dict(), path)
+    return path
+
+
+def test_logits_equal_the_published_computation(checkpoint):
+    probabilities = AttributePredictor(checkpoint, device="cpu", batch_size=2)(pictures(), LANDMARKS)
+    assert probabilities.dtype == np.float32
+    logits = np.log(probabilities.astype(np.float64) / (1 - probabilities.astype(np.float64)))
+    np.testing.assert_allclose(logits, REFERENCE["logits"], atol=2e-3, rtol=0)
+    assert np.abs(logits - REFERENCE["logits"]).max() < 3e-4  # what we reach
+    assert tuple(REFERENCE["labels"]) == ATTRIBUTES
+
+
+def test_aligned_input_equals_the_published_one():
+    faces = align_faces(torch.from_numpy(pictures()), LANDMARKS).numpy()
+    assert faces.shape == (3, 3, 224, 224)
+    picked = faces[tuple(REFERENCE["sample_idx"].astype(int).T)]
+    np.testing.assert_allclose(picked, REFERENCE["sample_val"], atol=1e-3, rtol=0)
+
+
+def test_matrix_equals_the_published_one():
+    np.testing.assert_allclose(similarity(LANDMARKS), REFERENCE["matrix"], atol=1e-4)
+    np.testing.assert_allclose(TARGET_POINTS, TARGETS, atol=1e-7)
+
+
+def test_similarity_recovers_a_known_turn_of_a_non_square_picture():
+    angle, scale, shift = 0.4, 2.5, np.array([300.0, 40.0])
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = similarity([TARGET_POINTS @ turn.T + shift])[0]
+    np.testing.assert_allclose(np.linalg.inv(matrix)[:2], np.column_stack([turn, shift]), atol=1e-9)
+
+
+def test_alignment_is_the_affine_warp_of_opencv_on_a_wide_picture():
+    picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    points = np.array([[[60, 40], [90, 42], [76, 55], [64, 70], [88, 71]]], np.float32)
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    matrix = np.linalg.inv(half) @ similarity(points)[0] @ half
+    mean, deviation = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    warped = cv2.warpAffine(picture.astype(np.float32) / 255, matrix[:2], (224, 224), flags=cv2.INTER_LINEAR)
+    ours = align_faces(torch.from_numpy(picture[None]), points)[0].permute(1, 2, 0).numpy()
+    # OpenCV 4 rounds positions to 1/32 of a pixel
+    assert np.abs(ours - (warped - mean) / deviation).mean() < 0.03
+    assert np.allclose(ours[0, 0], -np.array(mean) / deviation, atol=1e-5)  # outside the picture is black
+
+
+def test_landmarks_come_into_the_order_of_the_picture():
+    points = np.array([[90, 42], [60, 40], [76, 55], [64, 70], [88, 71]], np.float32)
+    ordered = left_to_right(points)
+    assert ordered[:2, 0].tolist() == [60, 90]
+    assert ordered[2:].tolist() == points[2:].tolist()
+    assert left_to_right(np.stack([points, ordered]))[0].tolist() == ordered.tolist()
+
+
+def test_five_of_68_points():
+    points = np.zeros((68, 2), np.float32)
+    points[36:42] = [[8, 10], [9, 9], [11, 9], [12, 10], [11, 11], [9, 11]]
+    points[42:48] = points[36:42] + np.array([20, 0])
+    points[30], points[48], points[54] = (20, 20), (12, 30), (28, 30)
+    assert five_of_68(points).tolist() == [[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]]
+    with pytest.raises(ConfigError, match="68 points"):
+        five_of_68(np.zeros((5, 2)))
+
+
+def test_network_has_the_published_tensors():
+    with torch.device("meta"):
+        network = FaRLAttributes()
+    state = network.state_dict()
+    assert len(state) == 158
+    assert sum(tensor.numel() for tensor in state.values()) == 85_833_259
+    assert not list(network.buffers())
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.full((1, 5, 2), np.nan), "frame 0 are not five points"),
+        (np.full((1, 5, 2), 7.0), "frame 0 are not five points"),
+        (np.zeros((1, 4, 2)), r"\[N, 5, 2\]"),
+    ],
+)
+def test_unusable_landmarks(points, message):
+    with pytest.raises(ConfigError, match=message):
+        align_faces(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), points)
+
+
+def test_wrong_arguments_of_the_predictor(tmp_path):
+    predictor = AttributePredictor(tmp_path / "absent.pt", device="cpu")
+    frames = np.zeros((2, 8, 12, 3), np.uint8)
+    with pytest.raises(WeightsError, match=r"absent\.pt: there is no such file"):
+        predictor(frames, LANDMARKS[:2])
+    with pytest.raises(ConfigError, match="needs landmarks"):
+        predictor(frames)
+    with pytest.raises(ConfigError, match=r"landmarks must be \[2, 5, 2\]"):
+        predictor(frames, LANDMARKS)
+    with pytest.raises(ConfigError, match=r"uint8 \[N, H, W, 3\] in RGB order, got float32"):
+        predictor(frames.astype(np.float32), LANDMARKS[:2])
+    with pytest.raises(ConfigError, match="unknown precision 'int8'"):
+        AttributePredictor(precision="int8")
+    assert predictor(frames[:0], LANDMARKS[:0]).shape == (0, 40)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "other.pt"
+    torch.save({"head.final_fc.weight": torch.zeros(10, 768), "fc.bias": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match=r"does not fit FaRLAttributes: 157 missing.*1 unexpected: fc\.bias"):
+        AttributePredictor(path, device="cpu")(pictures()[:1], LANDMARKS[:1])
+
+
+def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
+    frames = np.stack([np.zeros_like(pictures()[0]), pictures()[0]])  # a black frame, then a face
+    clip_id = "id10001#video#00001.txt#000.mp4"
+    files = [(f"{index * 5:07d}.png", png(frame)) for index, frame in enumerate(frames)]
+    StoreWriter(tmp_path).write(Folder("video"), clip_id, files)
+    predictor = AttributePredictor(checkpoint, device="cpu")
+    stage = LabelStage(predictor, BrightFaces(LANDMARKS[0]), thresholds={"Male": 0.99})
+    work = ClipWork(StoreSource(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
+    run_local(work).raise_if_failed()
+    meta = Provenance(tmp_path).read(clip_id)
+    assert meta["label"]["frames_used"] == [5]
+    expected = REFERENCE["probs"][0]
+    probabilities = list(meta["label"]["probabilities"].values())
+    np.testing.assert_allclose(probabilities, expected, atol=5e-4)
+    label = [int(value > 0.5) for value in expected]
+    label[ATTRIBUTES.index("Male")] = int(expected[ATTRIBUTES.index("Male")] > 0.99)
+    written = (tmp_path / "label" / f"{clip_id}.txt").read_text()
+    assert written == ",".join(map(str, label))
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert meta["label_source"] == f"predicted:farl-celeba@{sha256}"
+
+
+@pytest.mark.gpu
+def test_half_precision_on_the_device_stays_close(checkpoint):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    for precision, limit in (("fp32", 2e-3), ("auto", 0.05), ("bf16", 0.2)):
+        predictor = AttributePredictor(checkpoint, device="cuda", precision=precision)
+        predictor(pictures(), LANDMARKS)
+        logits = predictor.model.logits(pictures(), LANDMARKS).numpy()
+        assert np.abs(logits - REFERENCE["logits"]).max() < limit
