@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
-BENCHMARKS ?= loading
+BENCHMARKS ?= loading sampling
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-oldest lint format bench clean

@@ -37,7 +37,7 @@ def clip_id_of(number: int) -> str:
 def _backdrop(rng: np.random.Generator) -> np.ndarray:
     """uint8 [320, 320, 3]: smooth patches at several scales."""
     picture = np.zeros((320, 320, 3), np.float32)
-    for cells, strength in ((4, 90), (12, 40), (40, 14), (120, 6)):
+    for cells, strength in ((4, 90), (12, 40), (40, 8), (120, 2)):
         noise = rng.standard_normal((cells, cells, 3)).astype(np.float32)
         picture += strength * cv2.resize(noise, (320, 320), interpolation=cv2.INTER_CUBIC)
     return np.clip(picture * 0.6 + 120, 0, 255)
@@ -80,7 +80,7 @@ def files_of(number: int, frames: int) -> Iterator[tuple[str, str, bytes]]:
             ids = _mask((index * 3) % 40 - 20)
             yield "mask", f"mask/{clip_id}/{name}", _png(colours_of(ids)[..., ::-1])
             grey = cv2.resize(cv2.cvtColor(clean.astype(np.uint8), cv2.COLOR_RGB2GRAY), (MASK_PX, MASK_PX))
-            lines = 255 - cv2.convertScaleAbs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 4), cv2.CV_16S, ksize=5))
+            lines = 255 - cv2.GaussianBlur(cv2.Canny(cv2.GaussianBlur(grey, (0, 0), 2), 4, 10), (3, 3), 0)
             yield "draw", f"draw/style1/{clip_id}/{name}", _png(lines)
     label = (rng.random(40) < 0.25).astype(int)
     yield "label", f"label/{clip_id}.txt", ",".join(map(str, label)).encode()

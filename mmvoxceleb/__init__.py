@@ -9,11 +9,13 @@ from mmvoxceleb.registration import load_dataset, register
 
 if TYPE_CHECKING:
     from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig
+    from mmvoxceleb.sampling import ClipSampler
     from mmvoxceleb.stores import open_store
 
-__all__ = ["MMVoxCeleb", "MMVoxCelebConfig", "__version__", "load_dataset", "open_store"]
+__all__ = ["ClipSampler", "MMVoxCeleb", "MMVoxCelebConfig", "__version__", "load_dataset", "open_store"]
 
 _LAZY = {
+    "ClipSampler": "mmvoxceleb.sampling",
     "MMVoxCeleb": "mmvoxceleb.loading",
     "MMVoxCelebConfig": "mmvoxceleb.loading",
     "open_store": "mmvoxceleb.stores",

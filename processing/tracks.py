@@ -109,8 +109,11 @@ def _watch(
     cut_detector = CutDetector() if settings.scene_cuts else None
     batch: list[NDArray[np.uint8]] = []
 
+    # a face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it
+    min_face_px = 0.5 * settings.min_face_px * settings.detection_height_px / info.height_px
+
     def flush() -> "Iterator[tuple[list[Detection], bool]]":
-        for small, faces in zip(batch, detector.detect(batch), strict=True):
+        for small, faces in zip(batch, detector.detect(batch, min_face_px=min_face_px), strict=True):
             factors = info.width_px / small.shape[1], info.height_px / small.shape[0]
             is_cut = cut_detector is not None and cut_detector.is_cut(small)
             yield [face.scaled(*factors) for face in faces], is_cut

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.loading.ahead import results_ahead
 from mmvoxceleb.loading.config import CONFIG_MODALITIES, MMVoxCelebConfig
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.records import read_record
@@ -35,6 +37,9 @@ _DESCRIPTION = (
     "Multimodal VoxCeleb: talking-face clips with segmentation masks, line drawings, text and 40 facial attributes."
 )
 
+CLIPS_AHEAD = 2
+"""Clips that are read while one is written, in preparing. A stream reads no clip before it is asked for."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -52,6 +57,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     DEFAULT_WRITER_BATCH_SIZE = 4
 
     _store: Store | None = None
+    _clips_ahead = 0
 
     def _info(self) -> datasets.DatasetInfo:
         self.config.check()
@@ -74,6 +80,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         super().download_and_prepare(output_dir, *args, **kwargs)
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        self._clips_ahead = CLIPS_AHEAD
         try:
             yield from super()._prepare_split_single(*args, **kwargs)
         except DatasetGenerationError as error:
@@ -152,26 +159,36 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         ]
 
     def _generate_examples(self, store: Store, shards: Sequence[Sequence[str]]) -> Iterator[tuple[Any, dict[str, Any]]]:
-        options = self.config.record_options
+        positions = [
+            (shard_index, clip_index, clip_id)
+            for shard_index, clips in enumerate(shards)
+            for clip_index, clip_id in enumerate(clips)
+        ]
         skipped = too_short = 0
-        for shard_index, clips in enumerate(shards):
-            for clip_index, clip_id in enumerate(clips):
-                try:
-                    if self.config.min_frames and len(store.entries(Folder("video"), clip_id)) < self.config.min_frames:
-                        too_short += 1
-                        continue
-                    record = read_record(store, clip_id, options)
-                except MMVoxCelebError as error:
-                    if self.config.on_error == "raise":
-                        raise
-                    skipped += 1
-                    logger.warning("skipped: %s", error)
-                    continue
-                yield _key(shard_index, clip_index, clip_id), record
+        for position, result in results_ahead(partial(self._read, store), positions, ahead=self._clips_ahead):
+            try:
+                record = result()
+            except MMVoxCelebError as error:
+                if self.config.on_error == "raise":
+                    raise
+                skipped += 1
+                logger.warning("skipped: %s", error)
+                continue
+            if record is None:
+                too_short += 1
+                continue
+            yield _key(*position), record
         if too_short:
             logger.info("left out %d clips with fewer than %d frames", too_short, self.config.min_frames)
         if skipped:
             logger.warning("%s: skipped %d damaged clips, named above", store.location, skipped)
+
+    def _read(self, store: Store, position: tuple[int, int, str]) -> dict[str, Any] | None:
+        """Read one record; None for a clip that is shorter than ``min_frames``."""
+        clip_id = position[-1]
+        if self.config.min_frames and len(store.entries(Folder("video"), clip_id)) < self.config.min_frames:
+            return None
+        return read_record(store, clip_id, self.config.record_options)
 
 
 def _key(shard_index: int, clip_index: int, clip_id: str) -> Any:

@@ -149,7 +149,8 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
     files = [(f"{index * 5:07d}.png", png(frame)) for index, frame in enumerate(frames)]
     StoreWriter(tmp_path).write(Folder("video"), clip_id, files)
     predictor = AttributePredictor(checkpoint, device="cpu")
-    stage = LabelStage(predictor, BrightFaces(LANDMARKS[0]), thresholds={"Male": 0.99})
+    detector = BrightFaces(LANDMARKS[0][[1, 0, 2, 4, 3]])  # names the sides the other way round
+    stage = LabelStage(predictor, detector, thresholds={"Male": 0.99})
     work = ClipWork(StoreSource(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
     run_local(work).raise_if_failed()
     meta = Provenance(tmp_path).read(clip_id)

@@ -241,6 +241,7 @@ def crop(
         overwrite=overwrite,
         download_to=raw if download else None,
         url_template=download_url,
+        num_threads=0 if workers == 1 else 1,
     )
     if workers > 1:
         cv2.setNumThreads(1)

@@ -1,0 +1,332 @@
+"""Training samples a second: ClipSampler against MMVID's loader and against stock ``datasets``.
+
+    python benchmarks/sampling.py [--clips 4] [--frames 96] [--rounds 5]
+
+A sample is 8 frames at step 4 of a random start, one mask, one sentence, 128 px, random resized crop. Everything reads
+the same files, generated in ``bench_data/``; the competitors take turns in every round, so that what else the machine
+does hits all. Reported are medians of samples a second by the wall clock, and of CPU time a sample, which a busy
+machine disturbs less.
+"""
+
+import argparse
+import functools
+import io
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import cv2
+import datasets
+import numpy as np
+import torch
+from corpus import make_corpus
+from mmvid import VoxDataset
+from PIL import Image
+from torch.utils.data import DataLoader
+
+import mmvoxceleb  # noqa: F401  lets load_dataset find it
+from mmvoxceleb import ClipSampler
+from mmvoxceleb.sampling import pictures, png
+from mmvoxceleb.sampling.video import decode_frames
+
+HERE = Path(__file__).resolve().parent
+SETTINGS: dict[str, Any] = {"modalities": ("video", "mask", "text"), "crop_scale": (0.75, 1.0)}
+
+
+def encode_mp4(row: dict[str, Any]) -> dict[str, Any]:
+    """Frames of a row as H.264, as ``mmvoxceleb export`` writes them: crf 18, a key frame every 25."""
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 256
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18", "preset": "medium", "g": "25"}
+        for picture in row["frames"]:
+            array = np.asarray(Image.open(io.BytesIO(picture["bytes"])))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, "rgb24")))
+        container.mux(stream.encode())
+    return {"video": {"bytes": buffer.getvalue(), "path": None}}
+
+
+class Stock(torch.utils.data.Dataset[Any]):
+    """What ``datasets`` offers: rows with decoded pictures, and a transform of one's own that picks from them."""
+
+    def __init__(self, rows: datasets.Dataset) -> None:
+        self.rows = rows.select_columns(["clip_id", "frames", "masks", "text"])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        row = self.rows[index]
+        start = random.randint(0, len(row["frames"]) - 29)
+        chosen = [np.asarray(picture) for picture in row["frames"][start : start + 32 : 4]]
+        frames = torch.from_numpy(np.stack([cv2.resize(picture, (128, 128)) for picture in chosen]))
+        mask = cv2.resize(np.asarray(random.choice(row["masks"])), (128, 128), interpolation=cv2.INTER_NEAREST)
+        return random.choice(row["text"]), frames.permute(0, 3, 1, 2) / 255, torch.from_numpy(mask)
+
+
+def prepare(folder: Path, clips: int, frames: int) -> dict[str, Any]:
+    loose = make_corpus(folder / f"folder-{clips}-{frames}", clips, frames)
+    zips = make_corpus(folder / f"zip-{clips}-{frames}", clips, frames, layout="zip")
+    cache = str(folder / "cache")
+    splits = datasets.load_dataset("mmvoxceleb", data_dir=str(zips), cache_dir=cache)
+    rows = datasets.concatenate_datasets(list(splits.values()))
+    parquet, mp4 = folder / f"rows-{clips}-{frames}.parquet", folder / f"mp4-{clips}-{frames}.parquet"
+    if not parquet.exists():
+        rows.to_parquet(str(parquet))
+    if not mp4.exists():
+        raw = rows.cast_column("frames", datasets.List(datasets.Image(decode=False)))
+        video = raw.map(encode_mp4, remove_columns=["frames"]).cast_column("video", datasets.Video())
+        video.to_parquet(str(mp4))
+    from_parquet = functools.partial(datasets.load_dataset, "parquet", split="train", cache_dir=cache)
+    return {
+        "MMVID's VoxDataset": VoxDataset(loose),
+        "MMVID's VoxDataset, no antialias": VoxDataset(loose, antialias=False),
+        "stock `datasets`, decoding rows": Stock(rows),
+        "ClipSampler, prepared Arrow": ClipSampler(rows, **SETTINGS),
+        "ClipSampler, prepared Arrow, threads=1": ClipSampler(rows, threads=1, **SETTINGS),
+        "ClipSampler, store of zips": ClipSampler(zips, **SETTINGS),
+        "ClipSampler, store of folders": ClipSampler(loose, **SETTINGS),
+        "ClipSampler, Parquet": ClipSampler(from_parquet(data_files=str(parquet)), **SETTINGS),
+        "ClipSampler, mp4 in Parquet": ClipSampler(from_parquet(data_files=str(mp4)), **SETTINGS),
+        "ClipSampler, Parquet streamed": ClipSampler(from_parquet(data_files=str(parquet), streaming=True), **SETTINGS),
+    }
+
+
+def run_alone(data: Any, count: int) -> tuple[float, float]:
+    """Return wall and CPU seconds a sample, in this process."""
+    wall, cpu, made = time.perf_counter(), time.process_time(), 0
+    if isinstance(data, torch.utils.data.IterableDataset):
+        for _ in data:
+            made += 1
+    else:
+        order = [position % len(data) for position in range(count)]
+        random.Random(0).shuffle(order)
+        for position in order:
+            data[position]
+            made += 1
+    return (time.perf_counter() - wall) / made, (time.process_time() - cpu) / made
+
+
+def run_workers(data: Any, count: int, workers: int = 2) -> float:
+    """Return wall seconds a sample with workers that run already."""
+    epochs = max(1, count // len(data)) if not isinstance(data, torch.utils.data.IterableDataset) else 1
+    loader = DataLoader(data, batch_size=None, num_workers=workers, persistent_workers=True, prefetch_factor=4)
+    for _ in loader:
+        pass
+    begin, made = time.perf_counter(), 0
+    for _ in range(epochs):
+        for _ in loader:
+            made += 1
+    return (time.perf_counter() - begin) / made
+
+
+def peak_memory_of_epochs(data: Any) -> list[int]:
+    """Peak resident memory in MB after each of four epochs, in a forked child."""
+    code = []
+    for _ in range(4):
+        for position in range(len(data)):
+            data[position]
+        code.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    return code
+
+
+def cpu_ms(call: Callable[[Any], Any], inputs: list[Any], rounds: int = 9) -> float:
+    """Median CPU milliseconds of a call."""
+    times = []
+    for _ in range(rounds):
+        begin = time.process_time()
+        for value in inputs:
+            call(value)
+        times.append((time.process_time() - begin) / len(inputs) * 1e3)
+    return statistics.median(times)
+
+
+def decoders(folder: Path) -> list[str]:
+    """CPU milliseconds a picture of every decoder that is installed, exact ones only."""
+    files = {
+        "frame, 256 px RGB": sorted(folder.glob("video/*/*.png"))[:32],
+        "mask, 512 px RGB": sorted(folder.glob("mask/*/*.png"))[:16],
+    }
+    ways: dict[str, Callable[[bytes], Any]] = {
+        "Pillow": lambda data: np.asarray(Image.open(io.BytesIO(data))),
+        "opencv": lambda data: cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2RGB),
+    }
+    try:
+        import pyspng
+
+        ways["pyspng"] = pyspng.load
+    except ImportError:
+        pass
+    try:
+        import imagecodecs
+
+        ways["imagecodecs"] = imagecodecs.png_decode
+    except ImportError:
+        pass
+    fast = png._fast
+
+    def ours(data: bytes, inflater: Any) -> Any:
+        png._fast = inflater
+        return png.decode_picture(data, where="a picture")
+
+    import zlib
+
+    ways["ours, zlib + FFmpeg"] = lambda data: ours(data, zlib)
+    if fast is not zlib:
+        ways["ours, isal + FFmpeg"] = lambda data: ours(data, fast)
+    rows = ["| decoder | " + " | ".join(files) + " |", "| --- |" + " --- |" * len(files)]
+    times: dict[str, list[str]] = {name: [] for name in ways}
+    for paths in files.values():
+        content = [path.read_bytes() for path in paths]
+        truth = ways["Pillow"](content[0])
+        for name, way in ways.items():
+            assert np.array_equal(way(content[0]), truth), name
+            times[name].append(f"{cpu_ms(way, content):.2f} ms")
+    png._fast = fast
+    return rows + [f"| {name} | " + " | ".join(values) + " |" for name, values in times.items()]
+
+
+def share_of_decoding(sampler: ClipSampler, count: int) -> tuple[float, float]:
+    """Part of the CPU time of a sample that goes to decoding PNGs and to resizing them."""
+    spent = {"decode": 0.0, "resize": 0.0}
+
+    def timed(key: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            begin = time.process_time()
+            result = call(*args, **kwargs)
+            spent[key] += time.process_time() - begin
+            return result
+
+        return wrapped
+
+    decode, seen = pictures.decode_picture, pictures._seen
+    pictures.decode_picture, pictures._seen = timed("decode", decode), timed("resize", seen)
+    _, cpu = run_alone(sampler, count)
+    pictures.decode_picture, pictures._seen = decode, seen
+    return spent["decode"] / (cpu * count), spent["resize"] / (cpu * count)
+
+
+def bytes_of_a_sample(sampler: ClipSampler, folder: Path) -> tuple[float, float]:
+    """Mean bytes that reach the process by ``read`` for a sample from zips, and the size of the files that it shows."""
+
+    def read_so_far() -> int:
+        lines = Path("/proc/self/io").read_text().splitlines()
+        return int(lines[0].split()[1])
+
+    needed, begin = 0, read_so_far()
+    samples = [sampler[position] for position in range(len(sampler))]
+    read = read_so_far() - begin
+    for sample in samples:
+        clip = sample["clip_id"]
+        names = [("video", int(index)) for index in sample["frame_indices"]] + [("mask", sample["mask_index"])]
+        needed += sum((folder / kind / clip / f"{index:07d}.png").stat().st_size for kind, index in names)
+        needed += (folder / "txt" / f"{clip}.txt").stat().st_size
+    return read / len(samples), needed / len(samples)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=HERE.parent / "bench_data" / "sampling")
+    parser.add_argument("--clean", action="store_true", help="remove the generated data first")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.clean:
+        shutil.rmtree(arguments.folder, ignore_errors=True)
+    datasets.disable_progress_bars()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    data = prepare(arguments.folder, arguments.clips, arguments.frames)
+    if arguments.memory_of:
+        print(peak_memory_of_epochs(data[arguments.memory_of]))
+        return
+    lines = report(data, arguments)
+    print("\n".join(lines))
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "sampling.md").write_text("\n".join(lines) + "\n")
+
+
+def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
+    loose = arguments.folder / f"folder-{arguments.clips}-{arguments.frames}"
+    wall: dict[str, list[float]] = {name: [] for name in data}
+    cpu: dict[str, list[float]] = {name: [] for name in data}
+    workers: dict[str, list[float]] = {name: [] for name in data}
+    for competitor in data.values():
+        run_alone(competitor, 2)
+    for _ in range(arguments.rounds):
+        for name, competitor in data.items():
+            seconds, cpu_seconds = run_alone(competitor, arguments.clips)
+            wall[name].append(seconds)
+            cpu[name].append(cpu_seconds)
+    for _ in range(max(2, arguments.rounds // 3)):
+        for name, competitor in data.items():
+            workers[name].append(run_workers(competitor, arguments.clips))
+    mine = statistics.median
+    first = next(iter(data))
+    lines = [
+        "# Sampling", "",
+        f"`python benchmarks/sampling.py --clips {arguments.clips} --frames {arguments.frames} "
+        f"--rounds {arguments.rounds}`",
+        f"2-core x86-64 VM (AMD EPYC), no GPU, shared with other work; {date.today()}; Python "
+        f"{sys.version.split()[0]}, torch {torch.__version__}, opencv {cv2.__version__}; "
+        "threads as these set them.",
+        "",
+        "A sample: 8 frames at step 4 (256 px PNGs of about 70 kB), one mask, one sentence, to 128 px with a random "
+        "resized crop.",
+        "",
+        "| way | samples/s, one process | x | CPU ms a sample | x | samples/s, 2 workers | x |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for name in data:
+        columns = []
+        for times, form in ((wall, lambda t: f"{1 / t:.1f}"), (cpu, lambda t: f"{t * 1e3:.1f}"), (workers, None)):
+            value, base = mine(times[name]), mine(times[first])
+            columns += [form(value) if form else f"{1 / value:.1f}", f"{base / value:.1f}"]
+        lines.append(f"| {name} | " + " | ".join(columns) + " |")
+    arrow, zips = data["ClipSampler, prepared Arrow"], data["ClipSampler, store of zips"]
+    decode, resize = share_of_decoding(arrow, arguments.clips * 4)
+    read, needed = bytes_of_a_sample(zips, loose)
+    lines += [
+        "",
+        f"Of the CPU time of a sample from Arrow, {decode:.0%} decodes PNGs and {resize:.0%} cuts and resizes.",
+        f"A sample from the zips reads {read / 1e3:,.0f} kB for {needed / 1e3:,.0f} kB of files "
+        f"({read / needed:.3f}x).",
+        "",
+        "## Decoders", "", "Median CPU time a picture; all give the same pixels.", "",
+        *decoders(loose),
+        "", "## Memory", "",
+        "Peak resident memory in MB after 1, 2, 3 and 4 epochs (memory-mapped pages of the cache file count):", "",
+    ]  # fmt: skip
+    for name in ("ClipSampler, prepared Arrow", "ClipSampler, store of zips", "ClipSampler, mp4 in Parquet"):
+        command = [sys.executable, __file__, "--clips", str(arguments.clips), "--frames", str(arguments.frames)]
+        command += ["--folder", str(arguments.folder), "--memory-of", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        lines.append(f"- {name}: {done.stdout.strip().splitlines()[-1]}")
+    video = next(iter(datasets.load_dataset(
+        "parquet", data_files=str(arguments.folder / f"mp4-{arguments.clips}-{arguments.frames}.parquet"),
+        split="train", streaming=True,
+    ).decode(False)))["video"]["bytes"]  # fmt: skip
+    some = cpu_ms(lambda start: decode_frames(video, range(start, start + 32, 4)), [0, 10, 30, 60])
+    everything = cpu_ms(lambda _: decode_frames(video, range(arguments.frames)), [0])
+    lines += [
+        "", "## Frames of an mp4", "",
+        f"8 frames at step 4, exact: {some:.1f} ms CPU; all {arguments.frames}: {everything:.1f} ms.",
+    ]  # fmt: skip
+    return lines
+
+
+if __name__ == "__main__":
+    main()

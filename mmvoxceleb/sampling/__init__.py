@@ -1,0 +1,15 @@
+"""Train on it: chosen frames of clips as tensors, at the speed of decoding them.
+
+Needs PyTorch; ``import mmvoxceleb`` alone does not import it.
+"""
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ImportError("ClipSampler makes torch tensors; pip install 'mmvoxceleb[train]'") from error
+
+from mmvoxceleb.sampling.options import SampleOptions
+from mmvoxceleb.sampling.sampler import ClipSampler
+from mmvoxceleb.sampling.stream import ClipStream
+
+__all__ = ["ClipSampler", "ClipStream", "SampleOptions"]

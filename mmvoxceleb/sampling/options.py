@@ -1,0 +1,138 @@
+"""What a sample holds and how it is drawn."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.schema import DEFAULT_STYLE, check_modalities
+
+__all__ = ["SampleOptions"]
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "short": ("drop", "repeat"),
+    "mask_format": ("ids", "one_hot", "colours"),
+    "mask_at": ("same", "every", "other", "other_clip"),
+    "drawing_at": ("same", "every", "other", "other_clip"),
+    "image_at": (None, "other", "other_clip"),
+    "sentences": ("random", "first", "all"),
+    "dtype": ("float32", "uint8"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions:
+    """Settings of a :class:`mmvoxceleb.ClipSampler`.
+
+    Args:
+        num_frames: Frames of a sample.
+        frame_step: Distance of two neighbouring frames, in frames of the clip. MMVID trained with 8 frames at step 4.
+        start: Where the window begins: ``random``, ``centre`` of the places where it fits, or a frame index.
+        windows: Samples for each clip and epoch. The places where a window fits are shared among them evenly, so that
+            two windows of a clip begin at different frames where it is long enough.
+        min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
+        short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats the last frame that there is.
+        modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
+        image_size: Side of the square pictures, or ``(height, width)``, in px; None keeps each picture's own size.
+        crop_scale: Smallest and largest part of the picture's area that a random crop keeps, ``(0.75, 1.0)`` for
+            MMVID's; the same crop for all pictures of a sample. None keeps the largest centred one.
+        flip: Probability of mirroring all pictures of a sample; left and right classes of the mask trade places.
+        mask_format: ``ids`` (int64 [H, W]), ``one_hot`` (float32 [19, H, W]) or ``colours`` (float32 [3, H, W]).
+        mask_at: Which mask: at one of the sample's frames (``same``), one for each of them (``every``), of any frame
+            of the clip (``other``, as MMVID), or of another clip of the same person and video (``other_clip``; the
+            clip itself where it is the only one).
+        drawing_at: Likewise for the drawing.
+        image_at: Adds ``image``, a further frame that shows the appearance: of any frame of the clip, or of another
+            clip of the same person and video. None leaves it out.
+        style: The drawing style.
+        sentences: One at random, the first one, or all of them as a list.
+        text_dropout: Probability that ``null_text`` stands in for the text (MMVID: 0.1).
+        null_text: What stands in.
+        negative_text: Adds ``negative_text``, a sentence of a clip with another label.
+        tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); what it returns is
+            added as ``tokens``, and ``negative_tokens`` for the negative text.
+        dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
+        seed: A sample depends on it, the epoch and the sample's index only.
+        threads: Threads that decode the pictures of a sample; None for one in a ``DataLoader``'s worker, and one for
+            each core, up to 4, elsewhere. Samples do not depend on it.
+
+    Raises:
+        ConfigError: A value is impossible.
+    """
+
+    num_frames: int = 8
+    frame_step: int = 4
+    start: Literal["random", "centre"] | int = "random"
+    windows: int = 1
+    min_frames: int = 8
+    short: Literal["drop", "repeat"] = "drop"
+    modalities: Sequence[str] | None = None
+    image_size: int | tuple[int, int] | None = 128
+    crop_scale: tuple[float, float] | None = None
+    flip: float = 0.0
+    mask_format: Literal["ids", "one_hot", "colours"] = "ids"
+    mask_at: Literal["same", "every", "other", "other_clip"] = "other"
+    drawing_at: Literal["same", "every", "other", "other_clip"] = "other"
+    image_at: Literal["other", "other_clip"] | None = None
+    style: str = DEFAULT_STYLE
+    sentences: Literal["random", "first", "all"] = "random"
+    text_dropout: float = 0.0
+    null_text: str = "null"
+    negative_text: bool = False
+    tokenizer: Callable[[Any], Any] | None = None
+    dtype: Literal["float32", "uint8"] = "float32"
+    seed: int = 0
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "frame_step", "windows"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 1")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads={self.threads!r}; expected a number from 1, or None")
+        for name in ("min_frames", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 0")
+        for name in ("flip", "text_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected a probability, 0 to 1")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; expected one of {', '.join(map(repr, known))}")
+        if self.start not in ("random", "centre") and not (isinstance(self.start, int) and self.start >= 0):
+            raise ConfigError(f"start={self.start!r}; expected 'random', 'centre' or a frame index from 0")
+        if self.modalities is not None:
+            object.__setattr__(self, "modalities", check_modalities(self.modalities))
+        if self.image_size is not None and min(self.height_width or (1,)) < 1:
+            raise ConfigError(f"image_size={self.image_size!r}; expected px, (height, width) in px, or None")
+        if self.crop_scale is not None:
+            low, high = self.crop_scale
+            if not 0 < low <= high <= 1:
+                raise ConfigError(f"crop_scale={self.crop_scale!r}; expected (low, high) with 0 < low <= high <= 1")
+        if self.crop_scale is not None and self.image_size is None:
+            raise ConfigError("crop_scale needs an image_size: crops of several sizes make no batch")
+
+    @classmethod
+    def named(cls, settings: dict[str, Any]) -> "SampleOptions":
+        """Build from keyword arguments.
+
+        Raises:
+            ConfigError: There is no such option; the known ones are listed.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise ConfigError(f"no option {', '.join(map(repr, unknown))}; the known ones are {', '.join(known)}")
+        return cls(**settings)
+
+    @property
+    def height_width(self) -> tuple[int, int] | None:
+        """Size of the pictures in px; None for their own."""
+        if isinstance(self.image_size, int):
+            return self.image_size, self.image_size
+        return None if self.image_size is None else (self.image_size[0], self.image_size[1])
+
+    @property
+    def span(self) -> int:
+        """Frames of the clip from the first to the last of a window, both counted."""
+        return (self.num_frames - 1) * self.frame_step + 1

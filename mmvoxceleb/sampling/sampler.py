@@ -1,0 +1,172 @@
+"""Training samples of clips, as a PyTorch dataset."""
+
+import logging
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.sampling.epochs import Epoch
+from mmvoxceleb.sampling.options import SampleOptions
+from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
+from mmvoxceleb.sampling.randomness import rng_of_index
+from mmvoxceleb.sampling.sample import make_sample
+from mmvoxceleb.sampling.sources import ClipSource, source_of
+from mmvoxceleb.schema import Folder, check_modalities
+
+__all__ = ["ClipSampler"]
+
+logger = logging.getLogger(__name__)
+
+
+class ClipSampler(Dataset[dict[str, Any]]):
+    """Frames, masks, drawings, text and label of clips as tensors, decoding only what a sample shows.
+
+    Over a streamed dataset this makes a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
+
+    A sample is a dict. T frames of H x W px; every value but the strings is a tensor once a ``DataLoader`` batched it:
+
+    ============================ ======================== ==========================================================
+    key                          value                    present
+    ============================ ======================== ==========================================================
+    ``clip_id``                  str                      always
+    ``frames``                   float32 [T, 3, H, W]     modality ``video``; RGB, 0 to 1
+    ``frame_indices``            int64 [T]                with ``frames``: their places in the clip
+    ``mask``                     int64 [H, W], 0 to 18    modality ``mask``; float32 [19, H, W] or [3, H, W] (RGB, 0
+                                                          to 1) by ``mask_format``; T of them by ``mask_at="every"``
+    ``mask_index``               int, or int64 [T]        with ``mask``: its frame
+    ``drawing``                  float32 [1, H, W]        modality ``drawing``; 0 black to 1 white; [T, 1, H, W] by
+                                                          ``drawing_at="every"``
+    ``drawing_index``            int, or int64 [T]        with ``drawing``
+    ``image``                    float32 [3, H, W]        ``image_at``
+    ``image_index``              int                      with ``image``
+    ``text``                     str, or list of str      modality ``text``
+    ``tokens``                   what ``tokenizer`` gives ``tokenizer``
+    ``negative_text``            str                      ``negative_text``; ``negative_tokens`` likewise
+    ``label``                    int64 [40], 0, 1, or -1  modality ``label``
+    ``flipped``                  bool                     ``flip`` over 0
+    ``*_clip_id``                str                      the clip of a mask, drawing or image of ``other_clip``, and
+                                                          of any image
+    ============================ ======================== ==========================================================
+
+    Args:
+        data: A prepared ``datasets.Dataset`` with the columns of a record (by ``load_dataset("mmvoxceleb")``, or from
+            an exported Parquet or video dataset), a ``datasets.IterableDataset``, a store, or the path or URL of one.
+        **settings: Fields of :class:`mmvoxceleb.sampling.SampleOptions`.
+
+    Raises:
+        ConfigError: A setting is unknown or impossible.
+        MissingModalityError: The data lacks a modality asked for, or has no clip that is long enough.
+        TypeError: ``data`` is nothing to sample from.
+    """
+
+    def __new__(cls, data: Any = None, **settings: Any) -> "ClipSampler":
+        """Make the iterable kind for a stream."""
+        if cls is ClipSampler and data is not None:
+            from datasets import IterableDataset
+
+            if isinstance(data, IterableDataset):
+                from mmvoxceleb.sampling.stream import ClipStream
+
+                return super().__new__(ClipStream)
+        return super().__new__(cls)
+
+    def __init__(self, data: Any, **settings: Any) -> None:
+        self.options = SampleOptions.named(settings)
+        self._epoch = Epoch()
+        source = source_of(data, self._wanted(), self.options.style)
+        has = source.modalities(self.options.style)
+        self.modalities = check_modalities(self.options.modalities or has)
+        lacking = [name for name in self.modalities if name not in has]
+        if lacking:
+            raise MissingModalityError(f"the data has no {', '.join(lacking)} (it has {', '.join(has) or 'nothing'})")
+        check_combination(self.options, self.modalities)
+        self._source = self._long_enough(source)
+        places = (self.options.mask_at, self.options.drawing_at, self.options.image_at)
+        self._same_video = SameVideo(self._source.clip_ids) if "other_clip" in places else None
+        self._other_labels = OtherLabels(self._source.labels()) if self.options.negative_text else None
+
+    def _wanted(self) -> tuple[str, ...] | None:
+        """Return the modalities that the source must have: those of the sample, and what its options need."""
+        options = self.options
+        if options.modalities is None:
+            return None
+        extra = [*(["video"] if options.image_at else []), *(["label"] if options.negative_text else [])]
+        return check_modalities([*options.modalities, *extra])
+
+    def _long_enough(self, source: ClipSource) -> ClipSource:
+        options = self.options
+        if options.short == "repeat" or "video" not in self.modalities:
+            return source
+        needed = max(options.min_frames, 1)
+        counts = source.num_pictures(Folder("video"))
+        kept = np.flatnonzero(counts >= needed)
+        if len(kept):
+            kept = self._spanning(source, kept, counts)
+        if len(kept) == 0:
+            raise MissingModalityError(
+                f"none of {len(source)} clips has the {max(needed, options.span)} frames that {options.num_frames} "
+                f"frames at step {options.frame_step} need; take fewer or nearer ones, or short='repeat'"
+            )
+        if len(kept) == len(source):
+            return source
+        logger.info("left out %d of %d clips: too short", len(source) - len(kept), len(source))
+        return source.subset(kept)
+
+    def _spanning(self, source: ClipSource, kept: Any, counts: Any) -> Any:
+        """Keep the clips in which a window fits. Frames may have been thinned out: the first clip tells by how much."""
+        indices = source.clip(int(kept[0])).indices(Folder("video"))
+        stride = int(np.diff(indices).min()) if len(indices) > 1 else 1
+        if self.options.num_frames > 1 and self.options.frame_step % stride:
+            raise ConfigError(
+                f"frame_step={self.options.frame_step}, but the data has every {stride}th frame only; "
+                f"take a multiple of {stride}"
+            )
+        return kept[(counts[kept] - 1) * stride + 1 >= self.options.span]
+
+    def __len__(self) -> int:
+        return len(self._source) * self.options.windows
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Make a sample; it depends on ``seed``, the epoch and ``index`` only.
+
+        Raises:
+            IndexError: There is no such sample.
+            MMVoxCelebError: The clip is damaged.
+        """
+        index = int(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
+        position, window = divmod(index, self.options.windows)
+        rng = rng_of_index(self.options.seed, self._epoch.value, index)
+        same_video, other_labels = self._same_video, self._other_labels
+        return make_sample(
+            self._source.clip(position),
+            self.options,
+            rng,
+            modalities=self.modalities,
+            window=window,
+            partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
+            other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),
+        )
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """The clips that are sampled, in order; those that are too short are not among them."""
+        return list(self._source.clip_ids)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin an epoch: other windows, cuts and sentences. It reaches workers that are running, too."""
+        self._epoch.value = epoch
+
+
+def check_combination(options: SampleOptions, modalities: tuple[str, ...]) -> None:
+    """Refuse options that need a modality which is not there.
+
+    Raises:
+        ConfigError: It says which.
+    """
+    if options.negative_text and "text" not in modalities:
+        raise ConfigError(f"negative_text=True needs the modality text; these are {', '.join(modalities)}")

@@ -1,0 +1,69 @@
+"""Sample from a store, without preparing anything."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmvoxceleb.loading.selection import choose_clips
+from mmvoxceleb.records.texts import parse_label, parse_text
+from mmvoxceleb.sampling.sources import Clip, ClipSource
+from mmvoxceleb.schema import MODALITIES, Folder, folders_of
+from mmvoxceleb.stores import Entry, Store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["StoreSource"]
+
+_TEXT, _LABEL = Folder("text"), Folder("label")
+
+
+class StoreSource(ClipSource):
+    """The clips of a store that have all modalities asked for, sorted.
+
+    Args:
+        store: Where they are.
+        modalities: What every clip must have; None for everything that the store has.
+        style: The drawing style.
+    """
+
+    def __init__(self, store: Store, modalities: Sequence[str] | None, style: str) -> None:
+        self._store = store
+        self._has = self.modalities(style)
+        self.clip_ids = choose_clips(store, folders_of(modalities or self._has, (style,)))
+
+    def modalities(self, style: str) -> tuple[str, ...]:
+        has = set(self._store.folders())
+        return tuple(name for name in MODALITIES if folders_of([name], [style])[0] in has)
+
+    def clip(self, position: int) -> Clip:
+        return _StoreClip(self._store, self.clip_ids[position])
+
+    def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
+        return np.array([len(self._store.entries(folder, clip_id)) for clip_id in self.clip_ids], np.int64)
+
+
+class _StoreClip(Clip):
+    def __init__(self, store: Store, clip_id: str) -> None:
+        super().__init__(clip_id)
+        self._store = store
+        self._found: dict[Folder, list[Entry]] = {}
+
+    def _entries(self, folder: Folder) -> list[Entry]:
+        if folder not in self._found:
+            self._found[folder] = self._store.entries(folder, self.clip_id)
+        return self._found[folder]
+
+    def indices(self, folder: Folder) -> "NDArray[np.int64]":
+        return np.array([entry.index for entry in self._entries(folder)], np.int64)
+
+    def pictures(self, folder: Folder, positions: Sequence[int]) -> "list[bytes | memoryview | NDArray[np.uint8]]":
+        entries = self._entries(folder)
+        return [*self._store.read(folder, self.clip_id, [entries[position] for position in positions])]
+
+    def sentences(self) -> list[str]:
+        return parse_text(self._store.read(_TEXT, self.clip_id)[0], clip_id=self.clip_id)
+
+    def label(self) -> list[int]:
+        return parse_label(self._store.read(_LABEL, self.clip_id)[0], clip_id=self.clip_id)

@@ -1,0 +1,119 @@
+"""Chosen frames of a clip that is stored as one video file."""
+
+import bisect
+import io
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.sampling.sources import Clip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["VideoClip", "decode_frames"]
+
+
+def _open(data: "bytes | memoryview") -> Any:
+    import av
+
+    container = av.open(io.BytesIO(data), mode="r")
+    container.streams.video[0].thread_type = "NONE"
+    container.streams.video[0].codec_context.thread_count = 1
+    return container
+
+
+def _times(container: Any) -> tuple[list[int], list[int]]:
+    """Return the times of all frames in order of showing, and of those that decoding can start from."""
+    packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    return sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
+
+
+def decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
+    """Decode chosen frames of a video, exactly: by the times of its packets, never by a frame rate.
+
+    The packets are listed first, which decodes nothing; then decoding starts at the last key frame before each group
+    of wanted frames and ends with the group.
+
+    Args:
+        data: The content of the file, such as an mp4.
+        positions: Numbers of the frames in the order of showing, from 0.
+
+    Returns:
+        For each position, uint8 [H, W, 3], RGB.
+
+    Raises:
+        IndexError: The video has no such frame.
+        av.error.FFmpegError: The file is damaged.
+    """
+    with _open(data) as container:
+        times, keys = _times(container)
+        wanted = {times[position] for position in positions}
+        found: dict[int, NDArray[np.uint8]] = {}
+        for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
+            last = max(group)
+            container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
+            for frame in container.decode(video=0):
+                if frame.pts in wanted and frame.pts not in found:
+                    found[frame.pts] = frame.to_ndarray(format="rgb24")
+                if last in found:
+                    break
+    lost = [position for position in positions if times[position] not in found]
+    if lost:
+        raise IndexError(f"frame {lost[0]} is missing")
+    return [found[times[position]] for position in positions]
+
+
+class VideoClip(Clip):
+    """A clip whose frames may be in a video file or in files of their own."""
+
+    def frames_of_video(
+        self, data: "bytes | memoryview", positions: Sequence[int]
+    ) -> "list[bytes | memoryview | NDArray[np.uint8]]":
+        """Decode chosen frames.
+
+        Raises:
+            CorruptSourceError: The video is damaged, or has fewer frames than the record says.
+            ImportError: PyAV is not installed.
+        """
+        try:
+            return [*decode_frames(data, positions)]
+        except ImportError as error:
+            raise ImportError("videos are decoded by PyAV; pip install 'mmvoxceleb[train]'") from error
+        except (IndexError, OSError, ValueError) as error:
+            raise CorruptSourceError(
+                f"clip {self.clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"
+            ) from error
+
+    def count_frames(self, data: "bytes | memoryview") -> int:
+        """Count the frames of a video; nothing is decoded.
+
+        Raises:
+            CorruptSourceError: The video is damaged.
+        """
+        try:
+            with _open(data) as container:
+                return len(_times(container)[0])
+        except (OSError, ValueError) as error:
+            raise CorruptSourceError(f"clip {self.clip_id}: its video is damaged ({error}); get it again") from error
+
+    def read_path(self, path: str | None) -> bytes:
+        """Read a picture or video that a dataset holds by its path.
+
+        Raises:
+            MissingModalityError: There is neither content nor path, or no such file.
+        """
+        import fsspec
+
+        if not path:
+            raise self.missing("content of a picture")
+        try:
+            with fsspec.open(path, "rb") as file:
+                return bytes(file.read())
+        except FileNotFoundError as error:
+            raise MissingModalityError(
+                f"clip {self.clip_id}: the file {path} is gone; embed the files in the dataset, or prepare it again"
+            ) from error

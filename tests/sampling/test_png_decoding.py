@@ -1,0 +1,112 @@
+"""The quick decoder gives what Pillow gives, and refuses what is not whole."""
+
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.records.masks import encode_palette_mask
+from mmvoxceleb.sampling import png
+from mmvoxceleb.sampling.png import decode_picture
+from tests.support.corpus import mask_ids
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.clip(np.cumsum(np.cumsum(RNG.normal(0, 1, (37, 53, 3)), 0), 1) + 128, 0, 255).astype(np.uint8)
+NOISE = RNG.integers(0, 256, (37, 53, 3), np.uint8)
+
+
+def encoded(array: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_of_rows(rows: bytes, width: int, height: int, colour_type: int = 2, depth: int = 8) -> bytes:
+    header = struct.pack(">2I5B", width, height, depth, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def filtered(picture: np.ndarray) -> bytes:
+    """Rows with each of the five filters in turn, by the definitions of the PNG specification."""
+    height, width, _ = picture.shape
+    wide = np.zeros((height + 1, width + 1, 3), int)
+    wide[1:, 1:] = picture
+    now, left, up, corner = wide[1:, 1:], wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
+    guess = left + up - corner
+    nearest = np.argmin(np.stack([abs(guess - near) for near in (left, up, corner)]), 0)
+    paeth = np.choose(nearest, [left, up, corner])
+    kinds = [now, now - left, now - up, now - (left + up) // 2, now - paeth]
+    rows = [bytes([row % 5]) + (kinds[row % 5][row] % 256).astype(np.uint8).tobytes() for row in range(height)]
+    return b"".join(rows)
+
+
+@pytest.fixture(params=["as installed", "zlib for isal", "no PyAV"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "zlib for isal":
+        monkeypatch.setattr(png, "_fast", zlib)
+    if request.param == "no PyAV":
+        monkeypatch.setitem(sys.modules, "av", None)
+
+
+@pytest.mark.usefixtures("_way")
+def test_pictures_of_every_filter_come_out_as_from_pillow_one_after_the_other() -> None:
+    for picture in (SMOOTH, NOISE, SMOOTH[::-1].copy(), NOISE[:, ::-1].copy()):
+        assert np.array_equal(decode_picture(encoded(picture), where="x"), picture)
+        assert np.array_equal(decode_picture(encoded(picture[..., 0]), where="x"), picture[..., 0])
+        data = png_of_rows(filtered(picture), 53, 37)
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), picture)
+        assert np.array_equal(decode_picture(memoryview(data), where="x"), picture)
+
+
+@pytest.mark.usefixtures("_way")
+def test_palette_pictures_give_their_indices() -> None:
+    ids = mask_ids(0, 3)
+    assert np.array_equal(decode_picture(encode_palette_mask(ids), where="x"), ids)
+    picture = Image.fromarray(ids, "P")
+    picture.putpalette(RNG.integers(0, 256, 768, np.uint8).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", bits=8)
+    assert np.array_equal(decode_picture(buffer.getvalue(), where="x"), ids)
+
+
+def test_what_the_quick_way_does_not_know_is_decoded_all_the_same() -> None:
+    alpha = np.dstack([SMOOTH, np.full((37, 53), 200, np.uint8)])
+    assert np.array_equal(decode_picture(encoded(alpha), where="x"), SMOOTH)
+    few = (NOISE[..., 0] // 86).astype(np.uint8)
+    image = Image.fromarray(few, "P")
+    image.putpalette(range(12))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", bits=2)
+    assert np.array_equal(decode_picture(buffer.getvalue(), where="x"), few)
+    jpeg = encoded(SMOOTH, "JPEG", quality=95)
+    theirs = np.asarray(Image.open(io.BytesIO(jpeg))).astype(int)
+    assert np.abs(decode_picture(jpeg, where="x") - theirs).max() <= 4
+
+
+@pytest.mark.parametrize("kept", [0, 7, 20, 60, 400, -30, -17])
+def test_a_picture_that_was_cut_short_is_an_error_that_names_it(kept: int) -> None:
+    with pytest.raises(CorruptSourceError, match="clip a, video 7"):
+        decode_picture(encoded(NOISE)[:kept], where="clip a, video 7")
+
+
+def test_damage_anywhere_in_the_pixels_is_an_error() -> None:
+    data = bytearray(encoded(NOISE))
+    for at in range(60, len(data) - 30, 501):
+        broken = data.copy()
+        broken[at] ^= 0x55
+        with pytest.raises(CorruptSourceError, match=r"damaged|cut short"):
+            decode_picture(bytes(broken), where="x")
+
+
+def test_more_pixels_than_the_header_says_are_never_unpacked() -> None:
+    with pytest.raises(CorruptSourceError):
+        decode_picture(png_of_rows(bytes(50_000_000), 4, 4), where="x")
