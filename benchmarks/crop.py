@@ -22,13 +22,13 @@ import cv2
 import numpy as np
 
 import mmvoxceleb
-from mmvoxceleb.processing.crop_job import CropJob, _encode_png
-from mmvoxceleb.processing.crop_resize import crop_and_resize, shrink_to_height
-from mmvoxceleb.processing.crop_run import crop_videos
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.job import CropJob, _encode_png
+from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
+from mmvoxceleb.processing.crop.run import crop_videos
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import free_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
-from mmvoxceleb.processing.videos import free_videos
 
 
 def portrait() -> np.ndarray:

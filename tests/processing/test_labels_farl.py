@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
-from mmvoxceleb.processing.label_stage import LabelStage
 from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
+from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance

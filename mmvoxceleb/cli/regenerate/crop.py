@@ -11,9 +11,9 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mmvoxceleb.processing.crop_job import CropJob
-    from mmvoxceleb.processing.crop_run import CropSummary
-    from mmvoxceleb.processing.videos import SourceVideo
+    from mmvoxceleb.processing.crop.job import CropJob
+    from mmvoxceleb.processing.crop.run import CropSummary
+    from mmvoxceleb.processing.crop.videos import SourceVideo
 
 __all__ = ["register"]
 
@@ -196,8 +196,8 @@ def crop(
     """
     from rich.console import Console
 
-    from mmvoxceleb.processing.crop_job import CropJob
-    from mmvoxceleb.processing.crop_settings import CropSettings
+    from mmvoxceleb.processing.crop.job import CropJob
+    from mmvoxceleb.processing.crop.settings import CropSettings
     from mmvoxceleb.processing.detectors import open_detector
 
     if annotations is not None and metadata is not None:
@@ -253,7 +253,7 @@ def crop(
 def _find(
     raw: Path, annotations: Path | None, metadata: Path | None, identities: Path | None, console: "Console"
 ) -> "list[SourceVideo]":
-    from mmvoxceleb.processing.videos import annotated_videos, free_videos, metadata_videos
+    from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 
     if annotations is not None:
         return annotated_videos(raw, annotations)
@@ -298,7 +298,7 @@ def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) ->
 def _run(videos: "list[SourceVideo]", job: "CropJob", workers: int, limit: int | None, console: "Console") -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from mmvoxceleb.processing.crop_run import crop_videos
+    from mmvoxceleb.processing.crop.run import crop_videos
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("video")]
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bar:

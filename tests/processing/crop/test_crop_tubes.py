@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.boxes import iou
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.detectors import open_detector
-from mmvoxceleb.processing.videos import annotated_videos, free_videos, metadata_videos
 from tests.support.videos import (
     face_boxes,
     portrait,

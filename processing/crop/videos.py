@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.annotations import annotation_files
-from mmvoxceleb.processing.metadata import Metadata, MetadataRow, read_metadata
+from mmvoxceleb.processing.crop.annotations import annotation_files
+from mmvoxceleb.processing.crop.metadata import Metadata, MetadataRow, read_metadata
 from mmvoxceleb.schema import ClipId
 
 __all__ = [

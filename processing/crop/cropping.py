@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.processing.annotations import Annotation, read_annotation
-from mmvoxceleb.processing.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
-from mmvoxceleb.processing.crop_resize import crop_and_resize
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
+from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop.quality import QualityMeter
+from mmvoxceleb.processing.crop.resize import crop_and_resize
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.tracks import Track, annotated_track, free_track, metadata_track
+from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
+from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
-from mmvoxceleb.processing.quality import QualityMeter
-from mmvoxceleb.processing.tracks import Track, annotated_track, free_track, metadata_track
-from mmvoxceleb.processing.tubes import Tube, cut_tubes
-from mmvoxceleb.processing.videos import SourceVideo, Utterance, fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.processing.alignment import left_to_right
 from mmvoxceleb.processing.detectors import Detector
-from mmvoxceleb.processing.labels import AttributePredictor, label_of, thresholds_of
+from mmvoxceleb.processing.labels.alignment import left_to_right
+from mmvoxceleb.processing.labels.predictor import AttributePredictor, label_of, thresholds_of
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 
