@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmvoxceleb.processing.alignment import left_to_right
 from mmvoxceleb.processing.detectors import open_detector
 from mmvoxceleb.processing.labels import AttributePredictor, thresholds_of
+from mmvoxceleb.processing.labels.alignment import left_to_right
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 SPLITS = {"train": 0, "val": 1, "test": 2}

@@ -83,7 +83,7 @@ def find(weights: WeightFile) -> Path | None:
         candidate = folder / weights.file_name
         if candidate.is_file():
             if weights.sha256 is not None and sha256_of(candidate) != weights.sha256:
-                logger.warning("%s differs from the published file of this name; it is used as it is", candidate)
+                _warn_once(f"{candidate} differs from the published file of this name; it is used as it is")
             return candidate
     cached = weights_cache_dir() / weights.file_name
     return cached if cached.is_file() else None
@@ -274,6 +274,11 @@ def _listed(what: str, keys: list[str], limit: int = 20) -> str:
         return ""
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
     return f"{len(keys)} {what}: {', '.join(keys[:limit])}{more}"
+
+
+@lru_cache(maxsize=64)
+def _warn_once(message: str) -> None:
+    logger.warning(message)
 
 
 def _published(name: str) -> WeightFile:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.label_import import ImportReport
+    from mmvoxceleb.processing.labels.importing import ImportReport
 
 IMPORT_EXAMPLES = """
 [bold]Examples[/]
@@ -55,7 +55,7 @@ def import_(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmvoxceleb.processing.label_import import import_labels
+    from mmvoxceleb.processing.labels.importing import import_labels
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -112,7 +112,7 @@ def export(
     ] = False,
 ) -> None:
     """Write the labels of a dataset into one file, which label import reads again."""
-    from mmvoxceleb.processing.label_import import export_labels
+    from mmvoxceleb.processing.labels.importing import export_labels
 
     report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
     typer.echo(f"label export: {len(report.written)} labels written to {file}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmvoxceleb.stores import Store
 
-__all__ = ["LOCATION_HELP", "SAMPLE", "open_location"]
+__all__ = ["LOCATION_HELP", "SAMPLE", "open_location", "path_of_location"]
 
 SAMPLE = "sample"
 LOCATION_HELP = "A folder, a zip, a URL, or 'sample' for the clips that come with the package."
@@ -18,7 +18,13 @@ def open_location(location: str) -> "Store":
         SourceUnavailableError: There is nothing there, or it cannot be reached.
         MissingModalityError: What is there holds no modality.
     """
-    from mmvoxceleb.sample import sample_path
     from mmvoxceleb.stores import open_store
 
-    return open_store(sample_path() if location == SAMPLE else location)
+    return open_store(path_of_location(location))
+
+
+def path_of_location(location: str) -> str:
+    """Return the path or URL of a store that a user names."""
+    from mmvoxceleb.sample import sample_path
+
+    return sample_path() if location == SAMPLE else location

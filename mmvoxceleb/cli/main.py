@@ -13,7 +13,18 @@ from mmvoxceleb.errors import MMVoxCelebError
 
 __all__ = ["app", "main"]
 
-COMMANDS: tuple[str, ...] = ("info", "download", "weights", "validate", "preview", "regenerate", "label")
+COMMANDS: tuple[str, ...] = (
+    "info",
+    "download",
+    "weights",
+    "validate",
+    "preview",
+    "regenerate",
+    "label",
+    "export",
+    "push",
+    "remove",
+)
 """Modules of this package that add a command, in the order in which ``--help`` shows them."""
 
 app = typer.Typer(

@@ -62,11 +62,13 @@ class HaarDetector(Detector):
 
             self._cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
 
-    def detect(self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]") -> list[list[Detection]]:
+    def detect(
+        self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
+    ) -> list[list[Detection]]:
         import cv2
 
         self.setup()
-        side = (self.min_size_px, self.min_size_px)
+        side = (max(self.min_size_px, int(min_face_px)),) * 2
         found = []
         for frame in frames:
             boxes, _, weights = self._cascade.detectMultiScale3(

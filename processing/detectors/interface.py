@@ -66,11 +66,14 @@ class Detector(ABC):
         """Load the model. ``detect`` calls it when nobody did. May be called again."""
 
     @abstractmethod
-    def detect(self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]") -> list[list[Detection]]:
+    def detect(
+        self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
+    ) -> list[list[Detection]]:
         """Find all faces in a batch of pictures.
 
         Args:
             frames: uint8 [N, H, W, 3], RGB, or a sequence of N pictures [H, W, 3] of one size.
+            min_face_px: Smaller faces need not be found, which saves some detectors most of their time.
 
         Returns:
             N lists, the surest face first; an empty list where there is none. What is found in a picture does not

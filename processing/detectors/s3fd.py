@@ -72,7 +72,9 @@ class S3FDDetector(Detector):
             self._detector.device = _choose_device(self.device)
             self._detector.face_detector.to(self._detector.device)
 
-    def detect(self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]") -> list[list[Detection]]:
+    def detect(
+        self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
+    ) -> list[list[Detection]]:
         import torch
 
         self.setup()

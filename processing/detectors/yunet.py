@@ -66,7 +66,9 @@ class YuNetDetector(Detector):
                     "give the file face_detection_yunet_2023mar.onnx, or leave --weights out to have it downloaded"
                 ) from error
 
-    def detect(self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]") -> list[list[Detection]]:
+    def detect(
+        self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
+    ) -> list[list[Detection]]:
         import cv2
 
         self.setup()

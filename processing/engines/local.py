@@ -62,13 +62,24 @@ def run_local(
     summary = Summary(str(work.writer.root))
     start = time.perf_counter()
     threads = max(1, min(8, (os.cpu_count() or 2) // 2))
+    written: deque[Future[ClipOutcome]] = deque()
+
+    def count(outcome: ClipOutcome) -> None:
+        summary.add(outcome)
+        if report is not None:
+            report(outcome)
+
     try:
-        outcomes = _outcomes(work, _order(plan, limit), readers or threads, writers or threads)
+        outcomes = _outcomes(work, _order(plan, limit), readers or threads, writers or threads, written)
         with _terminate_as_interrupt(), contextlib.closing(outcomes):
             for outcome in outcomes:
-                summary.add(outcome)
-                if report is not None:
-                    report(outcome)
+                count(outcome)
+    except KeyboardInterrupt:
+        # what was being written has been finished by now
+        for future in written:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                count(future.result())
+        raise
     finally:
         work.teardown()
         with contextlib.suppress(OSError):
@@ -84,11 +95,10 @@ def _order(plan: Plan, limit: int | None) -> list[str]:
 
 
 def _outcomes(
-    work: ClipWork, clip_ids: Sequence[str], readers: int, writers: int
+    work: ClipWork, clip_ids: Sequence[str], readers: int, writers: int, written: "deque[Future[ClipOutcome]]"
 ) -> Generator[ClipOutcome, None, None]:
     reading = ThreadPoolExecutor(readers, thread_name_prefix="read")
     writing = ThreadPoolExecutor(writers, thread_name_prefix="write")
-    written: deque[Future[ClipOutcome]] = deque()
     try:
         for loaded in _ahead(reading, work.read, clip_ids, readers + 1):
             written.append(writing.submit(work.write, work.process(loaded)))

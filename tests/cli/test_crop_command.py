@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import mmvoxceleb  # noqa: F401  lets datasets find the dataset
 from mmvoxceleb.cli.main import app
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_sound, write_video
 
 PERSON, VIDEO = "id10001", "-bcdefghijk"
@@ -68,6 +68,21 @@ def test_free_videos(inputs, tmp_path):
     assert "1 (1)" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
 
 
+def test_utterances_in_files_of_their_own(inputs, tmp_path):
+    source = inputs / "raw" / PERSON / f"{VIDEO}.mp4"
+    for name in ("00001", "00002"):
+        path = tmp_path / "raw" / "mp4" / "id00012" / VIDEO / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(source)
+    arguments = [tmp_path / "raw", tmp_path / "out", "--detector", "haar", *RULES]
+    call(*arguments)
+    assert [row["clip_id"] for row in rows(tmp_path / "out")] == [
+        f"id00012#{VIDEO}#00001.txt#000.mp4",
+        f"id00012#{VIDEO}#00002.txt#000.mp4",
+    ]
+    assert "2 (2)" in call(*arguments).stdout
+
+
 def test_metadata(inputs, tmp_path):
     result = call(inputs / "raw", tmp_path, "--metadata", inputs / "meta.csv", *RULES)
     assert "2 rows, 1 of them repeats; 0 boxes beyond the picture; 1 clips wanted" in result.stderr
@@ -80,8 +95,8 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
     result = call(*arguments, "--dry-run")
     assert "2 videos with 2 utterances; 0 were done before; 1 are not there" in result.stdout
     assert f"missing: {PERSON}#missing_aaa" in result.stdout
-    assert "would crop 2 videos" in result.stdout
-    assert call(*arguments, "--limit", "0").exit_code == 0
+    assert "would crop 1 videos" in result.stdout
+    assert call(*arguments, "--limit", "0").stdout.endswith(f"would crop 0 videos into {out}\n")
     assert not out.exists()
 
 
@@ -101,6 +116,12 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
 def test_contradictions(inputs, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         call(inputs / "raw", tmp_path, *options)
+
+
+def test_missing_weights_name_another_way(inputs, tmp_path):
+    with pytest.raises(WeightsError, match=r"absent\.onnx: there is no such file.*--detector haar"):
+        call(inputs / "raw", tmp_path / "out", "--weights", tmp_path / "absent.onnx")
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_there(tmp_path):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
-from mmvoxceleb.processing.attribute_files import contradictions, read_annotations
-from mmvoxceleb.processing.label_import import export_labels, import_labels
+from mmvoxceleb.processing.labels.files import contradictions, read_annotations
+from mmvoxceleb.processing.labels.importing import export_labels, import_labels
 from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.schema.attributes import drop_sensitive

@@ -1,6 +1,7 @@
 """The stages for labels and text, run by the engine over stores."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutpu
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
-from mmvoxceleb.processing.label_import import import_labels
-from mmvoxceleb.processing.label_stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.labels.importing import import_labels
+from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoreSource
@@ -249,3 +250,13 @@ def test_frames_are_spread_evenly():
             chosen = spread_evenly(range(length), count)
             assert len(set(chosen)) == min(length, count)
             assert chosen == sorted(chosen)
+
+
+def test_stages_can_be_sent_to_another_process_also_after_use(classifier, tmp_path):
+    stage = label_stage(classifier)
+    clip, frames = Clip("clip", range(2)), np.full((2, 24, 40, 3), 9, np.uint8)
+    expected = stage.process(clip, frames)[1]
+    sent = pickle.loads(pickle.dumps([stage, TextStage(style="natural")]))
+    assert len(pickle.dumps(stage)) < 10_000
+    np.testing.assert_array_equal(sent[0].process(clip, frames)[1], expected)
+    assert sent[1].settings() == TextStage(style="natural").settings()

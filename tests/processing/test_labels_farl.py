@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import ClipWork
-from mmvoxceleb.processing.label_stage import LabelStage
 from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
+from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
@@ -149,7 +149,8 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
     files = [(f"{index * 5:07d}.png", png(frame)) for index, frame in enumerate(frames)]
     StoreWriter(tmp_path).write(Folder("video"), clip_id, files)
     predictor = AttributePredictor(checkpoint, device="cpu")
-    stage = LabelStage(predictor, BrightFaces(LANDMARKS[0]), thresholds={"Male": 0.99})
+    detector = BrightFaces(LANDMARKS[0][[1, 0, 2, 4, 3]])  # names the sides the other way round
+    stage = LabelStage(predictor, detector, thresholds={"Male": 0.99})
     work = ClipWork(StoreSource(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
     run_local(work).raise_if_failed()
     meta = Provenance(tmp_path).read(clip_id)

@@ -313,7 +313,9 @@ PROGRAM = """
             time.sleep({seconds})
             return super().process(clip, frames)
     {setup}
-    t.run_local(t.work(Path({source!r}), Path({target!r}), Slow()))
+    def report(outcome):
+        print("reported", outcome.clip_id, flush=True)
+    t.run_local(t.work(Path({source!r}), Path({target!r}), Slow()), report=report)
 """
 
 
@@ -326,15 +328,23 @@ def start(source: Path, target: Path, *, seconds: float = 0.0, setup: str = "") 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_stops_at_once_and_the_next_run_goes_on(source: Path, tmp_path: Path, number: int) -> None:
-    process = start(source, tmp_path / "out", seconds=0.0, setup="t.Grey.process = lambda *a: time.sleep(60)")
+    setup = """
+real = t.Grey.process
+t.Grey.process = lambda self, clip, frames: real(self, clip, frames) if clip.clip_id == t.CLIPS[0] else time.sleep(60)
+"""
+    process = start(source, tmp_path / "out", setup=setup)
     assert process.stdout is not None
-    process.stdout.readline()
+    assert process.stdout.readline().strip() == CLIPS[0]
+    while process.stdout.readline().strip() != CLIPS[1]:
+        pass
     asked = time.monotonic()
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=20)
     assert time.monotonic() - asked < 10
     assert "KeyboardInterrupt" in errors
-    assert run_local(work(source, tmp_path / "out")).done == 4
+    assert f"reported {CLIPS[0]}" in output  # what was being written is finished and counted
+    summary = run_local(work(source, tmp_path / "out"))
+    assert (summary.done, summary.skipped) == (3, 1)
 
 
 def test_killed_run_leaves_nothing_half_and_is_completed(source: Path, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mmvoxceleb.processing.crop_job import CropJob
-    from mmvoxceleb.processing.crop_run import CropSummary
-    from mmvoxceleb.processing.videos import SourceVideo
+    from mmvoxceleb.processing.crop.job import CropJob
+    from mmvoxceleb.processing.crop.run import CropSummary
+    from mmvoxceleb.processing.crop.videos import SourceVideo
 
 __all__ = ["register"]
 
@@ -192,12 +194,10 @@ def crop(
     With VoxCeleb's annotations (--annotations) by the original's rules; by the boxes of vox-metadata.csv (--metadata);
     or, with neither, by finding the faces in any videos. Finished videos are skipped when the command is run again.
     """
-    import cv2
     from rich.console import Console
 
-    from mmvoxceleb.errors import ConfigError
-    from mmvoxceleb.processing.crop_job import CropJob
-    from mmvoxceleb.processing.crop_settings import CropSettings
+    from mmvoxceleb.processing.crop.job import CropJob
+    from mmvoxceleb.processing.crop.settings import CropSettings
     from mmvoxceleb.processing.detectors import open_detector
 
     if annotations is not None and metadata is not None:
@@ -241,19 +241,19 @@ def crop(
         overwrite=overwrite,
         download_to=raw if download else None,
         url_template=download_url,
+        num_threads=0 if workers == 1 else 1,
     )
-    if workers > 1:
-        cv2.setNumThreads(1)
-    if dry_run:
+    if dry_run or limit == 0:
         _say_plan(videos, job, limit)
         return
+    _check_detector(job)
     _run(videos, job, workers, limit, console)
 
 
 def _find(
     raw: Path, annotations: Path | None, metadata: Path | None, identities: Path | None, console: "Console"
 ) -> "list[SourceVideo]":
-    from mmvoxceleb.processing.videos import annotated_videos, free_videos, metadata_videos
+    from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 
     if annotations is not None:
         return annotated_videos(raw, annotations)
@@ -269,10 +269,17 @@ def _find(
     return videos
 
 
+def _check_detector(job: "CropJob") -> None:
+    """Fetch the weights before anything else is done."""
+    try:
+        job.options()
+    except (WeightsError, SourceUnavailableError) as error:
+        raise type(error)(f"{error}. Or choose --detector haar, which needs no weights") from error
+    except ImportError as error:
+        raise ConfigError(str(error)) from error
+
+
 def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) -> None:
-    options = job.options()
-    for video in videos:
-        job.check(video.key, options)
     done = sum(job.record_path(video.key).is_file() for video in videos)
     missing = [video for video in videos if video.path is None]
     wanted = sum(len(video.utterances) for video in videos)
@@ -281,20 +288,25 @@ def _say_plan(videos: "list[SourceVideo]", job: "CropJob", limit: int | None) ->
         typer.echo(f"  {'would be fetched' if job.download_to else 'missing'}: {video.key}")
     if len(missing) > 10:
         typer.echo(f"  and {len(missing) - 10} more")
-    left = len(videos) - done
+    left = sum(
+        not job.record_path(video.key).is_file() and (video.path is not None or job.download_to is not None)
+        for video in videos
+    )
     typer.echo(f"would crop {left if limit is None else min(left, limit)} videos into {job.out}")
 
 
 def _run(videos: "list[SourceVideo]", job: "CropJob", workers: int, limit: int | None, console: "Console") -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from mmvoxceleb.processing.crop_run import crop_videos
+    from mmvoxceleb.processing.crop.run import crop_videos
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("video")]
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("cropping", total=len(videos))
         try:
             summary = crop_videos(videos, job, workers=workers, limit=limit, report=lambda result: bar.advance(task))
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
         except KeyboardInterrupt:
             bar.stop()
             console.print(

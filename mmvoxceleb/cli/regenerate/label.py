@@ -70,8 +70,8 @@ def label(
     without a face in the frames looked at gets no label; the reason is in meta/ledger.jsonl.
     """
     from mmvoxceleb.processing.detectors import open_detector
-    from mmvoxceleb.processing.label_stage import LabelStage
     from mmvoxceleb.processing.labels import AttributePredictor, read_thresholds
+    from mmvoxceleb.processing.labels.stage import LabelStage
 
     predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size or 16)
     finder = open_detector(detector, weights=detector_weights, device=device) if predictor.needs_landmarks else None

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.annotations import annotation_files, read_annotation
+from mmvoxceleb.processing.crop.annotations import annotation_files, read_annotation
 
 VOX1 = (
     "Identity  : \tid10661\nReference : \tlSI69L4DidQ\nOffset    : \t-1\nFV Conf   : \t17.997\nASD Conf  : \t6.338\n\n"

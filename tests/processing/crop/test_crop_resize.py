@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmvoxceleb.processing.crop_resize import crop_and_resize, resize_antialiased, shrink_to_height
+from mmvoxceleb.processing.crop.resize import crop_and_resize, resize_antialiased, shrink_to_height
 from tests.support.videos import portrait
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
-from mmvoxceleb.processing.crop_job import CropJob
-from mmvoxceleb.processing.crop_run import crop_videos
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.job import CropJob
+from mmvoxceleb.processing.crop.run import crop_videos
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import annotated_videos
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.videos import annotated_videos
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.boxes import iou
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.detectors import open_detector
-from mmvoxceleb.processing.videos import annotated_videos, free_videos, metadata_videos
 from tests.support.videos import (
     face_boxes,
     portrait,
@@ -201,6 +201,21 @@ def test_a_video_shorter_than_its_annotation(tmp_path):
     beyond = annotated(tmp_path, places, frames=range(500, 550))
     for options in ({"boxes": "annotation"}, {"detector": open_detector("haar")}):
         assert run(beyond, **options) == ({}, [(f"{PERSON}#{VIDEO}#00001.txt", "video too short")])
+
+
+def test_damage_is_told(tmp_path, caplog):
+    path = write_video(tmp_path / "raw" / f"{VIDEO}.avi", portrait_frames(wander(30)), codec="mjpeg")
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"]
+    data[starts[10] : starts[11] - 16] = bytes(starts[11] - 16 - starts[10])
+    path.write_bytes(data)
+    write_annotation(
+        tmp_path / "txt" / PERSON / VIDEO / "00001.txt", range(30), face_boxes(wander(30)), height=240, person=PERSON
+    )
+    (video,) = annotated_videos(tmp_path / "raw", tmp_path / "txt")
+    clips, _ = run(video, boxes="annotation")
+    assert [meta["num_frames"] for _, meta in clips.values()] == [29]
+    assert f"{VIDEO}.avi: 1 damaged packets were passed over" in caplog.text
 
 
 def test_bad_inputs_are_told_apart(tmp_path):

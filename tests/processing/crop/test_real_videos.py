@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmvoxceleb.processing.boxes import iou
 from mmvoxceleb.processing.crop import crop_tubes
-from mmvoxceleb.processing.crop_resize import shrink_to_height
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.boxes import iou
+from mmvoxceleb.processing.crop.resize import shrink_to_height
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import free_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
-from mmvoxceleb.processing.videos import free_videos
 
 RAW = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[4] / "shared")) / "data" / "raw"
 pytestmark = pytest.mark.skipif(not RAW.is_dir(), reason="the real videos are not here")

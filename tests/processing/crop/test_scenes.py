@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 
-from mmvoxceleb.processing.quality import QualityMeter
-from mmvoxceleb.processing.scenes import CutDetector
+from mmvoxceleb.processing.crop.quality import QualityMeter
+from mmvoxceleb.processing.crop.scenes import CutDetector
 from tests.support.videos import portrait
 
 

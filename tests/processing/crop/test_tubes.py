@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmvoxceleb.processing.boxes import grow_to_square, iou, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop.boxes import grow_to_square, iou, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop.tubes import NO_FACE, FaceFollower, bridge_gaps, cut_tubes, match_annotation
 from mmvoxceleb.processing.detectors import Detection
-from mmvoxceleb.processing.tubes import NO_FACE, FaceFollower, bridge_gaps, cut_tubes, match_annotation
 
 FACE = (100.0, 50.0, 200.0, 170.0)
 

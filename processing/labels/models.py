@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
-from mmvoxceleb.processing.alignment import align_faces
 from mmvoxceleb.processing.device import faithful_kernels
+from mmvoxceleb.processing.labels.alignment import align_faces
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.annotations import annotation_files
-from mmvoxceleb.processing.metadata import Metadata, MetadataRow, read_metadata
+from mmvoxceleb.processing.crop.annotations import annotation_files
+from mmvoxceleb.processing.crop.metadata import Metadata, MetadataRow, read_metadata
 from mmvoxceleb.schema import ClipId
 
 __all__ = [
@@ -26,6 +26,9 @@ _SUFFIXES = "3gp asf avi divx f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv 
 
 VIDEO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 """Files that are taken for videos in a folder. A file named by itself may have any name."""
+
+WHOLE_VIDEO = "00000"
+"""The utterance of a video that has no parts."""
 
 _END_BYTES = 1 << 20
 
@@ -63,12 +66,14 @@ class SourceVideo:
 
     @property
     def key(self) -> str:
-        """Person and video, ``id10001#1zcIwhmdeo4``."""
-        return f"{self.person_id}#{self.video_id}"
+        """Person and video, ``id10001#1zcIwhmdeo4``; and the utterance where each has a file of its own."""
+        first = self.utterances[0]
+        own_file = first.annotation is None and first.row is None and first.name != WHOLE_VIDEO
+        return f"{self.person_id}#{self.video_id}" + (f"#{first.name}" if own_file else "")
 
     def input_name(self, utterance: Utterance) -> str:
         """The name of an utterance in the ledger, ``id10001#1zcIwhmdeo4#00001.txt``."""
-        return f"{self.key}#{utterance.name}.txt"
+        return f"{self.person_id}#{self.video_id}#{utterance.name}.txt"
 
     def clip_id(self, utterance: Utterance, number: int) -> str:
         """The key of a clip."""
@@ -205,10 +210,10 @@ def _name_parts(relative: Path) -> tuple[str, str, str]:
     stem, folders = relative.stem, relative.parts[:-1]
     if "#" in stem:
         person_id, video_id, *rest = stem.removesuffix(".txt").split("#")
-        return _clean(person_id), _clean(video_id), _clean("-".join(rest).replace(".txt", "")) or "00000"
+        return _clean(person_id), _clean(video_id), _clean("-".join(rest).replace(".txt", "")) or WHOLE_VIDEO
     if len(folders) >= 2:
         return _clean(folders[-2]), _clean(folders[-1]), _clean(stem)
-    return _clean(folders[-1] if folders else stem), _clean(stem), "00000"
+    return _clean(folders[-1] if folders else stem), _clean(stem), WHOLE_VIDEO
 
 
 def _clean(name: str) -> str:
@@ -236,5 +241,5 @@ def _read_identities(path: Path) -> dict[str, tuple[str, str, str]]:
         if not file_name or not person_id:
             raise CorruptSourceError(f"{path}, line {number}: it names no file or no person")
         video_id = (row.get("video_id") or "").strip() or Path(file_name).stem
-        named[Path(file_name).as_posix()] = (_clean(person_id), _clean(video_id), "00000")
+        named[Path(file_name).as_posix()] = (_clean(person_id), _clean(video_id), WHOLE_VIDEO)
     return named

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.attribute_models import open_model
 from mmvoxceleb.processing.device import (
     PRECISIONS,
     Precision,
@@ -18,6 +17,7 @@ from mmvoxceleb.processing.device import (
     resolve_device,
     resolve_precision,
 )
+from mmvoxceleb.processing.labels.models import open_model
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:

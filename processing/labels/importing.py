@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
-from mmvoxceleb.processing.attribute_files import (
+from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
     form_of,
     read_annotations,
     write_annotations,
 )
-from mmvoxceleb.processing.label_stage import LABEL, MANUAL, format_label
+from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.source import parse_label
@@ -83,7 +83,7 @@ def import_labels(
     """Write hand-made labels into a store; they take the place of predicted ones, and stay when those are made again.
 
     Args:
-        file: Annotations in any form that :func:`~mmvoxceleb.processing.attribute_files.read_annotations` reads.
+        file: Annotations in any form that :func:`~mmvoxceleb.processing.labels.files.read_annotations` reads.
         store: The folder of a dataset.
         ignore_unknown: Whether names that are no attributes are left out instead of being an error.
         allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was

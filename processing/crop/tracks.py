@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmvoxceleb.processing.annotations import Annotation
-from mmvoxceleb.processing.crop_resize import shrink_to_height
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.annotations import Annotation
+from mmvoxceleb.processing.crop.metadata import MetadataRow
+from mmvoxceleb.processing.crop.resize import shrink_to_height
+from mmvoxceleb.processing.crop.scenes import CutDetector
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.tubes import NO_FACE, FaceFollower, bridge_gaps, match_annotation
 from mmvoxceleb.processing.decoders import FPS, Decoder
-from mmvoxceleb.processing.metadata import MetadataRow
-from mmvoxceleb.processing.scenes import CutDetector
-from mmvoxceleb.processing.tubes import NO_FACE, FaceFollower, bridge_gaps, match_annotation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Track:
     Args:
         first: Frame number of the first box, 25 a second from the start of the video.
         boxes: float64 [N, 4], left, top, right, bottom in pixels of the video;
-            :data:`mmvoxceleb.processing.tubes.NO_FACE` where there is none.
+            :data:`mmvoxceleb.processing.crop.tubes.NO_FACE` where there is none.
         scores: float64 [N], the detector's; NaN where nothing was detected; None without a detector.
         overlaps: float64 [N], IoU of the chosen face with the annotated box; None without a comparison.
         cuts: Places in ``boxes`` where a new scene begins.
@@ -84,7 +84,7 @@ def metadata_track(decoder: Decoder, row: MetadataRow, settings: CropSettings) -
 
 
 def free_track(decoder: Decoder, settings: CropSettings, detector: "Detector") -> Track:
-    """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.tubes.FaceFollower`."""
+    """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`."""
     follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
     boxes, scores, places = [], [], []
     for place, (faces, is_cut) in enumerate(_watch(decoder, 0, _FOREVER, settings, detector)):
@@ -109,8 +109,11 @@ def _watch(
     cut_detector = CutDetector() if settings.scene_cuts else None
     batch: list[NDArray[np.uint8]] = []
 
+    # a face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it
+    min_face_px = 0.5 * settings.min_face_px * settings.detection_height_px / info.height_px
+
     def flush() -> "Iterator[tuple[list[Detection], bool]]":
-        for small, faces in zip(batch, detector.detect(batch), strict=True):
+        for small, faces in zip(batch, detector.detect(batch, min_face_px=min_face_px), strict=True):
             factors = info.width_px / small.shape[1], info.height_px / small.shape[0]
             is_cut = cut_detector is not None and cut_detector.is_cut(small)
             yield [face.scaled(*factors) for face in faces], is_cut

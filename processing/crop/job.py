@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
-from mmvoxceleb.processing.crop import CroppedClip, Rejection, crop_tubes
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
+from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
-from mmvoxceleb.processing.fetch_videos import YOUTUBE, fetch_video
 from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
-from mmvoxceleb.processing.videos import SourceVideo, fingerprint
 from mmvoxceleb.schema import Folder
 
 if TYPE_CHECKING:

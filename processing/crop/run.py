@@ -16,10 +16,10 @@ from itertools import islice
 from multiprocessing.synchronize import Event
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
-from mmvoxceleb.processing.crop_job import STAGE, VIDEO, CropJob, SourceResult, _row
+from mmvoxceleb.processing.crop.job import STAGE, VIDEO, CropJob, SourceResult, _row
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.videos import SourceVideo
 from mmvoxceleb.schema import Folder
 
 __all__ = ["CropSummary", "crop_videos"]
@@ -71,7 +71,7 @@ def crop_videos(
     run. The files are the same whatever the number of workers, the order and the interruptions.
 
     Args:
-        videos: From :mod:`mmvoxceleb.processing.videos`.
+        videos: From :mod:`mmvoxceleb.processing.crop.videos`.
         job: Where to and how.
         workers: Processes, one source video each at a time.
         limit: Do at most so many videos that are not finished; 0 only checks.
@@ -173,8 +173,11 @@ _stop: Event
 
 def _begin(job: CropJob, stop: Event) -> None:
     """Make a worker ready: Ctrl-C is the parent's to handle, and a worker whose parent died ends."""
+    import cv2
+
     global _job, _stop
     _job, _stop = job, stop
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmvoxceleb.processing.boxes import iou, union
+from mmvoxceleb.processing.crop.boxes import iou, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def cut_tubes(
 
     Args:
         boxes: float64 [N, 4], pixels; :data:`NO_FACE` where there is none.
-        min_iou_with_first: The overlap needed, by :func:`mmvoxceleb.processing.boxes.iou`.
+        min_iou_with_first: The overlap needed, by :func:`mmvoxceleb.processing.crop.boxes.iou`.
         max_frames: Longest tube.
         cuts: Frames that begin a new scene, and therefore a new tube.
     """

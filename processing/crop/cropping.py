@@ -5,6 +5,7 @@ once at full size for the frames of the tubes that passed. Neither holds more th
 grow with the length of the video.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.processing.annotations import Annotation, read_annotation
-from mmvoxceleb.processing.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
-from mmvoxceleb.processing.crop_resize import crop_and_resize
-from mmvoxceleb.processing.crop_settings import CropSettings
+from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
+from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop.quality import QualityMeter
+from mmvoxceleb.processing.crop.resize import crop_and_resize
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.tracks import Track, annotated_track, free_track, metadata_track
+from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
+from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
-from mmvoxceleb.processing.quality import QualityMeter
-from mmvoxceleb.processing.tracks import Track, annotated_track, free_track, metadata_track
-from mmvoxceleb.processing.tubes import Tube, cut_tubes
-from mmvoxceleb.processing.videos import SourceVideo, Utterance, fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.detectors import Detector
 
 __all__ = ["CroppedClip", "Rejection", "crop_tubes"]
+
+logger = logging.getLogger(__name__)
 
 DETECTION_SLACK = 1.5
 """A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
@@ -120,6 +123,8 @@ def crop_tubes(
                 reject(unwanted.rejection)
             except CorruptSourceError as error:
                 reject(Rejection(video.input_name(utterance), "broken video", str(error)))
+        if opened.damaged_packets:
+            logger.warning("%s: %d damaged packets were passed over", video.path, opened.damaged_packets)
 
 
 def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:

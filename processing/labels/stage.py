@@ -7,7 +7,8 @@ import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.processing.detectors import Detector
-from mmvoxceleb.processing.labels import AttributePredictor, label_of, thresholds_of
+from mmvoxceleb.processing.labels.alignment import left_to_right
+from mmvoxceleb.processing.labels.predictor import AttributePredictor, label_of, thresholds_of
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 
@@ -145,7 +146,7 @@ class LabelStage(Stage):
                     "model needs to cut out faces; choose --detector yunet, or a transformers: model, which needs none"
                 )
             usable = np.isfinite(largest.landmarks_px).all() and np.ptp(largest.landmarks_px) > 0
-            landmarks.append(largest.landmarks_px if usable else None)
+            landmarks.append(left_to_right(largest.landmarks_px) if usable else None)
         return landmarks
 
 

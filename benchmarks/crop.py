@@ -1,0 +1,255 @@
+"""Measure the crop: against the original's step, the decoders, the stages, and memory against the video's length.
+
+    python benchmarks/crop.py [--video FILE] [--parts resize,decoders,stages,memory]
+
+Needs ``pip install scikit-image imageio imageio-ffmpeg`` for the original's side, which is written here from its
+description: imageio frames, slicing, ``skimage.transform.resize(anti_aliasing=True)``, ``img_as_ubyte``.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+import mmvoxceleb
+from mmvoxceleb.processing.crop.job import CropJob, _encode_png
+from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
+from mmvoxceleb.processing.crop.run import crop_videos
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.decoders import open_decoder
+from mmvoxceleb.processing.detectors import open_detector
+
+
+def portrait() -> np.ndarray:
+    with zipfile.ZipFile(Path(mmvoxceleb.__file__).parent / "sample" / "video.zip") as archive:
+        name = min(name for name in archive.namelist() if name.endswith(".png"))
+        return cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def write_portrait_video(path: Path, seconds: int, *, bit_rate: int = 800_000) -> Path:
+    """1280x720 at 25 fps: the portrait on a slow circle, ten seconds long and repeated without encoding it again."""
+    face = cv2.resize(portrait(), (600, 600), interpolation=cv2.INTER_CUBIC)
+    wall = cv2.resize(np.random.default_rng(0).integers(60, 130, (9, 16, 3), np.uint8), (1280, 720))
+    packets = []
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 1280, 720, "yuv420p", bit_rate
+        stream.options = {"preset": "veryfast", "g": "50", "bf": "0"}
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 25)
+        for number in range(250):
+            angle = 2 * np.pi * number / 250
+            x, y = 340 + round(30 * np.cos(angle)), 60 + round(20 * np.sin(angle))
+            frame = wall.copy()
+            frame[y : y + 600, x : x + 600] = face
+            packets += stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24"))
+        packets += stream.encode()
+        copies = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets]
+        for repeat in range(seconds // 10):
+            for data, pts, dts, is_key in copies:
+                packet = av.Packet(data)
+                packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), is_key
+                packet.pts, packet.dts = pts + 250 * repeat, dts + 250 * repeat
+                container.mux(packet)
+    return path
+
+
+def rate(run, count: int, repeats: int = 5) -> tuple[float, float]:
+    """Median frames a second and the spread (largest less smallest) of ``repeats`` runs over ``count`` frames."""
+    rates = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        rates.append(count / (time.perf_counter() - start))
+    return statistics.median(rates), max(rates) - min(rates)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / max(np.mean((a.astype(np.float64) - b) ** 2), 1e-9)))
+
+
+def bench_resize(video: Path) -> None:
+    import imageio.v2 as imageio
+    from skimage import img_as_ubyte
+    from skimage.transform import resize
+
+    print("\n## Crop and resize against the original's step\n")
+    print("| box | original, frames/s | ours, frames/s | ratio | PSNR, worst frame |\n| --- | --- | --- | --- | --- |")
+    with open_decoder(video) as decoder:
+        frames = list(decoder.frames(0, 40))
+    height, width = frames[0].shape[:2]
+    for side in (307, 400, 500, 680):
+        if side > min(height, width):
+            continue
+        left, top = (width - side) // 2, (height - side) // 2
+        box = (left, top, left + side, top + side)
+
+        def original(box=box):
+            left, top, right, bottom = box
+            return [
+                img_as_ubyte(resize(frame[top:bottom, left:right], (256, 256), anti_aliasing=True)) for frame in frames
+            ]
+
+        def ours(box=box):
+            return [crop_and_resize(frame, box, 256) for frame in frames]
+
+        theirs_rate, ours_rate = [], []
+        for _ in range(3):  # in turns, so that both see the same machine
+            theirs_rate.append(rate(original, len(frames), 1)[0])
+            ours_rate.append(rate(ours, len(frames), 1)[0])
+        worst = min(psnr(a, b) for a, b in zip(ours(), original(), strict=True))
+        a, b = statistics.median(theirs_rate), statistics.median(ours_rate)
+        print(f"| {side}x{side} | {a:.0f} | {b:.0f} | {b / a:.1f}x | {worst:.1f} dB |")
+
+    side = 400
+    left, top = (width - side) // 2, (height - side) // 2
+
+    def original_step():
+        reader = imageio.get_reader(str(video), "ffmpeg")
+        return [
+            img_as_ubyte(resize(frame[top : top + side, left : left + side], (256, 256), anti_aliasing=True))
+            for frame, _ in zip(reader, range(150), strict=False)
+        ]
+
+    def our_step():
+        with open_decoder(video, num_threads=0) as decoder:
+            return [crop_and_resize(f, (left, top, left + side, top + side), 256) for f in decoder.frames(0, 150)]
+
+    count = len(our_step())
+    pairs = [(rate(original_step, count, 1)[0], rate(our_step, count, 1)[0]) for _ in range(3)]
+    a, b = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"\nWith decoding (imageio's ffmpeg process, PyAV; both choose their threads), {side}x{side}: ", end="")
+    print(f"{a:.0f} and {b:.0f} frames/s, {b / a:.1f}x.")
+
+
+def bench_decoders(video: Path) -> None:
+    print("\n## Decoders on the same file\n")
+    with open_decoder(video) as decoder:
+        reference = [frame.copy() for frame in decoder.frames(0, 250)]
+    print(f"{len(reference)} frames {reference[0].shape[1]}x{reference[0].shape[0]} in a row, opening included.\n")
+    print("| decoder | threads | frames/s (spread) | largest difference to PyAV |\n| --- | --- | --- | --- |")
+    for threads in (1, 0):
+        for name in ("pyav", "torchcodec", "decord"):
+
+            def run(name=name, threads=threads):
+                with open_decoder(video, decoder=name, num_threads=threads) as decoder:
+                    for _ in decoder.frames(0, len(reference)):
+                        pass
+
+            try:
+                with open_decoder(video, decoder=name, num_threads=threads) as decoder:
+                    worst = max(
+                        int(cv2.absdiff(a, b).max())
+                        for a, b in zip(decoder.frames(0, len(reference)), reference, strict=True)
+                    )
+            except ImportError as error:
+                print(f"| {name} | {threads or 'auto'} | not run: {str(error)[:60]} | |")
+                continue
+            median, spread = rate(run, len(reference))
+            print(f"| {name} | {threads or 'auto'} | {median:.0f} ({spread:.0f}) | {worst} |")
+
+
+def bench_stages(video: Path) -> None:
+    print("\n## Stages, one thread each\n")
+    cv2.setNumThreads(1)
+    with open_decoder(video) as decoder:
+        frames = [frame.copy() for frame in decoder.frames(0, 100)]
+    small = [shrink_to_height(frame, 360) for frame in frames]
+    side = min(400, *frames[0].shape[:2])
+    crops = [crop_and_resize(frame, (0, 0, side, side), 256) for frame in frames]
+    haar = open_detector("haar")
+    haar.setup()
+
+    def decode():
+        with open_decoder(video) as decoder:
+            for _ in decoder.frames(0, len(frames)):
+                pass
+
+    stages = {
+        "decode to RGB (PyAV)": (decode, len(frames)),
+        "shrink to 360 px": (lambda: [shrink_to_height(frame, 360) for frame in frames], len(frames)),
+        "detect (Haar, 360 px, faces from 64 px)": (lambda: haar.detect(small[:25], min_face_px=64), 25),
+        "detect (Haar, 360 px, all faces)": (lambda: haar.detect(small[:25]), 25),
+        f"crop {side} px and resize": (
+            lambda: [crop_and_resize(frame, (0, 0, side, side), 256) for frame in frames],
+            len(frames),
+        ),
+        "encode PNG": (lambda: [_encode_png(crop) for crop in crops], len(frames)),
+    }
+    print(f"{video.name}, {frames[0].shape[1]}x{frames[0].shape[0]}.\n\n| stage | frames/s (spread) |\n| --- | --- |")
+    for name, (run, count) in stages.items():
+        median, spread = rate(run, count, 3)
+        print(f"| {name} | {median:.0f} ({spread:.0f}) |")
+    cv2.setNumThreads(-1)
+
+
+def bench_command(raw: Path) -> None:
+    print(f"\n## The whole command, {raw.name}, Haar, PNG folders\n")
+    print("| workers | new frames | clips | seconds | frames/s |\n| --- | --- | --- | --- | --- |")
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as out:
+            settings = CropSettings.for_free_videos(min_face_px=128)
+            job = CropJob(Path(out), settings, open_detector("haar"), num_threads=0 if workers == 1 else 1)
+            summary = crop_videos(free_videos(raw), job, workers=workers)
+            speed = summary.num_new_frames / summary.seconds
+            print(f"| {workers} | {summary.num_frames} | {summary.num_clips} | {summary.seconds:.1f} | {speed:.1f} |")
+
+
+def memory_child(video: Path) -> None:
+    settings = CropSettings.for_free_videos(detection_height_px=90)
+    with tempfile.TemporaryDirectory() as out:
+        job = CropJob(Path(out), settings, open_detector("haar"), layout="packed")
+        summary = crop_videos(free_videos(video), job)
+    print(summary.num_clips, summary.num_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def bench_memory() -> None:
+    print("\n## Peak memory against the length of the video\n")
+    print("1280x720, 25 fps, faces detected (Haar on 90 px), packed PNG, one process.\n")
+    print("| video | clips | frames | peak resident memory |\n| --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for minutes in (1, 10):
+            path = write_portrait_video(Path(folder) / f"{minutes}min.mp4", 60 * minutes)
+            command = [sys.executable, __file__, "--memory-child", str(path)]
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            clips, frames, peak = output.split()[-3:]
+            print(f"| {minutes} min | {clips} | {frames} | {peak} MB |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, help="a video with a face; made from the bundled sample by default")
+    parser.add_argument("--raw", type=Path, help="a folder of videos for the whole command")
+    parser.add_argument("--parts", default="resize,decoders,stages,command,memory")
+    parser.add_argument("--memory-child", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_child:
+        memory_child(options.memory_child)
+        return
+    parts = options.parts.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        video = options.video or write_portrait_video(Path(folder) / "portrait.mp4", 20)
+        if "resize" in parts:
+            bench_resize(video)
+        if "decoders" in parts:
+            bench_decoders(video)
+        if "stages" in parts:
+            bench_stages(video)
+        if "command" in parts and options.raw:
+            bench_command(options.raw)
+        if "memory" in parts:
+            bench_memory()
+
+
+if __name__ == "__main__":
+    main()

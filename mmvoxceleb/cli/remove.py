@@ -1,0 +1,123 @@
+"""``mmvoxceleb remove``: take a person, a video or a clip out of a store, an export and a repository."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mmvoxceleb.stores.removals import Removals
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb remove --person id10001 /data/mmvoxceleb
+  mmvoxceleb remove --video yDqlBD8m_b8 /data/mmvoxceleb out --repo user/name
+  mmvoxceleb remove --person id10001 --rewrite-zips /data/zips
+  mmvoxceleb remove --person id10001 --repo user/name --dry-run
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``remove``."""
+    app.command(epilog=EXAMPLES)(remove)
+
+
+def remove(
+    places: Annotated[
+        list[Path] | None, typer.Argument(metavar="[STORE_OR_EXPORT]...", help="Local stores and exports.")
+    ] = None,
+    person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
+    video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,
+    clip: Annotated[list[str] | None, typer.Option("--clip", help="Name of a single clip; repeat it.")] = None,
+    repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
+    revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
+    rewrite_zips: Annotated[
+        bool, typer.Option("--rewrite-zips", help="Write zips of many clips again; needs their size in free space.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken out.")] = False,
+) -> None:
+    """Take people out. A store also notes them, so that later regenerate and export runs leave them out.
+
+    In an export and on the Hub only the files that hold them are written again.
+    """
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.hub.manifest import is_export
+    from mmvoxceleb.schema import ClipId
+    from mmvoxceleb.stores.removals import Removals
+
+    for name in clip or ():
+        ClipId.parse(name)
+    removals = Removals(frozenset(person or ()), frozenset(video or ()), frozenset(clip or ()))
+    if not removals:
+        raise ConfigError("say who: --person ID, --video ID or --clip NAME")
+    if not places and repo is None:
+        raise ConfigError("say where: a store or an export, or --repo user/name")
+    for place in places or ():
+        if is_export(place):
+            _from_export(place, removals, dry_run=dry_run)
+        else:
+            _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
+    if repo is not None:
+        _from_hub(repo, revision, removals, dry_run=dry_run)
+
+
+def _from_store(place: Path, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> None:
+    from mmvoxceleb.hub.store_removal import remove_from_store
+
+    if dry_run:
+        from mmvoxceleb.stores import open_store
+
+        store = open_store(place)
+        clips = sorted({name for folder in store.folders() for name in store.clips(folder) if name in removals})
+        _list(f"{place}: would lose", clips)
+        return
+    report = remove_from_store(place, removals, rewrite_zips=rewrite_zips)
+    _list(f"{place}: noted on the removal list; took out", report.clips)
+    for path in report.rewritten:
+        typer.echo(f"written again without them: {path}")
+    for path in report.holding:
+        typer.echo(
+            f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; pass --rewrite-zips. "
+            "Exports leave them out all the same."
+        )
+    for path in report.caches:
+        typer.echo(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
+    typer.echo("prepared copies in the cache of datasets, if any, still have them: clear them with `hf cache` or rm")
+
+
+def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
+    from mmvoxceleb.hub.dropping import concerned, remove_from_export
+    from mmvoxceleb.hub.manifest import ExportFolder
+
+    if dry_run:
+        touched = concerned(ExportFolder(place).notes(), removals)
+        clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
+        _list(f"{place}: would lose", sorted(clips))
+        typer.echo(f"to be written again: {len(touched)} shards")
+        return
+    dropped = remove_from_export(place, removals)
+    _list(f"{place}: took out", dropped.clips)
+    typer.echo(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
+
+
+def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> None:
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    from mmvoxceleb.hub.hub_client import HubRepo
+    from mmvoxceleb.hub.hub_removal import purge_advice, remove_from_hub
+
+    disable_progress_bars()
+    report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
+    _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
+    if dry_run:
+        typer.echo(f"to be sent again: {len(report.rewritten)} shards")
+    elif report.commit:
+        typer.echo(f"commit {report.commit}: {len(report.rewritten)} shards sent again, {len(report.deleted)} deleted")
+        typer.echo(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
+
+
+def _list(what: str, clips: list[str]) -> None:
+    typer.echo(f"{what} {len(clips)} clips")
+    for name in clips:
+        typer.echo(f"  {name}")

@@ -1,0 +1,171 @@
+"""The YAML of the card: configs, splits, features, sizes, licence, tags."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_of
+from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.statistics import ExportStatistics
+from mmvoxceleb.schema import SPLITS
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCardData
+
+__all__ = ["CardFacts", "ModelFacts", "card_data"]
+
+GATE = (
+    "The clips show real people who were not asked. By asking for access you agree to use them for research that is "
+    "lawful where you work, not to identify, watch or imitate anybody, not to pass the files on, and to delete a "
+    "person's clips when they are removed here."
+)
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_TASKS = {
+    "video": ["text-to-video", "image-to-video"],
+    "mask": ["image-segmentation"],
+    "label": ["video-classification"],
+}
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of published weights.
+
+    Args:
+        name: A short name with the file's.
+        purpose: What it is for.
+        licence: What is known about the right to use it, and what it was trained on.
+        paper: The publication.
+    """
+
+    name: str
+    purpose: str
+    licence: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What only the publisher can tell; nothing here has a default that claims anything.
+
+    Args:
+        repo_id: ``user/name`` on the Hub, for the examples.
+        title: Heading of the card.
+        licence: A licence identifier of the Hub; None leaves ``other`` with the explanation in LICENSE.md.
+        contact: Where removal is asked for.
+        coverage: Which videos could be had, when, from where.
+        label_accuracy: What is known about the labels' accuracy.
+        models: By sha256 of the weights.
+        charts: Draw charts; they need matplotlib.
+    """
+
+    repo_id: str = "user/name"
+    title: str = "Multimodal VoxCeleb"
+    licence: str | None = None
+    contact: str | None = None
+    coverage: str | None = None
+    label_accuracy: str | None = None
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    charts: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "CardFacts":
+        """Undo :meth:`to_json`."""
+        models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
+        return cls(**{**values, "models": models})
+
+
+def card_data(
+    settings: ExportSettings, notes: Sequence[ShardNote], statistics: ExportStatistics, facts: CardFacts
+) -> "DatasetCardData":
+    """Build the YAML of the card.
+
+    Args:
+        settings: What was exported.
+        notes: The finished shards.
+        statistics: Their numbers.
+        facts: What the publisher says.
+    """
+    from huggingface_hub import DatasetCardData
+
+    licence: dict[str, Any] = {"license": facts.licence} if facts.licence else _OTHER_LICENCE
+    configs: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
+    for config in configs_of(settings) if settings.format == "parquet" else ():
+        members = [note for note in notes if note.part == config.part and note.rows]
+        entry: dict[str, Any] = {"config_name": config.name}
+        if config.name == WHOLE:
+            entry["default"] = True
+        if config.is_projection:
+            entry["columns"] = list(config.columns)
+        entry["data_files"] = [
+            {"split": split, "path": f"data/{config.part}/{split}-*.parquet"} for split in _splits(members)
+        ]
+        configs.append(entry)
+        infos.append(_info(settings, config, members))
+    if settings.format == "webdataset":
+        splits = _splits(notes)
+        files = [{"split": split, "path": f"data/{split}-*.tar"} for split in splits]
+        configs = [{"config_name": WHOLE, "default": True, "data_files": files}]
+    described: dict[str, Any] = {
+        name: value for name, value in (("configs", configs), ("dataset_info", infos)) if value
+    }
+    return DatasetCardData(
+        **licence,
+        pretty_name=facts.title,
+        language=["en"] if "text" in settings.modalities else None,
+        task_categories=[task for name in settings.modalities for task in _TASKS.get(name, ())] or None,
+        size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
+        annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
+        source_datasets=["extended|other-voxceleb"],
+        tags=_tags(settings),
+        extra_gated_prompt=GATE,
+        **described,
+    )
+
+
+_OTHER_LICENCE = {"license": "other", "license_name": "several-see-license-md", "license_link": "LICENSE.md"}
+
+
+def _splits(notes: Sequence[ShardNote]) -> list[str]:
+    """Name the splits that have clips, ``train`` first."""
+    return [split for split in SPLITS if any(note.split == split and note.rows for note in notes)]
+
+
+def _is_predicted(statistics: ExportStatistics) -> bool:
+    return any(source.startswith("predicted") for source in statistics.label_sources)
+
+
+def _tags(settings: ExportSettings) -> list[str]:
+    names = {
+        "video": ["video", "talking-head"],
+        "mask": ["face-parsing", "segmentation"],
+        "drawing": ["line-drawing"],
+        "text": ["text-to-video"],
+        "label": ["facial-attributes"],
+    }
+    tags = ["face", "voxceleb", "mmvid", *(tag for name in settings.modalities for tag in names[name])]
+    return [*tags, "webdataset"] if settings.format == "webdataset" else tags
+
+
+def _info(settings: ExportSettings, config: Config, notes: Sequence[ShardNote]) -> dict[str, Any]:
+    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+
+    features = features_of(settings)
+    splits = SplitDict()
+    for split in _splits(notes):
+        members = [note for note in notes if note.split == split]
+        size = sum(note.column_bytes.get(column, 0) for note in members for column in config.columns)
+        splits[split] = SplitInfo(split, num_bytes=size, num_examples=sum(note.rows for note in members))
+    info = DatasetInfo(
+        features=Features({name: features[name] for name in config.columns}),
+        splits=splits,
+        download_size=sum(note.bytes for note in notes),
+        dataset_size=sum(split.num_bytes for split in splits.values()),
+    )
+    return {"config_name": config.name, **info._to_yaml_dict()}

@@ -1,0 +1,72 @@
+"""The original layout: ``video/<clip>/*.png``, ``mask``, ``draw/<style>``, ``txt``, ``label``, as MMVID reads it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.hub.files import remove_folder, write_bytes, write_folder
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.records.masks import read_mask_ids
+from mmvoxceleb.schema import Folder, colours_of, drawing_columns
+
+__all__ = ["remove_clip", "to_colour_png", "write_clip"]
+
+
+def write_clip(root: Path, record: Mapping[str, Any], settings: ExportSettings) -> int:
+    """Write the files of one clip, each folder whole or not at all, and return their bytes.
+
+    Args:
+        root: The export.
+        record: The row, with PNG frames.
+        settings: Which modalities; with ``mask_encoding="original"`` masks become colour pictures if they are not.
+    """
+    clip_id, total = record["clip_id"], 0
+    columns = {Folder("video"): ("frames", "frame_indices"), Folder("mask"): ("masks", "mask_indices")}
+    columns |= {Folder("drawing", style): names for style, names in drawing_columns(settings.styles).items()}
+    for folder in settings.folders:
+        if not folder.is_frames:
+            text = "\n".join(record["text"]) if folder.modality == "text" else ",".join(map(str, record["label"]))
+            write_bytes(root / folder.path / f"{clip_id}.txt", text.encode())
+            total += len(text.encode())
+            continue
+        pictures, indices = columns[folder]
+        contents = [picture["bytes"] for picture in record[pictures]]
+        if folder.modality == "mask" and settings.mask_encoding == "original":
+            contents = [to_colour_png(data, clip_id=clip_id) for data in contents]
+        names = [f"{index:07d}.{_suffix(data)}" for index, data in zip(record[indices], contents, strict=True)]
+        write_folder(root / folder.path / clip_id, list(zip(names, contents, strict=True)))
+        total += sum(map(len, contents))
+    return total
+
+
+def remove_clip(root: Path, clip_id: str, settings: ExportSettings) -> None:
+    """Take one clip out."""
+    for folder in settings.folders:
+        if folder.is_frames:
+            remove_folder(root / folder.path / clip_id)
+        else:
+            (root / folder.path / f"{clip_id}.txt").unlink(missing_ok=True)
+
+
+def to_colour_png(data: bytes, *, clip_id: str) -> bytes:
+    """Return a mask as the original had it, an 8-bit RGB PNG; one that is RGB already comes back as it is.
+
+    Raises:
+        CorruptSourceError: It cannot be decoded.
+    """
+    if data[24:26] == b"\x08\x02":
+        return data
+    import cv2
+
+    colours = colours_of(read_mask_ids(data, clip_id=clip_id, name="a mask"))
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(colours), cv2.COLOR_RGB2BGR))
+    if not done:
+        raise CorruptSourceError(f"clip {clip_id}: a mask cannot be encoded as PNG")
+    return bytes(encoded.tobytes())
+
+
+def _suffix(data: bytes) -> str:
+    return "jpg" if data.startswith(b"\xff\xd8\xff") else "png"

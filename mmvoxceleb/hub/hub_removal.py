@@ -1,0 +1,96 @@
+"""Take people out of a repository on the Hub, in one commit."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.hub.card import CardFacts, write_card
+from mmvoxceleb.hub.charts import CHARTS
+from mmvoxceleb.hub.dropping import concerned, drop_clips
+from mmvoxceleb.hub.files import write_bytes
+from mmvoxceleb.hub.hub_client import HubRepo, is_same
+from mmvoxceleb.hub.manifest import MANIFEST, manifest_of, read_manifest
+from mmvoxceleb.stores.removals import Removals
+
+__all__ = ["HubRemoval", "purge_advice", "remove_from_hub"]
+
+
+@dataclass
+class HubRemoval:
+    """What was taken out of a repository.
+
+    Args:
+        clips: The clips.
+        rewritten: Paths of shards that were sent again.
+        deleted: Paths of shards of which nothing was left.
+        commit: The commit; empty where there was nothing to do.
+        tags: Tags that still show the clips.
+    """
+
+    clips: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    commit: str = ""
+    tags: list[str] = field(default_factory=list)
+
+
+def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False) -> HubRemoval:
+    """Take clips out of the shards of a repository, and correct its card, in one commit.
+
+    Only the shards that hold the clips are downloaded, and kept on disk until the commit.
+
+    Args:
+        repo: A repository that :func:`mmvoxceleb.hub.push.push_export` made.
+        removals: What to take out.
+        dry_run: Only tell what would be done.
+
+    Raises:
+        ConfigError: The repository holds no ``export.json``.
+        SourceUnavailableError: The Hub does not answer, or refuses.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    files = repo.files()
+    if MANIFEST not in files:
+        raise ConfigError(f"{repo.repo_id}: has no {MANIFEST}, so it was not pushed by mmvoxceleb; check --repo")
+    with tempfile.TemporaryDirectory(prefix="mmvoxceleb-removal-") as name:
+        root = Path(name)
+        settings, notes, told = read_manifest(repo.download(MANIFEST, root).read_bytes())
+        touched = concerned(notes, removals)
+        if dry_run or not touched:
+            clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
+            return HubRemoval(sorted(clips), [note.path for note in touched])
+        for note in touched:
+            repo.download(note.path, root)
+        dropped = drop_clips(root, settings, notes, removals)
+        facts = CardFacts.from_json(told)
+        write_bytes(root / MANIFEST, manifest_of(settings, dropped.notes, told))
+        write_card(root, settings, dropped.notes, facts)
+        described = [MANIFEST, "README.md", *(path for path in CHARTS.values() if (root / path).is_file())]
+        changed = [path for path in described if not is_same(files.get(path), root / path, "")]
+        operations: list[Any] = [CommitOperationAdd(path, str(root / path)) for path in (*dropped.rewritten, *changed)]
+        operations += [CommitOperationDelete(path) for path in dropped.deleted]
+        # whose clips they were is not written into the history that is there to forget them
+        commit = repo.commit(operations, f"Remove {len(dropped.clips)} clips on request")
+    return HubRemoval(dropped.clips, dropped.rewritten, dropped.deleted, commit, sorted(repo.tags()))
+
+
+def purge_advice(repo_id: str, tags: list[str], paths: list[str]) -> str:
+    """Say what the history still holds, and how to get rid of it."""
+    lines = [
+        f"The files as they were are still in the history of {repo_id}"
+        + (f", and under its tags {', '.join(tags)}" if tags else "")
+        + ". To purge them, in Python with huggingface_hub (this cannot be undone):",
+        "  from huggingface_hub import HfApi; api = HfApi()",
+        *(f"  api.delete_tag({repo_id!r}, tag={tag!r}, repo_type='dataset')" for tag in tags),
+        f"  api.super_squash_history({repo_id!r}, repo_type='dataset')",
+        f"  paths = {paths!r}",
+        f"  old = [f for f in api.list_lfs_files({repo_id!r}, repo_type='dataset') if f.filename in paths]",
+        f"  kept = {{f.lfs.sha256 for f in api.get_paths_info({repo_id!r}, paths, repo_type='dataset')}}",
+        f"  api.permanently_delete_lfs_files({repo_id!r}, [f for f in old if f.file_oid not in kept], "
+        "repo_type='dataset')",
+        "Copies that others downloaded, and prepared copies in caches, are beyond reach of this command.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""Which columns an export has, and which of them lie in files of their own."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.schema import IDENTITY_FIELDS, drawing_columns, record_features
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+__all__ = ["LIGHT_FIELDS", "WHOLE", "Part", "configs_of", "features_of", "parts_of"]
+
+WHOLE = "all"
+"""The part, and the config, with all columns."""
+
+LIGHT_FIELDS = ("text", "label", "attributes", "label_source")
+"""Columns of a few bytes a clip. They ride along in every Parquet file, so that any config can be filtered by them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set of Parquet files.
+
+    Args:
+        name: Its folder, ``data/<name>``.
+        columns: The columns of its files, in order.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+def features_of(settings: ExportSettings) -> "Features":
+    """Declare the columns of the whole record as exported: light columns first; ``video`` instead of ``frames``."""
+    from datasets import Features, Video
+
+    record = record_features(settings.modalities, settings.styles)
+    if settings.has_mp4:
+        record = Features({("video" if name == "frames" else name): feature for name, feature in record.items()})
+        record["video"] = Video()
+    light = [name for name in (*IDENTITY_FIELDS, *LIGHT_FIELDS) if name in record]
+    return Features({name: record[name] for name in [*light, *(name for name in record if name not in light)]})
+
+
+def _heavy_columns(settings: ExportSettings) -> dict[str, tuple[str, ...]]:
+    """Name the columns of each modality that is pictures."""
+    drawings = tuple(name for pair in drawing_columns(settings.styles).values() for name in pair)
+    columns = {
+        "video": ("video" if settings.has_mp4 else "frames", "frame_indices"),
+        "mask": ("masks", "mask_indices"),
+        "drawing": drawings,
+    }
+    return {modality: columns[modality] for modality in settings.modalities if modality in columns}
+
+
+def parts_of(settings: ExportSettings) -> list[Part]:
+    """List the sets of Parquet files; the whole comes first, and the others are projections of it.
+
+    Stock readers fetch 5 MiB at a time and whole files when they do not stream, so columns that are much lighter than
+    the row lie in files of their own too: sentences and labels; masks; drawings; and H.264 video. PNG frames are
+    nearly all of a row, and are not written twice.
+    """
+    every = tuple(features_of(settings))
+    heavy = _heavy_columns(settings)
+    light = tuple(name for name in every if not any(name in names for names in heavy.values()))
+    parts = [Part(WHOLE, every)]
+    if heavy and len(light) > len(IDENTITY_FIELDS):
+        parts.append(Part("light", light))
+    for modality, names in heavy.items():
+        if len(heavy) > 1 and (modality != "video" or settings.has_mp4):
+            parts.append(Part(modality, (*light, *names)))
+    return parts
+
+
+@dataclass(frozen=True)
+class Config:
+    """One config of the dataset card: a name, the part that it reads, and the columns that it shows.
+
+    Args:
+        name: As in ``load_dataset(repo, name)``.
+        part: Name of its :class:`Part`.
+        columns: What it shows.
+        is_projection: Whether the part's files hold more columns than these.
+    """
+
+    name: str
+    part: str
+    columns: tuple[str, ...]
+    is_projection: bool
+
+
+def configs_of(settings: ExportSettings) -> list[Config]:
+    """List the configs of a Parquet export, as :class:`mmvoxceleb.MMVoxCelebConfig` names them."""
+    parts = {part.name: part.columns for part in parts_of(settings)}
+    heavy = _heavy_columns(settings)
+    configs = [Config(WHOLE, WHOLE, parts[WHOLE], is_projection=False)]
+    for modality in settings.modalities:
+        if modality in heavy:
+            light = tuple(name for name in parts[WHOLE] if not any(name in names for names in heavy.values()))
+            part, columns = modality if modality in parts else WHOLE, (*light, *heavy[modality])
+        else:
+            part = "light" if "light" in parts else WHOLE
+            own = ("text",) if modality == "text" else ("label", "attributes", "label_source")
+            columns = (*IDENTITY_FIELDS, *own)
+        configs.append(Config(modality, part, columns, is_projection=set(columns) != set(parts[part])))
+    return configs

@@ -1,0 +1,121 @@
+"""Parquet shards laid out for streaming.
+
+A shard is small, some 32 MB, and is one row group. With many row groups in a file, stock streaming reads about 100 MB
+ahead for its first row, and a program that ends before the file does is aborted by threads that still read
+(docs/hub.md has the figures). Rows are sorted by ``clip_id``, so that filters on the identity fields skip shards by
+their statistics; pictures and video are not compressed again; pages are cut by content, so that the Hub stores and
+uploads only what changed between two exports; the schema carries the ``datasets`` features, so that stock
+``load_dataset`` yields images and class names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Features
+
+__all__ = ["ShardWriter", "column_bytes", "copy_rows"]
+
+_FILTERED = ("clip_id", "person_id", "video_id", "utterance", "chunk", "num_frames", "label_source")
+
+
+class ShardWriter:
+    """Writes one Parquet file; its rows are in memory until it is closed.
+
+    Args:
+        path: The file; the caller renames it once it is closed.
+        features: Its columns.
+    """
+
+    def __init__(self, path: Path, features: "Features") -> None:
+        self._path = path
+        self.schema = features.arrow_schema
+        self._tables: list[pa.Table] = []
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._close()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add a row; images and videos as ``{"bytes", "path"}``."""
+        import pyarrow as pa
+
+        row = {name: record.get(name) for name in self.schema.names}
+        self.write_table(pa.Table.from_pylist([row], schema=self.schema))
+
+    def write_table(self, table: "pa.Table") -> None:
+        """Add rows that are Arrow already, with the columns of this file."""
+        self._tables.append(table)
+
+    def _close(self) -> None:
+        import pyarrow as pa
+
+        table = pa.concat_tables(self._tables) if self._tables else self.schema.empty_table()
+        self._tables = []
+        with _open_writer(self._path, self.schema) as writer:
+            writer.write_table(table.combine_chunks(), row_group_size=max(1, len(table)))
+
+
+def _open_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    leaves = _leaves(schema)
+    small = [leaf for leaf in leaves if not leaf.endswith(".bytes")]
+    options: dict[str, Any] = {}
+    if int(pa.__version__.split(".", 1)[0]) >= 21:
+        options["use_content_defined_chunking"] = True
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression={leaf: "NONE" if leaf.endswith(".bytes") else "ZSTD" for leaf in leaves},
+        use_dictionary=[leaf for leaf in small if not leaf.endswith(".path")],
+        write_statistics=[leaf for leaf in leaves if leaf in _FILTERED],
+        write_page_index=False,
+        **options,
+    )
+
+
+def _leaves(schema: "pa.Schema") -> list[str]:
+    """Name the Parquet columns of a schema, ``masks.list.element.bytes``."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.ParquetWriter(buffer, schema).close()
+    buffer.seek(0)
+    parquet = pq.ParquetFile(buffer).schema
+    return [parquet.column(index).path for index in range(len(parquet))]
+
+
+def copy_rows(writer: ShardWriter, source: Path, columns: Sequence[str], keep: Callable[[str], bool]) -> int:
+    """Copy some columns of the rows of ``source`` whose clip is kept, and return how many rows there were."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(source, columns=list(columns), memory_map=False).select(list(columns))
+    kept = table.filter(pa.array([keep(clip_id) for clip_id in table.column("clip_id").to_pylist()], pa.bool_()))
+    writer.write_table(kept.replace_schema_metadata(writer.schema.metadata))
+    return len(kept)
+
+
+def column_bytes(path: Path) -> dict[str, int]:
+    """Add up what each column takes in a file."""
+    import pyarrow.parquet as pq
+
+    totals: dict[str, int] = {}
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            row_group = file.metadata.row_group(group)
+            for index in range(row_group.num_columns):
+                column = row_group.column(index)
+                name = column.path_in_schema.split(".", 1)[0]
+                totals[name] = totals.get(name, 0) + column.total_compressed_size
+    return totals

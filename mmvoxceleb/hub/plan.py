@@ -1,0 +1,122 @@
+"""Which clips go into which shard, decided before anything is written."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mmvoxceleb.errors import MissingModalityError
+from mmvoxceleb.hub.layout import WHOLE
+from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.loading.selection import choose_clips, split_clips
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.removals import Removals
+
+__all__ = ["MOST_FILES_PER_FOLDER", "Shard", "digest_of", "plan_projections", "plan_shards"]
+
+MOST_FILES_PER_FOLDER = 10_000
+"""The Hub refuses more."""
+
+_CLIPS_PER_FOLDER_SHARD = 64
+_SHARE_OF_H264 = 0.1
+_SHARE_OF_PALETTE = 0.5
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard to be written.
+
+    Args:
+        path: Relative to the export; for the original layout the name of its marker.
+        part: The part that it belongs to.
+        split: ``train`` or ``test``.
+        clips: Its clips, sorted.
+    """
+
+    path: str
+    part: str
+    split: str
+    clips: tuple[str, ...]
+
+
+def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, limit: int | None = None) -> list[Shard]:
+    """Share the clips of a store among shards, by split and in order of ``clip_id``.
+
+    Args:
+        store: The store; clips that lack a folder of the settings are left out with a warning.
+        settings: Formats and sizes.
+        removals: Clips that must not be exported.
+        limit: Take the first so many clips only.
+
+    Raises:
+        MissingModalityError: No clip has everything, or all were removed.
+    """
+    clips = removals.keep(choose_clips(store, settings.folders))
+    if not clips:
+        raise MissingModalityError(f"{store.location}: all its clips are on the removal list; nothing to export")
+    shards = []
+    for split, members in split_clips(clips[:limit]).items():
+        groups = _groups(store, settings, members)
+        for number, group in enumerate(groups):
+            shards.append(Shard(_path(settings.format, WHOLE, split, number, len(groups)), WHOLE, split, group))
+    return shards
+
+
+def plan_projections(part: str, columns: Sequence[str], whole: Sequence[ShardNote], limit: int) -> list[Shard]:
+    """Share the clips of the finished shards among those of a lighter part, which hold more clips each."""
+    shards = []
+    for split in dict.fromkeys(note.split for note in whole):
+        groups: list[list[str]] = [[]]
+        size = 0
+        for note in (note for note in whole if note.split == split):
+            if groups[-1] and size >= limit:
+                groups.append([])
+                size = 0
+            groups[-1].extend(clip.clip_id for clip in note.clips)
+            size += sum(note.column_bytes.get(column, 0) for column in columns)
+        for number, group in enumerate(groups):
+            shards.append(Shard(_path("parquet", part, split, number, len(groups)), part, split, tuple(group)))
+    return shards
+
+
+def digest_of(shards: Sequence[Shard]) -> str:
+    """Digest which clips go where."""
+    lines = (f"{shard.path} {' '.join(shard.clips)}\n" for shard in shards)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _path(format_: str, part: str, split: str, number: int, total: int) -> str:
+    name = f"{split}-{number:05d}-of-{total:05d}"
+    return {"parquet": f"data/{part}/{name}.parquet", "webdataset": f"data/{name}.tar"}.get(format_, name)
+
+
+def _groups(store: Store, settings: ExportSettings, clips: Sequence[str]) -> list[tuple[str, ...]]:
+    if settings.format == "folder":
+        edges = [*range(0, len(clips), _CLIPS_PER_FOLDER_SHARD), len(clips)]
+        return [tuple(clips[first:last]) for first, last in pairwise(edges)]
+    groups: list[list[str]] = [[]]
+    size: float = 0
+    sizes = {clip: _expected_bytes(store, settings, clip) for clip in clips}
+    limit = max(settings.shard_bytes, sum(sizes.values()) / MOST_FILES_PER_FOLDER * 2)
+    for clip in clips:
+        if groups[-1] and size + sizes[clip] > limit:
+            groups.append([])
+            size = 0
+        groups[-1].append(clip)
+        size += sizes[clip]
+    return [tuple(group) for group in groups]
+
+
+def _expected_bytes(store: Store, settings: ExportSettings, clip_id: str) -> float:
+    """Guess from the sizes of a clip's files what it will take; only the cutting into shards depends on it."""
+    total = 0.0
+    for folder in settings.folders:
+        size: float = sum(max(0, entry.size) for entry in store.entries(folder, clip_id))
+        if folder == Folder("video") and settings.has_mp4:
+            size *= 1 if settings.lossless else _SHARE_OF_H264
+        elif folder == Folder("mask") and settings.mask_encoding == "palette":
+            size *= _SHARE_OF_PALETTE
+        total += size
+    return total

@@ -1,0 +1,193 @@
+"""Send a finished export to the Hub.
+
+``HfApi.upload_large_folder`` makes as many commits as it likes, cannot set messages or tags, and keeps its own state in
+the folder; ``upload_folder`` makes one commit of everything, and begins anew when it is killed. So the content of some
+files is sent first (``preupload_lfs_files``), then these are committed together, one commit after the other: commits
+are few, a finished batch is never sent again, and within a batch the Hub itself knows what it has.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
+from mmvoxceleb.hub.charts import CHARTS
+from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same
+from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder, ShardNote
+
+__all__ = ["PushPlan", "PushReport", "plan_push", "push_export"]
+
+FILES_PER_COMMIT = 250
+BYTES_PER_COMMIT = 10 << 30
+_FILES_PER_SENDING = 4
+_DESCRIPTION = ("README.md", "LICENSE.md", MANIFEST, *CHARTS.values())
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """What a push would do.
+
+    Args:
+        root: The export.
+        version: The dataset's version.
+        shards: Shards to be sent, in order.
+        unchanged: How many shards the Hub has.
+        description: Card, manifest and charts to be committed.
+        stale: Files of earlier exports to be deleted on the branch.
+        is_new: Whether the repository has to be made.
+    """
+
+    root: Path
+    version: str
+    shards: tuple[ShardNote, ...]
+    unchanged: int
+    description: tuple[str, ...]
+    stale: tuple[str, ...]
+    is_new: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes to be sent, before the Hub says what it has of them."""
+        return sum(note.bytes for note in self.shards)
+
+    @property
+    def batches(self) -> list[list[ShardNote]]:
+        """The shards by commit."""
+        batches: list[list[ShardNote]] = []
+        size = 0
+        for note in self.shards:
+            if not batches or len(batches[-1]) >= FILES_PER_COMMIT or size + note.bytes > BYTES_PER_COMMIT:
+                batches.append([])
+                size = 0
+            batches[-1].append(note)
+            size += note.bytes
+        return batches
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything differs from the Hub."""
+        return bool(self.shards or self.description or self.stale)
+
+
+@dataclass
+class PushReport:
+    """What a push did.
+
+    Args:
+        sent: Shards that were committed.
+        unchanged: Shards that the Hub had.
+        commits: Commits made.
+        tag: The tag of the version.
+        paths_deleted: Files of earlier exports that were deleted on the branch.
+    """
+
+    sent: int = 0
+    unchanged: int = 0
+    commits: list[str] = field(default_factory=list)
+    tag: str = ""
+    paths_deleted: int = 0
+
+
+def plan_push(root: Path, repo: HubRepo, *, public: bool = False) -> PushPlan:
+    """Compare an export with its repository; nothing is changed.
+
+    Args:
+        root: A finished export.
+        repo: Where it goes.
+        public: Whether the repository may be public.
+
+    Raises:
+        ConfigError: ``root`` is no finished export for the Hub, or the repository is public and should not be.
+        SourceUnavailableError: The Hub does not answer, or refuses.
+    """
+    folder = ExportFolder(root)
+    settings = folder.settings()
+    if settings.format == "folder":
+        raise ConfigError(f"{root}: the original layout has too many files for the Hub; export as parquet")
+    notes = folder.notes()
+    if not (root / MANIFEST).is_file() or any(folder.note(note.path) is None for note in notes):
+        raise ConfigError(
+            f"{root}: the export is not finished; run mmvoxceleb export again, it goes on where it stopped"
+        )
+    private = repo.is_private()
+    if private is False and not public:
+        raise ConfigError(f"{repo.repo_id} is public; pass --public if the clips may be seen by everybody")
+    remote = repo.files() if private is not None else {}
+    changed = [note for note in notes if not is_same(remote.get(note.path), root / note.path, note.sha256)]
+    local = {note.path for note in notes} | {name for name in _DESCRIPTION if (root / name).is_file()}
+    return PushPlan(
+        root=root,
+        version=settings.version,
+        shards=tuple(changed),
+        unchanged=len(notes) - len(changed),
+        description=tuple(name for name in _DESCRIPTION if name in local and not _has(remote, root, name)),
+        stale=tuple(sorted(path for path in remote if path not in local and _is_ours(path))),
+        is_new=private is None,
+    )
+
+
+def push_export(
+    plan: PushPlan,
+    repo: HubRepo,
+    *,
+    public: bool = False,
+    gated: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> PushReport:
+    """Send what the plan says, commit by commit, and tag the version.
+
+    Args:
+        plan: From :func:`plan_push`.
+        repo: Where it goes.
+        public: Make a new repository public.
+        gated: Make readers of a public repository ask for access.
+        progress: Called with the files and bytes just sent.
+
+    Raises:
+        IncompatibleOutputError: The version is tagged already, with other content.
+        SourceUnavailableError: The Hub does not answer, or refuses. Run it again: what is done is kept.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    report = PushReport(unchanged=plan.unchanged, tag=f"v{plan.version}")
+    repo.create(private=not public)
+    if public and gated and plan.is_new:
+        repo.gate()
+    tags = repo.tags()
+    if plan.has_work and report.tag in tags:
+        raise IncompatibleOutputError(
+            f"{repo.repo_id}: has a tag {report.tag} of other content; export with a higher --dataset-version"
+        )
+    batches = plan.batches
+    for number, batch in enumerate(batches, 1):
+        additions = [CommitOperationAdd(note.path, str(plan.root / note.path)) for note in batch]
+        for few, notes in zip(_by(additions, _FILES_PER_SENDING), _by(batch, _FILES_PER_SENDING), strict=True):
+            repo.send(list(few))
+            if progress is not None:
+                progress(len(notes), sum(note.bytes for note in notes))
+        report.commits.append(
+            repo.commit(additions, f"Version {plan.version}: shards, part {number} of {len(batches)}")
+        )
+        report.sent += len(batch)
+    if plan.description or plan.stale:
+        last: list[Any] = [CommitOperationAdd(name, str(plan.root / name)) for name in plan.description]
+        last += [CommitOperationDelete(path) for path in plan.stale]
+        report.commits.append(repo.commit(last, f"Version {plan.version}: card and list of files"))
+        report.paths_deleted = len(plan.stale)
+    if report.tag not in tags:
+        repo.tag(report.tag, report.commits[-1] if report.commits else repo.revision)
+    return report
+
+
+def _by(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
+def _has(remote: dict[str, RemoteFile], root: Path, name: str) -> bool:
+    return is_same(remote.get(name), root / name, "")
+
+
+def _is_ours(path: str) -> bool:
+    return (path.startswith("data/") and path.endswith((".parquet", ".tar"))) or path in _DESCRIPTION

@@ -1,0 +1,117 @@
+"""Read clips as the rows of an export, some ahead of the writer."""
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
+from mmvoxceleb.hub.mp4 import encode_mp4
+from mmvoxceleb.hub.quality import Quality
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.records import read_record
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import Store
+
+__all__ = ["Row", "RowReader"]
+
+_MODEL_WORDS = ("weights", "model", "detector")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip as it is exported.
+
+    Args:
+        record: The columns of :func:`mmvoxceleb.hub.layout.features_of`.
+        models: Models named in the clip's provenance, ``{"stage": ..., "sha256": ...}``.
+        quality: The loss of its H.264 video; None without one.
+    """
+
+    record: dict[str, Any]
+    models: tuple[Mapping[str, str], ...] = field(default_factory=tuple)
+    quality: Quality | None = None
+
+
+class RowReader:
+    """Reads rows in order, several clips ahead on threads; at most ``workers + 1`` rows are in memory.
+
+    Args:
+        store: Where the clips are.
+        settings: What the rows are to be.
+        workers: Threads. Reading, decoding and encoding of pictures run without Python's lock.
+    """
+
+    def __init__(self, store: Store, settings: ExportSettings, *, workers: int) -> None:
+        self._store = store
+        self._settings = settings
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="export")
+        self._workers = workers
+        self._clips_with_video = frozenset(store.clips(Folder("video")))
+
+    def __enter__(self) -> "RowReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def rows(self, clip_ids: Sequence[str]) -> Iterator[tuple[str, Row | str]]:
+        """Yield each clip with its row, or with the reason why it was skipped.
+
+        Raises:
+            MMVoxCelebError: A clip is damaged, and ``on_error`` is ``raise``.
+        """
+        waiting: deque[tuple[str, Future[Row | str]]] = deque()
+        for clip_id in clip_ids:
+            waiting.append((clip_id, self._pool.submit(self._read, clip_id)))
+            if len(waiting) > self._workers:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+
+    def _read(self, clip_id: str) -> Row | str:
+        try:
+            return self._read_row(clip_id)
+        except MMVoxCelebError as error:
+            if self._settings.on_error == "raise":
+                raise
+            return str(error)
+
+    def _read_row(self, clip_id: str) -> Row:
+        options = self._settings.record_options(count_frames=clip_id in self._clips_with_video)
+        record = read_record(self._store, clip_id, options)
+        quality = None
+        if self._settings.has_mp4:
+            frames = [frame["bytes"] for frame in record.pop("frames")]
+            if not frames:
+                raise MissingModalityError(f"{self._store.location}: clip {clip_id} has no frames to encode")
+            data, quality = encode_mp4(
+                frames, crf=self._settings.crf, lossless=self._settings.lossless, clip_id=clip_id
+            )
+            record["video"] = {"bytes": data, "path": None}
+        return Row(record, self._models(clip_id), quality)
+
+    def _models(self, clip_id: str) -> tuple[Mapping[str, str], ...]:
+        try:
+            meta = json.loads(self._store.read(Folder("meta"), clip_id)[0])
+        except MissingModalityError:
+            return ()
+        except ValueError:
+            return ()  # a damaged provenance is reported where it is needed, by read_record for the label
+        found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}
+        return tuple({"stage": stage, "sha256": sha256} for stage, sha256 in sorted(found))
+
+
+def _hashes(value: Any, path: str = "") -> Iterator[str]:
+    """Find the hashes of weights in a section of provenance, wherever a stage put them; hashes of inputs are others."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _hashes(inner, f"{path}/{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _hashes(inner, path)
+    elif isinstance(value, str) and path.endswith("sha256") and any(word in path for word in _MODEL_WORDS):
+        yield value

@@ -1,0 +1,118 @@
+"""What an export is to be: format, modalities, video, sizes."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.records import RecordOptions
+from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, Folder, check_modalities, folders_of
+
+__all__ = ["ExportSettings", "Format", "MaskEncoding", "Video"]
+
+Format = Literal["parquet", "webdataset", "folder"]
+Video = Literal["png", "mp4"]
+MaskEncoding = Literal["palette", "original"]
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Everything that changes the bytes of an export.
+
+    Args:
+        format: ``parquet`` for the Hub, ``webdataset`` tars, or ``folder``, the original layout.
+        modalities: What every exported clip has.
+        styles: Drawing styles.
+        video: ``png``: the frames as they are; ``mp4``: one H.264 file a clip (not for ``folder``).
+        crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
+        lossless: H.264 without any loss, in RGB; ``crf`` is not used.
+        mask_encoding: ``palette`` PNGs of class ids, or ``original`` colours. Both hold the same classes.
+        drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
+        version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
+        max_shard_bytes: Size at which a shard is closed; a clip is never cut. None: 32 MiB for Parquet, where it is
+            the least that a reader of one clip fetches, and 256 MiB for tars.
+        on_error: ``raise`` at the first damaged clip, or ``skip`` it and record why.
+    """
+
+    format: Format = "parquet"
+    modalities: tuple[str, ...] = MODALITIES
+    styles: tuple[str, ...] = (DEFAULT_STYLE,)
+    video: Video = "png"
+    crf: int = 18
+    lossless: bool = False
+    mask_encoding: MaskEncoding = "palette"
+    drop_sensitive: bool = False
+    version: str = "1.0.0"
+    max_shard_bytes: int | None = None
+    on_error: Literal["raise", "skip"] = "raise"
+
+    def __post_init__(self) -> None:
+        """Check all values.
+
+        Raises:
+            ConfigError: A value is unknown or impossible.
+        """
+        object.__setattr__(self, "modalities", check_modalities(self.modalities))
+        for name, known in (
+            ("format", get_args(Format)),
+            ("video", get_args(Video)),
+            ("mask_encoding", get_args(MaskEncoding)),
+            ("on_error", ("raise", "skip")),
+        ):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name}={getattr(self, name)!r}; the known ones are {', '.join(known)}")
+        if not 0 <= self.crf <= 51:
+            raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
+        if self.format == "folder" and self.video == "mp4":
+            raise ConfigError("the original layout holds PNG frames; --video mp4 goes with parquet and webdataset")
+        if _VERSION.fullmatch(self.version) is None:
+            raise ConfigError(f"version={self.version!r}; expected MAJOR.MINOR.PATCH, such as 1.0.0")
+        if self.max_shard_bytes is not None and self.max_shard_bytes < 1:
+            raise ConfigError(f"max_shard_bytes={self.max_shard_bytes}; it must be at least 1")
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """The folders of the store that every exported clip must have."""
+        return folders_of(self.modalities, self.styles)
+
+    @property
+    def shard_bytes(self) -> int:
+        """Size at which a shard of whole rows is closed."""
+        return self.max_shard_bytes or (32 << 20 if self.format == "parquet" else 256 << 20)
+
+    @property
+    def has_mp4(self) -> bool:
+        """Whether frames are exported as H.264."""
+        return self.video == "mp4" and "video" in self.modalities
+
+    def record_options(self, *, count_frames: bool) -> RecordOptions:
+        """What :func:`mmvoxceleb.records.read_record` is to read of a clip."""
+        return RecordOptions(
+            modalities=self.modalities,
+            styles=self.styles,
+            mask_encoding=self.mask_encoding,
+            drop_sensitive=self.drop_sensitive,
+            count_frames=count_frames,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "ExportSettings":
+        """Undo :meth:`to_json`.
+
+        Raises:
+            ConfigError: The values are of another version of this program.
+        """
+        try:
+            arguments: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+            }
+            return cls(**arguments)
+        except TypeError as error:
+            raise ConfigError(
+                f"the export was made by another version of mmvoxceleb ({error}); make it anew"
+            ) from error

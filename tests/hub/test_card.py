@@ -1,0 +1,105 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+from huggingface_hub import DatasetCard
+from PIL import Image
+
+from mmvoxceleb.hub.card import CardFacts, ModelFacts
+from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.schema import ATTRIBUTES
+from tests.support.corpus import Corpus, make_corpus
+
+SHA = "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("card")
+    corpus = make_corpus(folder / "store")
+    meta = corpus.root / "meta"
+    meta.mkdir()
+    content = {"mask": {"settings": {"weights": {"sha256": SHA}}, "inputs": {"sha256": "0" * 64}}}
+    for clip in corpus.clips:
+        (meta / f"{clip}.json").write_text(json.dumps(content | {"label_source": "predicted:farl"}))
+    facts = CardFacts(
+        repo_id="lab/faces",
+        contact="faces@example.org",
+        coverage="All videos, in May.",
+        models={SHA: ModelFacts("bisenet (79999_iter.pth)", "masks", "research only", "Yu et al.")},
+    )
+    export_store(corpus.root, folder / "out", ExportSettings(), facts=facts)
+    return folder / "out"
+
+
+def test_the_yaml_is_read_by_huggingface_hub_and_is_complete(exported: Path) -> None:
+    card = DatasetCard.load(exported / "README.md")
+    data = card.data
+    assert (data.license, data.license_name, data.license_link) == ("other", "several-see-license-md", "LICENSE.md")
+    assert data.size_categories == ["n<1K"]
+    assert {"text-to-video", "image-segmentation"} <= set(data.task_categories)
+    assert data.annotations_creators == ["machine-generated"]
+    assert [config["config_name"] for config in data.configs] == ["all", "video", "mask", "drawing", "text", "label"]
+    assert [config["config_name"] for config in data.configs if config.get("default")] == ["all"]
+    splits = {split["name"]: split["num_examples"] for split in data.dataset_info[0]["splits"]}
+    assert splits == {"train": 3, "test": 2}
+    features = [feature["name"] for feature in data.dataset_info[0]["features"]]
+    assert {"frames", "masks", "label"} <= set(features)
+    assert data.extra_gated_prompt
+
+
+def test_the_text_says_what_a_responsible_card_must(exported: Path) -> None:
+    text = " ".join(DatasetCard.load(exported / "README.md").text.split())
+    for said in (
+        "real people who did not consent",
+        "No licence covers the faces",
+        "CC BY-SA 4.0",
+        "Creative Commons Attribution 4.0 International",
+        "*perceived*",
+        "identifying people",
+        "deep fakes",
+        "Celebrities, in interviews",
+        "All videos, in May.",
+        "faces@example.org",
+        "url-lists-privacy-notice",
+        "mmvoxceleb remove --person ID --repo lab/faces",
+        "no identity and no source video is in more than one split",
+        "5 clips: predicted:farl",
+        f"| mask | bisenet (79999_iter.pth) | `{SHA}` | research only |",
+        "han2022show",
+        "nagrani2017voxceleb",
+    ):
+        assert said in text, said
+    assert "0" * 64 not in text
+    assert "CelebAMask-HQ" in (exported / "LICENSE.md").read_text()
+
+
+def test_the_charts_are_pictures_that_the_card_shows(exported: Path) -> None:
+    text = (exported / "README.md").read_text()
+    for path in exported.glob("charts/*.png"):
+        assert f"(charts/{path.name})" in text
+        picture = Image.open(io.BytesIO(path.read_bytes()))
+        assert picture.width > 600
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
+    assert len(list(exported.glob("charts/*.png"))) == 3
+
+
+def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=3, frames=2)
+    leaked = corpus.clips[2]
+    label = corpus.root / "label"
+    (label / f"{leaked.replace('id10271', 'id10001')}.txt").write_text(",".join(["0"] * len(ATTRIBUTES)))
+    export_store(
+        corpus.root, tmp_path / "out", ExportSettings(modalities=("label",)), facts=CardFacts(licence="cc-by-4.0")
+    )
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "**leak**: in both splits are -video_0002" in text
+    assert DatasetCard(text).data.license == "cc-by-4.0"
+    assert not (tmp_path / "out" / "LICENSE.md").exists()
+
+
+def test_the_corpus_of_the_tests_is_told_as_not_recorded(corpus: Corpus, tmp_path: Path) -> None:
+    export_store(corpus.root, tmp_path / "out", ExportSettings(modalities=("label",)))
+    assert "5 clips: not recorded" in (tmp_path / "out" / "README.md").read_text()

@@ -1,0 +1,184 @@
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
+from mmvoxceleb.hub.card import CardFacts
+from mmvoxceleb.hub.dropping import remove_from_export
+from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.store_removal import remove_from_store
+from mmvoxceleb.schema import ClipId, Folder
+from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
+from tests.hub.conftest import Run, tree
+from tests.support.corpus import Corpus, make_corpus, zip_corpus
+from tests.support.http_server import FileServer
+from tests.support.loopback_hub import Hub
+
+PLAIN = CardFacts(charts=False)
+LIGHT = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=1)
+PERSON = Removals(person_id=frozenset({"id10001"}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Corpus:
+    return make_corpus(tmp_path / "store", frames=4)
+
+
+def test_the_list_names_persons_videos_and_clips(store: Corpus) -> None:
+    first = ClipId.parse(store.clips[2])
+    add_removals(store.root, Removals(video_id=frozenset({first.video_id})))
+    merged = add_removals(store.root, PERSON)
+    assert read_removals(store.root) == merged
+    assert read_removals(store.root / "video.zip") == merged
+    assert [clip in merged for clip in store.clips] == [True, True, True, False, False]
+    assert merged.keep(store.clips) == list(store.clips[3:])
+    assert store.clips[3] in Removals(clip_id=frozenset({store.clips[3]}))
+    lines = (store.root / REMOVALS_PATH).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"person_id": "id10001"}, {"video_id": first.video_id}]
+
+
+def test_a_damaged_list_stops_everything(store: Corpus, tmp_path: Path) -> None:
+    (store.root / "meta").mkdir()
+    (store.root / REMOVALS_PATH).write_text('{"person_id": "id10001"}\n{"who": 1}\n')
+    with pytest.raises(CorruptSourceError, match="line 2"):
+        export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
+
+
+def test_a_store_loses_all_files_and_later_exports_leave_the_clips_out(store: Corpus, tmp_path: Path) -> None:
+    gone = [clip for clip in store.clips if clip.startswith("id10001")]
+    meta = store.root / "meta"
+    meta.mkdir()
+    for clip in store.clips:
+        (meta / f"{clip}.json").write_text("{}")
+    (meta / "ledger.jsonl").write_text("".join(json.dumps({"clip_id": clip}) + "\n" for clip in store.clips))
+    packed = store.root / "video" / f"{gone[0]}.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("0000000.png", b"x")
+    report = remove_from_store(store.root, PERSON)
+    assert report.clips == sorted(gone)
+    names = [str(path) for path in store.root.rglob("*")]
+    assert not [name for name in names if "id10001" in name]
+    assert "id10001" not in (meta / "ledger.jsonl").read_text()
+    assert len(names) > 30
+    # somebody copies the original files back
+    make_corpus(store.root, frames=4)
+    export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
+    rows = [row for file in tmp_path.glob("out/data/all/*.parquet") for row in pq.read_table(file).to_pylist()]
+    assert {row["clip_id"] for row in rows} == set(store.clips) - set(gone)
+
+
+def test_zips_of_many_clips_are_named_and_rewritten_on_request(store: Corpus, tmp_path: Path) -> None:
+    zips = zip_corpus(store, tmp_path / "zips", prefix="mmvoxceleb/", deflate=True)
+    before = {name: open_store(zips).clips(Folder(name)) for name in ("video", "label")}
+    (zips / "mmvoxceleb_local.pkl").write_bytes(b"never opened")
+    report = remove_from_store(zips, PERSON)
+    assert len(report.holding) == 5
+    assert [path.name for path in report.caches] == ["mmvoxceleb_local.pkl"]
+    assert open_store(zips).clips(Folder("video")) == before["video"]
+    report = remove_from_store(zips, PERSON, rewrite_zips=True)
+    assert len(report.rewritten) == 5
+    after = open_store(zips)
+    for name, clips in before.items():
+        assert after.clips(Folder(name)) == [clip for clip in clips if not clip.startswith("id10001")]
+    clip = store.clips[3]
+    assert after.read(Folder("video"), clip) == open_store(store.root).read(Folder("video"), clip)
+    with zipfile.ZipFile(zips / "video.zip") as archive:
+        assert archive.testzip() is None
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
+def test_an_export_is_rewritten_only_where_the_clips_are(store: Corpus, tmp_path: Path) -> None:
+    settings = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=4_000)
+    for name in ("out", "fresh"):
+        export_store(store.root, tmp_path / name, settings, facts=PLAIN)
+    out = tmp_path / "out"
+    before = tree(out / "data")
+    dropped = remove_from_export(out, Removals(clip_id=frozenset({store.clips[0]})))
+    after = tree(out / "data")
+    assert dropped.clips == [store.clips[0]]
+    changed = {f"data/{name}" for name in before if after.get(name) != before[name]}
+    assert changed == {*dropped.rewritten, *dropped.deleted}
+    assert 0 < len(changed) < len(before)
+    rows = [row for file in out.glob("data/*/*.parquet") for row in pq.read_table(file).to_pylist()]
+    assert store.clips[0] not in {row["clip_id"] for row in rows}
+    assert store.clips[1] in {row["clip_id"] for row in rows}
+    assert store.clips[0] not in (out / "export.json").read_text()
+    assert "4 clips of talking faces" in (out / "README.md").read_text()
+
+
+def test_tars_and_original_layouts_lose_their_clips_too(store: Corpus, tmp_path: Path) -> None:
+    import tarfile
+
+    for format_ in ("webdataset", "folder"):
+        out = tmp_path / format_
+        export_store(store.root, out, ExportSettings(format=format_, modalities=("mask", "label")), facts=PLAIN)  # type: ignore[arg-type]
+        assert remove_from_export(out, PERSON).clips == sorted(store.clips[:2])
+        assert "id10001" not in (out / "export.json").read_text()
+    members: list[str] = []
+    for path in tmp_path.glob("webdataset/data/*.tar"):
+        with tarfile.open(path) as tar:
+            members.extend(tar.getnames())
+    assert len(members) == 6
+    assert not [name for name in members if "id10001" in name]
+    assert len(list((tmp_path / "folder" / "mask").iterdir())) == 3
+
+
+def test_an_export_that_would_bring_them_back_is_refused(store: Corpus, tmp_path: Path) -> None:
+    export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
+    add_removals(store.root, PERSON)
+    with pytest.raises(IncompatibleOutputError, match="removal list"):
+        export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
+
+
+def test_a_repository_loses_them_in_one_commit(
+    store: Corpus, tmp_path: Path, hub: Hub, program: Run, stock: Run
+) -> None:
+    export_store(
+        store.root, tmp_path / "out", ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=4_000)
+    )
+    assert program("push", tmp_path / "out", "lab/removal").returncode == 0
+    repo = hub.repos["lab/removal"]
+    commits, before = len(repo.commits), repo.at("main")
+    assert before is not None
+    done = program("remove", "--clip", store.clips[0], "--repo", "lab/removal", tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "super_squash_history" in done.stdout
+    assert "still in the history" in done.stdout
+    assert len(repo.commits) == commits + 1
+    after = repo.at("main")
+    assert after is not None
+    assert "id1" not in after.title
+    for name, file in after.files.items():
+        assert name == ".gitattributes" or hub.objects[file.sha256] == (tmp_path / "out" / name).read_bytes(), name
+    code = """
+print(sorted(load_dataset("lab/removal", "label", split=None)["train"]["clip_id"]))
+"""
+    told = stock(code).stdout.splitlines()[-1]
+    assert told == str(sorted(clip for clip in store.clips[1:] if not clip.startswith("id10271")))
+
+
+def test_nobody_and_nowhere_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        remove_from_store(tmp_path / "absent", PERSON)
+    with pytest.raises(ConfigError, match="only local stores"):
+        remove_from_store("https://example.org/data", PERSON)
+
+
+def test_the_list_of_a_store_behind_a_url_is_obeyed(
+    store: Corpus, tmp_path: Path, serve: Callable[..., FileServer]
+) -> None:
+    zips = zip_corpus(store, tmp_path / "zips")
+    server = serve(zips)
+    assert not read_removals(server.url)
+    add_removals(zips, PERSON)
+    export_store(server.url, tmp_path / "out", LIGHT, facts=PLAIN)
+    assert "id10001" not in (tmp_path / "out" / "export.json").read_text()
+    server.fault = lambda method, path, before: 403 if path.endswith("removed.jsonl") else None
+    with pytest.raises(SourceUnavailableError):
+        read_removals(server.url)
