@@ -30,7 +30,7 @@ import torch
 from corpus import make_corpus
 from mmvid import VoxDataset
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 
 import mmvoxceleb  # noqa: F401  lets load_dataset find it
 from mmvoxceleb import ClipSampler
@@ -123,17 +123,18 @@ def run_alone(data: Any, count: int) -> tuple[float, float]:
     return (time.perf_counter() - wall) / made, (time.process_time() - cpu) / made
 
 
-def run_workers(data: Any, count: int, workers: int = 2) -> float:
+def run_workers(data: Any, count: int = 32, workers: int = 2) -> float:
     """Return wall seconds a sample with workers that run already."""
-    epochs = max(1, count // len(data)) if not isinstance(data, torch.utils.data.IterableDataset) else 1
-    loader = DataLoader(data, batch_size=None, num_workers=workers, persistent_workers=True, prefetch_factor=4)
+    drawn = RandomSampler(data, replacement=True, num_samples=count)
+    loader = DataLoader(
+        data, batch_size=None, sampler=drawn, num_workers=workers, persistent_workers=True, prefetch_factor=4
+    )
     for _ in loader:
         pass
-    begin, made = time.perf_counter(), 0
-    for _ in range(epochs):
-        for _ in loader:
-            made += 1
-    return (time.perf_counter() - begin) / made
+    begin = time.perf_counter()
+    for _ in loader:
+        pass
+    return (time.perf_counter() - begin) / count
 
 
 def peak_memory_of_epochs(data: Any) -> list[int]:
@@ -281,7 +282,8 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
             cpu[name].append(cpu_seconds)
     for _ in range(max(2, arguments.rounds // 3)):
         for name, competitor in data.items():
-            workers[name].append(run_workers(competitor, arguments.clips))
+            if not isinstance(competitor, torch.utils.data.IterableDataset):
+                workers[name].append(run_workers(competitor))
     mine = statistics.median
     first = next(iter(data))
     lines = [
@@ -293,15 +295,18 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
         "threads as these set them.",
         "",
         "A sample: 8 frames at step 4 (256 px PNGs of about 70 kB), one mask, one sentence, to 128 px with a random "
-        "resized crop. A worker of a `DataLoader` has one torch thread in any case; alone, torch takes all cores unless "
-        "told otherwise, which on a busy machine costs MMVID's float operations dearly.",
+        "resized crop. A worker of a `DataLoader` has one torch thread in any case; alone, torch takes all cores unless"
+        " told otherwise, which on a busy machine costs MMVID's float operations dearly.",
         "",
         "| way | samples/s, one process | x | CPU ms a sample | x | samples/s, 2 workers | x |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for name in data:
-        columns = []
+        columns: list[str] = []
         for times, form in ((wall, lambda t: f"{1 / t:.1f}"), (cpu, lambda t: f"{t * 1e3:.1f}"), (workers, None)):
+            if not times[name]:
+                columns += ["not measured", ""]
+                continue
             value, base = mine(times[name]), mine(times[first])
             columns += [form(value) if form else f"{1 / value:.1f}", f"{base / value:.1f}"]
         lines.append(f"| {name} | " + " | ".join(columns) + " |")
