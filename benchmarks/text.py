@@ -13,9 +13,9 @@ import time
 
 import numpy as np
 
-from mmvoxceleb.processing.grammar import measure_variety
-from mmvoxceleb.processing.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.processing.text import describe
+from mmvoxceleb.processing.text.grammar import measure_variety
+from mmvoxceleb.processing.text.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 LINES = 20

@@ -20,7 +20,7 @@ from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoreSource
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.processing.text import describe
-from mmvoxceleb.processing.text_stage import LabelSource, TextStage
+from mmvoxceleb.processing.text.stage import LabelSource, TextStage
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces, save_classifier

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from mmvoxceleb.processing.grammar import measure_variety, random_of
-from mmvoxceleb.processing.grammar.natural import compose
 from mmvoxceleb.processing.text import describe
+from mmvoxceleb.processing.text.grammar import measure_variety, random_of
+from mmvoxceleb.processing.text.grammar.natural import compose
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
 # Words that only a line about the attribute may hold, written down apart from the grammar's own lexicon.

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmvoxceleb.processing.grammar import describe_original, random_of
-from mmvoxceleb.processing.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.processing.text import describe
+from mmvoxceleb.processing.text.grammar import describe_original, random_of
+from mmvoxceleb.processing.text.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.schema import ATTRIBUTES
 
 RECORDED = json.loads((Path(__file__).parent / "reference" / "original_grammar.json").read_text())

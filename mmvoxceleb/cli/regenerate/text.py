@@ -35,7 +35,7 @@ def text(
     A clip's text depends on its label, its name, the seed and the style alone. Where a label has changed since, the
     old text is an error, unless --overwrite makes it anew; text that is up to date is left as it is.
     """
-    from mmvoxceleb.processing.text_stage import LabelSource, TextStage
+    from mmvoxceleb.processing.text.stage import LabelSource, TextStage
 
     stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
     run_stages(

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Literal
 
-from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words, shuffle
+from mmvoxceleb.processing.text.grammar.basics import Draw, enumerate_words, shuffle
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
 __all__ = ["KINDS", "SPOKEN", "describe_original"]

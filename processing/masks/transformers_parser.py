@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
-from mmvoxceleb.processing.parser import Parser
+from mmvoxceleb.processing.masks.parser import Parser
 from mmvoxceleb.processing.weights import sha256_of
 from mmvoxceleb.schema import CLASSES
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.grammar import describe_natural, describe_original, random_of
-from mmvoxceleb.processing.grammar.basics import Draw
+from mmvoxceleb.processing.text.grammar import describe_natural, describe_original, random_of
+from mmvoxceleb.processing.text.grammar.basics import Draw
 from mmvoxceleb.schema import ATTRIBUTES
 
 __all__ = ["STYLES", "TextStyle", "check_label", "describe"]

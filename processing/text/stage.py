@@ -10,7 +10,7 @@ import numpy as np
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-from mmvoxceleb.processing.text import STYLES, TextStyle, describe
+from mmvoxceleb.processing.text.describing import STYLES, TextStyle, describe
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Store
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.parser import MASK_SIZE_PX, Parser
+from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser
 
 if TYPE_CHECKING:
     import torch

@@ -155,7 +155,7 @@ class FaceParser(Parser):
         batch_size: See :class:`Parser`.
 
     Example:
-        >>> from mmvoxceleb.processing.masks import FaceParser
+        >>> from mmvoxceleb.processing.masks.stage import FaceParser
         >>> ids = FaceParser()(frames)  # uint8 [N, H, W, 3] -> uint8 [N, 512, 512]
     """
 

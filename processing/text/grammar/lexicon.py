@@ -7,7 +7,7 @@ label. ``{their}`` stands for the possessive pronoun.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words
+from mmvoxceleb.processing.text.grammar.basics import Draw, enumerate_words
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 
 __all__ = [

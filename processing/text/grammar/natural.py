@@ -10,8 +10,8 @@ label without No_Beard means there that nobody filled it in. "No beard" is said 
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from mmvoxceleb.processing.grammar.basics import Draw, enumerate_words, shuffle
-from mmvoxceleb.processing.grammar.lexicon import (
+from mmvoxceleb.processing.text.grammar.basics import Draw, enumerate_words, shuffle
+from mmvoxceleb.processing.text.grammar.lexicon import (
     ADJECTIVES,
     BLURRY,
     MOUTH_OPEN,

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.parser import MASK_SIZE_PX, FaceParser, Parser
+from mmvoxceleb.processing.masks.parser import FaceParser, Parser
+from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.pictures import encode_colour_mask, encode_palette_mask
 from mmvoxceleb.processing.selection import check_stride, every
-from mmvoxceleb.processing.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MASK_SIZE_PX", "FaceParser", "MaskStage", "make_parser"]
+__all__ = ["MaskStage", "make_parser"]
 
 _TRANSFORMERS = "transformers:"
 
@@ -105,7 +105,7 @@ def make_parser(name: str = "bisenet", weights: str | None = None, **options: An
     if name == "bisenet":
         return FaceParser(weights, **options)
     if name.startswith(_TRANSFORMERS):
-        from mmvoxceleb.processing.transformers_parser import TransformersParser
+        from mmvoxceleb.processing.masks.transformers_parser import TransformersParser
 
         if weights is not None:
             raise ConfigError("weights go with the bisenet parser; a transformers model is named by --parser alone")

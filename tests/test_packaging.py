@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_package_is_listed() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    found = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in ROOT.glob("mmvoxceleb/**/__init__.py")}
+    found |= {
+        "mmvoxceleb." + str(path.parent.relative_to(ROOT)).replace("/", ".")
+        for path in ROOT.glob("processing/**/__init__.py")
+    }
+    assert listed == found
+
+
+def test_the_name_that_datasets_would_take_for_a_loading_script_is_free() -> None:
+    assert not (ROOT / "mmvoxceleb" / "mmvoxceleb.py").exists()
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    import mmvoxceleb
+
+    assert f"## [{mmvoxceleb.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
