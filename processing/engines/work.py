@@ -10,8 +10,9 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
-from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
+from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
@@ -295,9 +296,9 @@ class ClipWork:
             )
         return not others
 
-    def _own_label(self, clip_id: str) -> tuple[int, ...] | None:
+    def _own_label(self, clip_id: str) -> Sequence[int] | None:
         path = self.writer.path_of(_LABEL, clip_id)
-        return parse_label(path.read_bytes(), where=str(path)) if path.is_file() else None
+        return parse_label(path.read_bytes(), clip_id=clip_id) if path.is_file() else None
 
     def _encode(self, loaded: Loaded) -> dict[str, StageOutput]:
         outputs: dict[str, StageOutput] = {}
@@ -315,5 +316,5 @@ class ClipWork:
             outputs[stage.name] = output
             if self._with_label and _LABEL in output.files:
                 ((_, data),) = output.files[_LABEL]
-                loaded.clip.label = parse_label(data, where=f"stage {stage.name}, clip {loaded.clip.clip_id}")
+                loaded.clip.label = parse_label(data, clip_id=loaded.clip.clip_id)
         return outputs
