@@ -14,6 +14,7 @@ from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.removals import read_removals
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
 
@@ -117,13 +118,16 @@ class ClipWork:
     def plan(self, clip_ids: Iterable[str]) -> Plan:
         """Compare the settings of all clips with those of an earlier run, before anything is done.
 
+        Clips on the removal list of the source or of the output are left out.
+
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
-        for clip_id in clip_ids:
+        removals = read_removals(self.source.location) | read_removals(self.writer.root)
+        for clip_id in removals.keep(clip_ids):
             states = []
             for stage in self.stages:
                 try:
