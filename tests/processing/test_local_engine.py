@@ -279,7 +279,7 @@ def test_text_follows_its_label(source: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "txt" / f"{CLIPS[0]}.txt").read_text() == "sum 40"
     (tmp_path / "out" / "label" / f"{CLIPS[1]}.txt").write_text("1,0,1")
     summary = run_local(work(source, tmp_path / "out", Text(), overwrite=True))
-    assert "holds 3 values" in summary.failed[CLIPS[1]]
+    assert "has 3 values instead of 40" in summary.failed[CLIPS[1]]
 
 
 def test_missing_label_is_said(source: Path, tmp_path: Path) -> None:
