@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", help="folders or zips of the original files; the bundled sample without it")
     parser.add_argument("--out", type=Path, default=Path("train_small_output"))
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=1)
@@ -167,7 +167,9 @@ def main() -> None:
             print(f"step {step + 1:4d}  loss {mean:.4f}  held out {checks[-1][1]:.4f}  {rate:.0f} samples/s")
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = [paint(model, sampler, min(3, len(sampler)))[1] for sampler in (seen, held_out)]
-    for name, picture in (("loss", curve(losses, checks)), ("results", np.concatenate(rows))):
+    enlarged = max(1, 128 // arguments.image_size)
+    results = np.concatenate(rows).repeat(enlarged, 0).repeat(enlarged, 1)
+    for name, picture in (("loss", curve(losses, checks)), ("results", results)):
         cv2.imwrite(str(arguments.out / f"{name}.png"), np.ascontiguousarray(picture[..., ::-1]))
     save_file(model.state_dict(), arguments.out / "model.safetensors")
     print(f"loss {np.mean(losses[:20]):.4f} -> {np.mean(losses[-20:]):.4f}; see {arguments.out / 'results.png'}")

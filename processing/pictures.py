@@ -1,4 +1,4 @@
-"""Pictures from bytes to arrays and back: frames in, palette masks, colour masks and grey drawings out."""
+"""Pictures from bytes to arrays and back: frames in, colour masks and grey drawings out."""
 
 import io
 from typing import TYPE_CHECKING
@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.schema import PALETTE, PALETTE_BYTES
+from mmvoxceleb.schema import PALETTE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey", "encode_palette_mask", "encode_rgb"]
+__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey", "encode_rgb"]
 
 PICTURE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Endings of the files that count as frames."""
 
 MAX_SIDE_PX = 8192
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PALETTE_LEVEL = 3
-"""Of zlib; measured as fast as level 1 on masks of faces and a third smaller (docs/masks-and-drawings.md)."""
 
 
 def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
@@ -46,21 +44,6 @@ def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
         if picture is not None:
             return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
     return _decode_slowly(data, where)
-
-
-def encode_palette_mask(ids: "NDArray[np.uint8]") -> bytes:
-    """Encode class ids as a PNG whose pixel values are the ids and whose palette is the original colours.
-
-    Args:
-        ids: uint8 [H, W], 0 to 18.
-    """
-    from PIL import Image
-
-    image = Image.fromarray(ids)
-    image.putpalette(PALETTE_BYTES)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=_PALETTE_LEVEL)
-    return buffer.getvalue()
 
 
 def encode_colour_mask(ids: "NDArray[np.uint8]") -> bytes:

@@ -12,13 +12,14 @@ import numpy as np
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
 from mmvoxceleb.processing.stage import Clip
-from mmvoxceleb.schema import ATTRIBUTES, Folder
+from mmvoxceleb.records.texts import parse_label
+from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClipSource", "Frames", "StoreSource", "parse_label"]
+__all__ = ["ClipSource", "Frames", "StoreSource"]
 
 _VIDEO, _LABEL, _META = Folder("video"), Folder("label"), Folder("meta")
 
@@ -150,12 +151,12 @@ class StoreSource(ClipSource):
         stacked = np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
         return Frames(stacked, [entry.index for entry in entries], hashes)
 
-    def _label(self, clip_id: str) -> tuple[int, ...] | None:
+    def _label(self, clip_id: str) -> Sequence[int] | None:
         try:
             (data,) = self.store.read(_LABEL, clip_id)
         except MissingModalityError:
             return None
-        return parse_label(data, where=f"{self.location}: {_LABEL}/{clip_id}.txt")
+        return parse_label(data, clip_id=clip_id)
 
     def _meta(self, clip_id: str) -> dict[str, Any]:
         try:
@@ -167,17 +168,3 @@ class StoreSource(ClipSource):
             raise CorruptSourceError(
                 f"{self.location}: {_META}/{clip_id}.json is no JSON object ({error}); delete it"
             ) from error
-
-
-def parse_label(data: bytes, *, where: str) -> tuple[int, ...]:
-    """Read a label file: 40 values 0 or 1, or -1 for unknown, separated by commas.
-
-    Raises:
-        CorruptSourceError: It holds something else.
-    """
-    values = data.decode("utf-8", "replace").strip().split(",")
-    if len(values) != len(ATTRIBUTES) or not all(value.strip() in ("-1", "0", "1") for value in values):
-        raise CorruptSourceError(
-            f"{where}: holds {len(values)} values where 40 of 0, 1 or -1 were expected; make it again"
-        )
-    return tuple(int(value) for value in values)

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,11 +101,15 @@ def export_store(
     features = features_of(settings)
     total = sum(len(shard.clips) for shard in shards)
     whole: list[ShardNote] = []
+    finished = {shard.path: folder.note(shard.path) for shard in shards}
     with RowReader(store, settings, workers=workers) as reader:
+        # one stream over all shards, so that the next shard's clips are read while this one is written
+        rows = reader.rows([clip for shard in shards if finished[shard.path] is None for clip in shard.clips])
         for shard in shards:
-            note = folder.note(shard.path)
+            note = finished[shard.path]
             if note is None:
-                note = _write_shard(folder, shard, reader, settings, lambda n: _tell(progress, WHOLE, n, total))
+                its_rows = islice(rows, len(shard.clips))
+                note = _write_shard(folder, shard, its_rows, settings, lambda n: _tell(progress, WHOLE, n, total))
                 report.written += 1
             else:
                 report.kept += 1
@@ -244,7 +249,7 @@ def _difference(name: str, before: Any, now: Any) -> str:
 def _write_shard(
     folder: ExportFolder,
     shard: Shard,
-    reader: RowReader,
+    rows: Iterator[tuple[str, Row | str]],
     settings: ExportSettings,
     advance: Callable[[int], None],
 ) -> ShardNote:
@@ -256,7 +261,7 @@ def _write_shard(
 
     def write_all(write: Callable[[Mapping[str, Any]], int | None]) -> None:
         nonlocal quality, size
-        for clip_id, row in reader.rows(shard.clips):
+        for clip_id, row in rows:
             if isinstance(row, str):
                 logger.warning("skipped: %s", row)
                 skipped[clip_id] = row

@@ -15,6 +15,8 @@ from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.records import read_record
 from mmvoxceleb.schema import Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.ranges import is_url
+from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["MMVoxCeleb"]
 
@@ -110,7 +112,13 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             folders = (*folders, Folder("meta"))
         from datasets.fingerprint import Hasher
 
-        return str(Hasher.hash(self._open().fingerprint(folders)))[:16]
+        content = [self._open().fingerprint(folders), *self._removals().lines()]
+        return str(Hasher.hash(content))[:16]
+
+    def _removals(self) -> Removals:
+        """Read who was taken out of a store on disk; a mirror is cleaned where it is."""
+        location = self._open().location
+        return Removals() if is_url(location) else read_removals(location)
 
     def _open(self) -> Store:
         if self._store is None:
@@ -155,7 +163,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         )
         return [
             datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
-            for name, members in split_clips(clips).items()
+            for name, members in split_clips(self._removals().keep(clips)).items()
         ]
 
     def _generate_examples(self, store: Store, shards: Sequence[Sequence[str]]) -> Iterator[tuple[Any, dict[str, Any]]]:

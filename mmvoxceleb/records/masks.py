@@ -2,7 +2,6 @@
 
 import io
 import threading
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["encode_palette_mask", "ids_of_colours", "read_mask_ids", "to_palette_png"]
 
 _UNKNOWN = 255
+_LEVEL = 3
+"""Of zlib: as fast as level 1 on masks of faces, and a third smaller (benchmarks/results/masks_drawings.md)."""
 _SCRATCH = threading.local()
 """Decoded pictures of this thread, used again for the next mask: fresh pages cost as much as the decoding."""
 
@@ -60,7 +61,7 @@ def encode_palette_mask(ids: "NDArray[np.uint8]") -> bytes:
     picture = Image.fromarray(ids, "P")
     picture.putpalette(PALETTE_BYTES)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    picture.save(buffer, "PNG", compress_level=_LEVEL)
     return buffer.getvalue()
 
 

@@ -21,6 +21,7 @@ from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.removals import REMOVALS_PATH, read_removals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,6 +174,7 @@ class CropJob:
     ) -> None:
         versions = _versions(self.decoder)
         provenance = Provenance(self.out)
+        removals = read_removals(self.out)
 
         def progress() -> None:
             if stopping():
@@ -188,6 +190,9 @@ class CropJob:
             progress=progress,
         )
         for clip in clips:
+            if clip.clip_id in removals:
+                result.rows.append(_rejected(Rejection(clip.clip_id, "removed", f"it is in {REMOVALS_PATH}")))
+                continue
             self._guard(provenance, clip.clip_id)
             data = encode_h264(clip.frames, fps=FPS) if self.codec == "mp4" else _encode_pngs(clip)
             count = clip.meta["num_frames"]

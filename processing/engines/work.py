@@ -10,9 +10,11 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
-from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
+from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.removals import read_removals
 
 __all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
 
@@ -116,13 +118,16 @@ class ClipWork:
     def plan(self, clip_ids: Iterable[str]) -> Plan:
         """Compare the settings of all clips with those of an earlier run, before anything is done.
 
+        Clips on the removal list of the source or of the output are left out.
+
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
-        for clip_id in clip_ids:
+        removals = read_removals(self.source.location) | read_removals(self.writer.root)
+        for clip_id in removals.keep(clip_ids):
             states = []
             for stage in self.stages:
                 try:
@@ -295,9 +300,9 @@ class ClipWork:
             )
         return not others
 
-    def _own_label(self, clip_id: str) -> tuple[int, ...] | None:
+    def _own_label(self, clip_id: str) -> Sequence[int] | None:
         path = self.writer.path_of(_LABEL, clip_id)
-        return parse_label(path.read_bytes(), where=str(path)) if path.is_file() else None
+        return parse_label(path.read_bytes(), clip_id=clip_id) if path.is_file() else None
 
     def _encode(self, loaded: Loaded) -> dict[str, StageOutput]:
         outputs: dict[str, StageOutput] = {}
@@ -315,5 +320,5 @@ class ClipWork:
             outputs[stage.name] = output
             if self._with_label and _LABEL in output.files:
                 ((_, data),) = output.files[_LABEL]
-                loaded.clip.label = parse_label(data, where=f"stage {stage.name}, clip {loaded.clip.clip_id}")
+                loaded.clip.label = parse_label(data, clip_id=loaded.clip.clip_id)
         return outputs

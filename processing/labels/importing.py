@@ -19,7 +19,7 @@ from mmvoxceleb.processing.labels.files import (
 from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.source import parse_label
+from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
 from mmvoxceleb.stores import Store, open_store
 
@@ -252,7 +252,7 @@ def _label_in(store: Store, clip: str) -> list[int] | None:
         (data,) = store.read(LABEL, clip)
     except MissingModalityError:
         return None
-    return list(parse_label(data, where=f"{store.location}: {LABEL}/{clip}.txt"))
+    return parse_label(data, clip_id=clip)
 
 
 def _source_in(store: Store, clip: str) -> str:

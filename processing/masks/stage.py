@@ -9,9 +9,10 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.masks.parser import FaceParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
-from mmvoxceleb.processing.pictures import encode_colour_mask, encode_palette_mask
+from mmvoxceleb.processing.pictures import encode_colour_mask
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.records.masks import encode_palette_mask
 from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
 
 if TYPE_CHECKING:

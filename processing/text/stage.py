@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
-from mmvoxceleb.processing.source import ClipSource, Frames, parse_label
+from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.text.describing import STYLES, TextStyle, describe
+from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Store
 
@@ -103,7 +104,7 @@ class LabelSource(ClipSource):
 
     def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
         (data,) = self.store.read(_LABEL, clip_id)
-        label = parse_label(data, where=f"{self.location}: {_LABEL}/{clip_id}.txt")
+        label = parse_label(data, clip_id=clip_id)
         return Clip(clip_id, (), meta=self._meta(clip_id), label=label if with_label else None)
 
     def listing(self, clip: Clip, indices: Sequence[int]) -> str:

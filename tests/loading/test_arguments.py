@@ -174,3 +174,12 @@ def test_shards_keep_every_clip_in_order_and_divide_well(count: int) -> None:
 def test_two_clips_with_one_frame_each(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, clips=2, frames=1)
     assert load(corpus)["frame_indices"][:] == [[0], [0, 1]]
+
+
+def test_removed_persons_are_not_served(own_corpus: Corpus) -> None:
+    from mmvoxceleb.stores.removals import Removals, add_removals
+
+    gone, kept = own_corpus.clips
+    assert load(own_corpus, "text")["clip_id"][:] == [gone, kept]
+    add_removals(own_corpus.root, Removals(clip_id=frozenset({gone})))
+    assert load(own_corpus, "text")["clip_id"][:] == [kept]

@@ -32,6 +32,7 @@ from mmvoxceleb.processing.source import StoreSource
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.removals import Removals, add_removals
 
 CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(4)]
 
@@ -168,6 +169,14 @@ def test_second_run_skips_and_loads_no_model(source: Path, tmp_path: Path) -> No
     summary = run_local(work(source, tmp_path / "out", stage))
     assert (summary.done, summary.skipped, stage.seen) == (0, 4, [])
     assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("where", ["in", "out"])
+def test_removed_clips_are_not_made(source: Path, tmp_path: Path, where: str) -> None:
+    add_removals(tmp_path / where, Removals(person_id=frozenset({CLIPS[1].split("#")[0]})))
+    summary = run_local(work(source, tmp_path / "out"))
+    assert summary.done == 3
+    assert sorted(os.listdir(tmp_path / "out" / "draw" / "grey")) == [clip for clip in CLIPS if clip != CLIPS[1]]
 
 
 @pytest.mark.parametrize("layout", ["folder", "packed"])

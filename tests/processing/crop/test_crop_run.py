@@ -22,6 +22,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.http_server import FileServer
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video
 
@@ -165,6 +166,13 @@ def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path):
     StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
     assert crop_videos(videos_of(inputs), job_to(tmp_path)).num_finished_before == 3
     assert tree(tmp_path) == tree(reference)
+
+
+def test_removed_clips_are_not_made(inputs, tmp_path):
+    add_removals(tmp_path, Removals(video_id=frozenset({IDS[0]})))
+    summary = crop_videos(videos_of(inputs), job_to(tmp_path))
+    assert (summary.num_clips, summary.rejected["removed"]) == (6, 2)
+    assert not [path for path in (tmp_path / "video").iterdir() if IDS[0] in path.name]
 
 
 def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path):
