@@ -9,6 +9,7 @@ Both sides use the same weights (the recipe of the tests), take turns in one pro
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -105,6 +106,11 @@ def ours(stage: Any) -> Side:
     steps: list[dict[str, float]] = []
     run.steps = steps  # type: ignore[attr-defined]
     return run
+
+
+def installed_backends() -> list[str]:
+    """List ncnn first where it is installed, for it is what ``auto`` takes then."""
+    return [*(["ncnn"] if importlib.util.find_spec("ncnn") else []), "torch"]
 
 
 def compare(name: str, frames: int, rounds: int, sides: dict[str, Side], apart: Callable[[Any, Any], str]) -> Any:
@@ -261,20 +267,20 @@ def main() -> None:
         if chosen.what == "gpu":
             measure_gpu(weights)
             return
-        compiled = (False,) if chosen.no_compile else (False, True)
+        variants: dict[str, dict[str, Any]] = {f"ours, {name}": {"backend": name} for name in installed_backends()}
+        if not chosen.no_compile:
+            variants["ours, torch, compiled"] = {"compile": True}
         if chosen.what in ("masks", "cpu"):
             path = weights / "79999_iter.pth"
             sides = {"original": original_masks(path)}
-            for flag in compiled:
-                stage = MaskStage(FaceParser(path, "cpu", compile=flag), stride=1)
-                sides["ours, compiled" if flag else "ours"] = ours(stage)
+            for name, settings in variants.items():
+                sides[name] = ours(MaskStage(FaceParser(path, "cpu", **settings), stride=1))
             compare("masks", chosen.frames or 8, chosen.rounds, sides, masks_apart)
         if chosen.what in ("drawings", "cpu"):
             path = weights / "200_net_G_A.pth"
             sides = {"original": original_drawings(path)}
-            for flag in compiled:
-                drawer = DrawStage(PortraitDrawer(path, device="cpu", compile=flag), stride=1)
-                sides["ours, compiled" if flag else "ours"] = ours(drawer)
+            for name, settings in variants.items():
+                sides[name] = ours(DrawStage(PortraitDrawer(path, device="cpu", **settings), stride=1))
             compare("drawings", chosen.frames or 2, chosen.rounds, sides, drawings_apart)
 
 

@@ -1,6 +1,7 @@
 """Devices, number formats and batches: what every model here does in the same way."""
 
 import contextlib
+import importlib.util
 import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Backend",
     "Batcher",
     "Precision",
     "check_frames",
     "compiled",
     "faithful_kernels",
+    "resolve_backend",
     "resolve_device",
     "resolve_precision",
 ]
 
 Precision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]
+Backend: TypeAlias = Literal["auto", "torch", "ncnn"]
 PRECISIONS: tuple[str, ...] = ("auto", "fp32", "fp16", "bf16")
 
 logger = logging.getLogger(__name__)
@@ -68,6 +72,34 @@ def resolve_precision(precision: str, device: "torch.device") -> Literal["fp32",
     if precision == "auto":
         return "fp16" if device.type == "cuda" else "fp32"
     return precision  # type: ignore[return-value]
+
+
+def resolve_backend(
+    backend: str, device: "torch.device", precision: str, compile: bool = False
+) -> Literal["torch", "ncnn"]:
+    """Turn ``auto`` into ncnn where it can compute and is installed, and into torch elsewhere.
+
+    ncnn is here for fp32 on the CPU alone, where its Winograd convolutions take half of torch's time.
+
+    Args:
+        backend: ``auto``, ``torch`` or ``ncnn``.
+        device: The device in force.
+        precision: The precision in force.
+        compile: Whether the network is to be compiled, which is torch's business.
+
+    Raises:
+        ConfigError: ``backend`` is unknown, or ncnn does not go with the device, precision or compilation.
+        ImportError: ncnn is asked for and not installed.
+    """
+    if backend not in ("auto", "torch", "ncnn"):
+        raise ConfigError(f"unknown backend {backend!r}; the known ones are auto, torch, ncnn")
+    fits = device.type == "cpu" and precision == "fp32" and not compile
+    installed = importlib.util.find_spec("ncnn") is not None
+    if backend == "ncnn" and not fits:
+        raise ConfigError("the ncnn backend computes fp32 on the CPU, not compiled; leave the backend at auto")
+    if backend == "ncnn" and not installed:
+        raise ImportError("the ncnn backend needs: pip install 'mmvoxceleb[cpu]'")
+    return "ncnn" if backend != "torch" and fits and installed else "torch"
 
 
 def dtype_of(precision: str) -> "torch.dtype":

@@ -14,6 +14,7 @@ from mmvoxceleb.processing.device import (
     dtype_of,
     faithful_kernels,
     on_device,
+    resolve_backend,
     resolve_device,
     resolve_precision,
 )
@@ -44,9 +45,10 @@ class PortraitDrawer:
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow to begin with, faster afterwards.
         batch_size: Frames in a batch; None chooses.
+        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Raises:
-        ConfigError: A style, device or precision is unknown.
+        ConfigError: A style, device, precision or backend is unknown.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class PortraitDrawer:
         *,
         compile: bool = False,
         batch_size: int | None = None,
+        backend: str = "auto",
     ) -> None:
         self.weights = weights
         self.styles = check_styles(styles)
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         self.compile = compile
+        self.backend = resolve_backend(backend, self.device, self.precision, compile)
         self._batch_size = batch_size
         self._batcher: Batcher | None = None
         self._encode: Any = None
@@ -114,8 +118,14 @@ class PortraitDrawer:
             network = PortraitGenerator()
         network.to_empty(device="cpu")
         fit_state_dict(network, load_state_dict(path), source=path)
-        on_device(network, self.device, self.precision)
         self._batcher = Batcher(self.device, self._batch_size, most=8, bytes_per_frame=500_000_000)
+        if self.backend == "ncnn":
+            from mmvoxceleb.processing.networks.ncnn_networks import NcnnPortrait
+
+            faster = NcnnPortrait(network)
+            self._encode, self._decode = faster.encode, faster.decode
+            return
+        on_device(network, self.device, self.precision)
         self._encode, self._decode = network.encode, network.decode
         if self.compile:
             example = np.zeros((self._batcher.size, DRAWING_SIZE_PX, DRAWING_SIZE_PX, 3), np.uint8)
@@ -163,7 +173,12 @@ class DrawStage(Stage):
         return tuple(Folder("drawing", style) for style in self.drawer.styles)
 
     def settings(self) -> dict[str, Any]:
-        return {**self.drawer.identity(), "precision": self.drawer.precision, "stride": self.stride}
+        return {
+            **self.drawer.identity(),
+            "precision": self.drawer.precision,
+            "backend": self.drawer.backend,
+            "stride": self.stride,
+        }
 
     def setup(self) -> None:
         self.drawer.setup()

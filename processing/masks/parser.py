@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mmvoxceleb.processing.device import (
     dtype_of,
     faithful_kernels,
     on_device,
+    resolve_backend,
     resolve_device,
     resolve_precision,
 )
@@ -48,6 +49,7 @@ class Parser(ABC):
     input_size: tuple[int, int] = (MASK_SIZE_PX, MASK_SIZE_PX)
     mean: tuple[float, ...] = _IMAGENET_MEAN
     std: tuple[float, ...] = _IMAGENET_STD
+    backend: Literal["torch", "ncnn"] = "torch"
 
     def __init__(
         self, *, device: str = "auto", precision: str = "auto", compile: bool = False, batch_size: int | None = None
@@ -97,7 +99,7 @@ class Parser(ABC):
 
         if self._batcher is not None:
             return
-        self._logits = on_device(self._load(), self.device, self.precision)
+        self._logits = self._ready(self._load())
         self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=200_000_000)
         if self.compile:
             example = np.zeros((self._batcher.size, *self.input_size, 3), np.uint8)
@@ -110,6 +112,10 @@ class Parser(ABC):
         self._logits = None
 
     _logits: Any = None
+
+    def _ready(self, network: "torch.nn.Module") -> Any:
+        """Turn a network into what computes logits from normalised pictures."""
+        return on_device(network, self.device, self.precision)
 
     def _batches(self, frames: "NDArray[np.uint8]", function: Any) -> "Iterator[tuple[int, torch.Tensor]]":
         frames = check_frames(frames)
@@ -153,6 +159,7 @@ class FaceParser(Parser):
         precision: See :class:`Parser`.
         compile: See :class:`Parser`.
         batch_size: See :class:`Parser`.
+        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Example:
         >>> from mmvoxceleb.processing.masks.stage import FaceParser
@@ -169,9 +176,11 @@ class FaceParser(Parser):
         *,
         compile: bool = False,
         batch_size: int | None = None,
+        backend: str = "auto",
     ) -> None:
         super().__init__(device=device, precision=precision, compile=compile, batch_size=batch_size)
         self.weights = weights
+        self.backend = resolve_backend(backend, self.device, self.precision, compile)
 
     def identity(self) -> dict[str, Any]:
         return {"model": "bisenet", "sha256": sha256_of(locate("bisenet", self.weights))}
@@ -187,6 +196,13 @@ class FaceParser(Parser):
         network.to_empty(device="cpu")
         fit_state_dict(network, load_state_dict(path), source=path)
         return network.eval().fold()
+
+    def _ready(self, network: "torch.nn.Module") -> Any:
+        if self.backend == "torch":
+            return super()._ready(network)
+        from mmvoxceleb.processing.networks.ncnn_networks import ncnn_bisenet
+
+        return ncnn_bisenet(network)  # type: ignore[arg-type]
 
 
 def _inferred(function: Any, *arguments: Any) -> Any:

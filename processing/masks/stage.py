@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.masks.parser import FaceParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.pictures import encode_colour_mask
@@ -58,6 +59,7 @@ class MaskStage(Stage):
         return {
             **self.parser.identity(),
             "precision": self.parser.precision,
+            "backend": self.parser.backend,
             "stride": self.stride,
             "smooth": self.smooth,
             "encoding": self.encoding,
@@ -91,24 +93,29 @@ class MaskStage(Stage):
         return every(clip.frame_indices, self.stride)
 
 
-def make_parser(name: str = "bisenet", weights: str | None = None, **options: Any) -> Parser:
+def make_parser(
+    name: str = "bisenet", weights: str | None = None, *, backend: Backend = "auto", **options: Any
+) -> Parser:
     """Make a parser from its name.
 
     Args:
         name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
             segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``.
         weights: A checkpoint for ``bisenet``.
+        backend: For ``bisenet``, see :class:`FaceParser`; the others are torch's.
         options: For :class:`Parser`.
 
     Raises:
         ConfigError: The name is unknown.
     """
     if name == "bisenet":
-        return FaceParser(weights, **options)
+        return FaceParser(weights, backend=backend, **options)
     if name.startswith(_TRANSFORMERS):
         from mmvoxceleb.processing.masks.transformers_parser import TransformersParser
 
         if weights is not None:
             raise ConfigError("weights go with the bisenet parser; a transformers model is named by --parser alone")
+        if backend == "ncnn":
+            raise ConfigError("the ncnn backend goes with the bisenet parser; leave the backend at auto")
         return TransformersParser(name.removeprefix(_TRANSFORMERS), **options)
     raise ConfigError(f"unknown parser {name!r}; use bisenet or transformers:<repository or folder>")

@@ -12,7 +12,7 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["NUM_STYLES", "PortraitGenerator"]
+__all__ = ["NUM_STYLES", "PortraitGenerator", "ResidualBlock"]
 
 NUM_STYLES = 3
 _BLOCKS = 9
@@ -40,7 +40,7 @@ class PortraitGenerator(nn.Module):
         self.model = nn.Sequential(
             nn.Conv2d(256 + NUM_STYLES, 256, 3, 1, 1),
             *_norm_relu(256),
-            *(_ResidualBlock(256) for _ in range(_BLOCKS)),
+            *(ResidualBlock(256) for _ in range(_BLOCKS)),
             nn.ConvTranspose2d(256, 128, 3, 2, 1, output_padding=1),
             *_norm_relu(128),
             nn.ConvTranspose2d(128, 64, 3, 2, 1, output_padding=1),
@@ -76,7 +76,9 @@ class PortraitGenerator(nn.Module):
         return drawing
 
 
-class _ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module):
+    """Two convolutions with mirrored borders, added to what goes in."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(

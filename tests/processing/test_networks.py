@@ -11,8 +11,8 @@ from PIL import Image
 from torch.nn import functional
 
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.drawings import PortraitDrawer
-from mmvoxceleb.processing.masks import FaceParser
+from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+from mmvoxceleb.processing.masks import FaceParser, MaskStage, make_parser
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow
@@ -34,6 +34,13 @@ def grey_levels_apart(drawing: Any, expected: Any) -> tuple[int, int]:
     return int(apart.max()), int((apart > 0).sum())
 
 
+@pytest.fixture(params=["torch", "ncnn"])
+def backend(request: pytest.FixtureRequest) -> str:
+    if request.param == "ncnn":
+        pytest.importorskip("ncnn")
+    return str(request.param)
+
+
 def test_recipe_gives_the_weights_of_the_references() -> None:
     assert digest(fill(read_keys("bisenet"))) == "9fe5aff2b1f5974f04bcd07e349097aa1a93b38fc2c96d777a5762aef0004b8f"
     assert digest(fill(read_keys("drawing"))) == "93ebcde17c871811e1dc50b586f74b31234187947842be089984e323576f9526"
@@ -46,8 +53,8 @@ def test_keys_and_shapes_are_the_published_ones(network: type[torch.nn.Module], 
     assert {key: tuple(value.shape) for key, value in state.items()} == read_keys(name)
 
 
-def test_masks_are_the_originals(mask_weights: Path) -> None:
-    ids = FaceParser(mask_weights, "cpu")(picture(0)[None])
+def test_masks_are_the_originals(mask_weights: Path, backend: str) -> None:
+    ids = FaceParser(mask_weights, "cpu", backend=backend)(picture(0)[None])
     assert ids.shape == (1, 512, 512)
     assert different(ids[0], REFERENCE / "classes_0.png") <= 26  # 99.99 % of 262,144 pixels
 
@@ -68,8 +75,39 @@ def test_logits_and_all_three_heads(mask_weights: Path) -> None:
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.cp.modules())
 
 
-def test_drawings_are_the_originals_in_two_styles(drawing_weights: Path) -> None:
-    drawings = PortraitDrawer(drawing_weights, ("style1", "style2"), "cpu")(picture(0)[None])
+def test_ncnn_gives_the_logits_of_the_original(mask_weights: Path) -> None:
+    pytest.importorskip("ncnn")
+    parser = FaceParser(mask_weights, "cpu", backend="ncnn")
+    parser.setup()
+    rows, columns = SEED0["positions"].T.astype(int)
+    with torch.inference_mode():
+        large = parser._enlarged(picture(0)[None])
+    assert np.abs(large[0][:, rows, columns].T.numpy() - SEED0["logits"]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "options", [{"precision": "bf16"}, {"compile": True}, {"device": "cuda"}], ids=["precision", "compile", "device"]
+)
+def test_ncnn_is_taken_where_it_can_compute_alone(options: dict[str, Any]) -> None:
+    pytest.importorskip("ncnn")
+    if options.get("device") == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    assert FaceParser(device="cpu").backend == PortraitDrawer(device="cpu").backend == "ncnn"
+    options = {"device": "cpu", **options}
+    assert FaceParser(**options).backend == PortraitDrawer(**options).backend == "torch"
+    for make in (FaceParser, PortraitDrawer):
+        with pytest.raises(ConfigError, match=r"ncnn backend computes fp32 on the CPU"):
+            make(backend="ncnn", **options)
+
+
+def test_provenance_tells_the_backend(mask_weights: Path, drawing_weights: Path, backend: str) -> None:
+    drawer = PortraitDrawer(drawing_weights, device="cpu", backend=backend)
+    for stage in (MaskStage(FaceParser(mask_weights, "cpu", backend=backend)), DrawStage(drawer)):
+        assert stage.settings()["backend"] == backend
+
+
+def test_drawings_are_the_originals_in_two_styles(drawing_weights: Path, backend: str) -> None:
+    drawings = PortraitDrawer(drawing_weights, ("style1", "style2"), "cpu", backend=backend)(picture(0)[None])
     assert list(drawings) == ["style1", "style2"]
     y, x = SEED0["crop_corner"]
     rows, columns = SEED0["positions"].T.astype(int)
@@ -83,25 +121,25 @@ def test_drawings_are_the_originals_in_two_styles(drawing_weights: Path) -> None
 
 
 @needs_full
-def test_masks_meet_the_full_references(mask_weights: Path) -> None:
-    ids = FaceParser(mask_weights, "cpu")(np.stack([picture(index) for index in range(3)]))
+def test_masks_meet_the_full_references(mask_weights: Path, backend: str) -> None:
+    ids = FaceParser(mask_weights, "cpu", backend=backend)(np.stack([picture(index) for index in range(3)]))
     assert max(different(ids[index], FULL / f"classes_{index}.png") for index in range(3)) <= 26
 
 
 @needs_full
-def test_drawing_meets_the_full_reference(drawing_weights: Path) -> None:
-    drawing = PortraitDrawer(drawing_weights, ("style3",), "cpu")(picture(1)[None])["style3"][0]
+def test_drawing_meets_the_full_reference(drawing_weights: Path, backend: str) -> None:
+    drawing = PortraitDrawer(drawing_weights, ("style3",), "cpu", backend=backend)(picture(1)[None])["style3"][0]
     largest, count = grey_levels_apart(drawing, np.asarray(Image.open(FULL / "draw3_1.png")))
     assert largest <= 1
     assert count <= 262
 
 
-def test_a_frame_gives_the_same_mask_in_any_batch(mask_weights: Path) -> None:
+def test_a_frame_gives_the_same_mask_in_any_batch(mask_weights: Path, backend: str) -> None:
     frames = np.stack([np.roll(picture(index % 3), index * 17, axis=1) for index in range(3)])
-    parser = FaceParser(mask_weights, "cpu")
+    parser = FaceParser(mask_weights, "cpu", backend=backend)
     together = parser(frames)
     assert np.array_equal(together[2], parser(frames[2:3])[0])
-    by_twos = FaceParser(mask_weights, "cpu", batch_size=2)
+    by_twos = FaceParser(mask_weights, "cpu", batch_size=2, backend=backend)
     assert np.array_equal(by_twos(frames)[2], by_twos(frames[2:3])[0])
 
 
@@ -126,6 +164,10 @@ def test_wrong_names_are_explained() -> None:
         PortraitDrawer(styles=("style9",))
     with pytest.raises(ConfigError, match="'int4'"):
         FaceParser(precision="int4")
+    with pytest.raises(ConfigError, match="unknown backend 'abacus'"):
+        FaceParser(backend="abacus")
+    with pytest.raises(ConfigError, match="ncnn backend goes with the bisenet parser"):
+        make_parser("transformers:somebody/some-model", backend="ncnn")
     with pytest.raises(ConfigError, match="unknown device 'abacus'"):
         FaceParser(device="abacus")
     with pytest.raises(ConfigError, match="'cuda:99' is not on this machine"):

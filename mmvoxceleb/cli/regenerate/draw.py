@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.regenerate.running import (
+    BackendOption,
     BatchOption,
     CompileOption,
     DeviceOption,
@@ -48,6 +49,7 @@ def draw(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     compile_: CompileOption = False,
+    backend: BackendOption = "auto",
     batch_size: BatchOption = None,
     overwrite: OverwriteOption = False,
     limit: LimitOption = None,
@@ -66,6 +68,7 @@ def draw(
         precision,
         compile=compile_,
         batch_size=batch_size,
+        backend=backend,
     )
     stage = DrawStage(drawer, stride=stride)
     run_stages(store, [stage], out=out, layout=layout, overwrite=overwrite, limit=limit, dry_run=dry_run)

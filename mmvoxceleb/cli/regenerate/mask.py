@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.regenerate.running import (
+    BackendOption,
     BatchOption,
     CompileOption,
     DeviceOption,
@@ -58,6 +59,7 @@ def mask(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     compile_: CompileOption = False,
+    backend: BackendOption = "auto",
     batch_size: BatchOption = None,
     overwrite: OverwriteOption = False,
     limit: LimitOption = None,
@@ -76,6 +78,7 @@ def mask(
         precision=precision,
         compile=compile_,
         batch_size=batch_size,
+        backend=backend,
     )
     encoding = "original" if original_colours else "palette"
     stage = MaskStage(made, stride=stride, smooth=smooth, encoding=encoding)  # type: ignore[arg-type]

@@ -38,6 +38,10 @@ PrecisionOption: TypeAlias = Annotated[
 CompileOption: TypeAlias = Annotated[
     bool, typer.Option("--compile", help="Compile the network first: a minute lost, every frame faster.")
 ]
+BackendOption: TypeAlias = Annotated[
+    Literal["auto", "torch", "ncnn"],
+    typer.Option("--backend", help="auto: ncnn for fp32 on a CPU where it is installed, which is faster; else torch."),
+]
 BatchOption: TypeAlias = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Frames in a batch; chosen by default.", show_default=False)
 ]
