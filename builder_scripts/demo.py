@@ -32,9 +32,11 @@ def main() -> None:
     console = Console()
     console.print(dataset)
     record, names = dataset["train"][0], dataset["train"].features["attributes"].feature
-    table = Table(title=f"mmvoxceleb {mmvoxceleb.__version__}: the first record of the sample", title_justify="left")
-    table.add_column("field", no_wrap=True, min_width=15)
-    table.add_column("value", overflow="ellipsis", no_wrap=True)
+    table = Table(
+        title=f"mmvoxceleb {mmvoxceleb.__version__}: the first record of the sample", title_justify="left", expand=True
+    )
+    table.add_column("field", no_wrap=True)
+    table.add_column("value", overflow="fold")
     for field, value in record.items():
         shown = ", ".join(names.int2str(value)) if field == "attributes" else describe(value)
         table.add_row(field, shown)
