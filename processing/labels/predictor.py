@@ -34,8 +34,8 @@ class AttributePredictor:
         weights: None for the published FaRL checkpoint, downloaded once; the path of such a checkpoint; or
             ``transformers:`` with a folder or Hub repository, for an image classifier whose labels name attributes.
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, where it moves FaRL's logits by less than
-            0.01 (bf16: 0.04). The faces are cut out in fp32 always.
+        precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, which rounds less than bf16; its effect on
+            the logits was not measured. The faces are cut out in fp32 always.
         batch_size: Frames that go through the network at once.
     """
 

@@ -162,7 +162,7 @@ class FaceParser(Parser):
         backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Example:
-        >>> from mmvoxceleb.processing.masks.stage import FaceParser
+        >>> from mmvoxceleb.processing.masks import FaceParser
         >>> ids = FaceParser()(frames)  # uint8 [N, H, W, 3] -> uint8 [N, 512, 512]
     """
 
