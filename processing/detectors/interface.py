@@ -53,6 +53,14 @@ class Detector(ABC):
 
     name: ClassVar[str]
 
+    needs_device: ClassVar[bool] = False
+    """Whether it computes on the device of the models, where it must take turns with them."""
+
+    @property
+    def resolved_device(self) -> str:
+        """The device in force, once ``auto`` is settled for this machine."""
+        return "cpu"
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Everything that changes what is found, as JSON values: name, weights' sha256, thresholds.
