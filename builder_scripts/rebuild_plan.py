@@ -50,7 +50,7 @@ GOAL = "goal, not measured"
 
 RATES = {
     "crop": Rate(
-        "frame",
+        "frames",
         103,
         "benchmarks/results/crop.md: --metadata, one worker, videos of 480 to 1280 px in width",
         gpu_source="stays on the CPU",
@@ -59,7 +59,7 @@ RATES = {
     "draw": Rate("drawings", 0.331, "benchmarks/results/masks_drawings.md: ncnn, 3.02 s a drawing", 500, GOAL),
     "label": Rate("frames", 2.29, "benchmarks/results/attributes.md: torch, batches of 16"),
     "text": Rate(
-        "clip", 7024.0, "benchmarks/results/text.md: 140,489 lines/s, 20 a clip", gpu_source="stays on the CPU"
+        "clips", 7024.0, "benchmarks/results/text.md: 140,489 lines/s, 20 a clip", gpu_source="stays on the CPU"
     ),
 }
 """Rates of the stages, by name."""
