@@ -228,17 +228,20 @@ def bench_follow(raw: Path) -> None:
     cv2.setNumThreads(-1)
 
 
+HEADER = "| workers | frames | clips | seconds | frames/s | bytes a frame |\n| --- | --- | --- | --- | --- | --- |"
+
+
 def bench_command(raw: Path) -> None:
     print(f"\n## The whole command, {raw.name}, Haar, PNG folders, the start of the program included\n")
-    print("| workers | frames | clips | seconds | frames/s |\n| --- | --- | --- | --- | --- |")
+    print(HEADER)
     for workers in (1, 2, 1, 2):
         run_command(raw, str(workers), "--detector", "haar", "--min-face", "128", "--workers", str(workers))
 
 
 def bench_metadata(raw: Path) -> None:
     """Crop by known boxes, as vox-metadata.csv gives them, the middle 0.6 of each video's shorter side."""
-    print(f"\n## The whole command with --metadata, {raw.name}, PNG folders, one worker\n")
-    print("| | frames | clips | seconds | frames/s |\n| --- | --- | --- | --- | --- |")
+    print(f"\n## The whole command with --metadata, {raw.name}, PNG folders\n")
+    print(HEADER)
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "rows.csv"
         lines = ["video_id,start,end,bbox,fps,width,height,partition,person_id"]
@@ -250,8 +253,8 @@ def bench_metadata(raw: Path) -> None:
             box = f"{x - half}-{y - half}-{x + half}-{y + half}"
             lines.append(f"{path.stem},0,{frames},{box},25,{width},{height},train,id1{number:04d}")
         table.write_text("\n".join(lines) + "\n")
-        for threads in ("1", "2"):
-            run_command(raw, f"{threads} worker(s)", "--metadata", str(table), "--workers", threads)
+        for workers in ("1", "2"):
+            run_command(raw, workers, "--metadata", str(table), "--workers", workers)
 
 
 def run_command(raw: Path, name: str, *options: str) -> None:
@@ -264,8 +267,10 @@ def run_command(raw: Path, name: str, *options: str) -> None:
         pictures = list(Path(out).glob("video/*/*.png"))
         clips = len({picture.parent for picture in pictures})
         size = sum(picture.stat().st_size for picture in pictures) / len(pictures)
-    print(f"| {name} | {len(pictures)} | {clips} | {seconds:.1f} | {len(pictures) / seconds:.1f} |", end="")
-    print(f" <!-- {size:.0f} bytes a frame -->", flush=True)
+    print(
+        f"| {name} | {len(pictures)} | {clips} | {seconds:.1f} | {len(pictures) / seconds:.1f} | {size:.0f} |",
+        flush=True,
+    )
 
 
 def memory_child(video: Path) -> None:

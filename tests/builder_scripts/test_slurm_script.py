@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Slurm's nodes run Linux; the script wants its bash")
 
 
 def programs(folder, **scripts):
