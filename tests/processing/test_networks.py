@@ -17,7 +17,7 @@ from mmvoxceleb.processing.masks import FaceParser, MaskStage, make_parser
 from mmvoxceleb.processing.masks.parser import first_largest
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
-from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow
+from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow, resized_on
 from mmvoxceleb.processing.weights import fit_state_dict
 from tests.conftest import SHARED
 from tests.support.pseudo_weights import REFERENCE, digest, fill, picture, read_keys
@@ -226,6 +226,7 @@ def test_resize_on_the_device_is_pillows(source: tuple[int, int], target: tuple[
     expected = resize_bilinear_pillow(pictures, *target)
     assert expected.shape == (2, *target, 3)
     assert np.array_equal(resize_bilinear(torch.from_numpy(pictures), *target).numpy(), expected)
+    assert np.array_equal(resized_on(torch.device("cpu"), pictures, *target).numpy(), expected)
 
 
 def test_non_square_frames_are_squashed_as_the_original_did(mask_weights: Path) -> None:
