@@ -13,6 +13,7 @@ from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.randomness import rng_of_index
 from mmvoxceleb.sampling.sample import make_sample
 from mmvoxceleb.sampling.sources import ClipSource, source_of
+from mmvoxceleb.sampling.threads import DecodeThreads
 from mmvoxceleb.schema import Folder, check_modalities
 
 __all__ = ["ClipSampler"]
@@ -75,6 +76,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
     def __init__(self, data: Any, **settings: Any) -> None:
         self.options = SampleOptions.named(settings)
         self._epoch = Epoch()
+        self._threads = DecodeThreads(self.options.threads)
         source = source_of(data, self._wanted(), self.options.style)
         has = source.modalities(self.options.style)
         self.modalities = check_modalities(self.options.modalities or has)
@@ -147,6 +149,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
             self.options,
             rng,
             modalities=self.modalities,
+            threads=self._threads,
             window=window,
             partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
             other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),

@@ -1,52 +1,83 @@
 """Share the pictures of one sample among threads: decoders let go of Python's lock."""
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-__all__ = ["for_each", "thread_count"]
+__all__ = ["DecodeThreads"]
 
 _MOST_BY_DEFAULT = 4
-_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
-"""By process and size: after a fork, the parent's threads are not there."""
 
 
-def thread_count(wanted: int | None) -> int:
-    """Return how many threads to use: by default one in a ``DataLoader``'s worker, else one for each core up to 4."""
-    if wanted is not None:
-        return wanted
-    if torch.utils.data.get_worker_info() is not None:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_BY_DEFAULT)
+class DecodeThreads:
+    """The threads of one sampler, in one process: started when first needed, ended with the sampler.
 
+    A forked or spawned process starts its own, since threads do not survive either.
 
-def for_each(count: int, do: Callable[[int], None], threads: int) -> None:
-    """Call ``do`` with 0 to ``count`` - 1, in no order; the calling thread takes its share.
-
-    Raises:
-        Exception: Whatever ``do`` raised first, once all threads are done.
+    Args:
+        wanted: How many, the calling one included. None for one in a ``DataLoader``'s worker, and one for each core,
+            up to 4, elsewhere.
     """
-    shares = min(threads, count)
 
-    def share(first: int) -> None:
-        for number in range(first, count, shares):
-            do(number)
+    def __init__(self, wanted: int | None = None) -> None:
+        self._wanted = wanted
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
-    if shares <= 1:
-        if count:
-            share(0)
-        return
-    key = (os.getpid(), threads)
-    if key not in _POOLS:
-        _POOLS[key] = ThreadPoolExecutor(threads - 1, thread_name_prefix="mmvoxceleb-decode")
-    others = [_POOLS[key].submit(share, first) for first in range(1, shares)]
-    try:
-        share(0)
-    finally:
-        errors = [other.exception() for other in others]
-    for error in errors:
-        if error is not None:
-            raise error
+    def __getstate__(self) -> dict[str, int | None]:
+        return {"wanted": self._wanted}
+
+    def __setstate__(self, state: dict[str, int | None]) -> None:
+        self.__init__(state["wanted"])  # type: ignore[misc]
+
+    @property
+    def count(self) -> int:
+        """How many threads work here and now."""
+        if self._wanted is not None:
+            return self._wanted
+        if torch.utils.data.get_worker_info() is not None:
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, _MOST_BY_DEFAULT)
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Call all tasks, begun in their order; the calling thread takes its share. Returns when all are done.
+
+        Raises:
+            Exception: What the first of the tasks that failed raised.
+        """
+        waiting = deque(enumerate(tasks))
+        errors: dict[int, Exception] = {}
+
+        def work() -> None:
+            while True:
+                try:
+                    number, task = waiting.popleft()
+                except IndexError:
+                    return
+                try:
+                    task()
+                except Exception as error:
+                    errors[number] = error
+
+        count = self.count
+        pool = self._started(count - 1) if min(count, len(tasks)) > 1 else None
+        helpers = [pool.submit(work) for _ in range(min(count, len(tasks)) - 1)] if pool is not None else []
+        try:
+            work()
+        finally:
+            waiting.clear()
+            for helper in helpers:
+                if not helper.cancel():
+                    helper.result()
+        if errors:
+            raise errors[min(errors)]
+
+    def _started(self, threads: int) -> ThreadPoolExecutor:
+        if self._pool is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mmvoxceleb-decode")
+        return self._pool
