@@ -14,7 +14,7 @@ from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of
 from mmvoxceleb.sampling.puts import put_colours, put_frame, put_grey, put_ids, put_one_hot
 from mmvoxceleb.sampling.sources import Clip
 from mmvoxceleb.sampling.texts import choose_text, tokens_of
-from mmvoxceleb.sampling.threads import DecodeThreads
+from mmvoxceleb.sampling.threads import DecodeThreads, Work
 from mmvoxceleb.sampling.windows import choose_frames
 from mmvoxceleb.schema import NUM_CLASSES, Folder
 
@@ -44,7 +44,7 @@ def make_sample(
         options: What is wanted.
         rng: The sample's own generator.
         modalities: What the sample has.
-        threads: Decode the pictures.
+        threads: They decode the pictures.
         window: Which of the clip's windows.
         partner: Gives another clip of the same video; called at most once.
         other_label: Gives a clip with another label; called at most once.
@@ -55,7 +55,8 @@ def make_sample(
     Raises:
         MMVoxCelebError: The clip is damaged or lacks something.
     """
-    return _Sample(clip, options, rng, modalities, threads, window, partner, other_label).made()
+    with threads.work() as work:
+        return _Sample(clip, options, rng, modalities, work, window, partner, other_label).made()
 
 
 class _Sample:
@@ -65,7 +66,7 @@ class _Sample:
         options: SampleOptions,
         rng: np.random.Generator,
         modalities: Sequence[str],
-        threads: DecodeThreads,
+        work: Work,
         window: int,
         partner: Callable[[], Clip] | None,
         other_label: Callable[[], Clip] | None,
@@ -75,11 +76,10 @@ class _Sample:
         self._partner, self._other_label = partner, other_label
         self._partner_clip: Clip | None = None
         self._view = View()
-        self._threads = threads
-        self._tasks: list[Callable[[], None]] = []
+        self._work = work
 
     def made(self) -> dict[str, Any]:
-        """Choose everything and make room for it; then decode all pictures at once, the largest first."""
+        """Choose everything and make room for it; the tensors are whole once the work is done."""
         options = self._options
         sample: dict[str, Any] = {"clip_id": self._clip.clip_id}
         frames = self._choose_frames()
@@ -101,7 +101,6 @@ class _Sample:
             sample["label"] = torch.tensor(self._clip.label(), dtype=torch.int64)
         if options.flip:
             sample["flipped"] = self._view.mirrored
-        self._threads.run(self._tasks[::-1])
         return sample
 
     def _condition_folder(self, name: str) -> tuple[Folder, str]:
@@ -187,7 +186,7 @@ class _Sample:
         dtype: Any,
         put: Callable[["NDArray[np.uint8]", "NDArray[Any]"], None],
     ) -> torch.Tensor:
-        """Read pictures, and make a tensor [N, *channels, H, W] that the tasks fill with them."""
+        """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
         positions = np.searchsorted(clip.indices(folder), chosen)
         content = clip.pictures(folder, positions.tolist())
         size = self._options.height_width
@@ -206,7 +205,7 @@ class _Sample:
 
         height, width = size or decoded(0).shape[:2]
         stack = np.empty((len(chosen), *channels, height, width), dtype)
-        self._tasks += [functools.partial(fill, place) for place in range(len(chosen))]
+        self._work.add(functools.partial(fill, place) for place in range(len(chosen)))
         return torch.from_numpy(stack)
 
     @property

@@ -2,14 +2,73 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 
 import torch
 
-__all__ = ["DecodeThreads"]
+__all__ = ["DecodeThreads", "Work"]
 
 _MOST_BY_DEFAULT = 4
+
+
+class Work:
+    """Tasks that threads see to while more are added; all are done when the ``with`` block ends.
+
+    The thread that adds them takes its share at the end of the block. If the block raises, what has not begun is
+    left undone; if tasks raise, the end of the block raises what the first added of them did.
+
+    Args:
+        pool: The other threads; None to do all in this one.
+        helpers: How many of them may work at a time.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor | None = None, helpers: int = 0) -> None:
+        self._pool = pool
+        self._most = helpers
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._added = 0
+        self._errors: dict[int, Exception] = {}
+        self._helpers: list[Future[None]] = []
+
+    def add(self, tasks: Iterable[Callable[[], None]]) -> None:
+        """Add tasks; the other threads begin at once, in this order."""
+        for task in tasks:
+            self._waiting.append((self._added, task))
+            self._added += 1
+        if self._pool is not None:
+            self._helpers = [helper for helper in self._helpers if not helper.done()]
+            for _ in range(min(self._most - len(self._helpers), len(self._waiting))):
+                self._helpers.append(self._pool.submit(self._do_waiting))
+
+    def _do_waiting(self) -> None:
+        while True:
+            try:
+                number, task = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                task()
+            except Exception as error:
+                self._errors[number] = error
+
+    def __enter__(self) -> "Work":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._do_waiting()
+        finally:
+            self._waiting.clear()
+            for helper in self._helpers:
+                if not helper.cancel():
+                    helper.result()
+        if kind is None and self._errors:
+            raise self._errors[min(self._errors)]
 
 
 class DecodeThreads:
@@ -43,41 +102,12 @@ class DecodeThreads:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cores, _MOST_BY_DEFAULT)
 
-    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Call all tasks, begun in their order; the calling thread takes its share. Returns when all are done.
-
-        Raises:
-            Exception: What the first of the tasks that failed raised.
-        """
-        waiting = deque(enumerate(tasks))
-        errors: dict[int, Exception] = {}
-
-        def work() -> None:
-            while True:
-                try:
-                    number, task = waiting.popleft()
-                except IndexError:
-                    return
-                try:
-                    task()
-                except Exception as error:
-                    errors[number] = error
-
-        count = self.count
-        pool = self._started(count - 1) if min(count, len(tasks)) > 1 else None
-        helpers = [pool.submit(work) for _ in range(min(count, len(tasks)) - 1)] if pool is not None else []
-        try:
-            work()
-        finally:
-            waiting.clear()
-            for helper in helpers:
-                if not helper.cancel():
-                    helper.result()
-        if errors:
-            raise errors[min(errors)]
-
-    def _started(self, threads: int) -> ThreadPoolExecutor:
+    def work(self) -> Work:
+        """Begin the work on one sample."""
+        helpers = self.count - 1
+        if helpers < 1:
+            return Work()
         if self._pool is None or self._process != os.getpid():
             self._process = os.getpid()
-            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mmvoxceleb-decode")
-        return self._pool
+            self._pool = ThreadPoolExecutor(helpers, thread_name_prefix="mmvoxceleb-decode")
+        return Work(self._pool, helpers)
