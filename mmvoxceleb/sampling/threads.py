@@ -1,6 +1,7 @@
 """Share the pictures of one sample among threads: decoders let go of Python's lock."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,6 +42,7 @@ class Work:
             self._helpers = [helper for helper in self._helpers if not helper.done()]
             for _ in range(min(self._most - len(self._helpers), len(self._waiting))):
                 self._helpers.append(self._pool.submit(self._do_waiting))
+            time.sleep(0)  # lets go of Python's lock, or they would begin when this thread next does
 
     def _do_waiting(self) -> None:
         while True:
