@@ -14,7 +14,7 @@ from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of
 from mmvoxceleb.sampling.puts import put_colours, put_frame, put_grey, put_ids, put_one_hot
 from mmvoxceleb.sampling.sources import Clip
 from mmvoxceleb.sampling.texts import choose_text, tokens_of
-from mmvoxceleb.sampling.threads import DecodeThreads, Work
+from mmvoxceleb.sampling.threads import Work
 from mmvoxceleb.sampling.windows import choose_frames
 from mmvoxceleb.schema import NUM_CLASSES, Folder
 
@@ -32,7 +32,7 @@ def make_sample(
     rng: np.random.Generator,
     *,
     modalities: Sequence[str],
-    threads: DecodeThreads,
+    work: Work,
     window: int = 0,
     partner: Callable[[], Clip] | None = None,
     other_label: Callable[[], Clip] | None = None,
@@ -44,7 +44,7 @@ def make_sample(
         options: What is wanted.
         rng: The sample's own generator.
         modalities: What the sample has.
-        threads: They decode the pictures.
+        work: The pictures are decoded in it: tensors are whole once it has ended.
         window: Which of the clip's windows.
         partner: Gives another clip of the same video; called at most once.
         other_label: Gives a clip with another label; called at most once.
@@ -55,8 +55,7 @@ def make_sample(
     Raises:
         MMVoxCelebError: The clip is damaged or lacks something.
     """
-    with threads.work() as work:
-        return _Sample(clip, options, rng, modalities, work, window, partner, other_label).made()
+    return _Sample(clip, options, rng, modalities, work, window, partner, other_label).made()
 
 
 class _Sample:

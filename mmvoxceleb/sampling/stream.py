@@ -88,9 +88,9 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
             for window in range(skip, self.options.windows):
                 self._windows_done = window + 1
                 rng = rng_of_clip(self.options.seed, epoch, clip.clip_id, window)
-                yield make_sample(
-                    clip, self.options, rng, modalities=self.modalities, threads=self._threads, window=window
-                )
+                with self._threads.work() as work:
+                    sample = make_sample(clip, self.options, rng, modalities=self.modalities, work=work, window=window)
+                yield sample
             skip = 0
 
     def _is_long_enough(self, clip: "_RowClip") -> bool:

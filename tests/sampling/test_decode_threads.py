@@ -125,3 +125,38 @@ def test_a_pickled_sampler_leaves_its_threads_behind(prepared: Dataset) -> None:
     expected = sampler[1]
     copy = pickle.loads(pickle.dumps(sampler))
     assert are_same(copy[1], expected)
+
+
+def test_batches_hold_the_samples_that_single_calls_give(prepared: Dataset) -> None:
+    for threads in (1, 3):
+        sampler = ClipSampler(prepared, threads=threads, windows=2, **SETTINGS)
+        batch = sampler.__getitems__([7, 0, -1, 0])
+        assert all(map(are_same, batch, [sampler[7], sampler[0], sampler[len(sampler) - 1], sampler[0]]))
+        assert sampler.__getitems__([]) == []
+        with pytest.raises(IndexError, match="sample 12 of 12"):
+            sampler.__getitems__([0, 12])
+        batches = list(DataLoader(sampler, batch_size=5))
+        frames = torch.cat([batch["frames"] for batch in batches])
+        assert torch.equal(frames, torch.stack([sampler[index]["frames"] for index in range(len(sampler))]))
+
+
+def test_a_loader_lets_threads_go_on_from_one_sample_to_the_next(
+    prepared: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    real = DecodeThreads.work
+    monkeypatch.setattr(DecodeThreads, "work", lambda self: begun.append(self.count) or real(self))
+    for threads, expected in ((2, [2, 2]), (1, [1] * 6)):
+        begun.clear()
+        for _ in DataLoader(ClipSampler(prepared, threads=threads, **SETTINGS), batch_size=3):
+            pass
+        assert begun == expected
+
+
+def test_a_subclass_that_does_more_to_each_sample_does_so_in_batches(prepared: Dataset) -> None:
+    class Marked(ClipSampler):
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return {**super().__getitem__(index), "mark": index}
+
+    for batch in DataLoader(Marked(prepared, threads=2, **SETTINGS), batch_size=6):
+        assert batch["mark"].tolist() == list(range(6))
