@@ -1,14 +1,14 @@
 """What MMVID's ``VoxDataset`` does to make a sample, operation by operation, as the yardstick.
 
-Written anew after its source (``mmvid_pytorch/loader_ext.py``, ``attr_mode="mask+text"``, no tokenizer): every picture is
-opened whole by Pillow, turned into a float tensor at full size, resized as float, and randomly cropped and resized again.
-A further frame, the "visual", is read and transformed in every mode and not used in this one. The lists of frames are made
-once; the folder of masks is listed for every sample.
+Written anew after its source (``mmvid_pytorch/loader_ext.py``, ``attr_mode="mask+text"``, no tokenizer): every picture
+is opened whole by Pillow, turned into a float tensor at full size, resized as float, and randomly cropped and resized
+again. A further frame, the "visual", is read and transformed in every mode and not used in this one. The lists of
+frames are made once; the folder of masks is listed for every sample.
 
-torchvision is not a dependency here, so its three transforms are written out with the torch operations that they are made
-of: ``to_tensor`` (copy, permute, contiguous, to float, divide), ``Resize`` and ``RandomResizedCrop`` (bilinear
-``interpolate``, left out where the size is right already; the cut drawn by torch's generator). ``antialias=True`` is what
-torchvision does from 0.17 on; ``antialias=False`` is what it did when MMVID was written.
+torchvision is not a dependency here, so its three transforms are written out with the torch operations that they are
+made of: ``to_tensor`` (copy, permute, contiguous, to float, divide), ``Resize`` and ``RandomResizedCrop`` (bilinear
+``interpolate``, left out where the size is right already; the cut drawn by torch's generator). ``antialias=True`` is
+what torchvision does from 0.17 on; ``antialias=False`` is what it did when MMVID was written.
 """
 
 import math
@@ -37,10 +37,10 @@ class VoxDataset(torch.utils.data.Dataset[Any]):
         self.root, self.size, self.num, self.step = str(folder), image_size, frame_num, frame_step
         self.antialias = antialias
         self.keys = sorted(os.listdir(os.path.join(self.root, "video")))
-        self.videos = {
-            key: [os.path.join("video", key, name) for name in sorted(os.listdir(os.path.join(self.root, "video", key)))]
-            for key in self.keys
-        }
+        self.videos = {key: self._names("video", key) for key in self.keys}
+
+    def _names(self, *folder: str) -> list[str]:
+        return [os.path.join(*folder, name) for name in sorted(os.listdir(os.path.join(self.root, *folder)))]
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -128,7 +128,8 @@ def _nearest_rows(height: int, wanted: int) -> "NDArray[np.intp]":
     import cv2
 
     numbers = np.arange(height, dtype=np.int32)[:, None]
-    return cv2.resize(numbers, (1, wanted), interpolation=cv2.INTER_NEAREST_EXACT).reshape(-1).astype(np.intp)
+    nearest = cv2.resize(numbers, (1, wanted), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(nearest.reshape(-1), np.intp)
 
 
 def _seen(picture: "NDArray[np.uint8]", view: View, size: tuple[int, int] | None) -> "NDArray[np.uint8]":

@@ -42,11 +42,11 @@ _LOCAL = threading.local()
 
 
 def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
-    """Return height and width in px as the header has them; None where this is no PNG."""
+    """Return height and width in px as the header has them; None where this is no PNG, or none of a sane size."""
     if bytes(data[:8]) != _START or len(data) <= 57:
         return None
     width, height = _HEADER.unpack_from(data, 16)[:2]
-    return height, width
+    return (height, width) if min(width, height) > 0 and max(width, height) <= LARGEST_SIDE_PX else None
 
 
 def decode_picture(
@@ -70,16 +70,18 @@ def decode_picture(
     if bytes(data[:8]) == _START and len(data) > 57:
         width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
         if depth == 8 and interlace == 0 and colour_type in _CHANNELS and 0 < max(width, height) <= LARGEST_SIDE_PX:
-            packed, checksum = _inflate(data, height, width * _CHANNELS[colour_type] + 1, where)
-            filtered = np.frombuffer(packed, np.uint8).reshape(height, -1)
-            if rows is not None and filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW:
-                filtered, rows, checksum = filtered[rows], None, None
+            inflated, adler = _inflate(data, height, width * _CHANNELS[colour_type] + 1, where)
+            filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
+            checksum: int | None = adler
+            is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
+            if is_cut:
+                filtered, checksum = filtered[rows], None
             if filtered[:, 0].any():
                 picture = _unfilter(filtered, checksum, width, colour_type)
             else:
                 picture = _as_picture(filtered[:, 1:], width, colour_type)
             if picture is not None:
-                return picture if rows is None else picture[rows]
+                return picture if rows is None or is_cut else picture[rows]
     picture = _by_opencv(data, where)
     return picture if rows is None else picture[rows]
 
@@ -140,7 +142,7 @@ def _unfilter(
 
 def _as_stored(filtered: "NDArray[np.uint8]", checksum: int | None, width: int, colour_type: int) -> bytes:
     """Wrap inflated rows as a PNG that takes no inflating."""
-    rows = memoryview(filtered.reshape(-1))
+    rows = filtered.reshape(-1).data
     if checksum is None:
         checksum = _fast.adler32(rows)
     header = _HEADER.pack(width, len(filtered), 8, colour_type, 0, 0, 0)

@@ -168,12 +168,11 @@ class _Sample:
         return found
 
     def _masks(self, clip: Clip, chosen: "NDArray[np.int64]") -> torch.Tensor:
-        shape, dtype, put = {
-            "ids": ((), np.int64, put_ids),
-            "one_hot": ((NUM_CLASSES,), np.float32, put_one_hot),
-            "colours": ((3,), self._dtype, put_colours),
-        }[self._options.mask_format]
-        return self._pictures(clip, _MASK, chosen, mask_of, shape, dtype, put)
+        if self._options.mask_format == "one_hot":
+            return self._pictures(clip, _MASK, chosen, mask_of, (NUM_CLASSES,), np.float32, put_one_hot)
+        if self._options.mask_format == "colours":
+            return self._pictures(clip, _MASK, chosen, mask_of, (3,), self._dtype, put_colours)
+        return self._pictures(clip, _MASK, chosen, mask_of, (), np.int64, put_ids)
 
     def _pictures(
         self,

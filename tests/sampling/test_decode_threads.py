@@ -12,7 +12,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from mmvoxceleb import ClipSampler
-from mmvoxceleb.sampling.threads import DecodeThreads
+from mmvoxceleb.sampling.threads import DecodeThreads, Work
 
 SETTINGS: dict[str, Any] = {
     "image_size": 24, "num_frames": 4, "frame_step": 1, "min_frames": 0, "crop_scale": (0.5, 1.0), "flip": 0.5,
@@ -57,7 +57,7 @@ def test_the_first_task_that_failed_is_told_whatever_the_threads_and_the_others_
 
     for threads in (1, 4):
         done: list[int] = []
-        with pytest.raises(ValueError, match="^2$"), DecodeThreads(threads).work() as work:
+        with pytest.raises(ValueError, match=r"^2$"), DecodeThreads(threads).work() as work:
             work.add([lambda number=number: task(number) for number in range(8)])  # type: ignore[misc]
         assert sorted(done) == list(range(8))
 
@@ -70,11 +70,15 @@ def test_what_has_not_begun_is_left_when_the_block_fails() -> None:
         go.wait(30)
         done.append(0)
 
-    with pytest.raises(KeyError), DecodeThreads(2).work() as work:
-        work.add([first, *(lambda: done.append(1) for _ in range(50))])
-        assert began.wait(30)
-        threading.Timer(0.1, go.set).start()
-        raise KeyError("x")
+    def fail(work: Work) -> None:
+        with work:
+            work.add([first, *(lambda: done.append(1) for _ in range(50))])
+            assert began.wait(30)
+            threading.Timer(0.1, go.set).start()
+            raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fail(DecodeThreads(2).work())
     assert done == [0]
 
 

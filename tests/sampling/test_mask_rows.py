@@ -1,6 +1,7 @@
 """Masks are decoded only where they are shown, and look as if they had been decoded whole."""
 
 import io
+import sys
 import zlib
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.records.masks import encode_palette_mask, ids_of_colours
 from mmvoxceleb.sampling import png
 from mmvoxceleb.sampling.geometry import View
@@ -43,6 +44,13 @@ def with_alpha() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.fixture(params=["as installed", "no PyAV"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "no PyAV":
+        monkeypatch.setitem(sys.modules, "av", None)
+
+
+@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("encode", [by_opencv, by_pillow, with_paeth, with_alpha, lambda: encode_palette_mask(IDS)])
 def test_the_rows_shown_are_those_of_the_whole_mask(encode: object) -> None:
     data = encode()  # type: ignore[operator]
@@ -53,6 +61,7 @@ def test_the_rows_shown_are_those_of_the_whole_mask(encode: object) -> None:
             assert np.array_equal(mask_of(data, view, size, where="x"), expected)
 
 
+@pytest.mark.usefixtures("_way")
 def test_chosen_rows_are_those_of_the_whole_picture_whatever_the_filters() -> None:
     for data in (by_opencv(), by_pillow(), with_paeth(), with_alpha()):
         whole = png.decode_picture(data, where="x").copy()
@@ -80,3 +89,11 @@ def test_damage_in_rows_that_are_not_shown_is_still_an_error() -> None:
     broken = data[: at - 4] + len(packed).to_bytes(4, "big") + b"IDAT" + packed + bytes(4) + data[at + 8 + length :]
     with pytest.raises(CorruptSourceError, match="clip a"):
         mask_of(bytes(broken), View(0.3, 0.0, 0.0), (8, 8), where="clip a")
+
+
+@pytest.mark.parametrize("side", [0, 8193, 2**31 - 1])
+def test_a_header_of_an_impossible_size_is_refused_before_room_is_made(side: int) -> None:
+    data = by_opencv()
+    broken = data[:20] + side.to_bytes(4, "big") + data[24:]
+    with pytest.raises((CorruptSourceError, UnsafeArchiveError), match="clip a"):
+        mask_of(broken, View(), (8, 8), where="clip a")
