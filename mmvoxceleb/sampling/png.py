@@ -57,8 +57,8 @@ def decode_picture(
     Args:
         data: The file's content.
         where: Clip and file, for messages.
-        rows: Numbers of the pixel rows to return; None for all. Where no filter refers to the row above, as in masks
-            that OpenCV or Pillow wrote, the others cost no more than inflating.
+        rows: Numbers of the pixel rows to return; None for all. Where their filters do not refer to the row above, as
+            in masks that OpenCV wrote and in palette masks, the others cost no more than inflating.
 
     Returns:
         uint8 [H, W, 3] in RGB, or [H, W] for grey pictures and for palette pictures (their indices). It may be a
