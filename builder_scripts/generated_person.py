@@ -180,7 +180,9 @@ def make_person(seed: int) -> Person:
         beard=beard,
         rosy=chance(0.3),
         glasses=(
-            (any_colour(10, 120), between(0.02, 0.06), between(0.2, 0.27), between(0.13, 0.22)) if chance(0.25) else None
+            (any_colour(10, 120), between(0.02, 0.06), between(0.2, 0.27), between(0.13, 0.22))
+            if chance(0.25)
+            else None
         ),
         hat=(any_colour(), between(0.86, 1.35)) if chance(0.18) else None,
         earrings=(metal if chance(0.6) else any_colour(60), between(0.06, 0.24)) if chance(0.45) else None,

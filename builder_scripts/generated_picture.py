@@ -6,8 +6,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from generated_face import brow, ears, eye, face, mouth, nose
+from generated_head import Head, Layer
 from generated_person import Moment, Person
-from generated_shape import Head, Layer, layers_of
+from generated_wear import back_hair, body, earrings, front_hair, glasses, hat, neck
 from numpy.typing import NDArray
 
 from mmvoxceleb.schema import CLASSES
@@ -47,7 +49,7 @@ class View:
     """Where a head stands in a picture.
 
     Args:
-        x_px: The point between the eyes, in pixels.
+        x_px: The point between the eyes, in pixels; the centre of pixel i is i.
         y_px: The same, downwards.
         unit_px: Pixels a unit of the head; a face from brows to chin has 1.3.
         width_px: Of the picture.
@@ -63,7 +65,8 @@ class View:
     def cropped(self, left: float, top: float, side: float, size_px: int) -> "View":
         """What is seen in a square of this view that is brought to ``size_px``."""
         zoom = size_px / side
-        return View((self.x_px - left) * zoom, (self.y_px - top) * zoom, self.unit_px * zoom, size_px, size_px)
+        x, y = ((value + 0.5) * zoom - 0.5 for value in (self.x_px - left, self.y_px - top))
+        return View(x, y, self.unit_px * zoom, size_px, size_px)
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,20 @@ def see(person: Person, moment: Moment, view: View, backdrop: NDArray[np.uint8])
     )  # fmt: skip
     canvas = _Canvas(large, backdrop)
     head = Head(person, moment, large.x_px, large.y_px, large.unit_px)
-    for layer in layers_of(head):
+    for layer in _layers_of(head):
         canvas.add(layer)
     _draw_strands(canvas, head)
     colour = cv2.resize(canvas.colour, (view.width_px, view.height_px), interpolation=cv2.INTER_AREA)
     frame = _lit(colour, canvas.ids[::2, ::2], Head(person, moment, view.x_px, view.y_px, view.unit_px))
     return Seen(frame, canvas.ids, canvas.drawing)
+
+
+def _layers_of(head: Head) -> list[Layer]:
+    """List what is to be painted, from back to front."""
+    layers = [*back_hair(head), *neck(head), *body(head), *ears(head), *face(head), *nose(head)]
+    for side in (-1, 1):
+        layers += [*eye(head, side), *brow(head, side)]
+    return [*layers, *mouth(head), *glasses(head), *front_hair(head), *earrings(head), *hat(head)]
 
 
 class _Canvas:
@@ -145,9 +156,7 @@ class _Canvas:
             below[:] = np.rint(below + (np.array(layer.colour, np.float32) - below) * share).astype(np.uint8)
         self._draw(layer, window, offset, covered, inside)
 
-    def _cover(
-        self, layer: Layer, points: NDArray[np.float64], shape: tuple[int, int], line: int
-    ) -> NDArray[np.uint8]:
+    def _cover(self, layer: Layer, points: NDArray[np.float64], shape: tuple[int, int], line: int) -> NDArray[np.uint8]:
         cover = np.zeros(shape, np.uint8)
         if layer.closed:
             cv2.fillPoly(cover, [_fixed(points)], 255, line, _BITS)

@@ -1,10 +1,11 @@
 """Train the sample models on generated faces, and measure them on generated persons that they never saw.
 
-    nice -n 19 python builder_scripts/train_sample_models.py
+    python builder_scripts/train_sample_models.py
+    python builder_scripts/train_sample_models.py --measure
 
-One thread, some 25 minutes. It writes mmvoxceleb/sample/models/sample-models.safetensors and prints the figures of
-docs/sample-models.md. No picture of a real person takes part. The same versions on the same processor give the same
-weights; put the sha256 that it prints into processing/sample_models.py.
+One thread, some 15 minutes. It writes mmvoxceleb/sample/models/sample-models.safetensors; put the sha256 that it prints
+into processing/sample_models.py. --measure prints the figures of docs/sample-models.md. No picture of a real person
+takes part in the training.
 """
 
 import argparse
@@ -21,12 +22,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from mmvoxceleb.processing.drawings import make_drawer
+from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.masks import make_parser
 from mmvoxceleb.processing.networks.sample import DRAWING_STEP, MASK_STEP, SampleNetwork
 from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES, sample_weights
 from mmvoxceleb.processing.weights import sha256_of
-from mmvoxceleb.schema import ATTRIBUTES, CLASSES, NUM_CLASSES
+from mmvoxceleb.records.masks import read_mask_ids
+from mmvoxceleb.sample import sample_path
+from mmvoxceleb.schema import ATTRIBUTES, CLASSES, NUM_CLASSES, Folder
+from mmvoxceleb.stores import open_store
 
-__all__ = ["HELD_OUT_PERSONS", "TRAINING_PERSONS", "Figures", "measure", "normalised", "train"]
+__all__ = ["HELD_OUT_PERSONS", "TRAINING_PERSONS", "Figures", "measure", "measure_portrait", "train"]
 
 TRAINING_PERSONS = (0, 100_000)
 HELD_OUT_PERSONS = (100_000, 110_000)
@@ -38,7 +45,7 @@ _COLUMNS = [ATTRIBUTES.index(name) for name in SAMPLE_ATTRIBUTES]
 _RARE = ("l_brow", "r_brow", "l_eye", "r_eye", "ear_r", "mouth", "u_lip", "l_lip", "neck_l", "l_ear", "r_ear", "eye_g")
 
 
-def normalised(frames: NDArray[np.uint8]) -> Tensor:
+def _normalised(frames: NDArray[np.uint8]) -> Tensor:
     """Bring uint8 [N, 256, 256, 3] to what the network takes."""
     values = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
     return values.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
@@ -87,7 +94,7 @@ def _losses(
     network: SampleNetwork, batch: Sequence[Example], weights: Tensor, rng: np.random.Generator
 ) -> list[Tensor]:
     """Compute the three losses, of masks and drawings on a part of the places in each cell, others in each step."""
-    features = network.encoded(normalised(np.stack([one.frame for one in batch])))
+    features = network.encoded(_normalised(np.stack([one.frame for one in batch])))
     decoded = network.decoded(features)
     down, right, lower, further = rng.integers(0, MASK_STEP, 4)
     # two pixels of a mask, which is twice the size of the network's, make a place: one of them by chance
@@ -129,9 +136,7 @@ class Figures:
         self, truth: Example, ids: NDArray[np.uint8], drawing: NDArray[np.uint8], probabilities: NDArray[np.float32]
     ) -> None:
         """Compare a picture's truth with uint8 [512, 512] classes and drawing and float [40] probabilities."""
-        self.confusion += np.bincount(
-            truth.ids.ravel().astype(np.int64) * NUM_CLASSES + ids.ravel(), minlength=NUM_CLASSES**2
-        ).reshape(NUM_CLASSES, NUM_CLASSES)
+        self.add_mask(truth.ids, ids)
         self.drawing_errors.append(float(np.abs(drawing.astype(int) - truth.drawing).mean()))
         dark, wanted = drawing < 128, truth.drawing < 128
         near = [cv2.dilate(lines.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for lines in (dark, wanted)]
@@ -141,6 +146,11 @@ class Figures:
         known, told = label >= 0, probabilities[_COLUMNS] > 0.5
         self.right += known & (told == label)
         self.commonest += np.stack([known & (label == 0), known & (label == 1)])
+
+    def add_mask(self, truth: NDArray[np.uint8], ids: NDArray[np.uint8]) -> None:
+        """Compare uint8 [512, 512] classes."""
+        pairs = truth.ravel().astype(np.int64) * NUM_CLASSES + ids.ravel()
+        self.confusion += np.bincount(pairs, minlength=NUM_CLASSES**2).reshape(NUM_CLASSES, NUM_CLASSES)
 
     @property
     def pixel_accuracy(self) -> float:
@@ -180,10 +190,14 @@ class Figures:
         """Share of the known attributes that are told rightly."""
         return float(self.right.sum() / self.commonest.sum())
 
-    def print(self) -> None:
-        """Say everything."""
+    def print_masks(self) -> None:
+        """Say how good the masks are."""
         print(f"masks      mean IoU {self.mean_iou:.3f}, pixel accuracy {self.pixel_accuracy:.3f}")
         print("  " + ", ".join(f"{name} {value:.2f}" for name, value in zip(CLASSES, self.iou, strict=True)))
+
+    def print(self) -> None:
+        """Say everything."""
+        self.print_masks()
         print(
             f"drawings   {self.drawing_error:.1f} of 255 grey levels; lines within 2 px: precision "
             f"{self.line_precision:.3f}, recall {self.line_recall:.3f}"
@@ -191,22 +205,33 @@ class Figures:
         blind = self.commonest.max(0).sum() / self.commonest.sum()
         print(f"attributes {self.attribute_accuracy:.3f} right; always saying the commoner value gives {blind:.3f}")
         accuracy, base = self.right / self.commonest.sum(0), self.commonest.max(0) / self.commonest.sum(0)
-        print("  " + ", ".join(f"{n} {a:.2f} ({b:.2f})" for n, a, b in zip(SAMPLE_ATTRIBUTES, accuracy, base, strict=True)))
+        print(
+            "  "
+            + ", ".join(f"{n} {a:.2f} ({b:.2f})" for n, a, b in zip(SAMPLE_ATTRIBUTES, accuracy, base, strict=True))
+        )
 
 
-def measure(network: SampleNetwork, count: int = 200, seed: int = _HELD_OUT_SEED) -> Figures:
-    """Measure on pictures of persons that no training picture showed."""
-    figures = Figures()
+def measure(count: int = 300, seed: int = _HELD_OUT_SEED) -> Figures:
+    """Measure the shipped models on pictures of persons that no training picture showed."""
+    figures, parse, draw = Figures(), make_parser("sample", device="cpu"), make_drawer("sample", device="cpu")
+    predict = AttributePredictor("sample", device="cpu")
     for number in range(count):
         truth = example(seed + number, HELD_OUT_PERSONS)
-        with torch.inference_mode():
-            picture = normalised(truth.frame[None])
-            logits, lines, attributes = network.mask(picture), network.drawing(picture), network.attributes(picture)
-            large = functional.interpolate(logits, (512, 512), mode="bilinear", align_corners=False)
-        probabilities = np.full(len(ATTRIBUTES), np.nan, np.float32)
-        probabilities[_COLUMNS] = attributes[0].sigmoid().numpy()
-        ids, drawing = large.argmax(1)[0].byte().numpy(), (lines[0, 0] * 255).byte().numpy()
-        figures.add(truth, ids, drawing, probabilities)
+        frame = truth.frame[None]
+        figures.add(truth, parse(frame)[0], draw(frame)["style1"][0], predict(frame)[0])
+    return figures
+
+
+def measure_portrait() -> Figures:
+    """Measure the masks on the bundled portrait of a real person, against the masks that were drawn by hand."""
+    store, figures, parse = open_store(sample_path()), Figures(), make_parser("sample", device="cpu")
+    for clip in store.clips(Folder("mask")):
+        frames = {entry.name: entry for entry in store.entries(Folder("video"), clip)}
+        entries = store.entries(Folder("mask"), clip)
+        pictures = store.read(Folder("video"), clip, [frames[entry.name] for entry in entries])
+        for entry, mask, data in zip(entries, store.read(Folder("mask"), clip), pictures, strict=True):
+            frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+            figures.add_mask(read_mask_ids(mask, clip_id=clip, name=entry.name), parse(frame[None])[0])
     return figures
 
 
@@ -215,15 +240,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=sample_weights(), help="file to write (default: the package's)")
     parser.add_argument("--steps", type=int, default=1200, help=f"batches of {_BATCH} pictures")
-    parser.add_argument("--held-out", type=int, default=300, help="pictures to measure on")
+    parser.add_argument("--measure", action="store_true", help="only measure the models of the package")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    network = train(options.steps)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, options.out)
-    measure(network, options.held_out).print()
-    print(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {sha256_of(options.out)}")
+    if not options.measure:
+        network = train(options.steps)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, options.out)
+        print(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {sha256_of(options.out)}")
+        print("put the sha256 into processing/sample_models.py, and measure with --measure")
+        return
+    print("300 generated pictures of persons that are not in the training")
+    measure().print()
+    print("the bundled portrait of a real person")
+    measure_portrait().print_masks()
 
 
 if __name__ == "__main__":

@@ -8,21 +8,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, sha256_of
 from mmvoxceleb.sample import sample_path
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.networks.sample import SampleNetwork
 
-__all__ = ["SAMPLE", "SAMPLE_ATTRIBUTES", "SAMPLE_NOTICE", "SAMPLE_SHA256", "load_sample_network", "sample_weights"]
+__all__ = [
+    "SAMPLE",
+    "SAMPLE_ATTRIBUTES",
+    "SAMPLE_NOTICE",
+    "SAMPLE_SHA256",
+    "check_sample_options",
+    "load_sample_network",
+    "sample_weights",
+]
 
 SAMPLE = "sample"
 """What chooses the sample models: ``make_parser("sample")``, ``--weights sample``."""
 
 SAMPLE_NOTICE = "sample model: trained on generated faces, for demonstration; not for research"
 
-SAMPLE_SHA256 = "0" * 64
+SAMPLE_SHA256 = "ce6f8355caf1d8b1a3f4bc929d1272511e53a6941f4759f50aa676eaedabb965"
 """Of the weights in this version of the package."""
 
 SAMPLE_ATTRIBUTES: tuple[str, ...] = (
@@ -60,6 +68,18 @@ def load_sample_network() -> "SampleNetwork":
     fit_state_dict(network, state, source=path)
     _say_what_it_is()
     return network.eval()
+
+
+def check_sample_options(weights: object, backend: str) -> None:
+    """Check that nobody asks of the sample models what only the published ones can do.
+
+    Raises:
+        ConfigError: Weights are given, or the ncnn backend.
+    """
+    if weights is not None:
+        raise ConfigError("the sample models come with their weights; leave --weights out")
+    if backend == "ncnn":
+        raise ConfigError("the sample models run on torch; leave the backend at auto")
 
 
 @lru_cache(maxsize=1)

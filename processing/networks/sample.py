@@ -4,6 +4,7 @@ It is ours and was trained on generated faces (``builder_scripts/train_sample_mo
 without a download.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,14 +40,14 @@ class SampleNetwork(nn.Module):
             for number, (before, width) in enumerate(zip(inputs, _WIDTHS, strict=True))
         )
         self.context = _conv(_WIDTHS[-1], _WIDTHS[-1])
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(wide, narrow, 1) for narrow, wide in zip(_WIDTHS[:-1], _WIDTHS[1:], strict=True)
-        )
+        self.lateral = nn.ModuleList(nn.Conv2d(wide, narrow, 1) for narrow, wide in pairwise(_WIDTHS))
         self.up = nn.ModuleList(_conv(width, width) for width in _WIDTHS[:-1])
         self.mask_head = nn.Conv2d(_WIDTHS[0], NUM_CLASSES * MASK_STEP**2, 1)
         self.drawing_stem = _conv(_WIDTHS[0], _WIDTHS[0])
         self.drawing_head = nn.Conv2d(_WIDTHS[0], DRAWING_STEP**2, 3, padding=1)
-        self.attribute_head = nn.Sequential(nn.Linear(2 * _WIDTHS[-1], 64), nn.ReLU(), nn.Linear(64, len(SAMPLE_ATTRIBUTES)))
+        self.attribute_head = nn.Sequential(
+            nn.Linear(2 * _WIDTHS[-1], 64), nn.ReLU(), nn.Linear(64, len(SAMPLE_ATTRIBUTES))
+        )
 
     def mask(self, pictures: "Tensor") -> "Tensor":
         """Compute logits of the classes: float [N, 19, 256, 256]."""
