@@ -30,7 +30,7 @@ SAMPLE = "sample"
 
 SAMPLE_NOTICE = "sample model: trained on generated faces, for demonstration; not for research"
 
-SAMPLE_SHA256 = "ce6f8355caf1d8b1a3f4bc929d1272511e53a6941f4759f50aa676eaedabb965"
+SAMPLE_SHA256 = "77a571a6da4677287b2979ae66264a3f49db919c9b7ef88f2b812837336afca5"
 """Of the weights in this version of the package."""
 
 SAMPLE_ATTRIBUTES: tuple[str, ...] = (
