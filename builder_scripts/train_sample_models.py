@@ -19,7 +19,7 @@ import torch
 from generated_camera import Example, example, mirrored, painted, recorded
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mmvoxceleb.processing.drawings import make_drawer
@@ -54,9 +54,12 @@ def _normalised(frames: NDArray[np.uint8]) -> Tensor:
 def train(steps: int, seed: int = 0, *, report_every: int = 50) -> SampleNetwork:
     """Train for so many batches of new pictures."""
     torch.manual_seed(seed)
+    # keeps what attributes need in the deepest features; the attributes' own head is trained at the end
+    guide = nn.Sequential(nn.LazyLinear(64), nn.ReLU(), nn.Linear(64, len(SAMPLE_ATTRIBUTES)))
+    guide(torch.zeros(1, SampleNetwork().context[0].out_channels * 2))
     rng = np.random.default_rng(seed)
     network = SampleNetwork().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_HIGHEST_RATE, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW([*network.parameters(), *guide.parameters()], lr=_HIGHEST_RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _HIGHEST_RATE, total_steps=steps, pct_start=0.1)
     weights = torch.ones(NUM_CLASSES)
     weights[[CLASSES.index(name) for name in _RARE]] = 2.5
@@ -68,7 +71,7 @@ def train(steps: int, seed: int = 0, *, report_every: int = 50) -> SampleNetwork
         chosen = [*new, *map(mirrored, before)]
         before = new
         batch = [recorded(one, _number(seed, step, place)) for place, one in enumerate(chosen)]
-        losses = _losses(network, batch, weights, rng)
+        losses = _losses(network, guide, batch, weights, rng)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(losses).sum().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -86,12 +89,36 @@ def train(steps: int, seed: int = 0, *, report_every: int = 50) -> SampleNetwork
     return network.eval()
 
 
+def train_attributes(network: SampleNetwork, pictures: int = 3000, seed: int = 1, epochs: int = 60) -> None:
+    """Train the head for the attributes on what the finished rest measures of so many new pictures."""
+    measures, labels = [], []
+    for number in range(pictures):
+        one = example(seed * 10_000_000 + number, TRAINING_PERSONS)
+        with torch.inference_mode():
+            measures.append(network.measures(_normalised(one.frame[None]))[0].numpy())
+        labels.append(one.label)
+    inputs, truth = torch.tensor(np.array(measures)), torch.tensor(labels)[:, _COLUMNS]
+    torch.manual_seed(seed)
+    head = network.attribute_head.train()
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
+        for chosen in torch.randperm(pictures).split(64):
+            known = truth[chosen] >= 0
+            logits = head(inputs[chosen])[known]
+            optimizer.zero_grad()
+            functional.binary_cross_entropy_with_logits(logits, truth[chosen][known].float()).backward()
+            optimizer.step()
+        schedule.step()
+    head.eval()
+
+
 def _number(seed: int, step: int, place: int) -> int:
     return seed * 10_000_000 + step * _BATCH + place
 
 
 def _losses(
-    network: SampleNetwork, batch: Sequence[Example], weights: Tensor, rng: np.random.Generator
+    network: SampleNetwork, guide: nn.Module, batch: Sequence[Example], weights: Tensor, rng: np.random.Generator
 ) -> list[Tensor]:
     """Compute the three losses, of masks and drawings on a part of the places in each cell, others in each step."""
     features = network.encoded(_normalised(np.stack([one.frame for one in batch])))
@@ -116,7 +143,8 @@ def _losses(
 
     labels = torch.tensor([one.label for one in batch])[:, _COLUMNS]
     known = labels >= 0
-    attributes = network.attributes_from(features[-1])[known]
+    pooled = torch.cat([features[-1].mean((2, 3)), features[-1].amax((2, 3))], dim=1)
+    attributes = guide(pooled)[known]
     label = functional.binary_cross_entropy_with_logits(attributes, labels[known].float())
     return [mask, drawing, 0.5 * label]
 
@@ -246,6 +274,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     if not options.measure:
         network = train(options.steps)
+        train_attributes(network)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in network.state_dict().items()}, options.out)
         print(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {sha256_of(options.out)}")

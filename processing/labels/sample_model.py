@@ -36,6 +36,8 @@ class SampleAttributes(AttributeModel):
 
     def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
         self._network = load_sample_network().to(device, dtype)
+        # what it measures is too fine for fewer bits
+        self._network.attribute_head.float()
         self._place = (device, dtype)
 
     def unload(self) -> None:
