@@ -22,13 +22,15 @@ import cv2
 import numpy as np
 
 import mmvoxceleb
-from mmvoxceleb.processing.crop.job import CropJob, _encode_png
+from mmvoxceleb.processing.crop.boxes import iou
+from mmvoxceleb.processing.crop.encoding import _encode_png
 from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
-from mmvoxceleb.processing.crop.run import crop_videos
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.crop.tubes import FaceFollower
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.pipeline import Pipeline
 
 
 def portrait() -> np.ndarray:
@@ -193,24 +195,90 @@ def bench_stages(video: Path) -> None:
     cv2.setNumThreads(-1)
 
 
+def bench_follow(raw: Path) -> None:
+    print("\n## Following a face: a full search in every frame against a search near its last box, one thread\n")
+    print(
+        "The face of the full search: IoU is that of both boxes. Trembling: mean second difference of the edges, px.\n"
+    )
+    print("| video | full, frames/s | near, frames/s | ratio | without a face | mean IoU | trembling |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    cv2.setNumThreads(1)
+    detector = open_detector("haar")
+    detector.setup()
+    for path in sorted(raw.glob("*.mp4")):
+        with open_decoder(path) as decoder:
+            frames = [shrink_to_height(frame, 360) for frame in decoder.frames(0, 10**9)]
+            min_face_px = 0.5 * 128 * 360 / decoder.info.height_px
+
+        def search(near: bool, frames=frames, min_face_px=min_face_px) -> tuple[np.ndarray, float]:
+            follower, last, boxes = FaceFollower(max_gap_frames=5), None, []
+            start = time.perf_counter()
+            for frame in frames:
+                faces = detector.detect_near(frame, last.box_xyxy_px, min_face_px=min_face_px) if near and last else []
+                last = follower.follow(faces or detector.detect([frame], min_face_px=min_face_px)[0])
+                boxes.append(last.box_xyxy_px if last else [np.nan] * 4)
+            return np.array(boxes), len(frames) / (time.perf_counter() - start)
+
+        (full, full_rate), (near, near_rate) = search(False), search(True)
+        overlap = np.nanmean(np.where(np.isnan(full + near).any(1), np.nan, iou(full, near)))
+        missing = " / ".join(str(int(np.isnan(boxes[:, 0]).sum())) for boxes in (full, near))
+        shake = " / ".join(f"{np.nanmean(np.abs(np.diff(boxes, n=2, axis=0))):.2f}" for boxes in (full, near))
+        rates = f"{full_rate:.1f} | {near_rate:.0f} | {near_rate / full_rate:.1f}x"
+        print(f"| {path.stem} | {rates} | {missing} of {len(frames)} | {overlap:.3f} | {shake} |", flush=True)
+    cv2.setNumThreads(-1)
+
+
+HEADER = "| workers | frames | clips | seconds | frames/s | bytes a frame |\n| --- | --- | --- | --- | --- | --- |"
+
+
 def bench_command(raw: Path) -> None:
-    print(f"\n## The whole command, {raw.name}, Haar, PNG folders\n")
-    print("| workers | new frames | clips | seconds | frames/s |\n| --- | --- | --- | --- | --- |")
-    for workers in (1, 2):
-        with tempfile.TemporaryDirectory() as out:
-            settings = CropSettings.for_free_videos(min_face_px=128)
-            job = CropJob(Path(out), settings, open_detector("haar"), num_threads=0 if workers == 1 else 1)
-            summary = crop_videos(free_videos(raw), job, workers=workers)
-            speed = summary.num_new_frames / summary.seconds
-            print(f"| {workers} | {summary.num_frames} | {summary.num_clips} | {summary.seconds:.1f} | {speed:.1f} |")
+    print(f"\n## The whole command, {raw.name}, Haar, PNG folders, the start of the program included\n")
+    print(HEADER)
+    for workers in (1, 2, 1, 2):
+        run_command(raw, str(workers), "--detector", "haar", "--min-face", "128", "--workers", str(workers))
+
+
+def bench_metadata(raw: Path) -> None:
+    """Crop by known boxes, as vox-metadata.csv gives them, the middle 0.6 of each video's shorter side."""
+    print(f"\n## The whole command with --metadata, {raw.name}, PNG folders\n")
+    print(HEADER)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "rows.csv"
+        lines = ["video_id,start,end,bbox,fps,width,height,partition,person_id"]
+        for number, path in enumerate(sorted(raw.glob("*.mp4"))):
+            with open_decoder(path) as decoder:
+                width, height = decoder.info.width_px, decoder.info.height_px
+                frames = int(decoder.info.duration_seconds_from_header * 25) - 2
+            x, y, half = width // 2, height // 2, int(0.3 * min(width, height))
+            box = f"{x - half}-{y - half}-{x + half}-{y + half}"
+            lines.append(f"{path.stem},0,{frames},{box},25,{width},{height},train,id1{number:04d}")
+        table.write_text("\n".join(lines) + "\n")
+        for workers in ("1", "2"):
+            run_command(raw, workers, "--metadata", str(table), "--workers", workers)
+
+
+def run_command(raw: Path, name: str, *options: str) -> None:
+    code = "from mmvoxceleb.cli.main import main; main()"
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        command = [sys.executable, "-c", code, "regenerate", "crop", str(raw), out, *options]
+        subprocess.run(command, check=True, capture_output=True)
+        seconds = time.perf_counter() - start
+        pictures = list(Path(out).glob("video/*/*.png"))
+        clips = len({picture.parent for picture in pictures})
+        size = sum(picture.stat().st_size for picture in pictures) / len(pictures)
+    print(
+        f"| {name} | {len(pictures)} | {clips} | {seconds:.1f} | {len(pictures) / seconds:.1f} | {size:.0f} |",
+        flush=True,
+    )
 
 
 def memory_child(video: Path) -> None:
     settings = CropSettings.for_free_videos(detection_height_px=90)
     with tempfile.TemporaryDirectory() as out:
-        job = CropJob(Path(out), settings, open_detector("haar"), layout="packed")
-        summary = crop_videos(free_videos(video), job)
-    print(summary.num_clips, summary.num_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        stage = CropStage(settings, open_detector("haar"))
+        summary = Pipeline([stage]).run(video, out, layout="packed")
+    print(summary.clips, summary.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def bench_memory() -> None:
@@ -230,7 +298,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", type=Path, help="a video with a face; made from the bundled sample by default")
     parser.add_argument("--raw", type=Path, help="a folder of videos for the whole command")
-    parser.add_argument("--parts", default="resize,decoders,stages,command,memory")
+    parser.add_argument("--parts", default="resize,decoders,stages,follow,command,metadata,memory")
     parser.add_argument("--memory-child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_child:
@@ -245,8 +313,9 @@ def main() -> None:
             bench_decoders(video)
         if "stages" in parts:
             bench_stages(video)
-        if "command" in parts and options.raw:
-            bench_command(options.raw)
+        for part, bench in (("follow", bench_follow), ("command", bench_command), ("metadata", bench_metadata)):
+            if part in parts and options.raw:
+                bench(options.raw)
         if "memory" in parts:
             bench_memory()
 

@@ -42,7 +42,8 @@ from mmvoxceleb.schema import CLASSES, PALETTE
 from mmvoxceleb.stores import open_store
 from tests.support.pseudo_weights import fill, picture, read_keys
 
-CLIP = "id10001#AbCdEfGhIjK#00001.txt#000.mp4"
+CLIP_FRAMES = 2
+"""Frames of a clip. Several clips, for reading and writing overlap with the network from clip to clip."""
 Side = Callable[[Path, Path], None]
 
 
@@ -54,10 +55,10 @@ def original_masks(weights: Path) -> Side:
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
     def run(store: Path, out: Path) -> None:
-        target = out / "mask" / CLIP
-        target.mkdir(parents=True)
         with torch.no_grad():
-            for path in sorted((store / "video" / CLIP).iterdir()):
+            for path in sorted((store / "video").glob("*/*.png")):
+                target = out / "mask" / path.parent.name
+                target.mkdir(parents=True, exist_ok=True)
                 image = np.asarray(Image.open(path).resize((512, 512), Image.Resampling.BILINEAR))
                 values = torch.from_numpy(image.transpose(2, 0, 1).copy()).float().div(255).sub(mean).div(std)[None]
                 heads = [
@@ -80,10 +81,10 @@ def original_drawings(weights: Path) -> Side:
     fit_state_dict(network, load_state_dict(weights))
 
     def run(store: Path, out: Path) -> None:
-        target = out / "draw" / "style1" / CLIP
-        target.mkdir(parents=True)
         with torch.no_grad():
-            for path in sorted((store / "video" / CLIP).iterdir()):
+            for path in sorted((store / "video").glob("*/*.png")):
+                target = out / "draw" / "style1" / path.parent.name
+                target.mkdir(parents=True, exist_ok=True)
                 image = np.asarray(Image.open(path).resize((512, 512), Image.Resampling.BILINEAR))
                 values = torch.from_numpy(image.transpose(2, 0, 1).copy()).float().div(255).sub(0.5).div(0.5)[None]
                 drawings = [network(values, style) for style in range(3)]
@@ -118,10 +119,11 @@ def compare(name: str, frames: int, rounds: int, sides: dict[str, Side], apart: 
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as scratch:
         store = Path(scratch) / "store"
-        (store / "video" / CLIP).mkdir(parents=True)
         for index in range(frames):
             frame = np.roll(picture(index % 3), index * 5, axis=1)
-            Image.fromarray(frame).save(store / "video" / CLIP / f"{index:07d}.png")
+            clip = store / "video" / f"id10001#AbCdEfGhIjK#{index // CLIP_FRAMES + 1:05d}.txt#000.mp4"
+            clip.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(frame).save(clip / f"{index:07d}.png")
         for number in range(rounds + 1):  # the first one warms up
             for side, run in sides.items():
                 start = time.perf_counter()
@@ -148,17 +150,17 @@ def compare(name: str, frames: int, rounds: int, sides: dict[str, Side], apart: 
 
 
 def read_all(folder: Path) -> Any:
-    return np.stack([np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
+    return np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob("*/*.png"))])
 
 
 def masks_apart(original: Path, other: Path) -> str:
-    expected, ids = read_all(original / "mask" / CLIP), read_all(other / "mask" / CLIP)
+    expected, ids = read_all(original / "mask"), read_all(other / "mask")
     equal = (expected == (PALETTE[ids] if ids.ndim == 3 else ids)).all(axis=-1).mean()
     return f"{equal:.4%} of pixels equal"
 
 
 def drawings_apart(original: Path, other: Path) -> str:
-    first, second = (read_all(root / "draw" / "style1" / CLIP).astype(int) for root in (original, other))
+    first, second = (read_all(root / "draw" / "style1").astype(int) for root in (original, other))
     return f"{(abs(first - second) <= 1).mean():.4%} at most 1 grey level apart"
 
 

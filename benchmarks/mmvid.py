@@ -1,13 +1,18 @@
 """What MMVID's ``VoxDataset`` does to make a sample, operation by operation, as the yardstick.
 
-Written anew from its documented behaviour (``attr_mode="mask+text"``): every picture is opened whole by Pillow, turned
-into a float tensor at full size, resized as float, and randomly cropped and resized again. torchvision is not a
-dependency here, so its three transforms are written out with the torch operations that they are made of:
-``ToTensor`` (permute, contiguous, divide by 255), ``Resize`` and ``RandomResizedCrop`` (bilinear ``interpolate``, with
-``antialias`` as torchvision does from 0.17 on; ``antialias=False`` is what MMVID's own version did).
+Written anew after its source (``mmvid_pytorch/loader_ext.py``, ``attr_mode="mask+text"``, no tokenizer): every picture
+is opened whole by Pillow, turned into a float tensor at full size, resized as float, and randomly cropped and resized
+again. A further frame, the "visual", is read and transformed in every mode and not used in this one. The lists of
+frames are made once; the folder of masks is listed for every sample.
+
+torchvision is not a dependency here, so its three transforms are written out with the torch operations that they are
+made of: ``to_tensor`` (copy, permute, contiguous, to float, divide), ``Resize`` and ``RandomResizedCrop`` (bilinear
+``interpolate``, left out where the size is right already; the cut drawn by torch's generator). ``antialias=True`` is
+what torchvision does from 0.17 on; ``antialias=False`` is what it did when MMVID was written.
 """
 
 import math
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -18,44 +23,64 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    if image.mode != "RGB":
+        image = image.convert("RGB")  # type: ignore[assignment]
+    pixels = torch.from_numpy(np.array(image, np.uint8, copy=True))
+    return pixels.permute((2, 0, 1)).contiguous().to(torch.get_default_dtype()).div(255)
+
+
 class VoxDataset(torch.utils.data.Dataset[Any]):
     def __init__(
         self, folder: Path, *, image_size: int = 128, frame_num: int = 8, frame_step: int = 4, antialias: bool = True
     ) -> None:
-        self.root, self.size, self.num, self.step = folder, image_size, frame_num, frame_step
+        self.root, self.size, self.num, self.step = str(folder), image_size, frame_num, frame_step
         self.antialias = antialias
-        self.keys = sorted(path.name for path in (folder / "video").iterdir())
-        self.frames = {key: sorted((folder / "video" / key).iterdir()) for key in self.keys}
+        self.keys = sorted(os.listdir(os.path.join(self.root, "video")))
+        self.videos = {key: self._names("video", key) for key in self.keys}
+
+    def _names(self, *folder: str) -> list[str]:
+        return [os.path.join(*folder, name) for name in sorted(os.listdir(os.path.join(self.root, *folder)))]
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _to_tensor(self, path: Path) -> torch.Tensor:
-        image = Image.open(path)
-        if image.mode != "RGB":
-            image = image.convert("RGB")
-        array = torch.from_numpy(np.array(image, np.uint8, copy=True))
-        return array.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
-
     def _resize(self, pictures: torch.Tensor) -> torch.Tensor:
-        batch = pictures if pictures.ndim == 4 else pictures[None]
         size = (self.size, self.size)
-        batch = interpolate(batch, size, mode="bilinear", align_corners=False, antialias=self.antialias)
+        if tuple(pictures.shape[-2:]) == size:
+            return pictures
+        batch = pictures if pictures.ndim == 4 else pictures[None]
+        batch = interpolate(batch, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)
         return batch if pictures.ndim == 4 else batch[0]
+
+    def _cut(self, height: int, width: int) -> tuple[int, int, int, int]:
+        log_ratio = torch.log(torch.tensor((1.0, 1.0)))
+        for _ in range(10):
+            area = height * width * torch.empty(1).uniform_(0.75, 1.0).item()
+            ratio = torch.exp(torch.empty(1).uniform_(log_ratio[0], log_ratio[1])).item()  # type: ignore[arg-type]
+            cut_width, cut_height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < cut_width <= width and 0 < cut_height <= height:
+                top = int(torch.randint(0, height - cut_height + 1, size=(1,)).item())
+                left = int(torch.randint(0, width - cut_width + 1, size=(1,)).item())
+                return top, left, cut_height, cut_width
+        raise AssertionError("a square picture always has room")
 
     def _transform(self, pictures: torch.Tensor) -> torch.Tensor:
         pictures = self._resize(pictures)
-        side = round(math.sqrt(random.uniform(0.75, 1.0)) * self.size)
-        top, left = random.randint(0, self.size - side), random.randint(0, self.size - side)
-        return self._resize(pictures[..., top : top + side, left : left + side])
+        top, left, height, width = self._cut(pictures.shape[-2], pictures.shape[-1])
+        return self._resize(pictures[..., top : top + height, left : left + width])
+
+    def _open(self, *path: str) -> torch.Tensor:
+        return to_tensor(Image.open(os.path.join(self.root, *path)))
 
     def __getitem__(self, index: int) -> tuple[str, torch.Tensor, torch.Tensor]:
         key = self.keys[index]
-        paths = self.frames[key]
+        paths = self.videos[key]
         start = random.randint(0, len(paths) - (self.num - 1) * self.step - 1)
-        chosen = paths[start : start + self.num * self.step : self.step]
-        frames = self._transform(torch.stack([self._to_tensor(path) for path in chosen]))
-        self._transform(self._to_tensor(random.choice(paths)))  # the visual, read in every mode
-        visual = self._transform(self._to_tensor(random.choice(list((self.root / "mask" / key).iterdir()))))
-        lines = (self.root / "txt" / f"{key}.txt").read_text().split("\n")
-        return random.choice([line for line in lines if line]), frames, visual[None]
+        chosen = range(start, start + self.num * self.step, self.step)
+        frames = self._transform(torch.stack([self._open(paths[number]) for number in chosen], 0))
+        self._transform(self._open(paths[random.randint(0, len(paths) - 1)]))  # the visual
+        lines = Path(os.path.join(self.root, "txt", f"{key}.txt")).read_text().split("\n")
+        sentence = random.choice([line for line in lines if line])
+        name = random.choice(os.listdir(os.path.join(self.root, "mask", key)))
+        return sentence, frames, self._transform(self._open("mask", key, name)).unsqueeze(0)

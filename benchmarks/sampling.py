@@ -99,6 +99,7 @@ def prepare(folder: Path, clips: int, frames: int) -> dict[str, Any]:
         "ClipSampler, prepared Arrow": ClipSampler(rows, **SETTINGS),
         "ClipSampler, prepared Arrow, threads=1": ClipSampler(rows, threads=1, **SETTINGS),
         "ClipSampler, store of zips": ClipSampler(zips, **SETTINGS),
+        "ClipSampler, store of zips, threads=1": ClipSampler(zips, threads=1, **SETTINGS),
         "ClipSampler, store of folders": ClipSampler(loose, **SETTINGS),
         "ClipSampler, Parquet": ClipSampler(from_parquet(data_files=list(map(str, shards))), **SETTINGS),
         "ClipSampler, mp4 in Parquet": ClipSampler(from_parquet(data_files=str(mp4)), **SETTINGS),
@@ -121,6 +122,17 @@ def run_alone(data: Any, count: int) -> tuple[float, float]:
             data[position]
             made += 1
     return (time.perf_counter() - wall) / made, (time.process_time() - cpu) / made
+
+
+def run_batches(data: Any, count: int, size: int = 8) -> float:
+    """Return wall seconds a sample in batches, in this process."""
+    begin, made = time.perf_counter(), 0
+    drawn = None
+    if not isinstance(data, torch.utils.data.IterableDataset):
+        drawn = RandomSampler(data, replacement=True, num_samples=count)
+    for batch in DataLoader(data, batch_size=size, sampler=drawn):
+        made += len(batch["clip_id"] if isinstance(batch, dict) else batch[0])
+    return (time.perf_counter() - begin) / made
 
 
 def run_workers(data: Any, count: int = 32, workers: int = 2) -> float:
@@ -269,6 +281,7 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
     loose = arguments.folder / f"folder-{arguments.clips}-{arguments.frames}"
     wall: dict[str, list[float]] = {name: [] for name in data}
     cpu: dict[str, list[float]] = {name: [] for name in data}
+    batches: dict[str, list[float]] = {name: [] for name in data}
     workers: dict[str, list[float]] = {name: [] for name in data}
     for competitor in data.values():
         run_alone(competitor, 2)
@@ -277,6 +290,7 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
             threads = torch.get_num_threads()
             torch.set_num_threads(1 if "one torch thread" in name else threads)
             seconds, cpu_seconds = run_alone(competitor, arguments.clips * 2)
+            batches[name].append(run_batches(competitor, 16))
             torch.set_num_threads(threads)
             wall[name].append(seconds)
             cpu[name].append(cpu_seconds)
@@ -295,27 +309,30 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
         "threads as these set them.",
         "",
         "A sample: 8 frames at step 4 (256 px PNGs of about 70 kB), one mask, one sentence, to 128 px with a random "
-        "resized crop. A worker of a `DataLoader` has one torch thread in any case; alone, torch takes all cores unless"
-        " told otherwise, which on a busy machine costs MMVID's float operations dearly.",
+        "resized crop. In one process torch takes all cores for MMVID's float operations, unless told otherwise, and "
+        "`ClipSampler` decodes with one thread for each core up to four, unless told otherwise (`threads=1`); a "
+        "worker of a `DataLoader` has one of either. Samples are made one by one, or in batches of 8 by a "
+        "`DataLoader` without workers, which puts them together.",
         "",
-        "| way | samples/s, one process | x | CPU ms a sample | x | samples/s, 2 workers | x |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| way | samples/s, one process | x | CPU ms a sample | x | "
+        "samples/s, in batches | x | samples/s, 2 workers | x |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for name in data:
         columns: list[str] = []
-        for times, form in ((wall, lambda t: f"{1 / t:.1f}"), (cpu, lambda t: f"{t * 1e3:.1f}"), (workers, None)):
+        for times in (wall, cpu, batches, workers):
             if not times[name]:
                 columns += ["not measured", ""]
                 continue
             value, base = mine(times[name]), mine(times[first])
-            columns += [form(value) if form else f"{1 / value:.1f}", f"{base / value:.1f}"]
+            columns += [f"{value * 1e3:.1f}" if times is cpu else f"{1 / value:.1f}", f"{base / value:.1f}"]
         lines.append(f"| {name} | " + " | ".join(columns) + " |")
-    arrow, zips = data["ClipSampler, prepared Arrow"], data["ClipSampler, store of zips"]
-    decode, resize = share_of_decoding(arrow, arguments.clips * 4)
+    zips = data["ClipSampler, store of zips"]
+    decode, resize = share_of_decoding(data["ClipSampler, prepared Arrow, threads=1"], arguments.clips * 4)
     read, needed = bytes_of_a_sample(zips, loose)
     lines += [
         "",
-        f"Of the CPU time of a sample from Arrow, {decode:.0%} decodes PNGs and {resize:.0%} cuts and resizes.",
+        f"Of the CPU time of a sample from Arrow, {decode:.0%} decodes PNGs and {resize:.0%} cuts and resizes frames.",
         f"A sample from the zips reads {read / 1e3:,.0f} kB for {needed / 1e3:,.0f} kB of files "
         f"({read / needed:.3f}x).",
         "",

@@ -2,3 +2,62 @@
 
 Imported as ``mmvoxceleb.processing``; needs ``pip install 'mmvoxceleb[processing]'``.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.crop import CropSettings
+    from mmvoxceleb.processing.crop.stage import CropStage
+    from mmvoxceleb.processing.detectors import open_detector
+    from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+    from mmvoxceleb.processing.engines.outcomes import Summary
+    from mmvoxceleb.processing.labels import AttributePredictor
+    from mmvoxceleb.processing.labels.stage import LabelStage
+    from mmvoxceleb.processing.masks import FaceParser, MaskStage
+    from mmvoxceleb.processing.pipeline import Pipeline
+    from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+    from mmvoxceleb.processing.text.stage import TextStage
+
+__all__ = [
+    "AttributePredictor",
+    "Clip",
+    "CropSettings",
+    "CropStage",
+    "DrawStage",
+    "FaceParser",
+    "LabelStage",
+    "MaskStage",
+    "Pipeline",
+    "PortraitDrawer",
+    "Stage",
+    "StageOutput",
+    "Summary",
+    "TextStage",
+    "open_detector",
+]
+
+_PLACES = {
+    "AttributePredictor": "labels",
+    "Clip": "stage",
+    "CropSettings": "crop",
+    "CropStage": "crop.stage",
+    "DrawStage": "drawings",
+    "FaceParser": "masks",
+    "LabelStage": "labels.stage",
+    "MaskStage": "masks",
+    "Pipeline": "pipeline",
+    "PortraitDrawer": "drawings",
+    "Stage": "stage",
+    "StageOutput": "stage",
+    "Summary": "engines.outcomes",
+    "TextStage": "text.stage",
+    "open_detector": "detectors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and no more."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -214,6 +214,10 @@ class DrawStage(Stage):
         self.name = f"draw/{'+'.join(drawer.styles)}"
 
     @property
+    def device(self) -> str:  # type: ignore[override]
+        return str(self.drawer.device)
+
+    @property
     def folders(self) -> tuple[Folder, ...]:
         return tuple(Folder("drawing", style) for style in self.drawer.styles)
 

@@ -31,7 +31,9 @@ def resized_on(device: "torch.device", pictures: "NDArray[np.uint8]", height: in
     """
     import torch
 
-    if device.type == "cpu":
+    if device.type == "cpu" and pictures.shape[1:3] != (height, width):
+        if _torch_agrees((pictures.shape[1], pictures.shape[2]), (height, width)):
+            return _resize_by_torch(pictures, height, width)
         pictures = resize_bilinear_pillow(pictures, height, width)
     # torch wants memory that it might write to
     tensor = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(device)
@@ -64,6 +66,15 @@ def resize_bilinear(pictures: "Tensor", height: int, width: int) -> "Tensor":
     for axis in order:
         pictures = _resize_axis(pictures, axis, (height, width)[axis - 1])
     return pictures
+
+
+def _resize_by_torch(pictures: "NDArray[np.uint8]", height: int, width: int) -> "Tensor":
+    import torch
+    from torch.nn import functional
+
+    planes = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).permute(0, 3, 1, 2)
+    resized = functional.interpolate(planes, (height, width), mode="bilinear", antialias=True, align_corners=False)
+    return resized.permute(0, 2, 3, 1)
 
 
 def resize_bilinear_pillow(pictures: "NDArray[np.uint8]", height: int, width: int) -> "NDArray[np.uint8]":
@@ -104,6 +115,17 @@ def _resize_axis(pictures: "Tensor", axis: int, size: int) -> "Tensor":
         total = source if total is None else total.add_(source)
     assert total is not None
     return total.add_(1 << (_BITS - 1)).bitwise_right_shift_(_BITS).clamp_(0, 255).to(torch.uint8)
+
+
+@lru_cache(maxsize=64)
+def _torch_agrees(source: tuple[int, int], target: tuple[int, int]) -> bool:
+    """Find out whether torch's resize of 8-bit pictures, three times as fast, is Pillow's for these sizes.
+
+    It holds the weights in 16 bits, Pillow in 22. Where 16 hold them exactly, as in every enlarging to 512 px, nothing
+    differs; where not (most sizes above 512 px), hundreds of pixels of a noise picture do.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (1, *source, 3), dtype=np.uint8)
+    return np.array_equal(_resize_by_torch(noise, *target).numpy(), resize_bilinear_pillow(noise, *target))
 
 
 @lru_cache(maxsize=64)

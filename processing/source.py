@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.interface import Store
+from mmvoxceleb.stores.interface import Entry, Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClipSource", "Frames", "StoreSource"]
+__all__ = ["ClipSource", "CroppedSource", "Frames", "LabelSource", "StoreSource"]
 
 _VIDEO, _LABEL, _META = Folder("video"), Folder("label"), Folder("meta")
 
@@ -129,16 +129,15 @@ class StoreSource(ClipSource):
         )
 
     def listing(self, clip: Clip, indices: Sequence[int]) -> str:
-        wanted = set(indices)
-        lines = [f"{entry.name}\t{entry.size}\n" for entry in clip.entries if entry.index in wanted]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return _listing(clip, indices)
 
     def frames(self, clip: Clip, indices: Sequence[int]) -> Frames:
         wanted = set(indices)
         entries = [entry for entry in clip.entries if entry.index in wanted]
         pictures: list[NDArray[np.uint8]] = []
         hashes: list[bytes] = []
-        for entry, data in zip(entries, self.store.read(_VIDEO, clip.clip_id, entries), strict=True):
+        read = self.store.read(_VIDEO, clip.clip_id, entries) if entries else []
+        for entry, data in zip(entries, read, strict=True):
             where = f"{self.location}: clip {clip.clip_id}, frame {entry.name}"
             picture = decode_rgb(data, where=where)
             if pictures and picture.shape != pictures[0].shape:
@@ -148,8 +147,7 @@ class StoreSource(ClipSource):
                 )
             pictures.append(picture)
             hashes.append(hashlib.sha256(data).digest())
-        stacked = np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
-        return Frames(stacked, [entry.index for entry in entries], hashes)
+        return Frames(_stacked(pictures), [entry.index for entry in entries], hashes)
 
     def _label(self, clip_id: str) -> Sequence[int] | None:
         try:
@@ -168,3 +166,87 @@ class StoreSource(ClipSource):
             raise CorruptSourceError(
                 f"{self.location}: {_META}/{clip_id}.json is no JSON object ({error}); delete it"
             ) from error
+
+
+class LabelSource(StoreSource):
+    """The clips of a store that have a label, without their frames: all that text needs.
+
+    Args:
+        store: Any store with the modality ``label``.
+    """
+
+    def clip_ids(self) -> list[str]:
+        """List the clips that have a label.
+
+        Raises:
+            MissingModalityError: The store has no labels.
+        """
+        clip_ids = self.store.clips(_LABEL)
+        if not clip_ids:
+            raise MissingModalityError(
+                f"{self.location}: holds no label/<clip>.txt, which text is made from; make labels first with "
+                "mmvoxceleb regenerate label or mmvoxceleb label import"
+            )
+        return clip_ids
+
+    def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
+        (data,) = self.store.read(_LABEL, clip_id)
+        label = parse_label(data, clip_id=clip_id)
+        return Clip(clip_id, (), meta=self._meta(clip_id), label=label if with_label else None)
+
+
+class CroppedSource(ClipSource):
+    """One clip that was cropped a moment ago, still in memory: the same as :class:`StoreSource` gives of its files.
+
+    Args:
+        location: Where the clip was written, for messages.
+        clip_id: The key.
+        files: The files of ``video/<clip_id>``.
+        pictures: uint8 [H, W, 3], RGB, of some frames, by index; the others are decoded when they are wanted.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        clip_id: str,
+        files: Sequence[tuple[str, bytes]],
+        pictures: "Mapping[int, NDArray[np.uint8]]",
+    ) -> None:
+        self._location = location
+        self._clip_id = clip_id
+        self._files = files
+        self._pictures = pictures
+
+    @property
+    def location(self) -> str:
+        return self._location
+
+    def clip_ids(self) -> list[str]:
+        return [self._clip_id]
+
+    def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
+        entries = [Entry(name, index, len(data)) for index, (name, data) in enumerate(self._files)]
+        return Clip(clip_id, range(len(entries)), entries=entries)
+
+    def listing(self, clip: Clip, indices: Sequence[int]) -> str:
+        return _listing(clip, indices)
+
+    def frames(self, clip: Clip, indices: Sequence[int]) -> Frames:
+        pictures, hashes = [], []
+        for index in indices:
+            name, data = self._files[index]
+            picture = self._pictures.get(index)
+            where = f"{self.location}: clip {clip.clip_id}, frame {name}"
+            pictures.append(decode_rgb(data, where=where) if picture is None else picture)
+            hashes.append(hashlib.sha256(data).digest())
+        return Frames(_stacked(pictures), indices, hashes)
+
+
+def _stacked(pictures: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.uint8]":
+    return np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
+
+
+def _listing(clip: Clip, indices: Sequence[int]) -> str:
+    wanted = set(indices)
+    lines = [f"{entry.name}\t{entry.size}\n" for entry in clip.entries if entry.index in wanted]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -76,6 +76,12 @@ class Stage(ABC):
     uses_label: ClassVar[bool] = False
     """Whether ``Clip.label`` is an input: a finished clip whose label has changed is then not finished."""
 
+    reads_frames: ClassVar[bool] = True
+    """Whether frames are needed at all. Where no stage of a run needs any, clips without frames are done too."""
+
+    device: str = "cpu"
+    """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""
+
     @property
     @abstractmethod
     def folders(self) -> tuple[Folder, ...]:

@@ -105,21 +105,28 @@ class ArrowClip(VideoClip):
         super().__init__(table.column("clip_id")[row].as_py())
         self._table = table
         self._row = row
+        self._names: list[str] = table.column_names
+        self._indices: dict[Folder, NDArray[np.int64]] = {}
 
     def _cell(self, name: str) -> pa.Scalar:
-        if name not in self._table.column_names or not (cell := self._table.column(name)[self._row]).is_valid:
+        if name not in self._names or not (cell := self._table.column(name)[self._row]).is_valid:
             raise self.missing(name)
         return cell
 
     def _columns(self, folder: Folder) -> tuple[str, str]:
-        columns = columns_of(folder, self._table.column_names)
+        columns = columns_of(folder, self._names)
         if columns is None:
             raise self.missing(folder)
         return columns
 
     def indices(self, folder: Folder) -> "NDArray[np.int64]":
+        if folder not in self._indices:
+            self._indices[folder] = self._read_indices(folder)
+        return self._indices[folder]
+
+    def _read_indices(self, folder: Folder) -> "NDArray[np.int64]":
         pictures, indices = self._columns(folder)
-        if indices in self._table.column_names:
+        if indices in self._names:
             return np.asarray(self._cell(indices).values, np.int64)
         cell = self._cell(pictures)
         return np.arange(self.count_frames(self._content(cell)) if _is_video(cell) else len(cell), dtype=np.int64)

@@ -28,23 +28,37 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["decode_picture"]
+__all__ = ["decode_picture", "size_of_png"]
 
 _START = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">2I5B")
 _CHANNELS = {0: 1, 2: 3, 3: 1}
 """Samples a pixel by PNG colour type: grey, RGB, palette index. Those with alpha are left to OpenCV."""
 _AV_FORMATS = {0: "gray", 2: "rgb24", 3: "pal8"}
+_LAST_WITHIN_ROW = 1
+"""Filters None (0) and Sub (1) do not refer to the row above; Up, Average and Paeth do."""
 _STORED_BYTES = 65535
 _LOCAL = threading.local()
 
 
-def decode_picture(data: "bytes | memoryview", *, where: str) -> "NDArray[np.uint8]":
+def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
+    """Return height and width in px as the header has them; None where this is no PNG, or none of a sane size."""
+    if bytes(data[:8]) != _START or len(data) <= 57:
+        return None
+    width, height = _HEADER.unpack_from(data, 16)[:2]
+    return (height, width) if min(width, height) > 0 and max(width, height) <= LARGEST_SIDE_PX else None
+
+
+def decode_picture(
+    data: "bytes | memoryview", *, where: str, rows: "NDArray[np.intp] | None" = None
+) -> "NDArray[np.uint8]":
     """Decode a PNG or JPEG file.
 
     Args:
         data: The file's content.
         where: Clip and file, for messages.
+        rows: Numbers of the pixel rows to return; None for all. Where their filters do not refer to the row above, as
+            in masks that OpenCV wrote and in palette masks, the others cost no more than inflating.
 
     Returns:
         uint8 [H, W, 3] in RGB, or [H, W] for grey pictures and for palette pictures (their indices). It may be a
@@ -56,17 +70,24 @@ def decode_picture(data: "bytes | memoryview", *, where: str) -> "NDArray[np.uin
     if bytes(data[:8]) == _START and len(data) > 57:
         width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
         if depth == 8 and interlace == 0 and colour_type in _CHANNELS and 0 < max(width, height) <= LARGEST_SIDE_PX:
-            rows = _inflate(data, height, width * _CHANNELS[colour_type] + 1, where)
-            picture = _without_filters(rows, height, width, colour_type)
-            if picture is None:
-                picture = _unfilter(rows, bytes(data[16:29]), height, width, colour_type)
+            inflated, adler = _inflate(data, height, width * _CHANNELS[colour_type] + 1, where)
+            filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
+            checksum: int | None = adler
+            is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
+            if is_cut:
+                filtered, checksum = filtered[rows], None
+            if filtered[:, 0].any():
+                picture = _unfilter(filtered, checksum, width, colour_type)
+            else:
+                picture = _as_picture(filtered[:, 1:], width, colour_type)
             if picture is not None:
-                return picture
-    return _by_opencv(data, where)
+                return picture if rows is None or is_cut else picture[rows]
+    picture = _by_opencv(data, where)
+    return picture if rows is None else picture[rows]
 
 
-def _inflate(data: "bytes | memoryview", height: int, row_bytes: int, where: str) -> bytes:
-    """Return the filtered rows, each with its filter's number in front."""
+def _inflate(data: "bytes | memoryview", height: int, row_bytes: int, where: str) -> tuple[bytes, int]:
+    """Return the filtered rows, each with its filter's number in front, and their checksum, which is right."""
     parts = []
     view, at = memoryview(data), 33
     while at + 12 <= len(view):
@@ -87,17 +108,17 @@ def _inflate(data: "bytes | memoryview", height: int, row_bytes: int, where: str
         raise CorruptSourceError(f"{where}: the PNG is damaged ({error}); get the file again") from error
     if len(rows) != height * row_bytes or not inflater.eof:
         raise CorruptSourceError(f"{where}: the PNG is cut short or damaged; get the file again")
-    return rows
+    behind = len(inflater.unused_data)
+    return rows, int.from_bytes(packed[len(packed) - behind - 4 : len(packed) - behind], "big")
 
 
-def _without_filters(rows: bytes, height: int, width: int, colour_type: int) -> "NDArray[np.uint8] | None":
-    table = np.frombuffer(rows, np.uint8).reshape(height, -1)
-    if table[:, 0].any():
-        return None
-    return table[:, 1:].reshape(height, width, 3) if colour_type == 2 else table[:, 1:]
+def _as_picture(pixels: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8]":
+    return pixels.reshape(len(pixels), width, 3) if colour_type == 2 else pixels
 
 
-def _unfilter(rows: bytes, header: bytes, height: int, width: int, colour_type: int) -> "NDArray[np.uint8] | None":
+def _unfilter(
+    filtered: "NDArray[np.uint8]", checksum: int | None, width: int, colour_type: int
+) -> "NDArray[np.uint8] | None":
     """Let FFmpeg undo the filters; None where PyAV is not installed."""
     try:
         import av
@@ -107,7 +128,7 @@ def _unfilter(rows: bytes, header: bytes, height: int, width: int, colour_type: 
     if decoder is None:
         decoder = _LOCAL.decoder = av.CodecContext.create("png", "r")
         decoder.thread_count = 1
-    packet = av.Packet(_as_stored(rows, header, colour_type))
+    packet = av.Packet(_as_stored(filtered, checksum, width, colour_type))
     packet.is_keyframe = True  # else FFmpeg adds the picture before
     frames = decoder.decode(packet)
     if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
@@ -115,26 +136,27 @@ def _unfilter(rows: bytes, header: bytes, height: int, width: int, colour_type: 
         return None
     _LOCAL.frame = frames[0]
     plane = frames[0].planes[0]
-    table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height]
-    if colour_type == 2:
-        return table[:, : width * 3].reshape(height, width, 3)
-    return table[:, :width]
+    table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
+    return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
 
 
-def _as_stored(rows: bytes, header: bytes, colour_type: int) -> bytes:
+def _as_stored(filtered: "NDArray[np.uint8]", checksum: int | None, width: int, colour_type: int) -> bytes:
     """Wrap inflated rows as a PNG that takes no inflating."""
+    rows = filtered.reshape(-1).data
+    if checksum is None:
+        checksum = _fast.adler32(rows)
+    header = _HEADER.pack(width, len(filtered), 8, colour_type, 0, 0, 0)
     parts: list[bytes | memoryview] = [_START, _chunk(b"IHDR", header)]
     if colour_type == 3:
         parts.append(_chunk(b"PLTE", b"\0\0\0"))
     blocks = range(0, len(rows), _STORED_BYTES)
     parts += [struct.pack(">I", 6 + len(rows) + 5 * len(blocks)), b"IDAT\x78\x01"]
-    view = memoryview(rows)
     for at in blocks:
-        block = view[at : at + _STORED_BYTES]
+        block = rows[at : at + _STORED_BYTES]
         parts.append(struct.pack("<BHH", at + len(block) == len(rows), len(block), len(block) ^ 0xFFFF))
         parts.append(block)
     # the rows are checked already, and FFmpeg looks at no CRC
-    parts += [struct.pack(">I", _fast.adler32(rows)), b"\0\0\0\0", b"\0\0\0\0IEND\xaeB\x60\x82"]
+    parts += [struct.pack(">I", checksum), b"\0\0\0\0", b"\0\0\0\0IEND\xaeB\x60\x82"]
     return b"".join(parts)
 
 

@@ -1,5 +1,6 @@
 """Make one sample of one clip."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ import torch
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.sampling.geometry import View, choose_view
 from mmvoxceleb.sampling.options import SampleOptions
-from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of, put_planes
+from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of
+from mmvoxceleb.sampling.puts import put_colours, put_frame, put_grey, put_ids, put_one_hot
 from mmvoxceleb.sampling.sources import Clip
 from mmvoxceleb.sampling.texts import choose_text, tokens_of
-from mmvoxceleb.sampling.threads import for_each, thread_count
+from mmvoxceleb.sampling.threads import Work
 from mmvoxceleb.sampling.windows import choose_frames
-from mmvoxceleb.schema import NUM_CLASSES, Folder, colours_of
+from mmvoxceleb.schema import NUM_CLASSES, Folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +32,7 @@ def make_sample(
     rng: np.random.Generator,
     *,
     modalities: Sequence[str],
+    work: Work,
     window: int = 0,
     partner: Callable[[], Clip] | None = None,
     other_label: Callable[[], Clip] | None = None,
@@ -41,6 +44,7 @@ def make_sample(
         options: What is wanted.
         rng: The sample's own generator.
         modalities: What the sample has.
+        work: The pictures are decoded in it: tensors are whole once it has ended.
         window: Which of the clip's windows.
         partner: Gives another clip of the same video; called at most once.
         other_label: Gives a clip with another label; called at most once.
@@ -51,7 +55,7 @@ def make_sample(
     Raises:
         MMVoxCelebError: The clip is damaged or lacks something.
     """
-    return _Sample(clip, options, rng, modalities, window, partner, other_label).made()
+    return _Sample(clip, options, rng, modalities, work, window, partner, other_label).made()
 
 
 class _Sample:
@@ -61,6 +65,7 @@ class _Sample:
         options: SampleOptions,
         rng: np.random.Generator,
         modalities: Sequence[str],
+        work: Work,
         window: int,
         partner: Callable[[], Clip] | None,
         other_label: Callable[[], Clip] | None,
@@ -70,9 +75,10 @@ class _Sample:
         self._partner, self._other_label = partner, other_label
         self._partner_clip: Clip | None = None
         self._view = View()
-        self._threads = thread_count(options.threads)
+        self._work = work
 
     def made(self) -> dict[str, Any]:
+        """Choose everything and make room for it; the tensors are whole once the work is done."""
         options = self._options
         sample: dict[str, Any] = {"clip_id": self._clip.clip_id}
         frames = self._choose_frames()
@@ -138,7 +144,7 @@ class _Sample:
         return indices[place : place + 1]
 
     def _frames(self, clip: Clip, chosen: "NDArray[np.int64]") -> torch.Tensor:
-        return self._as_wanted(self._pictures(clip, _VIDEO, chosen, frame_of))
+        return self._pictures(clip, _VIDEO, chosen, frame_of, (3,), self._dtype, put_frame)
 
     def _condition(self, name: str, frames: "NDArray[np.int64] | None") -> dict[str, Any]:
         folder, place = self._condition_folder(name)
@@ -151,9 +157,9 @@ class _Sample:
         else:
             chosen = self._any_of(indices)
         if name == "mask":
-            made = self._masks(self._pictures(clip, folder, chosen, mask_of))
+            made = self._masks(clip, chosen)
         else:
-            made = self._as_wanted(self._pictures(clip, folder, chosen, drawing_of))[:, None]
+            made = self._pictures(clip, folder, chosen, drawing_of, (1,), self._dtype, put_grey)
         if place == "every":
             return {name: made, f"{name}_index": torch.from_numpy(chosen)}
         found: dict[str, Any] = {name: made[0], f"{name}_index": int(chosen[0])}
@@ -161,48 +167,48 @@ class _Sample:
             found[f"{name}_clip_id"] = clip.clip_id
         return found
 
+    def _masks(self, clip: Clip, chosen: "NDArray[np.int64]") -> torch.Tensor:
+        if self._options.mask_format == "one_hot":
+            return self._pictures(clip, _MASK, chosen, mask_of, (NUM_CLASSES,), np.float32, put_one_hot)
+        if self._options.mask_format == "colours":
+            return self._pictures(clip, _MASK, chosen, mask_of, (3,), self._dtype, put_colours)
+        return self._pictures(clip, _MASK, chosen, mask_of, (), np.int64, put_ids)
+
     def _pictures(
-        self, clip: Clip, folder: Folder, chosen: "NDArray[np.int64]", decode: Callable[..., "NDArray[np.uint8]"]
-    ) -> "NDArray[np.uint8]":
-        """Read and decode pictures into one array: uint8 [N, H, W] or [N, 3, H, W]."""
+        self,
+        clip: Clip,
+        folder: Folder,
+        chosen: "NDArray[np.int64]",
+        decode: Callable[..., "NDArray[np.uint8]"],
+        channels: tuple[int, ...],
+        dtype: Any,
+        put: Callable[["NDArray[np.uint8]", "NDArray[Any]"], None],
+    ) -> torch.Tensor:
+        """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
         positions = np.searchsorted(clip.indices(folder), chosen)
         content = clip.pictures(folder, positions.tolist())
         size = self._options.height_width
 
-        def put(place: int) -> None:
-            where = f"clip {clip.clip_id}, {folder} {chosen[place]}"
-            picture = decode(content[place], self._view, size, where=where)
+        def decoded(place: int) -> "NDArray[np.uint8]":
+            return decode(content[place], self._view, size, where=f"clip {clip.clip_id}, {folder} {chosen[place]}")
+
+        def fill(place: int) -> None:
+            picture = decoded(place)
             if picture.shape[:2] != stack.shape[-2:]:
                 raise CorruptSourceError(
-                    f"{where}: {picture.shape[1]} x {picture.shape[0]} px, unlike the clip's first picture; "
-                    "give an image_size, or mend the clip"
+                    f"clip {clip.clip_id}, {folder} {chosen[place]}: {picture.shape[1]} x {picture.shape[0]} px, "
+                    "unlike the clip's first picture; give an image_size, or mend the clip"
                 )
-            if channels:
-                put_planes(picture, stack[place])
-            else:
-                stack[place] = picture
+            put(picture, stack[place])
 
-        channels = (3,) if decode is frame_of else ()
-        if size is None:
-            first = decode(content[0], self._view, None, where=f"clip {clip.clip_id}, {folder} {chosen[0]}")
-        stack = np.empty((len(chosen), *channels, *(size or first.shape[:2])), np.uint8)
+        height, width = size or decoded(0).shape[:2]
+        stack = np.empty((len(chosen), *channels, height, width), dtype)
+        self._work.add(functools.partial(fill, place) for place in range(len(chosen)))
+        return torch.from_numpy(stack)
 
-        for_each(len(chosen), put, self._threads)
-        return stack
-
-    def _as_wanted(self, pictures: "NDArray[np.uint8]") -> torch.Tensor:
-        """Return the tensor; NumPy makes it, since torch's threads cost more here than they save."""
-        if self._options.dtype == "uint8":
-            return torch.from_numpy(pictures)
-        return torch.from_numpy(np.divide(pictures, np.float32(255), dtype=np.float32))
-
-    def _masks(self, ids: "NDArray[np.uint8]") -> torch.Tensor:
-        if self._options.mask_format == "colours":
-            return self._as_wanted(np.ascontiguousarray(colours_of(ids).transpose(0, 3, 1, 2)))
-        if self._options.mask_format == "one_hot":
-            classes = np.arange(NUM_CLASSES, dtype=np.uint8)[:, None, None]
-            return torch.from_numpy((ids[:, None] == classes).astype(np.float32))
-        return torch.from_numpy(ids.astype(np.int64))
+    @property
+    def _dtype(self) -> Any:
+        return np.uint8 if self._options.dtype == "uint8" else np.float32
 
     def _texts(self) -> dict[str, Any]:
         options = self._options

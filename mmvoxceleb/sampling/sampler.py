@@ -1,6 +1,8 @@
 """Training samples of clips, as a PyTorch dataset."""
 
 import logging
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,13 @@ from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.randomness import rng_of_index
 from mmvoxceleb.sampling.sample import make_sample
 from mmvoxceleb.sampling.sources import ClipSource, source_of
+from mmvoxceleb.sampling.threads import DecodeThreads, Work
 from mmvoxceleb.schema import Folder, check_modalities
 
 __all__ = ["ClipSampler"]
+
+_MOST_AT_ONCE = 16
+"""Samples whose pictures are read before the first is whole: what bounds the memory."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +81,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
     def __init__(self, data: Any, **settings: Any) -> None:
         self.options = SampleOptions.named(settings)
         self._epoch = Epoch()
+        self._threads = DecodeThreads(self.options.threads)
         source = source_of(data, self._wanted(), self.options.style)
         has = source.modalities(self.options.style)
         self.modalities = check_modalities(self.options.modalities or has)
@@ -135,10 +142,30 @@ class ClipSampler(Dataset[dict[str, Any]]):
             IndexError: There is no such sample.
             MMVoxCelebError: The clip is damaged.
         """
-        index = int(index)
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
-        index %= len(self)
+        return self._samples([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Make the samples of a batch; a ``DataLoader`` calls this. Threads go on from one to the next without a pause.
+
+        Raises:
+            IndexError: There is no such sample.
+            MMVoxCelebError: A clip is damaged.
+        """
+        if type(self).__getitem__ is not ClipSampler.__getitem__:  # a subclass has more to do to each
+            return [self[index] for index in indices]
+        most = _MOST_AT_ONCE if self._threads.count > 1 else 1
+        parts = (indices[first : first + most] for first in range(0, len(indices), most))
+        return [sample for part in parts for sample in self._samples(part)]
+
+    def _samples(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        positions = [operator.index(index) for index in indices]
+        for index in positions:
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"sample {index} of {len(self)}")
+        with self._threads.work() as work:
+            return [self._sample(index % len(self), work) for index in positions]
+
+    def _sample(self, index: int, work: Work) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
         rng = rng_of_index(self.options.seed, self._epoch.value, index)
         same_video, other_labels = self._same_video, self._other_labels
@@ -147,6 +174,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
             self.options,
             rng,
             modalities=self.modalities,
+            work=work,
             window=window,
             partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
             other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),

@@ -13,6 +13,7 @@ from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.randomness import rng_of_clip
 from mmvoxceleb.sampling.sample import make_sample
 from mmvoxceleb.sampling.sampler import ClipSampler, check_combination
+from mmvoxceleb.sampling.threads import DecodeThreads
 from mmvoxceleb.sampling.video import VideoClip
 from mmvoxceleb.sampling.windows import valid_starts
 from mmvoxceleb.schema import Folder, check_modalities
@@ -41,6 +42,7 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
     def __init__(self, data: Any, **settings: Any) -> None:
         self.options = SampleOptions.named(settings)
         self._epoch = Epoch()
+        self._threads = DecodeThreads(self.options.threads)
         self._rows = data.with_format(None).decode(False)
         names = _names_of(self._rows)
         has = modalities_in(names, self.options.style)
@@ -86,7 +88,9 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
             for window in range(skip, self.options.windows):
                 self._windows_done = window + 1
                 rng = rng_of_clip(self.options.seed, epoch, clip.clip_id, window)
-                yield make_sample(clip, self.options, rng, modalities=self.modalities, window=window)
+                with self._threads.work() as work:
+                    sample = make_sample(clip, self.options, rng, modalities=self.modalities, work=work, window=window)
+                yield sample
             skip = 0
 
     def _is_long_enough(self, clip: "_RowClip") -> bool:

@@ -1,52 +1,115 @@
 """Share the pictures of one sample among threads: decoders let go of Python's lock."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 
 import torch
 
-__all__ = ["for_each", "thread_count"]
+__all__ = ["DecodeThreads", "Work"]
 
 _MOST_BY_DEFAULT = 4
-_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
-"""By process and size: after a fork, the parent's threads are not there."""
 
 
-def thread_count(wanted: int | None) -> int:
-    """Return how many threads to use: by default one in a ``DataLoader``'s worker, else one for each core up to 4."""
-    if wanted is not None:
-        return wanted
-    if torch.utils.data.get_worker_info() is not None:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_BY_DEFAULT)
+class Work:
+    """Tasks that threads see to while more are added; all are done when the ``with`` block ends.
 
+    The thread that adds them takes its share at the end of the block. If the block raises, what has not begun is
+    left undone; if tasks raise, the end of the block raises what the first added of them did.
 
-def for_each(count: int, do: Callable[[int], None], threads: int) -> None:
-    """Call ``do`` with 0 to ``count`` - 1, in no order; the calling thread takes its share.
-
-    Raises:
-        Exception: Whatever ``do`` raised first, once all threads are done.
+    Args:
+        pool: The other threads; None to do all in this one.
+        helpers: How many of them may work at a time.
     """
-    shares = min(threads, count)
 
-    def share(first: int) -> None:
-        for number in range(first, count, shares):
-            do(number)
+    def __init__(self, pool: ThreadPoolExecutor | None = None, helpers: int = 0) -> None:
+        self._pool = pool
+        self._most = helpers
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._added = 0
+        self._errors: dict[int, Exception] = {}
+        self._helpers: list[Future[None]] = []
 
-    if shares <= 1:
-        if count:
-            share(0)
-        return
-    key = (os.getpid(), threads)
-    if key not in _POOLS:
-        _POOLS[key] = ThreadPoolExecutor(threads - 1, thread_name_prefix="mmvoxceleb-decode")
-    others = [_POOLS[key].submit(share, first) for first in range(1, shares)]
-    try:
-        share(0)
-    finally:
-        errors = [other.exception() for other in others]
-    for error in errors:
-        if error is not None:
-            raise error
+    def add(self, tasks: Iterable[Callable[[], None]]) -> None:
+        """Add tasks; the other threads begin at once, in this order."""
+        for task in tasks:
+            self._waiting.append((self._added, task))
+            self._added += 1
+        if self._pool is not None:
+            self._helpers = [helper for helper in self._helpers if not helper.done()]
+            for _ in range(min(self._most - len(self._helpers), len(self._waiting))):
+                self._helpers.append(self._pool.submit(self._do_waiting))
+            time.sleep(0)  # lets go of Python's lock, or they would begin when this thread next does
+
+    def _do_waiting(self) -> None:
+        while True:
+            try:
+                number, task = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                task()
+            except Exception as error:
+                self._errors[number] = error
+
+    def __enter__(self) -> "Work":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._do_waiting()
+        finally:
+            self._waiting.clear()
+            for helper in self._helpers:
+                if not helper.cancel():
+                    helper.result()
+        if kind is None and self._errors:
+            raise self._errors[min(self._errors)]
+
+
+class DecodeThreads:
+    """The threads of one sampler, in one process: started when first needed, ended with the sampler.
+
+    A forked or spawned process starts its own, since threads do not survive either.
+
+    Args:
+        wanted: How many, the calling one included. None for one in a ``DataLoader``'s worker, and one for each core,
+            up to 4, elsewhere.
+    """
+
+    def __init__(self, wanted: int | None = None) -> None:
+        self._wanted = wanted
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
+
+    def __getstate__(self) -> dict[str, int | None]:
+        return {"wanted": self._wanted}
+
+    def __setstate__(self, state: dict[str, int | None]) -> None:
+        self.__init__(state["wanted"])  # type: ignore[misc]
+
+    @property
+    def count(self) -> int:
+        """How many threads work here and now."""
+        if self._wanted is not None:
+            return self._wanted
+        if torch.utils.data.get_worker_info() is not None:
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, _MOST_BY_DEFAULT)
+
+    def work(self) -> Work:
+        """Begin the work on one sample."""
+        helpers = self.count - 1
+        if helpers < 1:
+            return Work()
+        if self._pool is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._pool = ThreadPoolExecutor(helpers, thread_name_prefix="mmvoxceleb-decode")
+        return Work(self._pool, helpers)

@@ -1,5 +1,6 @@
 """The one reading interface: clips of a folder, entries of a clip, bytes of entries."""
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -77,6 +78,7 @@ class Store(ABC):
         return []
 
 
+@functools.lru_cache(maxsize=1 << 13)
 def frame_index_of(name: str) -> int:
     """Read the frame index from a file name: its last number before the extension, 0 where there is none."""
     numbers = _DIGITS.findall(name.rsplit(".", 1)[0])

@@ -4,9 +4,8 @@ import hashlib
 import logging
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +32,7 @@ _FOLDER_SCHEMA = pa.schema([("path", pa.string()), ("first", pa.int64()), ("coun
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ZipEntry:
+class ZipEntry(NamedTuple):
     """One file in a zip.
 
     Args:
@@ -68,7 +66,7 @@ class ZipIndex:
     """
 
     def __init__(self, entries: pa.Table, folders: pa.Table) -> None:
-        self._entries = entries
+        self._entries = entries.select(ZipEntry._fields)
         paths, firsts, counts = (folders.column(name).to_pylist() for name in ("path", "first", "count"))
         self._rows = {path: (first, count) for path, first, count in zip(paths, firsts, counts, strict=True)}
 
@@ -90,14 +88,13 @@ class ZipIndex:
     def entries(self, folder: str) -> list[ZipEntry]:
         """List the files in a folder, in archive order."""
         first, count = self._rows[folder]
-        columns = self._entries.slice(first, count).to_pydict()
-        return [ZipEntry(*row) for row in zip(*(columns[field.name] for field in _ENTRY_SCHEMA), strict=True)]
+        columns = [column.to_pylist() for column in self._entries.slice(first, count).columns]
+        return list(map(ZipEntry._make, zip(*columns, strict=True)))
 
     def row(self, folder: str, position: int) -> ZipEntry:
         """Return one file of a folder by its position in :meth:`names`."""
         first, _ = self._rows[folder]
-        columns = self._entries.slice(first + position, 1).to_pydict()
-        return ZipEntry(*(columns[field.name][0] for field in _ENTRY_SCHEMA))
+        return ZipEntry._make(column[first + position].as_py() for column in self._entries.columns)
 
 
 def load_index(source: ByteSource) -> ZipIndex:

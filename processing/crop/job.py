@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +10,7 @@ from urllib.parse import quote
 
 from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
+from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
@@ -20,6 +19,7 @@ from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.output import StoreWriter, write_atomically
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
+from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.removals import REMOVALS_PATH, read_removals
 
@@ -27,13 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CropJob", "SourceResult"]
+__all__ = ["CropJob", "SourceResult", "WrittenClip"]
 
 STAGE = "crop"
 VIDEO = Folder("video")
-
-PNG_THREADS = 2
-"""Encoding a PNG takes longer than decoding and cropping its frame."""
 
 
 @dataclass
@@ -51,6 +48,23 @@ class SourceResult:
     rows: list[LedgerRow] = field(default_factory=list)
     num_frames: int = 0
     was_finished: bool = False
+
+
+@dataclass
+class WrittenClip:
+    """A clip that is in the store.
+
+    Args:
+        clip_id: The key.
+        num_new_frames: Frames that this run wrote; 0 for a clip of an earlier run.
+        files: The files of ``video/<clip_id>``, where this run wrote them as pictures.
+        pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
+    """
+
+    clip_id: str
+    num_new_frames: int = 0
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,12 +128,30 @@ class CropJob:
             "choose another output folder, use the same settings, or give --overwrite"
         )
 
-    def run(self, video: SourceVideo, stopping: Callable[[], bool] = lambda: False) -> SourceResult:
-        """Crop one video, unless that is done.
+    def clips(
+        self,
+        video: SourceVideo,
+        result: SourceResult,
+        *,
+        check: Callable[[], None] | None = None,
+        keep: Callable[[Clip], Collection[int]] | None = None,
+        detector: Detector | None = None,
+    ) -> Iterator[WrittenClip]:
+        """Crop one video, and hand out each of its clips as soon as it is in the store.
+
+        The video counts as done when the last clip was taken back. Clips that an earlier run wrote are not written
+        again; where all of them are there, the video is not even opened.
+
+        Args:
+            video: The video.
+            result: Filled with what became of it; complete at the end.
+            check: Called for every frame that is decoded; what it raises ends the work.
+            keep: Chooses frames of a clip whose pictures are to be handed out; none by default.
+            detector: Used in place of the job's own, whose settings it must have.
 
         Raises:
             IncompatibleOutputError: The output holds clips of these names that were made of something else.
-            KeyboardInterrupt: ``stopping`` said so.
+            OSError: The output cannot be written.
         """
         options = self.options()
         unreachable = None
@@ -134,19 +166,21 @@ class CropJob:
         if record is not None:
             self.check(video.key, options)
             if record["inputs"] == inputs and record["options"] == options and self._is_whole(record, video):
-                return SourceResult(video.key, [_row(row) for row in record["rows"]], record["num_frames"], True)
+                result.rows = [_row(row) for row in record["rows"]]
+                result.num_frames, result.was_finished = record["num_frames"], True
+                yield from (WrittenClip(clip_id) for clip_id in _written(record))
+                return
             if record["inputs"] != inputs and _written(record) and not self.overwrite:
                 raise IncompatibleOutputError(
                     f"{self.out}: {video.key} was cropped from another video or another annotation "
                     f"({'; '.join(differences(record['inputs'], inputs))}); choose another output folder, or give "
                     "--overwrite"
                 )
-        result = SourceResult(video.key)
         if unreachable is not None:
             for utterance in video.utterances:
                 result.rows.append(_rejected(Rejection(video.input_name(utterance), "unreachable", unreachable)))
         else:
-            self._crop(video, result, options, stopping)
+            yield from self._crop(video, result, options, check, keep, detector or self.detector)
         self._forget_others(record, result)
         result.rows.sort()
         content = {
@@ -157,7 +191,22 @@ class CropJob:
             "rows": [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in result.rows],
         }
         write_atomically(self.record_path(video.key), (json.dumps(content, ensure_ascii=False) + "\n").encode())
-        return result
+
+    def written(self, key: str) -> list[str]:
+        """List the clips that an earlier run made of a video; empty where it is not done."""
+        record = self.read_record(key)
+        return _written(record) if record is not None else []
+
+    def all_rows(self) -> list[LedgerRow]:
+        """Collect the rows of every finished video of the store, also of earlier runs on other videos."""
+        rows: list[LedgerRow] = []
+        folder = self.record_path("").parent
+        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            try:
+                rows.extend(_row(row) for row in json.loads(path.read_bytes())["rows"])
+            except (ValueError, KeyError, TypeError):
+                continue  # damaged: the video is done again
+        return rows
 
     def has(self, clip_id: str) -> bool:
         """Tell whether a clip's pictures are in the output, in the form wanted."""
@@ -170,31 +219,44 @@ class CropJob:
         return video.path is not None and all(self.has(name) for name in _written(record))
 
     def _crop(
-        self, video: SourceVideo, result: SourceResult, options: dict[str, Any], stopping: Callable[[], bool]
-    ) -> None:
+        self,
+        video: SourceVideo,
+        result: SourceResult,
+        options: dict[str, Any],
+        check: Callable[[], None] | None,
+        keep: Callable[[Clip], Collection[int]] | None,
+        detector: Detector | None,
+    ) -> Iterator[WrittenClip]:
         versions = _versions(self.decoder)
         provenance = Provenance(self.out)
         removals = read_removals(self.out)
-
-        def progress() -> None:
-            if stopping():
-                raise KeyboardInterrupt
-
-        clips = crop_tubes(
+        cropped = crop_tubes(
             video,
             settings=self.settings,
-            detector=self.detector,
+            detector=detector,
             decoder=self.decoder,
             num_threads=self.num_threads,
             rejected=lambda rejection: result.rows.append(_rejected(rejection)),
-            progress=progress,
+            progress=check,
         )
-        for clip in clips:
+        for clip in cropped:
             if clip.clip_id in removals:
                 result.rows.append(_rejected(Rejection(clip.clip_id, "removed", f"it is in {REMOVALS_PATH}")))
                 continue
+            section = self._finished_section(provenance, clip, options)
+            if section is not None:
+                result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
+                result.num_frames += section["num_frames"]
+                yield WrittenClip(clip.clip_id)
+                continue
             self._guard(provenance, clip.clip_id)
-            data = encode_h264(clip.frames, fps=FPS) if self.codec == "mp4" else _encode_pngs(clip)
+            written = WrittenClip(clip.clip_id)
+            if self.codec == "mp4":
+                data: bytes | list[tuple[str, bytes]] = encode_h264(clip.frames, fps=FPS)
+            else:
+                expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
+                kept = frozenset(keep(expected)) if keep is not None else frozenset()
+                data = written.files = encode_pngs(keeping(clip.frames, kept, written.pictures))
             count = clip.meta["num_frames"]
             if count < self.settings.min_frames:
                 detail = f"it ends after {count} frames of the clip, {self.settings.min_frames} wanted"
@@ -202,10 +264,21 @@ class CropJob:
                 continue
             provenance.begin(clip.clip_id, [STAGE])
             self._write(clip.clip_id, data)
-            section = {**clip.meta, "settings": options, "versions": versions}
-            provenance.finish(clip.clip_id, {STAGE: section})
+            provenance.finish(clip.clip_id, {STAGE: {**clip.meta, "settings": options, "versions": versions}})
             result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
             result.num_frames += count
+            written.num_new_frames = count
+            yield written
+
+    def _finished_section(
+        self, provenance: Provenance, clip: CroppedClip, options: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Give the provenance of a clip that a run, which was stopped in the middle of the video, finished."""
+        section = provenance.section(clip.clip_id, STAGE)
+        if section is None or not self.has(clip.clip_id) or section.get("settings") != options:
+            return None
+        same = all(section.get(key) == clip.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
+        return section if same and isinstance(section.get("num_frames"), int) else None
 
     def _write(self, clip_id: str, data: "bytes | list[tuple[str, bytes]]") -> None:
         writer = StoreWriter(self.out, self.layout)
@@ -240,34 +313,6 @@ class CropJob:
             StoreWriter(self.out).remove(VIDEO, clip_id)
             self._remove_mp4(clip_id)
             provenance.drop(clip_id, STAGE)
-
-
-def _encode_pngs(clip: CroppedClip) -> list[tuple[str, bytes]]:
-    """Encode the frames of a clip, ``0000000.png`` and on, on a few threads and in order."""
-    files: list[tuple[str, bytes]] = []
-    waiting: deque[Future[bytes]] = deque()
-    with ThreadPoolExecutor(PNG_THREADS) as pool:
-        try:
-            for frame in clip.frames:
-                waiting.append(pool.submit(_encode_png, frame))
-                if len(waiting) > 2 * PNG_THREADS:
-                    files.append((f"{len(files):07d}.png", waiting.popleft().result()))
-            while waiting:
-                files.append((f"{len(files):07d}.png", waiting.popleft().result()))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return files
-
-
-def _encode_png(frame: "NDArray[np.uint8]") -> bytes:
-    import cv2
-
-    # run-length matching: measured as the smallest of the quick settings on faces, 65 kB a frame
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    done, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
-    assert done
-    return data.tobytes()
 
 
 def _inputs(video: SourceVideo) -> dict[str, Any]:

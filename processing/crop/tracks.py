@@ -84,11 +84,14 @@ def metadata_track(decoder: Decoder, row: MetadataRow, settings: CropSettings) -
 
 
 def free_track(decoder: Decoder, settings: CropSettings, detector: "Detector") -> Track:
-    """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`."""
-    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+    """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`.
+
+    A detector that is quick near a known box searches the whole picture only for the first face, after a cut, and
+    where the face is not near its last box.
+    """
+    follow = _follow_near if detector.looks_near else _follow
     boxes, scores, places = [], [], []
-    for place, (faces, is_cut) in enumerate(_watch(decoder, 0, _FOREVER, settings, detector)):
-        face = follower.follow(faces, is_cut=is_cut)
+    for place, (face, is_cut) in enumerate(follow(decoder, settings, detector)):
         boxes.append(NO_FACE if face is None else face.box_xyxy_px)
         scores.append(np.nan if face is None else face.score)
         if is_cut:
@@ -101,6 +104,41 @@ def free_track(decoder: Decoder, settings: CropSettings, detector: "Detector") -
 _FOREVER = 10**9
 
 
+def _follow(
+    decoder: Decoder, settings: CropSettings, detector: "Detector"
+) -> "Iterator[tuple[Detection | None, bool]]":
+    """Yield the followed face of every frame in pixels of the video, and whether a scene begins with it."""
+    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+    for faces, is_cut in _watch(decoder, 0, _FOREVER, settings, detector):
+        yield follower.follow(faces, is_cut=is_cut), is_cut
+
+
+def _follow_near(
+    decoder: Decoder, settings: CropSettings, detector: "Detector"
+) -> "Iterator[tuple[Detection | None, bool]]":
+    """Do the same, looking for the face near its last box first."""
+    info = decoder.info
+    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+    cut_detector = CutDetector() if settings.scene_cuts else None
+    min_face_px = _min_face_px(decoder, settings)
+    last: Detection | None = None
+    for frame in decoder.frames(0, _FOREVER):
+        small = shrink_to_height(frame, settings.detection_height_px)
+        is_cut = cut_detector is not None and cut_detector.is_cut(small)
+        faces: list[Detection] = []
+        if last is not None and not is_cut:
+            faces = detector.detect_near(small, last.box_xyxy_px, min_face_px=min_face_px)
+        if not faces:
+            (faces,) = detector.detect([small], min_face_px=min_face_px)
+        last = follower.follow(faces, is_cut=is_cut)
+        yield last and last.scaled(info.width_px / small.shape[1], info.height_px / small.shape[0]), is_cut
+
+
+def _min_face_px(decoder: Decoder, settings: CropSettings) -> float:
+    """A face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it."""
+    return 0.5 * settings.min_face_px * settings.detection_height_px / decoder.info.height_px
+
+
 def _watch(
     decoder: Decoder, first: int, stop: int, settings: CropSettings, detector: "Detector"
 ) -> "Iterator[tuple[list[Detection], bool]]":
@@ -108,9 +146,7 @@ def _watch(
     info = decoder.info
     cut_detector = CutDetector() if settings.scene_cuts else None
     batch: list[NDArray[np.uint8]] = []
-
-    # a face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it
-    min_face_px = 0.5 * settings.min_face_px * settings.detection_height_px / info.height_px
+    min_face_px = _min_face_px(decoder, settings)
 
     def flush() -> "Iterator[tuple[list[Detection], bool]]":
         for small, faces in zip(batch, detector.detect(batch, min_face_px=min_face_px), strict=True):

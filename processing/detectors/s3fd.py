@@ -31,6 +31,7 @@ class S3FDDetector(Detector):
     """
 
     name = "s3fd"
+    needs_device = True
 
     def __init__(
         self,
@@ -46,6 +47,10 @@ class S3FDDetector(Detector):
         self.batch_size = batch_size
         self._detector: Any = None
         self._path: Path | None = None
+
+    @property
+    def resolved_device(self) -> str:
+        return _choose_device(self.device)
 
     def settings(self) -> dict[str, Any]:
         _import_face_alignment()
@@ -69,7 +74,7 @@ class S3FDDetector(Detector):
                     f"{path}: this is not S3FD ({error}); give the file s3fd-619a316812.pth, "
                     "or leave --weights out to have it downloaded"
                 ) from error
-            self._detector.device = _choose_device(self.device)
+            self._detector.device = self.resolved_device
             self._detector.face_detector.to(self._detector.device)
 
     def detect(

@@ -1,143 +1,78 @@
-"""The engine for one process and one device: readers and writers on threads, the device on the calling thread."""
+"""The engine for one machine: in this process, or on worker processes with a device each."""
 
-import contextlib
-import logging
 import os
-import signal
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from types import FrameType
+from collections.abc import Callable, Sequence
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.engines.summary import Summary
-from mmvoxceleb.processing.engines.work import ClipOutcome, ClipWork, Loaded, Plan
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.processing.engines.interface import Work
+from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.engines.processes import run_in_processes
+from mmvoxceleb.processing.engines.running import open_run
 
-__all__ = ["run_local"]
+__all__ = ["default_lanes", "default_workers", "run_local"]
 
-logger = logging.getLogger(__name__)
-
-Report = Callable[[ClipOutcome], None]
+_MOST_LANES = 16
 
 
 def run_local(
-    work: ClipWork,
-    clip_ids: Sequence[str] | None = None,
+    work: Work,
+    units: Sequence[str] | None = None,
     *,
     limit: int | None = None,
-    readers: int | None = None,
-    writers: int | None = None,
-    report: Report | None = None,
+    workers: int | None = None,
+    lanes: int | None = None,
+    report: Callable[[ClipOutcome], None] | None = None,
+    finished: Callable[[str], None] | None = None,
 ) -> Summary:
-    """Take clips through the stages of ``work``, going on where an earlier run stopped.
+    """Run work on this machine, going on where an earlier run stopped.
 
-    Reading and decoding, the device, and encoding and writing overlap; at most a handful of clips is in memory.
-    A clip that fails is recorded and the rest goes on. After Ctrl-C (or SIGTERM) what is being written is
-    finished, nothing half is visible, and the same call goes on later.
+    Reading and decoding, the device, and encoding and writing overlap; a few clips are in memory at a time. A clip
+    that fails is recorded and the rest goes on. After Ctrl-C (or SIGTERM) nothing half is visible, and the same call
+    goes on later. A worker process that dies is replaced; a unit that kills its worker three times is recorded as
+    failed. The files written are the same whatever the number of workers and lanes.
 
     Args:
-        work: Source, output and stages.
-        clip_ids: The clips; all of the source by default.
-        limit: Do at most this many clips that are not finished yet.
-        readers: Threads that read and decode; by default half the cores, at most 8.
-        writers: Threads that encode and write; likewise.
+        work: What to do.
+        units: The clips or videos; all by default.
+        limit: Do at most this many that are not finished yet.
+        workers: Processes. By default one per GPU for work on CUDA, else this process alone.
+        lanes: Threads per worker, each with a clip; by default one more than its share of the cores, at most 16.
         report: Called after every clip, on the calling thread.
+        finished: Called after every unit, likewise.
 
     Returns:
         What was done. Failed clips are in it; ask :meth:`Summary.raise_if_failed`.
 
     Raises:
-        ConfigError: The output is no folder.
+        ConfigError: The output is no folder, or a number is impossible.
         IncompatibleOutputError: The output holds results of other settings; nothing was done.
-        ProcessingError: The output cannot be written to: a full disk, a missing permission.
+        WeightsError: A model is not there or does not fit.
+        ProcessingError: The output cannot be written to (a full disk), or workers cannot be started.
         KeyboardInterrupt: The run was stopped.
     """
-    if work.writer.root.exists() and not work.writer.root.is_dir():
-        raise ConfigError(f"{work.writer.root} is a file; name a folder for the results")
-    plan = work.plan(work.source.clip_ids() if clip_ids is None else clip_ids)
-    work.writer.clean_partial([*work.folders, Folder("meta")])
-    summary = Summary(str(work.writer.root))
-    start = time.perf_counter()
-    threads = max(1, min(8, (os.cpu_count() or 2) // 2))
-    written: deque[Future[ClipOutcome]] = deque()
-
-    def count(outcome: ClipOutcome) -> None:
-        summary.add(outcome)
-        if report is not None:
-            report(outcome)
-
-    try:
-        outcomes = _outcomes(work, _order(plan, limit), readers or threads, writers or threads, written)
-        with _terminate_as_interrupt(), contextlib.closing(outcomes):
-            for outcome in outcomes:
-                count(outcome)
-    except KeyboardInterrupt:
-        # what was being written has been finished by now
-        for future in written:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                count(future.result())
-        raise
-    finally:
-        work.teardown()
-        with contextlib.suppress(OSError):
-            work.provenance.compact()
-        summary.seconds = time.perf_counter() - start
-    return summary
+    workers = default_workers(work) if workers is None else workers
+    lanes = default_lanes(max(1, workers)) if lanes is None else lanes
+    if lanes < 1:
+        raise ConfigError(f"lanes is {lanes}; it must be at least 1")
+    with open_run(work, units, limit, engine="local", workers=workers, report=report, finished=finished) as run:
+        if workers > 1 and run.units:
+            run_in_processes(work, run.units, workers, lanes, report=run.report, finished=run.finished)
+        elif run.units:
+            count = min(lanes, len(run.units))
+            run_in_lanes(work, iter(run.units), count, report=run.report, finished=run.finished)
+    return run.summary
 
 
-def _order(plan: Plan, limit: int | None) -> list[str]:
-    """Finished clips are visited too: their inputs may have changed."""
-    todo = plan.todo if limit is None else plan.todo[:limit]
-    return sorted({*todo, *plan.finished})
+def default_workers(work: Work) -> int:
+    """One worker per GPU that is visible, for work on CUDA; else one."""
+    if work.device != "cuda":
+        return 1
+    import torch
+
+    return max(1, torch.cuda.device_count())
 
 
-def _outcomes(
-    work: ClipWork, clip_ids: Sequence[str], readers: int, writers: int, written: "deque[Future[ClipOutcome]]"
-) -> Generator[ClipOutcome, None, None]:
-    reading = ThreadPoolExecutor(readers, thread_name_prefix="read")
-    writing = ThreadPoolExecutor(writers, thread_name_prefix="write")
-    try:
-        for loaded in _ahead(reading, work.read, clip_ids, readers + 1):
-            written.append(writing.submit(work.write, work.process(loaded)))
-            while written and (written[0].done() or len(written) > 2 * writers):
-                yield written.popleft().result()
-        while written:
-            yield written.popleft().result()
-    finally:
-        for pool in (reading, writing):
-            pool.shutdown(wait=False, cancel_futures=True)
-        writing.shutdown(wait=True)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, read: Callable[[str], Loaded], clip_ids: Sequence[str], depth: int
-) -> Iterator[Loaded]:
-    """Read clips in order, ``depth`` of them in advance."""
-    remaining = iter(clip_ids)
-    pending: deque[Future[Loaded]] = deque()
-    while True:
-        while len(pending) < depth and (clip_id := next(remaining, None)) is not None:
-            pending.append(pool.submit(read, clip_id))
-        if not pending:
-            return
-        yield pending.popleft().result()
-
-
-@contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, stop a run as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def default_lanes(workers: int) -> int:
+    """Enough threads to keep the cores of this machine busy beside the device."""
+    return min(_MOST_LANES, (os.cpu_count() or 2) // workers + 1)

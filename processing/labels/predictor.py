@@ -131,6 +131,11 @@ class AttributePredictor:
             ]
         )
 
+    @property
+    def resolved_device(self) -> str:
+        """The device in force, once ``auto`` is settled for this machine."""
+        return str(self._resolve()[0])
+
     def _resolve(self) -> tuple["torch.device", str]:
         """Settle what ``auto`` means on this machine."""
         device = resolve_device(self.device)

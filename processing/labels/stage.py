@@ -64,6 +64,10 @@ class LabelStage(Stage):
         """Clips that were left alone because their labels are made by hand."""
 
     @property
+    def device(self) -> str:  # type: ignore[override]
+        return self.predictor.resolved_device
+
+    @property
     def folders(self) -> tuple[Folder, ...]:
         return (LABEL,)
 

@@ -127,12 +127,18 @@ class Parser(ABC):
             yield from self._batcher.run(frames, lambda part: _inferred(function, part))
 
     def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        """Resize as Pillow does and normalise as torchvision does: float [N, 3, h, w] in channels-last order."""
+        """Resize as Pillow does and normalise as torchvision does.
+
+        Returns:
+            float [N, 3, h, w]; in memory channels last for torch, plane by plane for ncnn.
+        """
         import torch
 
-        values = resized_on(self.device, frames, *self.input_size).to(torch.float32).div_(255.0)
-        mean, std = (torch.tensor(numbers, device=self.device) for numbers in (self.mean, self.std))
-        return values.sub_(mean).div_(std).to(dtype_of(self.precision)).permute(0, 3, 1, 2)
+        pictures = resized_on(self.device, frames, *self.input_size).permute(0, 3, 1, 2)
+        if self.backend == "ncnn":
+            pictures = pictures.contiguous()
+        mean, std = (torch.tensor(numbers, device=self.device).view(3, 1, 1) for numbers in (self.mean, self.std))
+        return pictures.to(torch.float32).div_(255.0).sub_(mean).div_(std).to(dtype_of(self.precision))
 
     def _enlarged(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
         from torch.nn import functional
@@ -142,9 +148,7 @@ class Parser(ABC):
         return functional.interpolate(logits, size, mode="bilinear", align_corners=self.align_corners)
 
     def _classes(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        import torch
-
-        return self._enlarged(frames).argmax(dim=1).to(torch.uint8)
+        return first_largest(self._enlarged(frames))
 
     def _probabilities(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
         return self._enlarged(frames).softmax(dim=1)
@@ -203,6 +207,31 @@ class FaceParser(Parser):
         from mmvoxceleb.processing.networks.ncnn_networks import ncnn_bisenet
 
         return ncnn_bisenet(network)  # type: ignore[arg-type]
+
+
+def first_largest(scores: "torch.Tensor") -> "torch.Tensor":
+    """Choose for each pixel the class with the largest score, the first one of equals, as argmax does.
+
+    On a CPU torch's argmax takes one value after the other from planes that lie far apart; going plane by plane, it
+    takes a tenth of the time.
+
+    Args:
+        scores: float [N, 19, H, W], none of them NaN.
+
+    Returns:
+        uint8 [N, H, W].
+    """
+    import torch
+
+    if scores.device.type != "cpu":
+        return scores.argmax(dim=1).to(torch.uint8)
+    first, *others = scores.unbind(dim=1)
+    largest = first.clone()
+    ids = torch.zeros(largest.shape, dtype=torch.uint8)
+    for number, plane in enumerate(others, start=1):
+        torch.maximum(ids, (plane > largest).view(torch.uint8).mul_(number), out=ids)
+        torch.maximum(largest, plane, out=largest)
+    return ids
 
 
 def _inferred(function: Any, *arguments: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser
+from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser, first_largest
 
 if TYPE_CHECKING:
     import torch
@@ -94,6 +94,4 @@ def _close(window: _Window, steady: "NDArray[np.uint8]", position: dict[int, int
 
 
 def _classes(scores: "torch.Tensor") -> "NDArray[np.uint8]":
-    import torch
-
-    return scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return first_largest(scores[None])[0].cpu().numpy()

@@ -49,8 +49,10 @@ class MaskStage(Stage):
         around((), (), smooth)
         self.smooth = smooth
         self.encoding = encoding
-        self.flickers: list[tuple[float, float]] = []
-        """For each clip of this run the flicker of its masks, and what it would be without smoothing."""
+
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        return str(self.parser.device)
 
     @property
     def folders(self) -> tuple[Folder, ...]:
@@ -78,10 +80,8 @@ class MaskStage(Stage):
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], dict[str, float]]":
         if not self.smooth:
             ids = self.parser(frames)
-            self.flickers.append((flicker(ids),) * 2)
             return ids, {"flicker": flicker(ids)}
         ids, plain = smoothed(self.parser, frames, self.select(clip), self._wanted(clip), self.smooth)
-        self.flickers.append((flicker(ids), flicker(plain)))
         return ids, {"flicker": flicker(ids), "flicker_before": flicker(plain)}
 
     def encode(self, clip: Clip, result: "tuple[NDArray[np.uint8], dict[str, float]]") -> StageOutput:

@@ -155,7 +155,10 @@ class _FeatureFusion(nn.Module):
         self.conv2 = nn.Conv2d(64, 256, 1, bias=False)
 
     def forward(self, features8: "Tensor", context8: "Tensor") -> "Tensor":
-        x = self.convblk(torch.cat([features8, context8], dim=1))
+        if _is_folded(self.convblk):
+            x = functional.relu(_pointwise(self.convblk.conv, features8, context8))
+        else:
+            x = self.convblk(torch.cat([features8, context8], dim=1))
         attention = torch.sigmoid(self.conv2(functional.relu(self.conv1(_global_mean(x)))))
         fused: Tensor = x + x * attention
         return fused
@@ -168,9 +171,14 @@ class _Head(nn.Module):
         self.conv_out = nn.Conv2d(middle, num_classes, 1, bias=False)
 
     def forward(self, x: "Tensor") -> "Tensor":
+        if _is_folded(self.conv):
+            return _pointwise(self.conv_out, *self.conv(x).split(_SUMMED_IN_ORDER, dim=1))
         logits: Tensor = self.conv_out(self.conv(x))
         return logits
 
+
+_SUMMED_IN_ORDER = 128
+"""Channels that oneDNN adds up in the same order whatever the number of threads; 256 it does not."""
 
 _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
     _ConvNormReLU: (("conv", "bn"),),
@@ -191,6 +199,19 @@ def _fold(module: nn.Module, conv_name: str, norm_name: str) -> None:
     conv, norm = getattr(module, conv_name), getattr(module, norm_name)
     setattr(module, conv_name, fuse_conv_bn_eval(conv.eval(), norm.eval()))
     setattr(module, norm_name, nn.Identity())
+
+
+def _is_folded(block: _ConvNormReLU) -> bool:
+    return isinstance(block.bn, nn.Identity)
+
+
+def _pointwise(conv: nn.Conv2d, *parts: "Tensor") -> "Tensor":
+    """Convolve maps that stand one behind the other in the input of a 1x1 convolution, and add the results up."""
+    weights = torch.split(conv.weight, [part.shape[1] for part in parts], dim=1)
+    total = functional.conv2d(parts[0], weights[0], conv.bias)
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
+        total = total + functional.conv2d(part, weight)
+    return total
 
 
 def _global_mean(x: "Tensor") -> "Tensor":

@@ -47,7 +47,7 @@ def test_annotated_videos_to_a_dataset(inputs, tmp_path):
     out = tmp_path / "out"
     result = call(inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation", *RULES)
     assert result.exit_code == 0
-    assert "rejected: no video" in result.stdout
+    assert "rejected  1 no video" in result.stdout
     assert [(row["clip_id"], row["status"]) for row in rows(out)] == [
         (f"{PERSON}#{VIDEO}#00001.txt#000.mp4", "done"),
         (f"{PERSON}#missing_aaa#00001.txt", "rejected"),
@@ -64,8 +64,8 @@ def test_free_videos(inputs, tmp_path):
     result = call(inputs / "raw", tmp_path, "--detector", "haar", *RULES)
     assert result.exit_code == 0
     assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#00000.txt#000.mp4"]
-    assert "1 (0)" in result.stdout
-    assert "1 (1)" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
+    assert "1 clips, 40 frames" in result.stdout
+    assert "1 clips were finished" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
 
 
 def test_utterances_in_files_of_their_own(inputs, tmp_path):
@@ -80,7 +80,7 @@ def test_utterances_in_files_of_their_own(inputs, tmp_path):
         f"id00012#{VIDEO}#00001.txt#000.mp4",
         f"id00012#{VIDEO}#00002.txt#000.mp4",
     ]
-    assert "2 (2)" in call(*arguments).stdout
+    assert "2 clips were finished" in call(*arguments).stdout
 
 
 def test_metadata(inputs, tmp_path):
@@ -93,10 +93,10 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
     out = tmp_path / "out"
     arguments = [inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation"]
     result = call(*arguments, "--dry-run")
-    assert "2 videos with 2 utterances; 0 were done before; 1 are not there" in result.stdout
+    assert "2 videos with 2 utterances; 1 are not there" in result.stdout
     assert f"missing: {PERSON}#missing_aaa" in result.stdout
-    assert "would crop 1 videos" in result.stdout
-    assert call(*arguments, "--limit", "0").stdout.endswith(f"would crop 0 videos into {out}\n")
+    assert f"2 videos to do, 0 finished: crop in {out}" in result.stdout
+    assert call(*arguments, "--limit", "0").stdout == result.stdout
     assert not out.exists()
 
 

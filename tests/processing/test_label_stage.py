@@ -10,17 +10,17 @@ from datasets import load_dataset
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.processing.detectors import HaarDetector
+from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.work import ClipWork
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import LabelSource, StoreSource
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.processing.text import describe
-from mmvoxceleb.processing.text.stage import LabelSource, TextStage
+from mmvoxceleb.processing.text.stage import TextStage
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces, save_classifier

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,97 +21,21 @@ from mmvoxceleb.errors import (
     MissingModalityError,
     ProcessingError,
 )
+from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.summary import Summary
-from mmvoxceleb.processing.engines.work import ClipWork
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
+from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.source import StoreSource
-from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.removals import Removals, add_removals
+from tests.support.stages import Grey, Label, Text
+from tests.support.trees import contents
 
 CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(4)]
-
-
-class Grey(Stage):
-    """Draws the mean of the colours of every ``stride``-th frame, times a gain."""
-
-    name = "draw/grey"
-
-    def __init__(self, gain: int = 1, stride: int = 2, refuse: str = "") -> None:
-        self.gain, self.stride, self.refuse = gain, stride, refuse
-        self.ready = 0
-        self.seen: list[int] = []
-
-    @property
-    def folders(self) -> tuple[Folder, ...]:
-        return (Folder("drawing", "grey"),)
-
-    def settings(self) -> dict[str, Any]:
-        return {"gain": self.gain, "stride": self.stride}
-
-    def setup(self) -> None:
-        self.ready += 1
-
-    def teardown(self) -> None:
-        self.ready -= 1
-
-    def select(self, clip: Clip) -> Sequence[int]:
-        return clip.frame_indices[:: self.stride]
-
-    def process(self, clip: Clip, frames: Any) -> Any:
-        assert self.ready == 1
-        if clip.clip_id == self.refuse:
-            raise CorruptSourceError(f"clip {clip.clip_id}: refused")
-        self.seen.append(len(frames))
-        return (frames.mean(axis=3) * self.gain).astype(np.uint8)
-
-    def encode(self, clip: Clip, result: Any) -> StageOutput:
-        names = [clip.name_of(index) for index in self.select(clip)]
-        files = [(name, encode_grey(picture)) for name, picture in zip(names, result, strict=True)]
-        return StageOutput({self.folders[0]: files}, {"mean": float(result.mean())})
-
-
-class Label(Stage):
-    """Says 1 for every attribute when the first frame is bright."""
-
-    name = "label"
-    folders = (Folder("label"),)
-
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    def select(self, clip: Clip) -> Sequence[int]:
-        return clip.frame_indices[:1]
-
-    def process(self, clip: Clip, frames: Any) -> Any:
-        return int(frames.mean() > 100)
-
-    def encode(self, clip: Clip, result: Any) -> StageOutput:
-        return StageOutput({self.folders[0]: [("", ",".join([str(result)] * 40).encode())]})
-
-
-class Text(Stage):
-    """Writes what the label is."""
-
-    name = "text"
-    uses_label = True
-    folders = (Folder("text"),)
-
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    def process(self, clip: Clip, frames: Any) -> Any:
-        assert len(frames) == 0
-        return None
-
-    def encode(self, clip: Clip, result: Any) -> StageOutput:
-        if clip.label is None:
-            raise MissingModalityError(f"clip {clip.clip_id} has no label")
-        return StageOutput({self.folders[0]: [("", f"sum {sum(clip.label)}".encode())]})
 
 
 def frame_of(clip: int, index: int) -> Image.Image:
@@ -135,21 +58,13 @@ def work(source: Path, target: Path, *stages: Stage, **options: Any) -> ClipWork
     return ClipWork(StoreSource(open_store(source)), StoreWriter(target, layout), stages or (Grey(),), **options)
 
 
-def contents(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
-
-
 def test_results_meta_and_summary(source: Path, tmp_path: Path) -> None:
     stage = Grey()
     summary = run_local(work(source, tmp_path / "out", stage))
     assert (summary.done, summary.skipped, summary.failed) == (4, 0, {})
     assert stage.ready == 0
     assert summary.frames == 3 + 3 + 4 + 4
-    assert set(summary.seconds_by_step) == {"read", "device", "write"}
+    assert set(summary.seconds_by_step) == {"read", "draw/grey", "write"}
     written = tmp_path / "out" / "draw" / "grey" / CLIPS[2]
     assert sorted(os.listdir(written)) == [f"{index:07d}.png" for index in (0, 2, 4, 6)]
     expected = np.asarray(frame_of(2, 4)).mean(axis=2).astype(np.uint8)
@@ -181,9 +96,11 @@ def test_removed_clips_are_not_made(source: Path, tmp_path: Path, where: str) ->
 
 @pytest.mark.parametrize("layout", ["folder", "packed"])
 def test_any_number_of_workers_gives_the_same_bytes(source: Path, tmp_path: Path, layout: str) -> None:
-    run_local(work(source, tmp_path / "one", layout=layout), readers=1, writers=1)
-    run_local(work(source, tmp_path / "many", layout=layout), CLIPS[::-1], readers=3, writers=3)
-    assert contents(tmp_path / "one") == contents(tmp_path / "many")
+    run_local(work(source, tmp_path / "one", layout=layout), lanes=1)
+    run_local(work(source, tmp_path / "lanes", layout=layout), CLIPS[::-1], lanes=4)
+    summary = run_local(work(source, tmp_path / "processes", layout=layout), workers=2, lanes=2)
+    assert (summary.done, summary.workers, summary.units) == (4, 2, 4)
+    assert contents(tmp_path / "one") == contents(tmp_path / "lanes") == contents(tmp_path / "processes")
 
 
 def test_in_place_and_limit(source: Path) -> None:
@@ -311,6 +228,11 @@ def test_results_are_named_as_the_frames(source: Path, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "out" / "draw" / "grey" / CLIPS[0])) == ["0.png", "2.png", "4.png"]
 
 
+def say(text: str) -> None:
+    """Write a line in one go, whichever thread it comes from."""
+    os.write(1, f"{text}\n".encode())
+
+
 PROGRAM = """
     import sys, time
     sys.path.insert(0, {tests!r})
@@ -318,19 +240,22 @@ PROGRAM = """
     import test_local_engine as t
     class Slow(t.Grey):
         def process(self, clip, frames):
-            print(clip.clip_id, flush=True)
-            time.sleep({seconds})
+            t.say(clip.clip_id)
             return super().process(clip, frames)
     {setup}
     def report(outcome):
-        print("reported", outcome.clip_id, flush=True)
-    t.run_local(t.work(Path({source!r}), Path({target!r}), Slow()), report=report)
+        t.say("reported " + outcome.clip_id)
+    t.run_local(t.work(Path({source!r}), Path({target!r}), Slow()), report=report, lanes={lanes})
 """
 
 
-def start(source: Path, target: Path, *, seconds: float = 0.0, setup: str = "") -> "subprocess.Popen[str]":
+def start(source: Path, target: Path, *, setup: str = "", lanes: int = 2) -> "subprocess.Popen[str]":
     program = textwrap.dedent(PROGRAM).format(
-        tests=str(Path(__file__).parent), source=str(source), target=str(target), seconds=seconds, setup=setup
+        tests=str(Path(__file__).parent),
+        source=str(source),
+        target=str(target),
+        setup=setup,
+        lanes=lanes,
     )
     return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -341,17 +266,18 @@ def test_interrupt_stops_at_once_and_the_next_run_goes_on(source: Path, tmp_path
 real = t.Grey.process
 t.Grey.process = lambda self, clip, frames: real(self, clip, frames) if clip.clip_id == t.CLIPS[0] else time.sleep(60)
 """
-    process = start(source, tmp_path / "out", setup=setup)
+    process = start(source, tmp_path / "out", setup=setup, lanes=1)
     assert process.stdout is not None
     assert process.stdout.readline().strip() == CLIPS[0]
-    while process.stdout.readline().strip() != CLIPS[1]:
-        pass
+    seen = []
+    while (line := process.stdout.readline().strip()) != CLIPS[1]:
+        seen.append(line)
     asked = time.monotonic()
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
     assert time.monotonic() - asked < 10
     assert "KeyboardInterrupt" in errors
-    assert f"reported {CLIPS[0]}" in output  # what was being written is finished and counted
+    assert f"reported {CLIPS[0]}" in [*seen, *output.splitlines()]  # what was being written is finished and counted
     summary = run_local(work(source, tmp_path / "out"))
     assert (summary.done, summary.skipped) == (3, 1)
 
@@ -363,7 +289,7 @@ real = t.Provenance.finish
 def finish(self, clip_id, sections):
     if clip_id == t.CLIPS[2]:
         (self.folder.parent / "draw" / "grey" / t._leftover()).mkdir()
-        print("now", flush=True)
+        t.say("now")
         time.sleep(60)
     real(self, clip_id, sections)
 t.Provenance.finish = finish
@@ -420,12 +346,16 @@ def test_broken_provenance_fails_its_clip_alone(source: Path, tmp_path: Path) ->
     assert "is no JSON" in summary.failed[CLIPS[0]]
 
 
-def test_summaries_of_workers_add_up() -> None:
-    one = Summary("out", done=2, frames=10, seconds=4.0, seconds_by_step={"read": 1.0, "device": 2.0, "write": 1.0})
-    other = Summary("out", skipped=1, failed={"b": "why"}, seconds=6.0, seconds_by_step={"read": 1.0})
-    one.merge(other)
-    assert (one.done, one.skipped, one.failed, one.seconds) == (2, 1, {"b": "why"}, 6.0)
-    assert one.seconds_by_step["read"] == 2.0
+def test_summary_adds_up() -> None:
+    summary = Summary("out")
+    summary.add(ClipOutcome("a", done=("mask",), frames=10, seconds={"read": 1.0, "mask": 2.0}, device_seconds=2.0))
+    summary.add(ClipOutcome("b", failed={"mask": "why", "draw": "why"}, seconds={"read": 1.0}))
+    summary.add(ClipOutcome("c", skipped=("mask",)))
+    summary.add(ClipOutcome("d", rejected="too small: the face covers 20 px"))
+    assert (summary.done, summary.skipped, summary.failed, summary.clips) == (1, 1, {"b": "why"}, 3)
+    assert (dict(summary.rejected), summary.shares()) == ({"too small": 1}, {"read": 0.5, "mask": 0.5})
+    summary.seconds = 4.0
+    assert (summary.as_dict()["device_busy_share"], summary.as_dict()["frames_per_second"]) == (0.5, 2.5)
 
 
 def test_a_ledger_line_cut_by_a_kill_is_passed_over(tmp_path: Path) -> None:

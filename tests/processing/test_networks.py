@@ -1,6 +1,7 @@
 """The two networks compute what the originals computed, from the same keys; see tests/support/pseudo_weights.py."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from torch.nn import functional
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
 from mmvoxceleb.processing.masks import FaceParser, MaskStage, make_parser
+from mmvoxceleb.processing.masks.parser import first_largest
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
-from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow
+from mmvoxceleb.processing.resize import resize_bilinear, resize_bilinear_pillow, resized_on
 from mmvoxceleb.processing.weights import fit_state_dict
 from tests.conftest import SHARED
 from tests.support.pseudo_weights import REFERENCE, digest, fill, picture, read_keys
@@ -143,6 +145,30 @@ def test_a_frame_gives_the_same_mask_in_any_batch(mask_weights: Path, backend: s
     assert np.array_equal(by_twos(frames)[2], by_twos(frames[2:3])[0])
 
 
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_threads_do_not_change_a_bit(mask_weights: Path, backend: str, set_threads: Callable[[int], None]) -> None:
+    logits, ids = [], []
+    for threads in (1, 2):
+        set_threads(threads)
+        parser = FaceParser(mask_weights, "cpu", backend=backend)
+        ids.append(parser(picture(0)[None]))
+        with torch.inference_mode():
+            logits.append(parser._logits(parser._normalised(picture(0)[None])))
+    assert torch.equal(*logits)
+    assert np.array_equal(*ids)
+
+
+def test_the_first_of_equal_classes_wins() -> None:
+    scores = torch.from_numpy(np.random.default_rng(0).integers(-4, 4, (2, 19, 5, 7))).float()
+    assert np.array_equal(first_largest(scores).numpy(), scores.numpy().argmax(axis=1))
+
+
 def test_no_frames_give_no_masks_and_load_nothing(tmp_path: Path) -> None:
     assert FaceParser(tmp_path / "absent.pth", "cpu")(np.empty((0, 8, 8, 3), np.uint8)).shape == (0, 512, 512)
     drawn = PortraitDrawer(tmp_path / "absent.pth", device="cpu")(np.empty((0, 8, 8, 3), np.uint8))
@@ -200,6 +226,7 @@ def test_resize_on_the_device_is_pillows(source: tuple[int, int], target: tuple[
     expected = resize_bilinear_pillow(pictures, *target)
     assert expected.shape == (2, *target, 3)
     assert np.array_equal(resize_bilinear(torch.from_numpy(pictures), *target).numpy(), expected)
+    assert np.array_equal(resized_on(torch.device("cpu"), pictures, *target).numpy(), expected)
 
 
 def test_non_square_frames_are_squashed_as_the_original_did(mask_weights: Path) -> None:

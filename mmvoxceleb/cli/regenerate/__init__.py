@@ -4,8 +4,8 @@ import importlib
 
 import typer
 
-STAGES: tuple[str, ...] = ("crop", "mask", "draw", "label", "text")
-"""Modules of this package that add a subcommand, in the order of the pipeline."""
+STAGES: tuple[str, ...] = ("everything", "crop", "mask", "draw", "label", "text")
+"""Modules of this package that add a subcommand: all stages in one go, then each by itself."""
 
 
 def register(app: typer.Typer) -> None:

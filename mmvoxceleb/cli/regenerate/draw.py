@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.regenerate.running import (
+    AddressOption,
     BackendOption,
     BatchOption,
     CompileOption,
     DeviceOption,
     DryRunOption,
+    EngineOption,
     LayoutOption,
     LimitOption,
     OutOption,
@@ -18,7 +20,9 @@ from mmvoxceleb.cli.regenerate.running import (
     PrecisionOption,
     StoreArgument,
     StrideOption,
-    run_stages,
+    WorkersOption,
+    run_pipeline,
+    target_of,
 )
 
 EXAMPLES = """
@@ -59,6 +63,9 @@ def draw(
     backend: BackendOption = "auto",
     batch_size: BatchOption = None,
     overwrite: OverwriteOption = False,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     limit: LimitOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -67,6 +74,7 @@ def draw(
     Several styles cost less together than apart. Finished clips are skipped, so the same command goes on after a stop.
     """
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
+    from mmvoxceleb.processing.pipeline import Pipeline
 
     made = make_drawer(
         drawer,
@@ -79,4 +87,7 @@ def draw(
         backend=backend,
     )
     stage = DrawStage(made, stride=stride)
-    run_stages(store, [stage], out=out, layout=layout, overwrite=overwrite, limit=limit, dry_run=dry_run)
+    run_pipeline(
+        Pipeline([stage]), store, target_of(store, out), layout=layout, overwrite=overwrite, limit=limit,
+        dry_run=dry_run, engine=engine, workers=workers, address=address,
+    )  # fmt: skip

@@ -6,15 +6,19 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.regenerate.running import (
+    AddressOption,
     BatchOption,
     DeviceOption,
     DryRunOption,
+    EngineOption,
     LimitOption,
     OutOption,
     OverwriteOption,
     PrecisionOption,
     StoreArgument,
-    run_stages,
+    WorkersOption,
+    run_pipeline,
+    target_of,
 )
 
 EXAMPLES = """
@@ -61,6 +65,9 @@ def label(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     batch_size: BatchOption = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     limit: LimitOption = None,
     dry_run: DryRunOption = False,
     overwrite: OverwriteOption = False,
@@ -76,6 +83,7 @@ def label(
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.labels import AttributePredictor, read_thresholds
     from mmvoxceleb.processing.labels.stage import LabelStage
+    from mmvoxceleb.processing.pipeline import Pipeline
 
     predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size or 16)
     finder = open_detector(detector, weights=detector_weights, device=device) if predictor.needs_landmarks else None
@@ -88,6 +96,9 @@ def label(
         overwrite_manual=overwrite_manual,
     )
     replace = overwrite or overwrite_manual
-    run_stages(store, [stage], out=out, layout="folder", overwrite=replace, limit=limit, dry_run=dry_run)
+    run_pipeline(
+        Pipeline([stage]), store, target_of(store, out), layout="folder", overwrite=replace, limit=limit,
+        dry_run=dry_run, engine=engine, workers=workers, address=address,
+    )  # fmt: skip
     if stage.kept:
         typer.echo(f"{len(stage.kept)} clips keep their labels made by hand; --overwrite-manual replaces them")

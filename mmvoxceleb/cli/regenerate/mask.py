@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.regenerate.running import (
+    AddressOption,
     BackendOption,
     BatchOption,
     CompileOption,
     DeviceOption,
     DryRunOption,
+    EngineOption,
     LayoutOption,
     LimitOption,
     OutOption,
@@ -18,7 +20,9 @@ from mmvoxceleb.cli.regenerate.running import (
     PrecisionOption,
     StoreArgument,
     StrideOption,
-    run_stages,
+    WorkersOption,
+    run_pipeline,
+    target_of,
 )
 
 EXAMPLES = """
@@ -70,6 +74,9 @@ def mask(
     backend: BackendOption = "auto",
     batch_size: BatchOption = None,
     overwrite: OverwriteOption = False,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     limit: LimitOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -78,6 +85,7 @@ def mask(
     Finished clips are skipped, so the same command goes on after a stop.
     """
     from mmvoxceleb.processing.masks import MaskStage, make_parser
+    from mmvoxceleb.processing.pipeline import Pipeline
 
     made = make_parser(
         parser,
@@ -90,8 +98,11 @@ def mask(
     )
     encoding = "original" if original_colours else "palette"
     stage = MaskStage(made, stride=stride, smooth=smooth, encoding=encoding)  # type: ignore[arg-type]
-    run_stages(store, [stage], out=out, layout=layout, overwrite=overwrite, limit=limit, dry_run=dry_run)
-    if stage.flickers:
-        after, before = (sum(values) / len(values) for values in zip(*stage.flickers, strict=True))
-        was = f", {before:.2%} without smoothing" if smooth else ""
-        typer.echo(f"flicker: {after:.2%} of the pixels change class from one mask to the next{was}")
+    summary = run_pipeline(
+        Pipeline([stage]), store, target_of(store, out), layout=layout, overwrite=overwrite, limit=limit,
+        dry_run=dry_run, engine=engine, workers=workers, address=address,
+    )  # fmt: skip
+    figures = summary.as_dict()["mean_figures"] if summary is not None else {}
+    if "mask.flicker" in figures:
+        was = f", {figures['mask.flicker_before']:.2%} without smoothing" if smooth else ""
+        typer.echo(f"flicker: {figures['mask.flicker']:.2%} of the pixels change class from one mask to the next{was}")

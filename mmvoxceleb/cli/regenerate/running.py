@@ -1,19 +1,22 @@
 """What the ``regenerate`` commands share: options, the run with its progress, the table at the end, the exit code."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.engines.summary import Summary
-    from mmvoxceleb.processing.engines.work import ClipWork
-    from mmvoxceleb.processing.source import ClipSource
-    from mmvoxceleb.processing.stage import Stage
-    from mmvoxceleb.stores import Store
+    from rich.progress import Progress
 
-__all__ = ["run_stages"]
+    from mmvoxceleb.processing.engines.clip_work import ClipWork
+    from mmvoxceleb.processing.engines.interface import Work
+    from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+    from mmvoxceleb.processing.engines.video_work import VideoWork
+    from mmvoxceleb.processing.pipeline import Pipeline, Source
+
+__all__ = ["run_pipeline", "target_of"]
+
+RUN = "Run"
 
 StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or URL with video/<clip>/.")]
 OutOption: TypeAlias = Annotated[
@@ -27,9 +30,32 @@ OverwriteOption: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Replace results of other settings, inputs or origin.")
 ]
 LimitOption: TypeAlias = Annotated[
-    int | None, typer.Option("--limit", min=0, help="Do at most so many clips; 0 checks the inputs and stops.")
+    int | None,
+    typer.Option(
+        "--limit", min=0, help="Do at most so many that are not finished; 0 checks the inputs.", rich_help_panel=RUN
+    ),
 ]
-DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")]
+DryRunOption: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and stop.", rich_help_panel=RUN)
+]
+EngineOption: TypeAlias = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="This machine, or a Ray cluster.", rich_help_panel=RUN),
+]
+WorkersOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="Processes. Default: one per GPU, else one; on Ray what the cluster has.",
+        show_default=False, rich_help_panel=RUN,
+    ),
+]  # fmt: skip
+AddressOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="Of the Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or one of its own.",
+        show_default=False, rich_help_panel=RUN,
+    ),
+]  # fmt: skip
 DeviceOption: TypeAlias = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 PrecisionOption: TypeAlias = Annotated[
     Literal["auto", "fp32", "fp16", "bf16"],
@@ -48,113 +74,165 @@ BatchOption: TypeAlias = Annotated[
 StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Every how many frames.")]
 
 
-def run_stages(
-    store: str,
-    stages: "Sequence[Stage]",
-    *,
-    out: Path | None,
-    layout: Literal["folder", "packed"],
-    overwrite: bool,
-    limit: int | None,
-    dry_run: bool,
-    source: "Callable[[Store], ClipSource] | None" = None,
-) -> "Summary | None":
-    """Run stages over a store with progress and a table at the end; None where nothing was to be run.
-
-    The clips are those with frames, unless ``source`` makes another source of the store.
+def target_of(store: str, out: Path | None) -> Path:
+    """Say where the results of a store go: into the store itself, unless another folder was named.
 
     Raises:
-        ConfigError: The results would go into something that is no local folder.
-        ProcessingError: Clips failed.
-        Exit: With code 130, after Ctrl-C.
+        ConfigError: The store is no local folder, and no other was named.
     """
     from mmvoxceleb.errors import ConfigError
-    from mmvoxceleb.processing.engines.work import ClipWork
-    from mmvoxceleb.processing.output import StoreWriter
-    from mmvoxceleb.processing.source import StoreSource
-    from mmvoxceleb.stores import open_store
 
     if out is None and not Path(store).is_dir():
         raise ConfigError(f"{store} is no local folder, so results cannot go into it; name a folder with --out")
-    target = out if out is not None else Path(store)
-    work = ClipWork(
-        (source or StoreSource)(open_store(store)), StoreWriter(target, layout), stages, overwrite=overwrite
-    )
+    return out if out is not None else Path(store)
+
+
+def run_pipeline(
+    pipeline: "Pipeline",
+    source: "Source",
+    out: Path,
+    *,
+    layout: Literal["folder", "packed"] = "folder",
+    overwrite: bool = False,
+    limit: int | None = None,
+    dry_run: bool = False,
+    engine: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    address: str | None = None,
+) -> "Summary | None":
+    """Run a pipeline with progress and a table at the end; None where nothing was to be run.
+
+    Raises:
+        ProcessingError: Clips failed.
+        Exit: With code 130, after Ctrl-C.
+    """
+    work = pipeline.work(source, out, layout=layout, overwrite=overwrite)
     if dry_run or limit == 0:
         _say_what_would_be_done(work)
         return None
-    summary = _run(work, limit)
-    _print_summary(summary)
+    summary = _run(work, limit, engine, workers, address)
+    _print_summary(summary, work.unit)
     summary.raise_if_failed()
     return summary
 
 
-def _say_what_would_be_done(work: "ClipWork") -> None:
-    plan = work.plan(work.source.clip_ids())
-    folders = ", ".join(folder.path for folder in work.folders)
-    typer.echo(f"{len(plan.todo)} clips to do, {len(plan.finished)} finished: {folders} in {work.writer.root}")
-    for clip_id in plan.todo[:10]:
+def _say_what_would_be_done(work: "Work") -> None:
+    from mmvoxceleb.processing.engines.video_work import VideoWork
+
+    plan = work.plan(work.units())
+    stages = ", ".join(work.stages)
+    typer.echo(f"{len(plan.todo)} {work.unit}s to do, {len(plan.finished)} finished: {stages} in {work.writer.root}")
+    if isinstance(work, VideoWork):
+        _list_videos(work)
+    else:
+        _list_clips(work, plan.todo)  # type: ignore[arg-type]
+
+
+def _list_videos(work: "VideoWork") -> None:
+    missing = [key for key, video in work.videos.items() if video.path is None]
+    wanted = sum(len(video.utterances) for video in work.videos.values())
+    typer.echo(f"{len(work.videos)} videos with {wanted} utterances; {len(missing)} are not there")
+    what = "would be fetched" if work.job.download_to else "missing"
+    _echo_some([f"{what}: {key}" for key in sorted(missing)])
+
+
+def _list_clips(work: "ClipWork", todo: tuple[str, ...]) -> None:
+    lines = []
+    for clip_id in todo[:11]:
         clip = work.source.clip(clip_id)
-        frames = max((len(stage.select(clip)) for stage in work.stages), default=0)
-        typer.echo(f"  {clip_id}  {frames} of {len(clip.frame_indices)} frames")
-    if len(plan.todo) > 10:
-        typer.echo(f"  and {len(plan.todo) - 10} more")
+        frames = max((len(stage.select(clip)) for stage in work.steps.stages), default=0)
+        lines.append(f"{clip_id}  {frames} of {len(clip.frame_indices)} frames")
+    _echo_some(lines, len(todo))
 
 
-def _run(work: "ClipWork", limit: int | None) -> "Summary":
+def _echo_some(lines: list[str], count: int | None = None) -> None:
+    for line in lines[:10]:
+        typer.echo(f"  {line}")
+    if len(lines) > 10:
+        typer.echo(f"  and {(count or len(lines)) - 10} more")
+
+
+def _run(
+    work: "Work", limit: int | None, engine: Literal["local", "ray"], workers: int | None, address: str | None
+) -> "Summary":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mmvoxceleb.processing.engines.local import run_local
-    from mmvoxceleb.processing.engines.summary import Summary
-    from mmvoxceleb.processing.engines.work import ClipOutcome
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.processing.engines.outcomes import Summary
+    from mmvoxceleb.processing.pipeline import run_work
 
     console = Console(stderr=True)
-    clip_ids = work.source.clip_ids()
     seen = Summary(str(work.writer.root))
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("clips  {task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with progress:
-        total = len(clip_ids) if limit is None else min(limit, len(clip_ids))
-        task = progress.add_task(", ".join(stage.name for stage in work.stages), total=total, rate="")
+    units = work.units()
+    total = len(units)
+    if limit is not None:
+        plan = work.plan(units)
+        total = len(plan.finished) + min(limit, len(plan.todo))
+    with _progress(console, work.unit) as progress:
+        task = progress.add_task(", ".join(work.stages), total=total, rate="", shares="")
 
-        def report(outcome: ClipOutcome) -> None:
+        def report(outcome: "ClipOutcome") -> None:
             seen.add(outcome)
             elapsed = progress.tasks[0].elapsed or 0.0
-            rate = f"{seen.frames / elapsed:.1f} frames/s" if elapsed else ""
-            progress.update(task, completed=seen.done + seen.skipped + len(seen.failed), rate=rate)
+            rate = f"{seen.done / elapsed:.2f} clips/s, {seen.frames / elapsed:.1f} frames/s" if elapsed else ""
+            shares = " ".join(f"{name} {share:.0%}" for name, share in list(seen.shares().items())[:4])
+            progress.update(task, rate=rate, shares=shares)
             for reason in outcome.failed.values():
                 console.print(f"[red]failed:[/] {outcome.clip_id}: {reason}", highlight=False, soft_wrap=True)
 
         try:
-            return run_local(work, clip_ids, limit=limit, report=report)
+            return run_work(
+                work, engine=engine, address=address, limit=limit, workers=workers, report=report,
+                finished=lambda unit: progress.advance(task),
+            )  # fmt: skip
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
         except KeyboardInterrupt:
             progress.stop()
-            _print_summary(seen)
-            console.print("stopped; the same command goes on where this one stopped")
+            seen.seconds = progress.tasks[0].elapsed or 0.0
+            _print_summary(seen, work.unit)
+            console.print(
+                f"stopped; what is finished is kept in {work.writer.root}. Run the same command again to go on",
+                soft_wrap=True,
+            )
             raise typer.Exit(130) from None
 
 
-def _print_summary(summary: "Summary") -> None:
+def _progress(console: "object", unit: str) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    assert isinstance(console, Console)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}s"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("[dim]{task.fields[shares]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def _print_summary(summary: "Summary", unit: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
     figures = summary.as_dict()
     table = Table(show_header=False, box=None, pad_edge=False)
+    if unit == "video":
+        table.add_row("videos", f"{summary.units} gone through")
     table.add_row("done", f"{summary.done} clips, {summary.frames} frames")
     table.add_row("skipped", f"{summary.skipped} clips were finished")
+    for reason, count in summary.rejected.most_common():
+        table.add_row("rejected", f"{count} {reason}")
     table.add_row("failed", f"{len(summary.failed)} clips")
     if summary.seconds:
+        workers = f", {summary.workers} workers" if summary.workers > 1 else ""
         rate = f"{figures['frames_per_second']} frames/s, {figures['clips_per_second']} clips/s"
-        table.add_row("time", f"{summary.seconds:.1f} s: {rate}")
-        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.seconds_by_step.items())
-        table.add_row("spent on", steps)
+        table.add_row("time", f"{summary.seconds:.1f} s{workers}: {rate}")
+        table.add_row("spent on", ", ".join(f"{name} {share:.0%}" for name, share in summary.shares().items()))
     table.add_row("results", summary.location)
     Console(soft_wrap=True, highlight=False).print(table)

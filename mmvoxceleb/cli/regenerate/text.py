@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.regenerate.running import DryRunOption, LimitOption, OutOption, OverwriteOption, run_stages
+from mmvoxceleb.cli.regenerate.running import (
+    AddressOption,
+    DryRunOption,
+    EngineOption,
+    LimitOption,
+    OutOption,
+    OverwriteOption,
+    WorkersOption,
+    run_pipeline,
+    target_of,
+)
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -26,6 +36,9 @@ def text(
     style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
     lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lines.")] = 0,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    address: AddressOption = None,
     limit: LimitOption = None,
     dry_run: DryRunOption = False,
     overwrite: OverwriteOption = False,
@@ -35,9 +48,11 @@ def text(
     A clip's text depends on its label, its name, the seed and the style alone. Where a label has changed since, the
     old text is an error, unless --overwrite makes it anew; text that is up to date is left as it is.
     """
-    from mmvoxceleb.processing.text.stage import LabelSource, TextStage
+    from mmvoxceleb.processing.pipeline import Pipeline
+    from mmvoxceleb.processing.text.stage import TextStage
 
     stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
-    run_stages(
-        store, [stage], out=out, layout="folder", overwrite=overwrite, limit=limit, dry_run=dry_run, source=LabelSource
-    )
+    run_pipeline(
+        Pipeline([stage]), store, target_of(store, out), layout="folder", overwrite=overwrite, limit=limit,
+        dry_run=dry_run, engine=engine, workers=workers, address=address,
+    )  # fmt: skip

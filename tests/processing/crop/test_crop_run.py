@@ -15,9 +15,10 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
 from mmvoxceleb.processing.crop.job import CropJob
-from mmvoxceleb.processing.crop.run import crop_videos
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import annotated_videos
+from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
@@ -53,12 +54,19 @@ def job_to(out, **options):
     return CropJob(out, **{"settings": SETTINGS, **options})
 
 
+def crop_videos(videos, job, **options):
+    return run_local(VideoWork(videos, job), **options)
+
+
 def tree(root, *, hidden=True):
     """Every file by its path, with a digest."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != ".lock" and (hidden or ".crop" not in path.parts)
+        if path.is_file()
+        and path.name != ".lock"
+        and "runs" not in path.parts
+        and (hidden or ".crop" not in path.parts)
     }
 
 
@@ -66,7 +74,7 @@ def tree(root, *, hidden=True):
 def reference(inputs, tmp_path_factory):
     out = tmp_path_factory.mktemp("reference")
     summary = crop_videos(videos_of(inputs), job_to(out))
-    assert (summary.num_videos, summary.num_clips, summary.num_frames) == (5, 8, 4 * (24 + 17))
+    assert (summary.units, summary.clips, summary.frames) == (5, 8, 4 * (24 + 17))
     assert dict(summary.rejected) == {"no video": 2}
     return out
 
@@ -112,17 +120,17 @@ def test_the_bytes_do_not_depend_on_workers_or_order(inputs, reference, tmp_path
 
 
 def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, tmp_path):
-    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=0).num_videos == 0
+    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=0).units == 0
     assert not list(tmp_path.iterdir())
-    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=2).num_clips == 4
+    assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=2).clips == 4
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
     summary = crop_videos(videos_of(inputs), job_to(tmp_path), limit=2)
-    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (2, 6, 41)
+    assert (summary.skipped, summary.clips, summary.frames) == (4, 6, 41)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
-    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (3, 8, 41)
+    assert (summary.skipped, summary.clips, summary.frames) == (6, 8, 41)
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
-    assert (summary.num_finished_before, summary.num_clips, summary.num_new_frames) == (4, 8, 0)
+    assert (summary.skipped, summary.clips, summary.frames) == (8, 8, 0)
     assert tree(tmp_path) == tree(reference)
 
 
@@ -132,7 +140,7 @@ def test_other_settings_are_refused_or_overwrite(inputs, tmp_path):
     with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
         crop_videos(videos_of(inputs), job_to(tmp_path, settings=other))
     summary = crop_videos(videos_of(inputs), job_to(tmp_path, settings=other, overwrite=True))
-    assert summary.num_clips == 4
+    assert summary.clips == 4
     fresh = tmp_path / "fresh"
     crop_videos(videos_of(inputs), job_to(fresh, settings=other))
     assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("fresh/")} == tree(fresh)
@@ -154,24 +162,24 @@ def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path):
 
     shutil.copytree(inputs, tmp_path / "in")
     absent = (tmp_path / "in" / "raw" / "bbbbbbbbbbb.mp4").rename(tmp_path / "bbbbbbbbbbb.mp4")
-    assert crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out")).num_clips == 6
+    assert crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out")).clips == 6
     absent.rename(tmp_path / "in" / "raw" / "bbbbbbbbbbb.mp4")
     summary = crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
-    assert (summary.num_finished_before, summary.num_clips) == (3, 8)
+    assert (summary.skipped, summary.clips) == (6, 8)
     assert tree(tmp_path / "out") == tree(reference)
 
 
 def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path):
     crop_videos(videos_of(inputs), job_to(tmp_path))
     StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
-    assert crop_videos(videos_of(inputs), job_to(tmp_path)).num_finished_before == 3
+    assert crop_videos(videos_of(inputs), job_to(tmp_path)).skipped == 7
     assert tree(tmp_path) == tree(reference)
 
 
 def test_removed_clips_are_not_made(inputs, tmp_path):
     add_removals(tmp_path, Removals(video_id=frozenset({IDS[0]})))
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
-    assert (summary.num_clips, summary.rejected["removed"]) == (6, 2)
+    assert (summary.clips, summary.rejected["removed"]) == (6, 2)
     assert not [path for path in (tmp_path / "video").iterdir() if IDS[0] in path.name]
 
 
@@ -292,7 +300,7 @@ def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, ref
             tmp_path / "out", download_to=tmp_path / "in" / "raw", url_template=f"{server.url}/{{video_id}}.mp4"
         )
         summary = crop_videos(videos_of(tmp_path / "in"), job)
-    assert summary.num_clips == 8
+    assert summary.clips == 8
     assert dict(summary.rejected) == {"unreachable": 2}
     assert sorted(path.name for path in (tmp_path / "in" / "raw").iterdir()) == [f"{name}.mp4" for name in sorted(IDS)]
     reasons = [row.reason for row in Provenance(tmp_path / "out").rows() if row.status == "rejected"]
@@ -307,4 +315,4 @@ def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, ref
             tmp_path / "out", download_to=tmp_path / "in" / "raw", url_template=f"{server.url}/{{video_id}}.mp4"
         )
         summary = crop_videos(videos_of(tmp_path / "in"), job)
-    assert (summary.num_finished_before, summary.num_clips) == (4, 10)
+    assert (summary.skipped, summary.clips) == (8, 10)

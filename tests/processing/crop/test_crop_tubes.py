@@ -8,8 +8,10 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailable
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.tracks import free_track
 from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
-from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.decoders import open_decoder
+from mmvoxceleb.processing.detectors import HaarDetector, open_detector
 from tests.support.videos import (
     face_boxes,
     portrait,
@@ -336,6 +338,33 @@ def test_smooth_boxes_follow_the_face(tmp_path):
         left, top, right, bottom = found[0].box_xyxy_px
         centres.append(((left + right) / 2, (top + bottom) / 2))
     assert np.abs(np.array(centres) - 48).max() < 8
+
+
+def test_following_near_the_last_box_searches_little_and_finds_what_a_full_search_finds(tmp_path):
+    class Counting(HaarDetector):
+        full = 0
+
+        def detect(self, frames, **options):
+            self.full += len(frames)
+            return super().detect(frames, **options)
+
+    class Everywhere(Counting):
+        looks_near = False
+
+    there, back = [(20 + i, 30.0) for i in range(40)], [(75.0, 40.0)] * 30
+    lost = [np.full((240, 320, 3), 90, np.uint8)] * 3
+    write_video(tmp_path / "ann.mp4", [*portrait_frames(there), *lost, *portrait_frames(back)])
+    settings = CropSettings(**SMALL, border="shift", max_gap_frames=5)
+    near, everywhere = Counting(), Everywhere()
+    with open_decoder(tmp_path / "ann.mp4") as decoder:
+        a, again, b = (free_track(decoder, settings, detector) for detector in (near, Counting(), everywhere))
+    assert everywhere.full == 73
+    assert 2 <= near.full < 10  # the first frame, the lost ones, the first one back
+    assert np.array_equal(a.boxes, again.boxes)
+    assert a.boxes.shape == b.boxes.shape == (73, 4)
+    found = a.boxes.any(1)
+    assert np.array_equal(found, b.boxes.any(1))
+    assert iou(a.boxes[found], b.boxes[found]).min() > 0.8
 
 
 def test_a_video_turned_on_its_side_is_set_upright(tmp_path):

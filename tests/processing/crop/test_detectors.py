@@ -36,6 +36,33 @@ def test_haar_gives_the_same_for_a_picture_in_any_batch_and_none_for_an_empty_on
         assert [(face.box_xyxy_px, face.score) for face in faces] == [(face.box_xyxy_px, face.score) for face in alone]
 
 
+def test_haar_gives_faces_that_are_higher_than_wide():
+    (face, *_) = open_detector("haar").detect([cv2.resize(portrait(), (360, 360))])[0]
+    left, top, right, bottom = face.box_xyxy_px
+    assert (right - left) / (bottom - top) == pytest.approx(0.9)
+    middle = (left + right) / 2, (top + bottom) / 2
+    # the eyes are near (136, 156) and (217, 160), the chin near (176, 281)
+    assert abs(middle[0] - 176) < 10
+    assert 184 < middle[1] < 205
+
+
+def test_haar_finds_a_face_near_its_last_box_and_only_there():
+    wall = np.full((360, 640, 3), 90, np.uint8)
+    wall[52:308, :256], wall[52:308, 384:] = portrait(), portrait()
+    detector = open_detector("haar")
+    faces = detector.detect([wall])[0]
+    assert len(faces) == 2
+    for face in faces:
+        left, top, right, bottom = face.box_xyxy_px
+        (near,) = detector.detect_near(wall, (left + 25, top - 20, right + 25, bottom - 20))
+        assert np.allclose(near.box_xyxy_px, face.box_xyxy_px, atol=10)
+        side = bottom - top
+        assert detector.detect_near(wall, (left, top, left + side / 5, top + side / 5)) == []
+        assert detector.detect_near(wall, face.box_xyxy_px, min_face_px=2 * side) == []
+    assert detector.detect_near(wall, (290, 120, 350, 190)) == []
+    assert detector.detect_near(wall, (700, 400, 800, 500)) == []
+
+
 def test_the_cascade_takes_no_weights():
     with pytest.raises(ConfigError, match="takes no weights"):
         open_detector("haar", weights="x.xml")

@@ -1,58 +1,35 @@
-"""Take one clip from its source into a store: the three steps that every engine runs, with no threads in them."""
+"""Take clips from their source into a store: read, process, write, with no threads in it."""
 
 import importlib.metadata
 import json
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.errors import (
+    ConfigError,
+    CorruptSourceError,
+    IncompatibleOutputError,
+    MMVoxCelebError,
+    ProcessingError,
+)
+from mmvoxceleb.processing.engines.interface import Host
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.removals import read_removals
 
-__all__ = ["ClipOutcome", "ClipWork", "Loaded", "Plan"]
+__all__ = ["ClipSteps", "Loaded"]
+
+logger = logging.getLogger(__name__)
 
 _LABEL = Folder("label")
-
-
-@dataclass(frozen=True)
-class ClipOutcome:
-    """What became of a clip.
-
-    Args:
-        clip_id: The key.
-        done: Stages that were run and written.
-        skipped: Stages that an earlier run had finished.
-        failed: Reason by stage.
-        frames: How many frames were decoded.
-        seconds: Spent on the clip by step: ``read``, ``device``, ``write``.
-    """
-
-    clip_id: str
-    done: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
-    frames: int = 0
-    seconds: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run has before it.
-
-    Args:
-        todo: Clips with at least one stage that is not finished.
-        finished: Clips whose stages are all finished with the settings of now.
-    """
-
-    todo: tuple[str, ...]
-    finished: tuple[str, ...]
 
 
 @dataclass
@@ -68,6 +45,7 @@ class Loaded:
         skipped: Stages that were finished already.
         failed: Reason by stage.
         seconds: By step.
+        device_seconds: How long it had the device.
     """
 
     clip: Clip
@@ -78,26 +56,22 @@ class Loaded:
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    device_seconds: float = 0.0
 
 
-class ClipWork:
-    """Everything needed to take a clip through some stages.
+class ClipSteps:
+    """The three steps of a clip through some stages: read, process, write.
 
-    An engine calls :meth:`read` on any thread, :meth:`process` on the one that owns the device and :meth:`write`
-    on any thread, in this order for each clip; :meth:`run` does all three. Clips are independent of each other.
-    Picklable as long as nothing was processed.
+    Picklable as long as nothing was processed. All methods may be called from several threads, for different clips;
+    those that use the models do so through :class:`Host`, one at a time.
 
     Args:
-        source: Where clips come from.
         writer: Where results go.
         stages: What to do, in this order; names must differ.
         overwrite: Whether results of other settings, or of unknown origin, are replaced.
     """
 
-    def __init__(
-        self, source: ClipSource, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False
-    ) -> None:
-        self.source = source
+    def __init__(self, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False) -> None:
         self.writer = writer
         self.stages = tuple(stages)
         self.overwrite = overwrite
@@ -106,7 +80,7 @@ class ClipWork:
             stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
         }
         if len(self.settings) != len(self.stages):
-            raise ValueError(f"two stages have one name: {[stage.name for stage in self.stages]}")
+            raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
         self._with_label = any(stage.uses_label for stage in self.stages)
         self._is_set_up = False
 
@@ -115,10 +89,13 @@ class ClipWork:
         """Every folder that the stages write."""
         return tuple(dict.fromkeys(folder for stage in self.stages for folder in stage.folders))
 
-    def plan(self, clip_ids: Iterable[str]) -> Plan:
-        """Compare the settings of all clips with those of an earlier run, before anything is done.
+    @property
+    def device(self) -> str:
+        """The device of the stages' models: the first that is not the CPU."""
+        return next((stage.device for stage in self.stages if stage.device != "cpu"), "cpu")
 
-        Clips on the removal list of the source or of the output are left out.
+    def plan(self, clip_ids: Iterable[str]) -> Plan:
+        """Compare the settings of clips with those of an earlier run.
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
@@ -126,8 +103,7 @@ class ClipWork:
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
-        removals = read_removals(self.source.location) | read_removals(self.writer.root)
-        for clip_id in removals.keep(clip_ids):
+        for clip_id in clip_ids:
             states = []
             for stage in self.stages:
                 try:
@@ -145,23 +121,38 @@ class ClipWork:
             )
         return Plan(tuple(todo), tuple(finished))
 
-    def run(self, clip_id: str) -> ClipOutcome:
-        """Do all three steps of one clip, one after the other."""
-        return self.write(self.process(self.read(clip_id)))
+    def select(self, clip: Clip) -> set[int]:
+        """Choose the frames that any stage needs."""
+        return {index for stage in self.stages for index in stage.select(clip)}
 
-    def read(self, clip_id: str) -> Loaded:
+    def run(self, source: ClipSource, clip_id: str, host: Host) -> ClipOutcome:
+        """Do all three steps of a clip.
+
+        Raises:
+            Stopped: The run is to end.
+            ProcessingError: The output cannot be written.
+            MMVoxCelebError: A stage cannot be set up.
+        """
+        host.check()
+        loaded = self.read(source, clip_id)
+        host.check()
+        if loaded.wanted:
+            host.on_device(lambda: self.process(loaded))
+        return self.write(loaded)
+
+    def read(self, source: ClipSource, clip_id: str) -> Loaded:
         """Find out what is to be done for a clip and decode the frames that it takes."""
         start = time.perf_counter()
         loaded = Loaded(Clip(clip_id, ()))
         try:
-            loaded.clip = self.source.clip(clip_id, with_label=self._with_label)
+            loaded.clip = source.clip(clip_id, with_label=self._with_label)
             loaded.clip.meta = {**loaded.clip.meta, **self.provenance.read(clip_id)}
             if self._with_label:
                 loaded.clip.label = self._own_label(clip_id) or loaded.clip.label
-            self._choose(loaded)
+            self._choose(source, loaded)
             if loaded.wanted:
                 union = sorted({index for indices in loaded.wanted.values() for index in indices})
-                loaded.frames = self.source.frames(loaded.clip, union)
+                loaded.frames = source.frames(loaded.clip, union)
                 for name, indices in loaded.wanted.items():
                     loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
         except (MMVoxCelebError, OSError) as error:
@@ -169,28 +160,28 @@ class ClipWork:
             if isinstance(error, IncompatibleOutputError):
                 reason += "; replace it with --overwrite"
             elif not isinstance(error, MMVoxCelebError):
-                reason = f"{self.source.location}: clip {clip_id} cannot be read ({error})"
+                reason = f"{source.location}: clip {clip_id} cannot be read ({error})"
             unfinished = [stage.name for stage in self.stages if stage.name not in loaded.skipped]
             loaded.failed = dict.fromkeys(unfinished or [self.stages[0].name], reason)
             loaded.wanted.clear()
         loaded.seconds["read"] = time.perf_counter() - start
         return loaded
 
-    def process(self, loaded: Loaded) -> Loaded:
-        """Run the models on a clip that was read. The first call that has work sets the stages up."""
-        if not loaded.wanted or loaded.frames is None:
-            return loaded
-        self._set_up()
+    def process(self, loaded: Loaded) -> None:
+        """Run the models on a clip that was read. The first call sets the stages up.
+
+        Raises:
+            MMVoxCelebError: A stage cannot be set up.
+        """
+        assert loaded.frames is not None
         start = time.perf_counter()
+        self._set_up()
         for stage in self.stages:
             if stage.name in loaded.wanted:
-                try:
+                with self._watched(stage, loaded):
                     pictures = loaded.frames.take(loaded.wanted[stage.name])
                     loaded.results[stage.name] = stage.process(loaded.clip, pictures)
-                except MMVoxCelebError as error:
-                    loaded.failed[stage.name] = str(error)
-        loaded.seconds["device"] = time.perf_counter() - start
-        return loaded
+        loaded.device_seconds = time.perf_counter() - start
 
     def write(self, loaded: Loaded) -> ClipOutcome:
         """Encode and write what was processed, record it, and tell what became of the clip.
@@ -198,8 +189,8 @@ class ClipWork:
         Raises:
             ProcessingError: The disk does not take it. The clip is then not finished, and a later run does it again.
         """
-        start = time.perf_counter()
         outputs = self._encode(loaded)
+        start = time.perf_counter()
         try:
             self._store(loaded, outputs)
         except OSError as error:
@@ -216,6 +207,8 @@ class ClipWork:
             failed=loaded.failed,
             frames=len(loaded.frames.pictures) if loaded.frames is not None else 0,
             seconds=loaded.seconds,
+            device_seconds=loaded.device_seconds,
+            figures=_figures(outputs),
         )
 
     def teardown(self) -> None:
@@ -256,12 +249,12 @@ class ClipWork:
                 stage.setup()
             self._is_set_up = True
 
-    def _choose(self, loaded: Loaded) -> None:
+    def _choose(self, source: ClipSource, loaded: Loaded) -> None:
         clip = loaded.clip
         label_changes = False
         for stage in self.stages:
             indices = list(stage.select(clip))
-            current: dict[str, Any] = {"frames": len(indices), "listing": self.source.listing(clip, indices)}
+            current: dict[str, Any] = {"frames": len(indices), "listing": source.listing(clip, indices)}
             if stage.uses_label:
                 current["label"] = list(clip.label) if clip.label is not None else None
             if not (stage.uses_label and label_changes) and self._is_finished(stage, clip.clip_id, current):
@@ -309,16 +302,39 @@ class ClipWork:
         for stage in self.stages:
             if stage.name not in loaded.results:
                 continue
-            try:
+            with self._watched(stage, loaded):
                 if stage.uses_label:
                     label = loaded.clip.label
                     loaded.inputs[stage.name]["label"] = list(label) if label is not None else None
                 output = stage.encode(loaded.clip, loaded.results.pop(stage.name))
-            except MMVoxCelebError as error:
-                loaded.failed[stage.name] = str(error)
-                continue
-            outputs[stage.name] = output
-            if self._with_label and _LABEL in output.files:
-                ((_, data),) = output.files[_LABEL]
-                loaded.clip.label = parse_label(data, clip_id=loaded.clip.clip_id)
+                if self._with_label and _LABEL in output.files:
+                    ((_, data),) = output.files[_LABEL]
+                    loaded.clip.label = parse_label(data, clip_id=loaded.clip.clip_id)
+                outputs[stage.name] = output
         return outputs
+
+    @contextmanager
+    def _watched(self, stage: Stage, loaded: Loaded) -> Iterator[None]:
+        """Let what goes wrong in a stage fail this stage of this clip alone, and count the time."""
+        start = time.perf_counter()
+        try:
+            yield
+        except MMVoxCelebError as error:
+            loaded.failed[stage.name] = str(error)
+        except Exception as error:
+            logger.exception("stage %s failed on clip %s", stage.name, loaded.clip.clip_id)
+            loaded.failed[stage.name] = (
+                f"clip {loaded.clip.clip_id}: stage {stage.name} raised {type(error).__name__}: {error}"
+            )
+        finally:
+            spent = time.perf_counter() - start
+            loaded.seconds[stage.name] = loaded.seconds.get(stage.name, 0.0) + spent
+
+
+def _figures(outputs: Mapping[str, StageOutput]) -> dict[str, float]:
+    return {
+        f"{name}.{key}": float(value)
+        for name, output in outputs.items()
+        for key, value in output.meta.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

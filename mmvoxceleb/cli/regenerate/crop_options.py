@@ -1,0 +1,183 @@
+"""The options that say which videos are cropped and how, for the commands ``crop`` and ``all``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.crop.stage import CropStage
+    from mmvoxceleb.processing.crop.videos import SourceVideo
+
+__all__ = ["CropChoices", "check_models", "find_videos", "make_crop_stage"]
+
+INPUT, RULES, FACES = "Input", "Rules", "Faces"
+
+Boxes: TypeAlias = Literal["detect", "annotation"]
+Border: TypeAlias = Literal["reject", "shift"]
+DetectorName: TypeAlias = Literal["s3fd", "yunet", "haar"]
+DecoderName: TypeAlias = Literal["pyav", "torchcodec", "decord"]
+
+RawArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="RAW", help="Folder of videos, in any container; or one video.")
+]
+AnnotationsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotations", help="VoxCeleb's folder txt/<person>/<video>/<utterance>.txt.", rich_help_panel=INPUT
+    ),
+]
+MetadataOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--metadata", help="vox-metadata.csv of video-preprocessing.", rich_help_panel=INPUT)
+]
+IdentitiesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--identities", help="CSV with file, person_id[, video_id], for videos without annotations.",
+        rich_help_panel=INPUT,
+    ),
+]  # fmt: skip
+DownloadOption: TypeAlias = Annotated[
+    bool, typer.Option("--download", help="Fetch missing videos into RAW with yt-dlp.", rich_help_panel=INPUT)
+]
+DownloadUrlOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--download-url", help="Where videos come from; {video_id} is filled in.", rich_help_panel=INPUT),
+]
+DetectorOption: TypeAlias = Annotated[
+    DetectorName | None,
+    typer.Option(
+        "--detector", help="Default: s3fd with annotations, as the original; yunet without.", rich_help_panel=FACES
+    ),
+]
+BoxesOption: TypeAlias = Annotated[
+    Boxes, typer.Option("--boxes", help="annotation: use the annotated boxes, no detector.", rich_help_panel=FACES)
+]
+MinFramesOption: TypeAlias = Annotated[
+    int, typer.Option("--min-frames", help="Reject shorter tubes.", rich_help_panel=RULES)
+]
+MaxFramesOption: TypeAlias = Annotated[
+    int, typer.Option("--max-frames", help="End a tube after so many.", rich_help_panel=RULES)
+]
+MinFaceOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--min-face", help="Reject tubes with a smaller face box, in pixels of the video.", rich_help_panel=RULES
+    ),
+]
+SizeOption: TypeAlias = Annotated[int, typer.Option("--size", help="Side of a frame in pixels.", rich_help_panel=RULES)]
+SmoothBoxOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--smooth-box", help="Without annotations: follow the face smoothly.", rich_help_panel=RULES),
+]
+
+YOUTUBE_URL = "https://www.youtube.com/watch?v={video_id}"
+
+
+@dataclass(frozen=True)
+class CropChoices:
+    """What a user chose. Rules that are None follow from the kind of input.
+
+    Raises:
+        ConfigError: Two choices contradict each other.
+    """
+
+    raw: Path
+    annotations: Path | None = None
+    metadata: Path | None = None
+    identities: Path | None = None
+    download: bool = False
+    download_url: str = YOUTUBE_URL
+    detector: DetectorName | None = None
+    detector_weights: Path | None = None
+    device: str = "auto"
+    boxes: Boxes = "detect"
+    size: int = 256
+    min_frames: int = 64
+    max_frames: int = 1024
+    min_face: int = 256
+    growth: float | None = None
+    border: Border | None = None
+    scene_cuts: bool | None = None
+    smooth_box: bool = False
+    codec: Literal["png", "mp4"] = "png"
+    decoder: DecoderName = "pyav"
+
+    def __post_init__(self) -> None:
+        annotated = self.annotations is not None
+        if annotated and self.metadata is not None:
+            raise ConfigError("--annotations and --metadata say two things about the same videos; give one of them")
+        if self.identities is not None and (annotated or self.metadata is not None):
+            raise ConfigError("--identities is for videos without annotations; leave it out")
+        if self.boxes == "annotation" and not annotated:
+            raise ConfigError("--boxes annotation needs --annotations")
+        if self.smooth_box and (annotated or self.metadata is not None):
+            raise ConfigError("--smooth-box is for videos without annotations; leave it out")
+        if self.codec == "mp4" and self.size % 2:
+            raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
+        if self.download and not annotated and self.metadata is None:
+            raise ConfigError("--download needs --annotations or --metadata, which name the videos")
+
+
+def make_crop_stage(choices: CropChoices) -> "CropStage":
+    """Make the stage; nothing is loaded yet."""
+    from mmvoxceleb.processing.crop.settings import CropSettings
+    from mmvoxceleb.processing.crop.stage import CropStage
+    from mmvoxceleb.processing.detectors import open_detector
+
+    changes: dict[str, Any] = {
+        "size_px": choices.size, "min_frames": choices.min_frames, "max_frames": choices.max_frames,
+        "min_face_px": choices.min_face, "boxes": choices.boxes, "smooth_box": choices.smooth_box,
+    }  # fmt: skip
+    for name in ("growth", "border", "scene_cuts"):
+        if getattr(choices, name) is not None:
+            changes[name] = getattr(choices, name)
+    if choices.annotations is not None:
+        settings = CropSettings(**changes)
+    elif choices.metadata is not None:
+        settings = CropSettings.for_metadata(**changes)
+    else:
+        settings = CropSettings.for_free_videos(**changes)
+    name = choices.detector or ("yunet" if choices.annotations is None else "s3fd")
+    needed = choices.metadata is None and choices.boxes == "detect"
+    return CropStage(
+        settings,
+        detector=open_detector(name, weights=choices.detector_weights, device=choices.device) if needed else None,
+        decoder=choices.decoder,
+        codec=choices.codec,
+        download_to=choices.raw if choices.download else None,
+        url_template=choices.download_url,
+    )
+
+
+def find_videos(choices: CropChoices) -> "list[SourceVideo]":
+    """List the videos; what is odd about ``vox-metadata.csv`` is counted on stderr."""
+    from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
+
+    if choices.download:
+        choices.raw.mkdir(parents=True, exist_ok=True)
+    if choices.annotations is not None:
+        return annotated_videos(choices.raw, choices.annotations)
+    if choices.metadata is None:
+        return free_videos(choices.raw, choices.identities)
+    videos, table = metadata_videos(choices.raw, choices.metadata)
+    typer.echo(
+        f"{choices.metadata}: {table.num_rows:,} rows, {table.num_duplicates + table.num_in_both_splits:,} of them "
+        f"repeats; {table.num_beyond_frame:,} boxes beyond the picture; {len(table.rows):,} clips wanted",
+        err=True,
+    )
+    return videos
+
+
+def check_models(crop: "CropStage") -> None:
+    """Fetch the detector's weights before anything else is done."""
+    try:
+        if crop.detector is not None:
+            crop.detector.settings()
+    except (WeightsError, SourceUnavailableError) as error:
+        raise type(error)(f"{error}. Or choose --detector haar, which needs no weights") from error
+    except ImportError as error:
+        raise ConfigError(str(error)) from error

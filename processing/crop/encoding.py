@@ -1,0 +1,53 @@
+"""Encode the frames of a clip as they come."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["encode_pngs", "keeping"]
+
+PNG_THREADS = 2
+"""Encoding a PNG takes longer than decoding and cropping its frame."""
+
+
+def encode_pngs(frames: "Iterable[NDArray[np.uint8]]") -> list[tuple[str, bytes]]:
+    """Encode frames, uint8 [H, W, 3], RGB, as ``0000000.png`` and on, on a few threads and in order."""
+    files: list[tuple[str, bytes]] = []
+    waiting: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(PNG_THREADS) as pool:
+        try:
+            for frame in frames:
+                waiting.append(pool.submit(_encode_png, frame))
+                if len(waiting) > 2 * PNG_THREADS:
+                    files.append((f"{len(files):07d}.png", waiting.popleft().result()))
+            while waiting:
+                files.append((f"{len(files):07d}.png", waiting.popleft().result()))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return files
+
+
+def keeping(
+    frames: "Iterable[NDArray[np.uint8]]", indices: Collection[int], kept: "dict[int, NDArray[np.uint8]]"
+) -> "Iterator[NDArray[np.uint8]]":
+    """Pass frames on, and put those at ``indices`` into ``kept``."""
+    for index, frame in enumerate(frames):
+        if index in indices:
+            kept[index] = frame
+        yield frame
+
+
+def _encode_png(frame: "NDArray[np.uint8]") -> bytes:
+    import cv2
+
+    # run-length matching: measured as the smallest of the quick settings on faces, 65 kB a frame
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
+    assert done
+    return data.tobytes()

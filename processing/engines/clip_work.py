@@ -1,0 +1,72 @@
+"""Clips of a store as units of work."""
+
+from collections.abc import Iterator, Sequence
+
+from mmvoxceleb.processing.engines.interface import Host, Work
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
+from mmvoxceleb.processing.engines.steps import ClipSteps
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.provenance import LedgerRow
+from mmvoxceleb.processing.source import ClipSource
+from mmvoxceleb.processing.stage import Stage
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.removals import read_removals
+
+__all__ = ["ClipWork"]
+
+
+class ClipWork(Work):
+    """Takes the clips of a source through some stages.
+
+    Args:
+        source: Where clips come from.
+        writer: Where results go.
+        stages: What to do, in this order; names must differ.
+        overwrite: Whether results of other settings, or of unknown origin, are replaced.
+
+    Raises:
+        ConfigError: Two stages have one name.
+        WeightsError: A model is not there.
+    """
+
+    unit = "clip"
+
+    def __init__(
+        self, source: ClipSource, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False
+    ) -> None:
+        self.source = source
+        self.writer = writer
+        self.steps = ClipSteps(writer, stages, overwrite=overwrite)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(stage.name for stage in self.steps.stages)
+
+    @property
+    def device(self) -> str:
+        return self.steps.device
+
+    def units(self) -> list[str]:
+        return self.source.clip_ids()
+
+    def plan(self, units: Sequence[str]) -> Plan:
+        """Compare settings; clips on the removal list of the source or of the output are left out."""
+        removals = read_removals(self.source.location) | read_removals(self.writer.root)
+        return self.steps.plan(removals.keep(units))
+
+    def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
+        yield self.steps.run(self.source, unit, host)
+
+    def give_up(self, unit: str, reason: str) -> ClipOutcome:
+        failed = dict.fromkeys(self.stages, f"clip {unit}: {reason}")
+        self.steps.provenance.record(LedgerRow(unit, stage, "failed", text) for stage, text in failed.items())
+        return ClipOutcome(unit, failed=failed)
+
+    def begin(self) -> None:
+        self.writer.clean_partial([*self.steps.folders, Folder("meta")])
+
+    def end(self) -> None:
+        self.steps.provenance.compact()
+
+    def teardown(self) -> None:
+        self.steps.teardown()

@@ -1,0 +1,117 @@
+"""What every engine does around a run: check, count, tidy up, and leave the summary as JSON."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from types import FrameType
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.engines.interface import Work
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.output import write_atomically
+
+__all__ = ["RUNS_FOLDER", "Run", "open_run"]
+
+RUNS_FOLDER = "meta/runs"
+"""Where a store keeps the summaries of the runs that made it. All else in a store is the same whoever made it."""
+
+
+@dataclass
+class Run:
+    """A run that is going on.
+
+    Args:
+        units: What is to be done, in order.
+        summary: What was done so far.
+        report: Call it for every outcome.
+        finished: Call it for every unit that is done.
+    """
+
+    units: list[str]
+    summary: Summary
+    report: Callable[[ClipOutcome], None]
+    finished: Callable[[str], None]
+
+
+@contextlib.contextmanager
+def open_run(
+    work: Work,
+    units: Sequence[str] | None,
+    limit: int | None,
+    *,
+    engine: str,
+    workers: int,
+    report: Callable[[ClipOutcome], None] | None = None,
+    finished: Callable[[str], None] | None = None,
+) -> Iterator[Run]:
+    """Check everything that can be checked before a run, and bring the output in order after it.
+
+    Finished units are among those to be run, for their inputs may have changed; ``limit`` counts the others.
+    SIGTERM, which batch systems send, stops the run as Ctrl-C does.
+
+    Raises:
+        ConfigError: The output is no folder, or a number is impossible.
+        MMVoxCelebError: As :meth:`Work.plan`; nothing was done.
+    """
+    root = work.writer.root
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"{root} is a file; name a folder for the results")
+    if workers < 1 or (limit is not None and limit < 0):
+        raise ConfigError(f"workers is {workers} and limit is {limit}; they must be at least 1 and 0")
+    plan = work.plan(work.units() if units is None else units)
+    todo = sorted({*plan.todo[:limit], *plan.finished})
+    summary = Summary(str(root), engine=engine, workers=workers)
+    begun, start = datetime.now(timezone.utc), time.perf_counter()
+
+    def count(outcome: ClipOutcome) -> None:
+        summary.add(outcome)
+        if report is not None:
+            report(outcome)
+
+    def count_unit(unit: str) -> None:
+        summary.units += 1
+        if finished is not None:
+            finished(unit)
+
+    try:
+        with _terminate_as_interrupt():
+            if todo:
+                work.begin()
+            yield Run(todo, summary, count, count_unit)
+            summary.is_complete = True
+    finally:
+        work.teardown()
+        summary.seconds = time.perf_counter() - start
+        with contextlib.suppress(OSError):  # a full disk has its own error already
+            if todo:
+                work.end()
+                _save(summary, begun)
+
+
+def _save(summary: Summary, begun: datetime) -> None:
+    name = f"{begun:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
+    content = {"begun": begun.isoformat(timespec="seconds"), **summary.as_dict()}
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(os.path.join(summary.location, *RUNS_FOLDER.split("/"), name), text.encode())
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

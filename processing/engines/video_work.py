@@ -1,0 +1,196 @@
+"""Source videos as units of work: each is cropped, and its clips go through the other stages at once."""
+
+import copy
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.processing.crop.job import STAGE, VIDEO, CropJob, SourceResult, WrittenClip
+from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.processing.detectors import Detection, Detector
+from mmvoxceleb.processing.engines.interface import Host, Work
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
+from mmvoxceleb.processing.engines.steps import ClipSteps
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.source import ClipSource, CroppedSource, StoreSource
+from mmvoxceleb.processing.stage import Stage
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.interface import Store
+from mmvoxceleb.stores.removals import read_removals
+
+__all__ = ["VideoWork"]
+
+
+class VideoWork(Work):
+    """Takes source videos to clips, and each clip through some stages while its frames are in memory.
+
+    Args:
+        videos: From :mod:`mmvoxceleb.processing.crop.videos`.
+        job: How to crop, and where to.
+        stages: What else to do with the clips, in this order.
+
+    Raises:
+        ConfigError: Two stages have one name, or clips become mp4 files, which no stage reads.
+        WeightsError: A model is not there.
+    """
+
+    unit = "video"
+
+    def __init__(self, videos: Sequence[SourceVideo], job: CropJob, stages: Sequence[Stage] = ()) -> None:
+        if stages and job.codec != "png":
+            raise ConfigError(f"no stage reads clips as {job.codec} files; crop them as png, or crop alone")
+        self.videos = {video.key: video for video in videos}
+        self.job = job
+        self.writer = StoreWriter(job.out, job.layout)
+        self.steps = ClipSteps(self.writer, stages, overwrite=job.overwrite)
+        self._provenance = Provenance(job.out)
+        self._local = _PerThread()
+        self._stored: Store | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_local": None, "_stored": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = {**state, "_local": _PerThread()}
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return (STAGE, *(stage.name for stage in self.steps.stages))
+
+    @property
+    def device(self) -> str:
+        detector = self.job.detector
+        if self.steps.device == "cpu" and detector is not None and detector.needs_device:
+            return detector.resolved_device
+        return self.steps.device
+
+    def units(self) -> list[str]:
+        return sorted(self.videos)
+
+    def plan(self, units: Sequence[str]) -> Plan:
+        recorded = {key for key in units if self.job.record_path(key).is_file()}
+        if recorded:
+            options = self.job.options()
+            for key in sorted(recorded):
+                self.job.check(key, options)
+        removals = read_removals(self.job.out)
+        clips = {key: removals.keep(self.job.written(key)) for key in units}
+        todo = set(self.steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
+        without_stages = not self.steps.stages
+        finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
+        return Plan(tuple(key for key in units if key not in set(finished)), tuple(finished))
+
+    def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
+        result = SourceResult(unit)
+        clips = self.job.clips(
+            self.videos[unit],
+            result,
+            check=host.check,
+            keep=self.steps.select if self.steps.stages else None,
+            detector=self._detector(host),
+        )
+        while True:
+            start = time.perf_counter()
+            try:
+                clip = next(clips, None)
+            except MMVoxCelebError:
+                raise
+            except OSError as error:
+                raise ProcessingError(
+                    f"{self.job.out}: cannot be written to, at video {unit} ({error}). Make room or mend its "
+                    "permissions, then run the same command again; what is finished is kept"
+                ) from error
+            spent = time.perf_counter() - start
+            if clip is None:
+                break
+            yield self._through_stages(clip, spent, host)
+        for row in result.rows:
+            if row.status == "rejected":
+                yield ClipOutcome(row.clip_id, rejected=row.reason)
+
+    def give_up(self, unit: str, reason: str) -> ClipOutcome:
+        failed = {STAGE: f"video {unit}: {reason}"}
+        self._provenance.record([LedgerRow(unit, STAGE, "failed", failed[STAGE])])
+        return ClipOutcome(unit, failed=failed)
+
+    def begin(self) -> None:
+        self.writer.clean_partial([VIDEO, *self.steps.folders, Folder("meta")])
+
+    def end(self) -> None:
+        if not self.job.out.is_dir():
+            return
+        rows = self.job.all_rows()
+        known = {row.clip_id for row in rows}
+        given_up = [row for row in self._provenance.rows() if row.stage == STAGE and row.status == "failed"]
+        finished = {key for key in self.videos if self.job.record_path(key).is_file()}
+        rows += [row for row in given_up if row.clip_id not in known | finished]
+        self._provenance.replace(STAGE, rows)
+
+    def teardown(self) -> None:
+        self.steps.teardown()
+
+    def _through_stages(self, clip: WrittenClip, crop_seconds: float, host: Host) -> ClipOutcome:
+        new = clip.num_new_frames > 0
+        if not self.steps.stages:
+            outcome = ClipOutcome(clip.clip_id)
+        else:
+            outcome = self.steps.run(self._source_of(clip), clip.clip_id, host)
+        return ClipOutcome(
+            clip.clip_id,
+            done=((STAGE,) if new else ()) + outcome.done,
+            skipped=(() if new else (STAGE,)) + outcome.skipped,
+            failed=outcome.failed,
+            frames=max(clip.num_new_frames, outcome.frames),
+            seconds={STAGE: crop_seconds, **outcome.seconds},
+            device_seconds=outcome.device_seconds,
+            figures=outcome.figures,
+        )
+
+    def _source_of(self, clip: WrittenClip) -> ClipSource:
+        if clip.files:
+            return CroppedSource(str(self.job.out), clip.clip_id, clip.files, clip.pictures)
+        for store in (self._stored, None):
+            if store is None:  # none was opened yet, or the clip was written after it was
+                store = self._stored = open_store(self.job.out)
+            try:
+                store.entries(VIDEO, clip.clip_id)
+            except MissingModalityError:
+                continue
+            return StoreSource(store)
+        return StoreSource(self._stored or open_store(self.job.out))
+
+    def _detector(self, host: Host) -> Detector | None:
+        """A detector for this thread: its own copy, or the one of the device."""
+        shared = self.job.detector
+        if shared is None:
+            return None
+        if shared.needs_device:
+            return _OnDevice(shared, host)
+        if self._local.detector is None:
+            self._local.detector = copy.deepcopy(shared)
+        return self._local.detector
+
+
+class _PerThread(threading.local):
+    detector: Detector | None = None
+
+
+class _OnDevice(Detector):
+    """Calls a detector in turn with all else that uses the device."""
+
+    name = "on device"
+
+    def __init__(self, detector: Detector, host: Host) -> None:
+        self._detector = detector
+        self._host = host
+
+    def settings(self) -> dict[str, Any]:
+        return self._detector.settings()
+
+    def detect(self, frames: Any, *, min_face_px: float = 0) -> list[list[Detection]]:
+        found = self._host.on_device(lambda: self._detector.detect(frames, min_face_px=min_face_px))
+        return list(found)

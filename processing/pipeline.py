@@ -1,0 +1,150 @@
+"""From raw videos, or from a store, to a finished dataset: :class:`Pipeline`."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.crop.videos import SourceVideo, free_videos
+from mmvoxceleb.processing.engines.clip_work import ClipWork
+from mmvoxceleb.processing.engines.interface import Work
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.engines.video_work import VideoWork
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.source import ClipSource, LabelSource, StoreSource
+from mmvoxceleb.processing.stage import Stage
+from mmvoxceleb.stores import Store, open_store
+
+__all__ = ["ENGINES", "Engine", "Pipeline", "Source", "run_work"]
+
+Engine: TypeAlias = Literal["local", "ray"]
+ENGINES: tuple[str, ...] = ("local", "ray")
+
+Source: TypeAlias = "str | os.PathLike[str] | Store | ClipSource | Sequence[SourceVideo]"
+
+
+class Pipeline:
+    """Stages that every clip goes through in one go, its frames decoded once.
+
+    ::
+
+        from mmvoxceleb.processing import CropStage, DrawStage, MaskStage, Pipeline, ...
+
+        Pipeline([CropStage(detector=HaarDetector()), MaskStage(FaceParser())]).run("videos/", "out/")
+        Pipeline([DrawStage(PortraitDrawer())]).run("out/", "out/")
+
+    A run goes on where an earlier one stopped, whatever stopped it and whichever engine ran it.
+
+    Args:
+        stages: In this order. A :class:`CropStage` comes first or not at all: with it the source is videos, without
+            it clips. Text comes after the label that it describes.
+
+    Raises:
+        ConfigError: There is no stage, or the crop is not the first.
+    """
+
+    def __init__(self, stages: "Sequence[CropStage | Stage]") -> None:
+        crops = [stage for stage in stages if isinstance(stage, CropStage)]
+        if not stages:
+            raise ConfigError("a pipeline needs at least one stage")
+        if len(crops) > 1 or (crops and stages[0] is not crops[0]):
+            raise ConfigError("a pipeline crops first or not at all, and once")
+        self.crop = crops[0] if crops else None
+        self.stages = [stage for stage in stages if not isinstance(stage, CropStage)]
+
+    def work(
+        self,
+        source: Source,
+        store: str | os.PathLike[str],
+        *,
+        layout: Literal["folder", "packed"] = "folder",
+        overwrite: bool = False,
+    ) -> Work:
+        """Say what is to be done, for any engine; see :meth:`run` for the arguments.
+
+        Raises:
+            ConfigError: Source and stages do not go together.
+            SourceUnavailableError: There is no such source.
+            MissingModalityError: The store lacks what the stages read.
+            WeightsError: A model is not there.
+        """
+        if self.crop is not None:
+            if isinstance(source, str | os.PathLike):
+                videos: Sequence[SourceVideo] = free_videos(source)
+            elif isinstance(source, Store | ClipSource):
+                raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
+            else:
+                videos = source
+            return VideoWork(videos, self.crop.job(store, layout=layout, overwrite=overwrite), self.stages)
+        if isinstance(source, str | os.PathLike):
+            source = open_store(source)
+        if isinstance(source, Store):
+            reads_frames = any(stage.reads_frames for stage in self.stages)
+            source = StoreSource(source) if reads_frames else LabelSource(source)
+        if not isinstance(source, ClipSource):
+            raise ConfigError("a pipeline without a crop takes clips: a store, or its path or URL")
+        return ClipWork(source, StoreWriter(Path(store), layout), self.stages, overwrite=overwrite)
+
+    def run(
+        self,
+        source: Source,
+        store: str | os.PathLike[str],
+        *,
+        engine: Engine = "local",
+        layout: Literal["folder", "packed"] = "folder",
+        overwrite: bool = False,
+        limit: int | None = None,
+        workers: int | None = None,
+        address: str | None = None,
+        report: Callable[[ClipOutcome], None] | None = None,
+        finished: Callable[[str], None] | None = None,
+    ) -> Summary:
+        """Take everything that is not finished through the stages.
+
+        Args:
+            source: With a crop, a folder of videos that nobody annotated, or a list from
+                :mod:`mmvoxceleb.processing.crop.videos`. Else a store, or the path or URL of one.
+            store: Folder for the results; for clips of a store on disk it may be that store.
+            engine: ``local``, or ``ray``.
+            layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip.
+            overwrite: Replace results of other settings, inputs or origin.
+            limit: Do at most this many units (clips, or videos) that are not finished yet.
+            workers: Processes; chosen by the GPUs there are, and on Ray also by the CPUs.
+            address: Of the Ray cluster; by default that of ``RAY_ADDRESS``, of a cluster that runs on this machine,
+                or a new one on this machine.
+            report: Called after every clip.
+            finished: Called after every unit.
+
+        Returns:
+            What was done, also as JSON in ``meta/runs`` of the store. Failed clips are in it; ask
+            :meth:`Summary.raise_if_failed`.
+
+        Raises:
+            MMVoxCelebError: As :meth:`work`; and IncompatibleOutputError where the output holds results of other
+                settings, ProcessingError where it cannot be written to.
+            KeyboardInterrupt: The run was stopped. The same call goes on.
+        """
+        work = self.work(source, store, layout=layout, overwrite=overwrite)
+        return run_work(
+            work, engine=engine, limit=limit, workers=workers, address=address, report=report, finished=finished
+        )
+
+
+def run_work(work: Work, *, engine: Engine = "local", address: str | None = None, **options: Any) -> Summary:
+    """Run work on an engine by name; the options are those of :func:`run_local`.
+
+    Raises:
+        ConfigError: There is no such engine.
+        ImportError: Ray is not installed.
+    """
+    if engine == "local":
+        from mmvoxceleb.processing.engines.local import run_local
+
+        return run_local(work, **options)
+    if engine == "ray":
+        from mmvoxceleb.processing.engines.ray_cluster import run_on_ray
+
+        return run_on_ray(work, address=address, **options)
+    raise ConfigError(f"unknown engine {engine!r}; the known ones are {', '.join(ENGINES)}")

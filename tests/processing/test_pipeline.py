@@ -1,0 +1,150 @@
+"""The pipeline: one pass and many give the same, on any number of workers; and what goes wrong stays where it is."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import datasets
+import pytest
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError
+from mmvoxceleb.processing import CropStage, Pipeline
+from mmvoxceleb.processing.engines.running import RUNS_FOLDER
+from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.stores import open_store
+from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
+from tests.support.stages import Grey, Label, Text
+from tests.support.trees import contents
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_raw_videos(tmp_path_factory.mktemp("raw"), 3)
+
+
+@pytest.fixture(scope="module")
+def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("reference")
+    summary = small_pipeline().run(videos_of(raw), out)
+    assert (summary.done, summary.skipped, summary.failed, summary.units) == (6, 0, {}, 3)
+    assert summary.frames == 3 * (24 + 17)
+    assert set(summary.seconds_by_step) == {"crop", "read", "draw/grey", "label", "text", "write"}
+    return out
+
+
+def test_the_result_is_a_dataset(reference: Path) -> None:
+    rows = datasets.load_dataset("mmvoxceleb", data_dir=str(reference), styles=("grey",), modalities=(
+        "video", "drawing", "label", "text"
+    ), split="train")  # fmt: skip
+    assert len(rows) == 6
+    assert rows[0]["num_frames"] == len(rows[0]["frames"]) == 24
+    assert rows[0]["drawing_indices"] == list(range(0, 24, 2))
+    assert rows[0]["text"] == [f"sum {sum(rows[0]['label'])}"]
+
+
+def test_the_summary_is_kept_as_json(reference: Path) -> None:
+    (path,) = (reference / RUNS_FOLDER).iterdir()
+    content = json.loads(path.read_text())
+    assert (content["done"], content["units"], content["engine"], content["is_complete"]) == (6, 3, "local", True)
+    assert 0 < content["device_busy_share"] <= 1
+    assert sum(content["shares"].values()) == pytest.approx(1, abs=1e-3)
+    assert content["mean_figures"]["draw/grey.mean"] > 0
+
+
+def test_two_workers_write_the_same(raw: Path, reference: Path, tmp_path: Path) -> None:
+    summary = small_pipeline().run(videos_of(raw), tmp_path, workers=2)
+    assert (summary.done, summary.workers) == (6, 2)
+    assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.parametrize("layout", ["folder", "packed"])
+def test_stages_one_after_the_other_write_what_one_pass_writes(
+    raw: Path, reference: Path, tmp_path: Path, layout: Literal["folder", "packed"]
+) -> None:
+    Pipeline([CROP]).run(videos_of(raw), tmp_path, layout=layout)
+    for stage in (Grey(), Label(), Text()):
+        assert Pipeline([stage]).run(tmp_path, tmp_path, layout=layout).done == 6
+    if layout == "folder":
+        assert contents(tmp_path) == contents(reference)
+    else:
+        packed, plain = open_store(tmp_path), open_store(reference)
+        for folder in plain.folders():
+            for clip_id in plain.clips(folder):
+                assert packed.read(folder, clip_id) == plain.read(folder, clip_id)
+    assert small_pipeline().run(videos_of(raw), tmp_path, layout=layout).skipped == 6
+
+
+def test_a_new_stage_reads_the_clips_of_an_earlier_run(raw: Path, reference: Path, tmp_path: Path) -> None:
+    Pipeline([CROP, Label()]).run(videos_of(raw), tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "video").rglob("*.png")}
+    summary = small_pipeline().run(videos_of(raw), tmp_path)
+    assert (summary.done, summary.skipped) == (6, 0)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "video").rglob("*.png")} == before
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_a_clip_that_fails_is_named_and_done_by_the_next_run(raw: Path, reference: Path, tmp_path: Path) -> None:
+    bad = open_store(reference).clips(open_store(reference).folders()[0])[2]
+    summary = Pipeline([CROP, Grey(refuse=bad), Label(), Text()]).run(videos_of(raw), tmp_path)
+    assert (summary.done, list(summary.failed)) == (5, [bad])
+    with pytest.raises(ProcessingError, match=r"1 of 6 clips failed: .*refused"):
+        summary.raise_if_failed()
+    summary = small_pipeline().run(videos_of(raw), tmp_path)
+    assert (summary.done, summary.skipped) == (1, 5)
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_a_bug_in_a_stage_fails_its_clip_alone(raw: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Buggy(Grey):
+        def encode(self, clip, result):  # type: ignore[no-untyped-def]
+            if "#00002.txt" in clip.clip_id:
+                raise IndexError("list index out of range")
+            return super().encode(clip, result)
+
+    summary = Pipeline([CROP, Buggy()]).run(videos_of(raw), tmp_path)
+    assert (summary.done, len(summary.failed)) == (3, 3)
+    assert "stage draw/grey raised IndexError: list index out of range" in next(iter(summary.failed.values()))
+    assert "Traceback" in caplog.text
+
+
+def test_workers_that_die_are_replaced_and_the_deadly_clip_is_given_up(
+    raw: Path, reference: Path, tmp_path: Path
+) -> None:
+    Pipeline([CROP]).run(videos_of(raw), tmp_path)
+    deadly = open_store(tmp_path).clips(open_store(tmp_path).folders()[0])[1]
+    stages = [Grey(deadly=deadly), Label(), Text()]
+    summary = Pipeline(stages).run(tmp_path, tmp_path, workers=2)
+    assert (summary.done, list(summary.failed)) == (5, [deadly])
+    assert "died 3 times" in summary.failed[deadly]
+    failed = [row for row in Provenance(tmp_path).rows() if row.status == "failed"]
+    assert [(row.clip_id, row.stage) for row in failed] == [(deadly, stage.name) for stage in stages]
+    assert Pipeline([Grey(), Label(), Text()]).run(tmp_path, tmp_path).done == 1
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_what_a_worker_cannot_do_ends_the_run(raw: Path, tmp_path: Path) -> None:
+    Pipeline([CROP]).run(videos_of(raw), tmp_path)
+    (tmp_path / "draw").write_text("a file where a folder should be")
+    with pytest.raises(ProcessingError, match=r"cannot be written.*what is finished is kept"):
+        Pipeline([Grey()]).run(tmp_path, tmp_path, workers=2)
+
+
+def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:
+    for stages, message in (
+        ([], "at least one stage"),
+        ([Grey(), CROP], "crops first or not at all"),
+        ([CROP, CROP], "crops first or not at all"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Pipeline(stages)
+    (tmp_path / "video").mkdir()
+    with pytest.raises(ConfigError, match="two stages have one name"):
+        Pipeline([Grey(), Grey(gain=2)]).run(tmp_path, tmp_path)
+    with pytest.raises(ConfigError, match="takes videos"):
+        Pipeline([CROP]).run(open_store(tmp_path), tmp_path)
+    with pytest.raises(ConfigError, match="crop them as png"):
+        Pipeline([CropStage(CROP.settings, codec="mp4"), Grey()]).run(videos_of(raw), tmp_path / "out")
+    with pytest.raises(ConfigError, match="unknown engine 'slurm'"):
+        Pipeline([CROP]).run(videos_of(raw), tmp_path / "out", engine="slurm")  # type: ignore[arg-type]
+    with pytest.raises(MissingModalityError, match="regenerate label"):
+        Pipeline([Text()]).run(tmp_path, tmp_path)

@@ -1,0 +1,109 @@
+"""The ray engine on a real cluster of several node processes on this machine."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import open_store
+from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
+from tests.support.stages import Grey, Label
+from tests.support.trees import contents
+
+ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
+
+NUM_VIDEOS = 8
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_raw_videos(tmp_path_factory.mktemp("raw"), NUM_VIDEOS)
+
+
+@pytest.fixture(scope="module")
+def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("reference")
+    assert small_pipeline().run(videos_of(raw), out).done == 2 * NUM_VIDEOS
+    return out
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head without cores and two nodes with two cores each: node processes that can be killed."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(2):
+        cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_writes_the_same_bytes_as_the_local_engine(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
+    units: list[str] = []
+    summary = small_pipeline().run(videos_of(raw), tmp_path, engine="ray", finished=units.append)
+    assert (summary.done, summary.skipped, summary.failed) == (2 * NUM_VIDEOS, 0, {})
+    assert (summary.engine, summary.workers, summary.units) == ("ray", 2, NUM_VIDEOS)
+    assert sorted(units) == [video.key for video in videos_of(raw)]
+    assert contents(tmp_path) == contents(reference)
+    assert small_pipeline().run(videos_of(raw), tmp_path, engine="ray").skipped == 2 * NUM_VIDEOS
+    assert small_pipeline().run(videos_of(raw), tmp_path).skipped == 2 * NUM_VIDEOS
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_failures_are_named_and_errors_end_the_run(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
+    bad = open_store(reference).clips(Folder("video"))[3]
+    summary = Pipeline([CROP, Grey(refuse=bad)]).run(videos_of(raw), tmp_path, engine="ray")
+    assert (summary.done, list(summary.failed)) == (2 * NUM_VIDEOS - 1, [bad])
+    (tmp_path / "label").write_text("a file where a folder should be")
+    with pytest.raises(ProcessingError, match=r"cannot be written.*what is finished is kept"):
+        Pipeline([Label()]).run(tmp_path, tmp_path, engine="ray")
+    with pytest.raises(ConfigError, match="has 4 CPUs for 9 workers"):
+        Pipeline([Label()]).run(tmp_path, tmp_path, engine="ray", workers=9)
+    assert not list((tmp_path / "meta").glob(".ray-*"))
+
+
+def test_a_deadly_clip_is_given_up_and_the_rest_is_done(
+    cluster: Any, raw: Path, reference: Path, tmp_path: Path
+) -> None:
+    Pipeline([CROP]).run(videos_of(raw), tmp_path)
+    deadly = open_store(tmp_path).clips(Folder("video"))[5]
+    stage = Grey(deadly=deadly)
+    summary = Pipeline([stage]).run(tmp_path, tmp_path, engine="ray")
+    assert (summary.done, list(summary.failed)) == (2 * NUM_VIDEOS - 1, [deadly])
+    assert "died 3 times" in summary.failed[deadly]
+    (failed,) = [row for row in Provenance(tmp_path).rows() if row.status == "failed"]
+    assert (failed.clip_id, failed.stage) == (deadly, "draw/grey")
+
+
+def test_a_node_that_is_killed_costs_no_clip(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
+    doomed = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    killed = threading.Event()
+
+    def kill() -> None:
+        while len(list((tmp_path / "draw" / "grey").glob("id*"))) < 3:
+            time.sleep(0.02)
+        cluster.remove_node(doomed, allow_graceful=False)
+        killed.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    summary = Pipeline([CROP, Grey(seconds=0.4), *small_pipeline().stages[1:]]).run(
+        videos_of(raw), tmp_path, engine="ray"
+    )
+    killer.join(60)
+    assert killed.is_set()
+    assert summary.failed == {}
+    assert summary.workers == 3
+    assert contents(tmp_path) == contents(reference)
