@@ -239,7 +239,7 @@ class Figures:
         )
 
 
-def measure(count: int = 200, seed: int = _HELD_OUT_SEED) -> Figures:
+def measure(count: int = 100, seed: int = _HELD_OUT_SEED) -> Figures:
     """Measure the shipped models on pictures of persons that no training picture showed."""
     figures, parse, draw = Figures(), make_parser("sample", device="cpu"), make_drawer("sample", device="cpu")
     predict = AttributePredictor("sample", device="cpu")
@@ -280,7 +280,7 @@ def main() -> None:
         print(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {sha256_of(options.out)}")
         print("put the sha256 into processing/sample_models.py, and measure with --measure")
         return
-    print("200 generated pictures of persons that are not in the training")
+    print("100 generated pictures of persons that are not in the training")
     measure().print()
     print("the bundled portrait of a real person")
     measure_portrait().print_masks()

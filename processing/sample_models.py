@@ -30,7 +30,7 @@ SAMPLE = "sample"
 
 SAMPLE_NOTICE = "sample model: trained on generated faces, for demonstration; not for research"
 
-SAMPLE_SHA256 = "77a571a6da4677287b2979ae66264a3f49db919c9b7ef88f2b812837336afca5"
+SAMPLE_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"
 """Of the weights in this version of the package."""
 
 SAMPLE_ATTRIBUTES: tuple[str, ...] = (

@@ -113,7 +113,7 @@ def test_they_know_persons_that_were_not_in_the_training(examples: list, frames:
         figures.add(truth, one, drawing, told)
     assert figures.pixel_accuracy > 0.9
     assert figures.mean_iou > 0.6
-    assert figures.drawing_error < 20
+    assert figures.drawing_error < 25
     assert figures.attribute_accuracy > 0.8
 
 
