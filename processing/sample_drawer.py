@@ -59,7 +59,7 @@ class SampleDrawer(Drawer):
 
         with torch.inference_mode():
             # one frame at a time: at another batch size a kernel rounds otherwise, which flips single grey levels
-            pictures = self._normalised(frames).split(1)
+            pictures = torch.split(self._normalised(frames), 1)
             lines = torch.cat([self._lines(picture)[:, 0].float() for picture in pictures])
             return {DEFAULT_STYLE: lines.mul(255).round().to(torch.uint8)}
 
