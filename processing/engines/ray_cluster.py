@@ -200,6 +200,7 @@ def _one_pass(
     from ray.data import ActorPoolStrategy, DataContext
     from ray.exceptions import RayError
 
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # it tells of every pass otherwise
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
