@@ -81,7 +81,7 @@ def decode_picture(
             is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
             if is_cut:
                 filtered = filtered[rows]
-            if filtered[:, 0].any():
+            if filtered[-1, 0] or filtered[:, 0].any():
                 picture = _unfilter(filtered, width, colour_type)
             else:
                 picture = _as_picture(filtered[:, 1:], width, colour_type)
@@ -120,43 +120,71 @@ def _as_picture(pixels: "NDArray[np.uint8]", width: int, colour_type: int) -> "N
 def _unfilter(filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
     """Let FFmpeg undo the filters; None where PyAV is not installed."""
     try:
-        import av
+        import av  # noqa: F401
     except ImportError:
         return None
-    decoder = getattr(_LOCAL, "decoder", None)
-    if decoder is None:
-        decoder = _LOCAL.decoder = av.CodecContext.create("png", "r")
-        decoder.thread_count = 1
-    packet = av.Packet(_as_stored(filtered, width, colour_type))
-    packet.is_keyframe = True  # else FFmpeg adds the picture before
-    frames = decoder.decode(packet)
-    if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
-        _LOCAL.decoder = None
-        return None
-    _LOCAL.frame = frames[0]
-    plane = frames[0].planes[0]
-    table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
-    return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
+    unfilter = getattr(_LOCAL, "unfilter", None)
+    if unfilter is None:
+        unfilter = _LOCAL.unfilter = _Unfilter()
+    picture: NDArray[np.uint8] | None = unfilter(filtered, width, colour_type)
+    if picture is None:
+        _LOCAL.unfilter = None
+    return picture
 
 
-def _as_stored(filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> bytes:
-    """Wrap inflated rows as a PNG that takes no inflating.
+class _Unfilter:
+    """FFmpeg's PNG decoder, and a file of stored blocks for it, whose rows are overwritten for each picture.
 
     The rows are checked already, and FFmpeg looks at no CRC. No block says that it is the last, so that zlib never
     comes to the checksum behind them, which is left out.
     """
-    rows = filtered.reshape(-1).data
-    blocks = range(0, len(rows), _STORED_BYTES)
-    parts: list[bytes | memoryview] = [
-        _START + _CHUNK.pack(13, b"IHDR") + _HEADER.pack(width, len(filtered), 8, colour_type, 0, 0, 0) + _NO_CRC,
-        _CHUNK.pack(3, b"PLTE") + b"\0\0\0" + _NO_CRC if colour_type == 3 else b"",
-        _CHUNK.pack(2 + len(rows) + 5 * len(blocks), b"IDAT") + b"\x78\x01",
-    ]
-    for at in blocks:
-        block = rows[at : at + _STORED_BYTES]
-        parts += (struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF), block)
-    parts.append(_NO_CRC + _CHUNK.pack(0, b"IEND") + _NO_CRC)
-    return b"".join(parts)
+
+    def __init__(self) -> None:
+        import av
+
+        self._decoder = av.CodecContext.create("png", "r")
+        self._decoder.thread_count = 1
+        self._kind: tuple[int, int, int] | None = None
+        self._packet = av.Packet()
+        self._rooms: list[tuple[slice, memoryview]] = []
+        self._frame: Any = None
+
+    def _make_file(self, size: int, height: int, width: int, colour_type: int) -> None:
+        import av
+
+        blocks = [slice(at, min(at + _STORED_BYTES, size)) for at in range(0, size, _STORED_BYTES)]
+        header = _START + _CHUNK.pack(13, b"IHDR") + _HEADER.pack(width, height, 8, colour_type, 0, 0, 0) + _NO_CRC
+        if colour_type == 3:
+            header += _CHUNK.pack(3, b"PLTE") + b"\0\0\0" + _NO_CRC
+        header += _CHUNK.pack(2 + size + 5 * len(blocks), b"IDAT") + b"\x78\x01"
+        end = _NO_CRC + _CHUNK.pack(0, b"IEND") + _NO_CRC
+        self._packet = av.Packet(len(header) + size + 5 * len(blocks) + len(end))
+        self._packet.is_keyframe = True  # else FFmpeg adds the picture before
+        whole, at = memoryview(self._packet), len(header)
+        whole[:at], whole[len(whole) - len(end) :] = header, end
+        self._rooms = []
+        for block in blocks:
+            length = block.stop - block.start
+            whole[at : at + 5] = struct.pack("<BHH", 0, length, length ^ 0xFFFF)
+            self._rooms.append((block, whole[at + 5 : at + 5 + length]))
+            at += 5 + length
+
+    def __call__(self, filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
+        """Return the picture, a view of what the next call overwrites; None where FFmpeg makes something else of it."""
+        rows = filtered.reshape(-1).data
+        kind = (len(filtered), width, colour_type)
+        if kind != self._kind:
+            self._make_file(len(rows), *kind)
+            self._kind = kind
+        for block, room in self._rooms:
+            room[:] = rows[block]
+        frames = self._decoder.decode(self._packet)
+        if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
+            return None
+        self._frame = frames[0]
+        plane = self._frame.planes[0]
+        table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
+        return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
 
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
