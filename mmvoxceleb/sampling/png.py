@@ -92,7 +92,7 @@ def decode_picture(
 
 
 def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
-    """Return the filtered rows, each with its filter's number in front: all of them, by their checksum the right ones."""
+    """Return the filtered rows, each with its filter's number in front; their number and checksum are right."""
     parts = []
     view, at = memoryview(data), 33
     while at + 12 <= len(view):
