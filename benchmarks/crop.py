@@ -23,14 +23,14 @@ import numpy as np
 
 import mmvoxceleb
 from mmvoxceleb.processing.crop.boxes import iou
-from mmvoxceleb.processing.crop.job import CropJob, _encode_png
+from mmvoxceleb.processing.crop.encoding import _encode_png
 from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
-from mmvoxceleb.processing.crop.run import crop_videos
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.crop.tubes import FaceFollower
-from mmvoxceleb.processing.crop.videos import free_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.pipeline import Pipeline
 
 
 def portrait() -> np.ndarray:
@@ -276,9 +276,9 @@ def run_command(raw: Path, name: str, *options: str) -> None:
 def memory_child(video: Path) -> None:
     settings = CropSettings.for_free_videos(detection_height_px=90)
     with tempfile.TemporaryDirectory() as out:
-        job = CropJob(Path(out), settings, open_detector("haar"), layout="packed")
-        summary = crop_videos(free_videos(video), job)
-    print(summary.num_clips, summary.num_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        stage = CropStage(settings, open_detector("haar"))
+        summary = Pipeline([stage]).run(video, out, layout="packed")
+    print(summary.clips, summary.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def bench_memory() -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from mmvoxceleb.schema import Folder
 
-__all__ = ["StoreWriter", "write_atomically"]
+__all__ = ["StoreWriter", "partial_prefix", "write_atomically"]
 
 _PARTIAL = ".partial-"
 _ABANDONED_SECONDS = 24 * 3600
@@ -24,7 +24,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it there, so that no reader ever sees a part of it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=_prefix(), dir=path.parent)
+    handle, partial = tempfile.mkstemp(prefix=partial_prefix(), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -106,7 +106,7 @@ class StoreWriter:
 
     def _write_folder(self, path: Path, files: Sequence[tuple[str, bytes]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
+        partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=path.parent))
         try:
             for name, data in files:
                 (partial / name).write_bytes(data)
@@ -118,7 +118,8 @@ class StoreWriter:
             raise
 
 
-def _prefix() -> str:
+def partial_prefix() -> str:
+    """Begin the name of a file that is not finished; :meth:`StoreWriter.clean_partial` knows whose it is."""
     return f"{_PARTIAL}{_host()}.{os.getpid()}."
 
 
@@ -150,7 +151,7 @@ def _is_alive(process: int) -> bool:
 def _remove_tree(path: Path) -> None:
     """Remove a folder so that no half of it is ever seen under its own name."""
     if path.is_dir():
-        aside = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent)) / "old"
+        aside = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=path.parent)) / "old"
         os.rename(path, aside)
         shutil.rmtree(aside.parent, ignore_errors=True)
 

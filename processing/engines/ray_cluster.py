@@ -23,6 +23,7 @@ from mmvoxceleb.processing.engines.local import default_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import MOST_ATTEMPTS, died_reason
 from mmvoxceleb.processing.engines.running import Run, open_run
+from mmvoxceleb.processing.output import partial_prefix
 
 __all__ = ["run_on_ray"]
 
@@ -144,8 +145,11 @@ def _share(ray: Any, work: Work, workers: int | None) -> _Share:
 
 @contextlib.contextmanager
 def _token(work: Work) -> Iterator[Path]:
-    """A file in the output by which workers see that it is the same folder for them."""
-    path = work.writer.root / "meta" / f".ray-{secrets.token_hex(8)}"
+    """A file in the output by which workers see that it is the same folder for them.
+
+    It is named as unfinished files are, so that the next run takes it away if this one is killed.
+    """
+    path = work.writer.root / "meta" / f"{partial_prefix()}ray-{secrets.token_hex(8)}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     try:

@@ -238,8 +238,9 @@ class ClipSteps:
                 }
                 | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
+        # of what was skipped too: a run may have been killed between finishing it and saying so
         self.provenance.record(
-            [LedgerRow(clip_id, name, "done") for name in outputs]
+            [LedgerRow(clip_id, name, "done") for name in (*outputs, *loaded.skipped)]
             + [LedgerRow(clip_id, name, "failed", reason) for name, reason in loaded.failed.items()]
         )
 

@@ -293,8 +293,8 @@ def finish(self, clip_id, sections):
         time.sleep(60)
     real(self, clip_id, sections)
 t.Provenance.finish = finish
-from mmvoxceleb.processing.output import _prefix
-t._leftover = lambda: _prefix() + "x"
+from mmvoxceleb.processing.output import partial_prefix
+t._leftover = lambda: partial_prefix() + "x"
 """
     process = start(source, out, setup=setup)
     assert process.stdout is not None

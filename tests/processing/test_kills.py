@@ -1,0 +1,167 @@
+"""At least 20 kill -9, at random moments, over all stages and both engines: nothing half, nothing twice, nothing lost.
+
+Each test goes on with one output until it has been killed often enough, and then lets a last run finish it. Set
+``MMVOXCELEB_KILL_LOG`` to a file to keep what was killed when.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.schema import Folder
+from tests.support.raw_videos import make_raw_videos, small_pipeline, videos_of
+from tests.support.trees import contents
+
+NUM_VIDEOS = 24
+KILLS = {"local": 14, "ray": 6}
+STAGES = {"video": "crop", "draw/grey": "draw/grey", "label": "label", "txt": "text"}
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import ray
+from tests.support.raw_videos import CROP, videos_of
+from tests.support.stages import Grey, Label, Text
+from mmvoxceleb.processing import Pipeline
+raw, out, engine, address = sys.argv[1:]
+pipeline = Pipeline([CROP, Grey(seconds=0.15), Label(), Text()])
+pipeline.run(videos_of(Path(raw)), out, engine=engine, workers=2, address=address or None)
+"""
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_raw_videos(tmp_path_factory.mktemp("raw"), NUM_VIDEOS)
+
+
+@pytest.fixture(scope="module")
+def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("reference")
+    assert small_pipeline().run(videos_of(raw), out).done == 2 * NUM_VIDEOS
+    return contents(out)
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.node.callspec.params["engine"] != "ray":
+        yield ""
+        return
+    pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4})
+    yield cluster.address
+    cluster.shutdown()
+
+
+class Run:
+    """A run of the pipeline in a process of its own, which can be killed."""
+
+    def __init__(self, raw: Path, out: Path, engine: str, address: str) -> None:
+        program = PROGRAM if engine == "ray" else PROGRAM.replace("import ray\n", "")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, str(raw), str(out), engine, address],
+            cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def workers(self) -> list[int]:
+        """The worker processes of the local engine, or the actors of Ray, whoever their parent is."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes().decode(errors="replace")
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            is_ours = parent == self.process.pid and "multiprocessing.spawn" in command
+            if is_ours or command.startswith("ray::MapWorker"):
+                found.append(int(folder.name))
+        return found
+
+    def kill(self, victim: str) -> str:
+        workers = self.workers()
+        if victim == "worker" and workers:
+            os.kill(random.choice(workers), signal.SIGKILL)
+            return "worker"
+        self.process.kill()
+        return "program"
+
+
+def check(out: Path, reference: dict[str, bytes]) -> set[Path]:
+    """Check that all that is visible is whole and right, and return the files of finished stages."""
+    finished: set[Path] = set()
+    provenance = Provenance(out)
+    for folder, stage in STAGES.items():
+        for path in (out / folder).glob("id*"):
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            clip_id = path.name.removesuffix(".txt") if not Folder(_modality(folder)).is_frames else path.name
+            names = {str(file.relative_to(out)): file.read_bytes() for file in files}
+            expected = {name: data for name, data in reference.items() if name.startswith(f"{folder}/{path.name}")}
+            assert names == expected, f"{path} is not whole"
+            if provenance.section(clip_id, stage) is not None:
+                finished.update(files)
+    for path in (out / "meta").glob("id*.json"):
+        assert isinstance(json.loads(path.read_bytes()), dict)
+    return finished
+
+
+def _modality(folder: str) -> str:
+    return {"draw/grey": "drawing", "txt": "text"}.get(folder, folder)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers in /proc")
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_kills_at_random_moments(
+    raw: Path, reference: dict[str, bytes], tmp_path: Path, engine: str, address: str
+) -> None:
+    out = tmp_path / "out"
+    chance = random.Random(engine)
+    kills, stamps, log = 0, dict[Path, int](), list[str]()
+    while kills < KILLS[engine]:
+        run = Run(raw, out, engine, address)
+        before = len(stamps)
+        while len(check(out, reference)) <= before and run.process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(chance.random() * 0.4)
+        assert run.process.poll() is None, f"finished after {kills} kills: {run.process.communicate()[0]}"
+        victim = run.kill(chance.choice(["program", "worker"]))
+        kills += 1
+        if victim == "worker":  # the run goes on; the program is killed next
+            time.sleep(0.2 + chance.random() * 0.3)
+            if run.process.poll() is None and kills < KILLS[engine]:
+                run.kill("program")
+                kills += 1
+        _let_workers_end(run)
+        finished = check(out, reference)
+        for path, stamp in stamps.items():
+            assert path.stat().st_mtime_ns == stamp, f"{path} was written again"
+        stamps = {path: path.stat().st_mtime_ns for path in finished}
+        log.append(f"{engine}: {kills} kills, last of a {victim}; {len(finished)} files of finished stages")
+    last = Run(raw, out, engine, address)
+    output, _ = last.process.communicate(timeout=120)
+    assert last.process.returncode == 0, output
+    for path, stamp in stamps.items():
+        assert path.stat().st_mtime_ns == stamp, f"{path} was written again"
+    assert contents(out) == reference
+    assert not list(out.rglob(".partial-*"))
+    if "MMVOXCELEB_KILL_LOG" in os.environ:
+        with open(os.environ["MMVOXCELEB_KILL_LOG"], "a") as file:
+            file.write("\n".join([*log, f"{engine}: finished, equal to a run that nobody disturbed"]) + "\n")
+
+
+def _let_workers_end(run: Run) -> None:
+    """Wait until nobody writes any more."""
+    run.process.kill()
+    run.process.communicate()
+    end = time.monotonic() + 30
+    while run.workers() and time.monotonic() < end:
+        time.sleep(0.05)
