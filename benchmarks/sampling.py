@@ -4,8 +4,8 @@
 
 A sample is 8 frames at step 4 of a random start, one mask, one sentence, 128 px, random resized crop. Everything reads
 the same files, generated in ``bench_data/``; the competitors take turns in every round, so that what else the machine
-does hits all (ClipSampler makes 32 samples in its turn, the slower ones 8). Reported are medians of samples a second by the wall clock, and of CPU time a sample, which a busy
-machine disturbs less.
+does hits all; ClipSampler makes 32 samples in its turn, the slower ones 8. Reported are medians of samples a second by
+the wall clock, and of CPU time a sample, which a busy machine disturbs less.
 """
 
 import argparse

@@ -75,7 +75,8 @@ def decode_picture(
     """
     if bytes(data[:8]) == _START and len(data) > 57:
         width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
-        if depth == 8 and interlace == 0 and colour_type in _CHANNELS and 0 < min(width, height) and max(width, height) <= LARGEST_SIDE_PX:
+        is_known = depth == 8 and interlace == 0 and colour_type in _CHANNELS
+        if is_known and size_of_png(data) is not None:
             inflated = _inflate(data, height * (width * _CHANNELS[colour_type] + 1), where)
             filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
             is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)

@@ -107,6 +107,12 @@ def test_damage_anywhere_in_the_pixels_is_an_error() -> None:
             decode_picture(bytes(broken), where="x")
 
 
+@pytest.mark.parametrize(("width", "height"), [(10, 0), (0, 10), (0, 0)])
+def test_a_header_without_pixels_is_an_error(width: int, height: int) -> None:
+    with pytest.raises(CorruptSourceError, match="clip a"):
+        decode_picture(png_of_rows(b"", width, height), where="clip a")
+
+
 def test_more_pixels_than_the_header_says_are_never_unpacked() -> None:
     with pytest.raises(CorruptSourceError):
         decode_picture(png_of_rows(bytes(50_000_000), 4, 4), where="x")
