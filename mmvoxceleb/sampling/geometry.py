@@ -1,5 +1,6 @@
 """Where a sample is cut out of its pictures, and whether it is mirrored: one decision for all of them."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ class View:
     top: float = 0.5
     mirrored: bool = False
 
+    @functools.lru_cache(maxsize=256)  # noqa: B019  views are small, and few at a time
     def box(self, height: int, width: int, aspect: float | None) -> tuple[int, int, int, int]:
         """Return the cut of a picture as ``(x1, y1, x2, y2)`` in px, the far corner not included.
 

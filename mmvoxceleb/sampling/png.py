@@ -8,10 +8,12 @@ filters. Rows without filters, as Pillow writes for palette pictures, need no se
 (interlaced, 16 bits, JPEG), and everything where PyAV is not installed, goes to OpenCV.
 """
 
+import functools
 import io
 import struct
 import threading
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +21,13 @@ import numpy as np
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, check_picture
 
-_fast: Any
+_new_inflater: Callable[[], Any]
 try:
-    from isal import isal_zlib as _fast
+    from isal.igzip_lib import DECOMP_ZLIB, IgzipDecompressor
+
+    _new_inflater = functools.partial(IgzipDecompressor, DECOMP_ZLIB)
 except ImportError:
-    _fast = zlib
+    _new_inflater = zlib.decompressobj
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["decode_picture", "size_of_png"]
 
 _START = b"\x89PNG\r\n\x1a\n"
+_CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">2I5B")
+_NO_CRC = bytes(4)
 _CHANNELS = {0: 1, 2: 3, 3: 1}
 """Samples a pixel by PNG colour type: grey, RGB, palette index. Those with alpha are left to OpenCV."""
 _AV_FORMATS = {0: "gray", 2: "rgb24", 3: "pal8"}
@@ -69,15 +75,15 @@ def decode_picture(
     """
     if bytes(data[:8]) == _START and len(data) > 57:
         width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
-        if depth == 8 and interlace == 0 and colour_type in _CHANNELS and 0 < max(width, height) <= LARGEST_SIDE_PX:
-            inflated, adler = _inflate(data, height, width * _CHANNELS[colour_type] + 1, where)
+        is_known = depth == 8 and interlace == 0 and colour_type in _CHANNELS
+        if is_known and size_of_png(data) is not None:
+            inflated = _inflate(data, height * (width * _CHANNELS[colour_type] + 1), where)
             filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
-            checksum: int | None = adler
             is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
             if is_cut:
-                filtered, checksum = filtered[rows], None
-            if filtered[:, 0].any():
-                picture = _unfilter(filtered, checksum, width, colour_type)
+                filtered = filtered[rows]
+            if filtered[-1, 0] or filtered[:, 0].any():
+                picture = _unfilter(filtered, width, colour_type)
             else:
                 picture = _as_picture(filtered[:, 1:], width, colour_type)
             if picture is not None:
@@ -86,82 +92,100 @@ def decode_picture(
     return picture if rows is None else picture[rows]
 
 
-def _inflate(data: "bytes | memoryview", height: int, row_bytes: int, where: str) -> tuple[bytes, int]:
-    """Return the filtered rows, each with its filter's number in front, and their checksum, which is right."""
+def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
+    """Return the filtered rows, each with its filter's number in front; their number and checksum are right."""
     parts = []
     view, at = memoryview(data), 33
     while at + 12 <= len(view):
-        length = int.from_bytes(view[at : at + 4], "big")
-        kind = bytes(view[at + 4 : at + 8])
+        length, kind = _CHUNK.unpack_from(view, at)
         if kind == b"IDAT":
             parts.append(view[at + 8 : at + 8 + length])
         elif kind == b"IEND":
             break
         at += 12 + length
     packed = parts[0] if len(parts) == 1 else b"".join(parts)
-    inflater = _fast.decompressobj()
+    inflater = _new_inflater()
     try:
-        rows: bytes = inflater.decompress(packed, height * row_bytes)
-        if not inflater.eof:  # the checksum is behind the last byte
-            rows += inflater.decompress(inflater.unconsumed_tail, 1)
+        rows: bytes = inflater.decompress(packed, size + 1)  # room for one more: in one go, and on to the checksum
     except Exception as error:  # zlib.error and isal's own class
         raise CorruptSourceError(f"{where}: the PNG is damaged ({error}); get the file again") from error
-    if len(rows) != height * row_bytes or not inflater.eof:
+    if len(rows) != size or not inflater.eof:
         raise CorruptSourceError(f"{where}: the PNG is cut short or damaged; get the file again")
-    behind = len(inflater.unused_data)
-    return rows, int.from_bytes(packed[len(packed) - behind - 4 : len(packed) - behind], "big")
+    return rows
 
 
 def _as_picture(pixels: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8]":
     return pixels.reshape(len(pixels), width, 3) if colour_type == 2 else pixels
 
 
-def _unfilter(
-    filtered: "NDArray[np.uint8]", checksum: int | None, width: int, colour_type: int
-) -> "NDArray[np.uint8] | None":
+def _unfilter(filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
     """Let FFmpeg undo the filters; None where PyAV is not installed."""
     try:
-        import av
+        import av  # noqa: F401
     except ImportError:
         return None
-    decoder = getattr(_LOCAL, "decoder", None)
-    if decoder is None:
-        decoder = _LOCAL.decoder = av.CodecContext.create("png", "r")
-        decoder.thread_count = 1
-    packet = av.Packet(_as_stored(filtered, checksum, width, colour_type))
-    packet.is_keyframe = True  # else FFmpeg adds the picture before
-    frames = decoder.decode(packet)
-    if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
-        _LOCAL.decoder = None
-        return None
-    _LOCAL.frame = frames[0]
-    plane = frames[0].planes[0]
-    table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
-    return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
+    unfilter = getattr(_LOCAL, "unfilter", None)
+    if unfilter is None:
+        unfilter = _LOCAL.unfilter = _Unfilter()
+    picture: NDArray[np.uint8] | None = unfilter(filtered, width, colour_type)
+    if picture is None:
+        _LOCAL.unfilter = None
+    return picture
 
 
-def _as_stored(filtered: "NDArray[np.uint8]", checksum: int | None, width: int, colour_type: int) -> bytes:
-    """Wrap inflated rows as a PNG that takes no inflating."""
-    rows = filtered.reshape(-1).data
-    if checksum is None:
-        checksum = _fast.adler32(rows)
-    header = _HEADER.pack(width, len(filtered), 8, colour_type, 0, 0, 0)
-    parts: list[bytes | memoryview] = [_START, _chunk(b"IHDR", header)]
-    if colour_type == 3:
-        parts.append(_chunk(b"PLTE", b"\0\0\0"))
-    blocks = range(0, len(rows), _STORED_BYTES)
-    parts += [struct.pack(">I", 6 + len(rows) + 5 * len(blocks)), b"IDAT\x78\x01"]
-    for at in blocks:
-        block = rows[at : at + _STORED_BYTES]
-        parts.append(struct.pack("<BHH", at + len(block) == len(rows), len(block), len(block) ^ 0xFFFF))
-        parts.append(block)
-    # the rows are checked already, and FFmpeg looks at no CRC
-    parts += [struct.pack(">I", checksum), b"\0\0\0\0", b"\0\0\0\0IEND\xaeB\x60\x82"]
-    return b"".join(parts)
+class _Unfilter:
+    """FFmpeg's PNG decoder, and a file of stored blocks for it, whose rows are overwritten for each picture.
 
+    The rows are checked already, and FFmpeg looks at no CRC. No block says that it is the last, so that zlib never
+    comes to the checksum behind them, which is left out.
+    """
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    def __init__(self) -> None:
+        import av
+
+        self._decoder = av.CodecContext.create("png", "r")
+        self._decoder.thread_count = 1
+        self._kind: tuple[int, int, int] | None = None
+        self._packet = av.Packet()
+        self._rooms: list[tuple[slice, memoryview]] = []
+        self._frame: Any = None
+
+    def _make_file(self, size: int, height: int, width: int, colour_type: int) -> None:
+        import av
+
+        blocks = [slice(at, min(at + _STORED_BYTES, size)) for at in range(0, size, _STORED_BYTES)]
+        header = _START + _CHUNK.pack(13, b"IHDR") + _HEADER.pack(width, height, 8, colour_type, 0, 0, 0) + _NO_CRC
+        if colour_type == 3:
+            header += _CHUNK.pack(3, b"PLTE") + b"\0\0\0" + _NO_CRC
+        header += _CHUNK.pack(2 + size + 5 * len(blocks), b"IDAT") + b"\x78\x01"
+        end = _NO_CRC + _CHUNK.pack(0, b"IEND") + _NO_CRC
+        self._packet = av.Packet(len(header) + size + 5 * len(blocks) + len(end))
+        self._packet.is_keyframe = True  # else FFmpeg adds the picture before
+        whole, at = memoryview(self._packet), len(header)
+        whole[:at], whole[len(whole) - len(end) :] = header, end
+        self._rooms = []
+        for block in blocks:
+            length = block.stop - block.start
+            whole[at : at + 5] = struct.pack("<BHH", 0, length, length ^ 0xFFFF)
+            self._rooms.append((block, whole[at + 5 : at + 5 + length]))
+            at += 5 + length
+
+    def __call__(self, filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
+        """Return the picture, a view of what the next call overwrites; None where FFmpeg makes something else of it."""
+        rows = filtered.reshape(-1).data
+        kind = (len(filtered), width, colour_type)
+        if kind != self._kind:
+            self._make_file(len(rows), *kind)
+            self._kind = kind
+        for block, room in self._rooms:
+            room[:] = rows[block]
+        frames = self._decoder.decode(self._packet)
+        if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
+            return None
+        self._frame = frames[0]
+        plane = self._frame.planes[0]
+        table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
+        return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
 
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":

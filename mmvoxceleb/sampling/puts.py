@@ -43,7 +43,8 @@ def put_grey(picture: "NDArray[np.uint8]", room: "NDArray[Any]") -> None:
     if room.dtype == np.uint8:
         room[...] = picture
     else:
-        np.divide(picture, np.float32(255), out=room, dtype=np.float32)
+        room[...] = picture
+        room /= np.float32(255)  # in two steps: NumPy casts in small pieces when it divides at the same time
 
 
 def put_ids(ids: "NDArray[np.uint8]", room: "NDArray[np.int64]") -> None:

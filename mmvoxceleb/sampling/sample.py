@@ -188,15 +188,17 @@ class _Sample:
         positions = np.searchsorted(clip.indices(folder), chosen)
         content = clip.pictures(folder, positions.tolist())
         size = self._options.height_width
+        where = f"clip {clip.clip_id}, {folder}"
+        numbers = chosen.tolist()
 
         def decoded(place: int) -> "NDArray[np.uint8]":
-            return decode(content[place], self._view, size, where=f"clip {clip.clip_id}, {folder} {chosen[place]}")
+            return decode(content[place], self._view, size, where=f"{where} {numbers[place]}")
 
         def fill(place: int) -> None:
             picture = decoded(place)
             if picture.shape[:2] != stack.shape[-2:]:
                 raise CorruptSourceError(
-                    f"clip {clip.clip_id}, {folder} {chosen[place]}: {picture.shape[1]} x {picture.shape[0]} px, "
+                    f"{where} {numbers[place]}: {picture.shape[1]} x {picture.shape[0]} px, "
                     "unlike the clip's first picture; give an image_size, or mend the clip"
                 )
             put(picture, stack[place])

@@ -52,7 +52,7 @@ def filtered(picture: np.ndarray) -> bytes:
 @pytest.fixture(params=["as installed", "zlib for isal", "no PyAV"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "zlib for isal":
-        monkeypatch.setattr(png, "_fast", zlib)
+        monkeypatch.setattr(png, "_new_inflater", zlib.decompressobj)
     if request.param == "no PyAV":
         monkeypatch.setitem(sys.modules, "av", None)
 
@@ -105,6 +105,12 @@ def test_damage_anywhere_in_the_pixels_is_an_error() -> None:
         broken[at] ^= 0x55
         with pytest.raises(CorruptSourceError, match=r"damaged|cut short"):
             decode_picture(bytes(broken), where="x")
+
+
+@pytest.mark.parametrize(("width", "height"), [(10, 0), (0, 10), (0, 0)])
+def test_a_header_without_pixels_is_an_error(width: int, height: int) -> None:
+    with pytest.raises(CorruptSourceError, match="clip a"):
+        decode_picture(png_of_rows(b"", width, height), where="clip a")
 
 
 def test_more_pixels_than_the_header_says_are_never_unpacked() -> None:
