@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
@@ -49,7 +48,8 @@ def run_on_ray(
 ) -> Summary:
     """Run work on a Ray cluster, going on where an earlier run stopped, on whichever engine.
 
-    The source and the output must be seen under the same paths by all nodes. The files written are the same as those
+    The source and the output must be seen under the same paths or URLs by all nodes, which for URLs need the same
+    credentials in their environment. The files written are the same as those
     of the local engine.
 
     Args:
@@ -143,18 +143,18 @@ def _share(ray: Any, work: Work, workers: int | None) -> _Share:
 
 
 @contextlib.contextmanager
-def _token(work: Work) -> Iterator[Path]:
-    """A file in the output by which workers see that it is the same folder for them."""
-    path = work.writer.root / "meta" / f".ray-{secrets.token_hex(8)}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+def _token(work: Work) -> Iterator[str]:
+    """A file in the output by which workers see that it is the same place for them."""
+    token = secrets.token_hex(8)
+    path = f"meta/.ray-{token}"
+    work.writer.tree.write(path, f"{token}\n".encode())
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        work.writer.tree.remove(path)
 
 
-def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token: Path) -> None:
+def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token: str) -> None:
     """Hand out the units, and again those that came to nothing because their worker was lost.
 
     Units that were begun when their worker died are handed out one to a worker, so that none is held guilty of
@@ -190,7 +190,7 @@ def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token
 
 
 def _one_pass(
-    ray: Any, units: list[str], shared: Any, begun: Any, share: _Share, lanes: int, token: Path, run: Run
+    ray: Any, units: list[str], shared: Any, begun: Any, share: _Share, lanes: int, token: str, run: Run
 ) -> Iterator[str]:
     """Run units, and yield those that were gone through."""
     from ray.data import ActorPoolStrategy, DataContext
@@ -203,7 +203,7 @@ def _one_pass(
     actors = min(share.workers, len(units))
     dataset = ray.data.from_items([{"unit": unit} for unit in units], override_num_blocks=blocks).map_batches(
         _Worker,
-        fn_constructor_args=(shared, begun, str(token), share.num_cpus),
+        fn_constructor_args=(shared, begun, token, share.num_cpus),
         batch_size=1,
         compute=ActorPoolStrategy(
             size=actors,
@@ -267,7 +267,7 @@ class _Worker:
         cv2.setNumThreads(1)
         self._begun = begun
         self._work: Work = ray.get(shared) if isinstance(shared, ray.ObjectRef) else shared
-        self._token = Path(token)
+        self._token = token
         self._device = threading.Lock()
         self._host = Host(on_device=self._on_device)
         self._num_cpus = num_cpus
@@ -276,9 +276,10 @@ class _Worker:
         import ray
 
         (unit,) = (str(unit) for unit in batch["unit"])
-        if not self._token.exists():
-            where = f"{self._work.writer.root}: is another folder, or none, on the Ray node {socket.gethostname()}"
-            return _row(unit, error="ConfigError", message=f"{where}; write to a folder that all nodes share")
+        output = self._work.writer
+        if output.tree.kind(self._token) != "file":
+            where = f"{output.location}: is another folder, or none, on the Ray node {socket.gethostname()}"
+            return _row(unit, error="ConfigError", message=f"{where}; write to a folder that all nodes share, or a URL")
         ray.get(self._begun.add.remote(unit))
         try:
             outcomes = [asdict(outcome) for outcome in self._work.run(unit, self._host)]

@@ -46,7 +46,7 @@ def draw(
     out: OutOption = None,
     styles: Annotated[str, typer.Option("--styles", help="style1, style2, style3, separated by commas.")] = "style1",
     stride: StrideOption = 4,
-    layout: LayoutOption = "folder",
+    layout: LayoutOption = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.", show_default=False)
     ] = None,
