@@ -30,8 +30,8 @@ from PIL import Image
 from torch.nn import functional
 
 from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.work import ClipWork
 from mmvoxceleb.processing.masks import FaceParser, MaskStage
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator

@@ -1,13 +1,15 @@
 """Line drawings as the original has them: :class:`PortraitDrawer` from array to array, :class:`DrawStage` on clips."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.device import (
+    Backend,
     Batcher,
     check_frames,
     compiled,
@@ -20,6 +22,7 @@ from mmvoxceleb.processing.device import (
 )
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.resize import resized_on
+from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
@@ -29,53 +32,55 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["DRAWING_SIZE_PX", "DrawStage", "PortraitDrawer"]
+__all__ = ["DRAWING_SIZE_PX", "DrawStage", "Drawer", "PortraitDrawer", "make_drawer"]
 
 DRAWING_SIZE_PX = 512
 """Side of a drawing; the original's, and the only one whose style map fits the published weights."""
 
 
-class PortraitDrawer:
-    """Draws faces in lines, in one or more of the three styles. Styles share the encoder.
+class Drawer(ABC):
+    """Draws faces in lines. The constructor loads nothing; the first call does.
 
     Args:
-        weights: The checkpoint ``200_net_G_A.pth``; None finds or downloads the published one.
         styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow to begin with, faster afterwards.
         batch_size: Frames in a batch; None chooses.
-        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Raises:
-        ConfigError: A style, device, precision or backend is unknown.
+        ConfigError: A style, device or precision is unknown.
     """
+
+    backend: Literal["torch", "ncnn"] = "torch"
 
     def __init__(
         self,
-        weights: str | os.PathLike[str] | None = None,
         styles: Iterable[str] = (DEFAULT_STYLE,),
         device: str = "auto",
         precision: str = "auto",
         *,
         compile: bool = False,
         batch_size: int | None = None,
-        backend: str = "auto",
     ) -> None:
-        self.weights = weights
         self.styles = check_styles(styles)
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         self.compile = compile
-        self.backend = resolve_backend(backend, self.device, self.precision, compile)
         self._batch_size = batch_size
         self._batcher: Batcher | None = None
-        self._encode: Any = None
-        self._decode: Any = None
 
+    @abstractmethod
     def identity(self) -> dict[str, Any]:
         """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
-        return {"model": "portrait-drawing", "sha256": sha256_of(locate("portrait-drawing", self.weights))}
+
+    @abstractmethod
+    def setup(self) -> None:
+        """Load the network and move it to the device. Calls do it by themselves when they need it."""
+
+    @abstractmethod
+    def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+        """Draw one batch: for each style uint8 [N, 512, 512]."""
 
     def __call__(self, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
         """Draw pictures.
@@ -105,8 +110,48 @@ class PortraitDrawer:
                 done += count
         return drawings
 
+    def teardown(self) -> None:
+        """Release the network."""
+        self._batcher = None
+
+
+class PortraitDrawer(Drawer):
+    """Draws faces in lines, in one or more of the three styles. Styles share the encoder.
+
+    Args:
+        weights: The checkpoint ``200_net_G_A.pth``; None finds or downloads the published one.
+        styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
+        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        batch_size: Frames in a batch; None chooses.
+        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
+
+    Raises:
+        ConfigError: A style, device, precision or backend is unknown.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        styles: Iterable[str] = (DEFAULT_STYLE,),
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        compile: bool = False,
+        batch_size: int | None = None,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__(styles, device, precision, compile=compile, batch_size=batch_size)
+        self.weights = weights
+        self.backend = resolve_backend(backend, self.device, self.precision, compile)
+        self._encode: Any = None
+        self._decode: Any = None
+
+    def identity(self) -> dict[str, Any]:
+        return {"model": "portrait-drawing", "sha256": sha256_of(locate("portrait-drawing", self.weights))}
+
     def setup(self) -> None:
-        """Load the network and move it to the device. Calls do it by themselves when they need it."""
         import torch
 
         from mmvoxceleb.processing.networks.portrait import PortraitGenerator
@@ -136,8 +181,8 @@ class PortraitDrawer:
                 self._decode = compiled(network.decode, features, STYLES.index(self.styles[0]))
 
     def teardown(self) -> None:
-        """Release the network."""
-        self._batcher = self._encode = self._decode = None
+        super().teardown()
+        self._encode = self._decode = None
 
     def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
         import torch
@@ -163,7 +208,7 @@ class DrawStage(Stage):
         stride: Every how many frames; 4 in the original.
     """
 
-    def __init__(self, drawer: PortraitDrawer, *, stride: int = ORIGINAL_STRIDE) -> None:
+    def __init__(self, drawer: Drawer, *, stride: int = ORIGINAL_STRIDE) -> None:
         self.drawer = drawer
         self.stride = check_stride(stride)
         self.name = f"draw/{'+'.join(drawer.styles)}"
@@ -206,6 +251,37 @@ class DrawStage(Stage):
                 for style, drawings in result.items()
             }
         )
+
+
+def make_drawer(
+    name: str = "portrait",
+    weights: str | os.PathLike[str] | None = None,
+    styles: Iterable[str] = (DEFAULT_STYLE,),
+    *,
+    backend: Backend = "auto",
+    **options: Any,
+) -> Drawer:
+    """Make a drawer from its name.
+
+    Args:
+        name: ``portrait``, the original's, or ``sample``, the small one that comes with the package: trained on
+            generated faces, for demonstration.
+        weights: A checkpoint for ``portrait``.
+        styles: See :class:`Drawer`; ``sample`` has ``style1`` alone.
+        backend: For ``portrait``, see :class:`PortraitDrawer`.
+        options: For :class:`Drawer`.
+
+    Raises:
+        ConfigError: The name is unknown, or an option does not go with it.
+    """
+    if name == "portrait":
+        return PortraitDrawer(weights, styles, backend=backend, **options)
+    if name == SAMPLE:
+        from mmvoxceleb.processing.sample_drawer import SampleDrawer
+
+        check_sample_options(weights, backend)
+        return SampleDrawer(styles, **options)
+    raise ConfigError(f"unknown drawer {name!r}; use portrait or sample")
 
 
 def check_styles(styles: Iterable[str]) -> tuple[str, ...]:

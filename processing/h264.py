@@ -15,12 +15,13 @@ GOP_FRAMES = 12
 CRF = 16
 
 
-def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int) -> bytes:
+def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int, crf: int = CRF) -> bytes:
     """Encode frames as an MP4 file, YUV 4:2:0, a key frame every 12 frames. The same frames give the same bytes.
 
     Args:
         frames: uint8 [H, W, 3], RGB, even sides, taken one after the other.
         fps: Frames a second.
+        crf: x264's quality: lower is better and larger.
 
     Returns:
         The file; empty when there was no frame.
@@ -37,7 +38,7 @@ def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int) -> bytes:
                 stream.pix_fmt = "yuv420p"
                 # one thread, so that the bytes do not depend on the machine's number of cores
                 stream.codec_context.thread_count = 1
-                stream.options = {"crf": str(CRF), "g": str(GOP_FRAMES), "preset": "medium", "threads": "1"}
+                stream.options = {"crf": str(crf), "g": str(GOP_FRAMES), "preset": "medium", "threads": "1"}
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         if stream is not None:

@@ -1,11 +1,13 @@
 """Write to an fsspec URL: an object store, where an upload appears whole when it ends, or a server with renames."""
 
+import ftplib
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
@@ -23,6 +25,7 @@ _CHUNK = 256
 """How many small files are asked for at once."""
 
 Kind = Literal["file", "folder"]
+Result = TypeVar("Result")
 
 
 class RemoteOutput(OutputTree):
@@ -45,6 +48,7 @@ class RemoteOutput(OutputTree):
         self._protocol = url.partition("://")[0].lower()
         self.is_shared = self._protocol != "memory"
         self._made: set[str] = set()
+        self._local = _PerThread()
         if self._protocol in READ_ONLY or "::" in url:
             raise ConfigError(
                 f"{self.location}: results cannot be written to such a URL; name a folder, or a URL as s3://, gs://, "
@@ -56,6 +60,12 @@ class RemoteOutput(OutputTree):
             fsspec.get_filesystem_class(self._protocol)
         except (ImportError, ValueError) as error:
             raise ConfigError(f"{self.location}: {error}") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"address": self.address}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["address"])  # type: ignore[misc]
 
     @property
     def location(self) -> str:
@@ -75,7 +85,7 @@ class RemoteOutput(OutputTree):
                 _raise_unless_missing(error)
                 return None
 
-        return with_retries(ask, self.where(path))
+        return self._try(ask, path)
 
     def read(self, path: str) -> bytes | None:
         def ask() -> bytes | None:
@@ -87,7 +97,7 @@ class RemoteOutput(OutputTree):
                 return None
             return content
 
-        return with_retries(ask, self.where(path))
+        return self._try(ask, path)
 
     def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
         """Read files together where the driver can; only what could not be read so is asked for again."""
@@ -175,10 +185,29 @@ class RemoteOutput(OutputTree):
 
     def _at(self, path: str) -> tuple[Any, str]:
         """Return this thread's file system and the full path in it."""
-        import fsspec
+        local = self._local
+        if local.system is None:
+            import fsspec
 
-        system, root = fsspec.core.url_to_fs(self.address)
-        return system, f"{root.rstrip('/')}/{path}" if path else root
+            local.system, local.root = fsspec.core.url_to_fs(self.address)
+        return local.system, f"{local.root.rstrip('/')}/{path}" if path else local.root
+
+    def _try(self, action: Callable[[], Result], path: str) -> Result:
+        """Try something, with a new connection where the last one was cut."""
+
+        def attempt() -> Result:
+            try:
+                return action()
+            except FileNotFoundError:
+                raise
+            except (EOFError, ftplib.error_temp) as error:
+                self._local.system = None
+                raise ConnectionError(f"the connection was cut ({error})") from error
+            except Exception:
+                self._local.system = None
+                raise
+
+        return with_retries(attempt, self.where(path))
 
     def _items(self, path: str) -> dict[str, Kind]:
         def ask() -> dict[str, Kind]:
@@ -192,11 +221,11 @@ class RemoteOutput(OutputTree):
             below = [info for info in listed if info["name"].strip("/") != full.strip("/")]
             return {info["name"].rstrip("/").rsplit("/", 1)[-1]: _kind_of(info) for info in below}
 
-        return with_retries(ask, self.where(path))
+        return self._try(ask, path)
 
     def _change(self, action: Callable[[], None], path: str) -> None:
         try:
-            with_retries(action, self.where(path))
+            self._try(action, path)
         except SourceUnavailableError as error:
             cause = error.__cause__ or error
             raise OSError(f"{self.where(path)}: {type(cause).__name__}: {cause}") from error
@@ -269,6 +298,11 @@ class _Snapshot(RemoteOutput):
         if path not in self._listings:
             self._listings[path] = super()._items(path)
         return self._listings[path]
+
+
+class _PerThread(threading.local):
+    system: Any = None
+    root: str = ""
 
 
 def _parts_folder(path: str) -> str:

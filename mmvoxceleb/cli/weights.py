@@ -30,6 +30,7 @@ def weights(
     Every command downloads what it needs when it needs it. Files in the folders named by MMVOXCELEB_WEIGHTS
     come first.
     """
+    from mmvoxceleb.processing.sample_models import sample_weights
     from mmvoxceleb.processing.weights import PUBLISHED, find, locate, weights_cache_dir
 
     for name in get or ():
@@ -43,3 +44,7 @@ def weights(
         size = f"{record.size_bytes:,} bytes" if record.size_bytes else "size not published"
         typer.echo(f"  file     {size}, sha256 {record.sha256 or 'not published'}")
         typer.echo(f"  here     {path or 'no; downloaded when needed to ' + str(weights_cache_dir())}")
+    typer.echo("sample  (comes with the package)")
+    typer.echo("  for      demonstration: masks, drawings, labels of generated faces; not for research")
+    typer.echo("  use      --parser sample, --drawer sample, --weights sample")
+    typer.echo(f"  here     {sample_weights()}")

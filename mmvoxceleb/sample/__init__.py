@@ -1,10 +1,24 @@
-"""The bundled sample: a few short clips in the original layout, as small zips. README.md beside them says of what."""
+"""The bundled sample: a few short clips in the original layout, as small zips. README.md beside them says of what.
+
+Beside them are two short raw videos of generated persons, and the sample models, so that the whole way from a video to
+a dataset can be gone without a download.
+"""
 
 from pathlib import Path
 
-__all__ = ["sample_path"]
+__all__ = ["sample_path", "sample_video_path", "sample_videos_path"]
 
 
 def sample_path() -> str:
     """The folder of the sample, for :func:`mmvoxceleb.stores.open_store`."""
     return str(Path(__file__).parent)
+
+
+def sample_videos_path() -> str:
+    """The folder of the raw videos, two files ``<person>#<video>.mp4`` of generated persons, one for each split."""
+    return str(Path(__file__).parent / "raw")
+
+
+def sample_video_path() -> str:
+    """The first of the raw videos."""
+    return str(min(Path(sample_videos_path()).glob("*.mp4")))

@@ -22,6 +22,7 @@ from mmvoxceleb.processing.engines.local import default_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import MOST_ATTEMPTS, died_reason
 from mmvoxceleb.processing.engines.running import Run, open_run
+from mmvoxceleb.processing.partial_files import partial_prefix
 
 __all__ = ["run_on_ray"]
 
@@ -144,9 +145,12 @@ def _share(ray: Any, work: Work, workers: int | None) -> _Share:
 
 @contextlib.contextmanager
 def _token(work: Work) -> Iterator[str]:
-    """A file in the output by which workers see that it is the same place for them."""
+    """A file in the output by which workers see that it is the same place for them.
+
+    It is named as unfinished files are, so that the next run takes it away from a disk if this one is killed.
+    """
     token = secrets.token_hex(8)
-    path = f"meta/.ray-{token}"
+    path = f"meta/{partial_prefix()}ray-{token}"
     work.writer.tree.write(path, f"{token}\n".encode())
     try:
         yield path

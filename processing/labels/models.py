@@ -12,6 +12,7 @@ import numpy as np
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.labels.alignment import align_faces
+from mmvoxceleb.processing.sample_models import SAMPLE
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
@@ -72,7 +73,11 @@ class AttributeModel(ABC):
 
 
 def open_model(weights: str | os.PathLike[str] | None) -> AttributeModel:
-    """Choose the model that ``weights`` names: ``transformers:...``, or else FaRL with these weights."""
+    """Choose the model that ``weights`` names: ``transformers:...``, ``sample``, or else FaRL with these weights."""
+    if weights == SAMPLE:
+        from mmvoxceleb.processing.labels.sample_model import SampleAttributes
+
+        return SampleAttributes()
     if isinstance(weights, str) and weights.startswith(PREFIX):
         return TransformersModel(weights.removeprefix(PREFIX))
     return FaRLModel(weights)

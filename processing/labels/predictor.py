@@ -32,7 +32,9 @@ class AttributePredictor:
 
     Args:
         weights: None for the published FaRL checkpoint, downloaded once; the path of such a checkpoint; or
-            ``transformers:`` with a folder or Hub repository, for an image classifier whose labels name attributes.
+            ``transformers:`` with a folder or Hub repository, for an image classifier whose labels name attributes;
+            or ``sample`` for the small model that comes with the package: trained on generated faces, for
+            demonstration.
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, which rounds less than bf16; its effect on
             the logits was not measured. The faces are cut out in fp32 always.
@@ -59,7 +61,7 @@ class AttributePredictor:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a call must pass landmarks: FaRL yes, ``transformers:`` no."""
+        """Whether a call must pass landmarks: FaRL yes, the others no."""
         return self.model.needs_landmarks
 
     @property

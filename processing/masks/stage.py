@@ -10,6 +10,7 @@ from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.masks.parser import FaceParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.pictures import encode_colour_mask
+from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.records.masks import encode_palette_mask
@@ -100,7 +101,8 @@ def make_parser(
 
     Args:
         name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
-            segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``.
+            segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``, or ``sample``,
+            the small one that comes with the package: trained on generated faces, for demonstration.
         weights: A checkpoint for ``bisenet``.
         backend: For ``bisenet``, see :class:`FaceParser`; the others are torch's.
         options: For :class:`Parser`.
@@ -118,4 +120,9 @@ def make_parser(
         if backend == "ncnn":
             raise ConfigError("the ncnn backend goes with the bisenet parser; leave the backend at auto")
         return TransformersParser(name.removeprefix(_TRANSFORMERS), **options)
-    raise ConfigError(f"unknown parser {name!r}; use bisenet or transformers:<repository or folder>")
+    if name == SAMPLE:
+        from mmvoxceleb.processing.masks.sample_parser import SampleParser
+
+        check_sample_options(weights, backend)
+        return SampleParser(**options)
+    raise ConfigError(f"unknown parser {name!r}; use bisenet, sample or transformers:<repository or folder>")

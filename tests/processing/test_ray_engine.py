@@ -70,7 +70,7 @@ def test_failures_are_named_and_errors_end_the_run(cluster: Any, raw: Path, refe
         Pipeline([Label()]).run(tmp_path, tmp_path, engine="ray")
     with pytest.raises(ConfigError, match="has 4 CPUs for 9 workers"):
         Pipeline([Label()]).run(tmp_path, tmp_path, engine="ray", workers=9)
-    assert not list((tmp_path / "meta").glob(".ray-*"))
+    assert not list((tmp_path / "meta").glob(".partial-*"))
 
 
 def test_a_deadly_clip_is_given_up_and_the_rest_is_done(

@@ -184,7 +184,7 @@ def test_the_command_writes_to_a_url(raw: Path, tmp_path: Path) -> None:
         "--size",
         "64",
     ]
-    rules = ["--min-face", "60", "--min-frames", "10"]
+    rules = ["--size", "64", "--min-face", "60", "--min-frames", "10"]
     with ftp_server(tmp_path / "served") as url:
         done = CliRunner().invoke(app, [*crop, f"{url}/out", *rules])
         assert done.exit_code == 0, done.output

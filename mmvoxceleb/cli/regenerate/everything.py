@@ -171,15 +171,17 @@ def everything(
         )  # fmt: skip
         made.append(MaskStage(parser, stride=stride))
     if "draw" in wanted:
-        from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+        from mmvoxceleb.processing.drawings import DrawStage, make_drawer
 
-        drawer = PortraitDrawer(
-            draw_weights, [style.strip() for style in styles.split(",") if style.strip()], device, precision,
-            compile=compile_, batch_size=batch_size, backend=backend,
+        drawer = make_drawer(
+            "portrait" if models == "published" else "sample", draw_weights,
+            [style.strip() for style in styles.split(",") if style.strip()],
+            device=device, precision=precision, compile=compile_, batch_size=batch_size, backend=backend,
         )  # fmt: skip
         made.append(DrawStage(drawer, stride=stride))
     if "label" in wanted:
-        made.append(_label_stage(label_weights, landmark_weights, device, precision))
+        chosen = label_weights or ("sample" if models == "sample" else None)
+        made.append(_label_stage(chosen, landmark_weights, device, precision))
     if "text" in wanted:
         from mmvoxceleb.processing.text.stage import TextStage
 

@@ -28,6 +28,7 @@ EXAMPLES = """
   mmvoxceleb regenerate label my-dataset --weights face_attribute.farl.celeba.pt --frames 8
   mmvoxceleb regenerate label my-dataset --thresholds thresholds.json --overwrite
   mmvoxceleb regenerate label zips/ --out my-labels --weights transformers:user/celeba-attributes
+  mmvoxceleb regenerate label my-dataset --weights sample    (no download; for demonstration only)
 
 thresholds.json holds thresholds by attribute: {"Smiling": 0.4, "Young": 0.6}
 """
@@ -43,7 +44,10 @@ def label(
     out: OutOption = None,
     weights: Annotated[
         str | None,
-        typer.Option("--weights", help="FaRL checkpoint, or transformers:FOLDER or transformers:USER/NAME@REVISION."),
+        typer.Option(
+            "--weights",
+            help="FaRL checkpoint; transformers:FOLDER or transformers:USER/NAME@REVISION; sample: for demonstration.",
+        ),
     ] = None,
     detector: Annotated[
         str, typer.Option("--detector", help="Finds faces; must give landmarks for FaRL, which yunet does.")

@@ -35,6 +35,10 @@ EXAMPLES = """
   mmvoxceleb regenerate mask my-store --out steady --smooth 2
 
   mmvoxceleb regenerate mask my-store --out segformer --parser transformers:jonathandinu/face-parsing
+
+Without a download, for demonstration only:
+
+  mmvoxceleb regenerate mask my-store --parser sample
 """
 
 
@@ -55,7 +59,11 @@ def mask(
         int, typer.Option("--smooth", min=0, help="Average over so many frames before and after; 0 is the original.")
     ] = 0,
     parser: Annotated[
-        str, typer.Option("--parser", help="bisenet, or transformers:<repository or folder>.")
+        str,
+        typer.Option(
+            "--parser",
+            help="bisenet; transformers:<repository or folder>; sample: comes with the package, for demonstration.",
+        ),
     ] = "bisenet",
     weights: Annotated[
         Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.", show_default=False)

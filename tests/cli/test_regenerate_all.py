@@ -1,0 +1,116 @@
+"""``mmvoxceleb regenerate all``: videos in, a dataset out; stopped and gone on with; wrong calls."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mmvoxceleb.cli.main import app
+from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.engines.running import RUNS_FOLDER
+from tests.support.attribute_model import save_classifier
+from tests.support.raw_videos import make_raw_videos
+from tests.support.trees import contents
+
+RULES = ["--size", "64", "--min-frames", "10", "--min-face", "60", "--boxes", "annotation"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("inputs")
+    save_classifier(root / "attributes")
+    return make_raw_videos(root, 2)
+
+
+def arguments(inputs: Path, out: Path, *options: object) -> list[str]:
+    named = ["--annotations", inputs / "txt", "--label-weights", f"transformers:{inputs / 'attributes'}"]
+    return ["regenerate", "all", *map(str, [inputs / "raw", out, *named, *RULES, *options])]
+
+
+def call(*command: str) -> str:
+    result = CliRunner().invoke(app, command)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_one_line_from_videos_to_a_dataset(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--stride", "16", "--models", "sample"]
+    assert "2 videos to do, 0 finished: crop, mask, draw/style1, label, text" in call(
+        *arguments(inputs, out, *options, "--dry-run")
+    )
+    assert not out.exists()
+    said = call(*arguments(inputs, out, *options))
+    assert "4 clips, 82 frames" in said
+    assert "spent on" in said
+    rows = datasets.load_dataset("mmvoxceleb", data_dir=str(out), split="train")
+    assert len(rows) == 4
+    assert rows[0]["num_frames"] == 24
+    assert rows[0]["mask_indices"] == rows[0]["drawing_indices"] == [0, 16]
+    assert np.asarray(rows[0]["masks"][0]).shape == np.asarray(rows[0]["drawings"][0]).shape == (512, 512)
+    assert len(rows[0]["label"]) == 40
+    assert len(rows[0]["text"]) == 20
+    call("preview", str(out), "-o", str(tmp_path / "sheet.png"))
+    assert Image.open(tmp_path / "sheet.png").width > 500
+    before = contents(out)
+    assert "4 clips were finished" in call(*arguments(inputs, out, *options))
+    assert contents(out) == before
+    newest = max((out / RUNS_FOLDER).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert json.loads(newest.read_text())["skipped"] == 4
+
+    alone = tmp_path / "alone"
+    call(*arguments(inputs, alone, "--stages", "crop"))
+    call("regenerate", "all", str(alone), str(alone), "--stages", "mask,draw", *options)
+    call("regenerate", "label", str(alone), "--weights", f"transformers:{inputs / 'attributes'}")
+    call("regenerate", "text", str(alone), "--workers", "2")
+    assert contents(alone) == before
+
+
+def test_ctrl_c_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
+    program = "from mmvoxceleb.cli.main import main; main()"
+    out = tmp_path / "out"
+    command = arguments(inputs, out, "--stages", "crop,label,text", "--workers", "2")
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not (out / "meta").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 15
+    assert process.returncode == 130, said
+    assert "Run the same command again to go on" in " ".join(said.split())
+    assert "Traceback" not in said
+    call(*command)
+    call(*arguments(inputs, tmp_path / "fresh", "--stages", "crop,label,text"))
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_missing_weights_are_said_before_anything_is_done(inputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere\.pth"):
+        call(*arguments(inputs, tmp_path / "out", "--mask-weights", tmp_path / "nowhere.pth"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stages", "crop,depth"], "unknown stage 'depth'; the known ones are crop, mask, draw, label, text"),
+        (["--stages", ","], "no stage was asked for"),
+        (["--metadata", "x.csv"], "say two things about the same videos"),
+    ],
+)
+def test_wrong_calls(inputs: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        call(*arguments(inputs, tmp_path / "out", *options))
