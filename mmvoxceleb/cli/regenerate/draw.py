@@ -33,6 +33,10 @@ EXAMPLES = """
   mmvoxceleb regenerate draw my-store --styles style2,style3 --device cuda --compile
 
   mmvoxceleb regenerate draw videos.zip --out my-store --layout packed --limit 10
+
+Without a download, for demonstration only:
+
+  mmvoxceleb regenerate draw my-store --drawer sample
 """
 
 
@@ -47,6 +51,9 @@ def draw(
     styles: Annotated[str, typer.Option("--styles", help="style1, style2, style3, separated by commas.")] = "style1",
     stride: StrideOption = 4,
     layout: LayoutOption = None,
+    drawer: Annotated[
+        str, typer.Option("--drawer", help="portrait, or sample: comes with the package, for demonstration.")
+    ] = "portrait",
     weights: Annotated[
         Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.", show_default=False)
     ] = None,
@@ -66,19 +73,20 @@ def draw(
 
     Several styles cost less together than apart. Finished clips are skipped, so the same command goes on after a stop.
     """
-    from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+    from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    drawer = PortraitDrawer(
+    made = make_drawer(
+        drawer,
         weights,
         [style.strip() for style in styles.split(",") if style.strip()],
-        device,
-        precision,
+        device=device,
+        precision=precision,
         compile=compile_,
         batch_size=batch_size,
         backend=backend,
     )
-    stage = DrawStage(drawer, stride=stride)
+    stage = DrawStage(made, stride=stride)
     run_pipeline(
         Pipeline([stage]), store, target_of(store, out), layout=layout, overwrite=overwrite, limit=limit,
         dry_run=dry_run, engine=engine, workers=workers, address=address,
