@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -200,25 +201,29 @@ def _one_pass(
     from ray.data import ActorPoolStrategy, DataContext
     from ray.exceptions import RayError
 
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # it tells of every pass otherwise
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     blocks = min(len(units), share.workers * lanes * BLOCKS_PER_LANE)
     actors = min(share.workers, len(units))
-    dataset = ray.data.from_items([{"unit": unit} for unit in units], override_num_blocks=blocks).map_batches(
-        _Worker,
-        fn_constructor_args=(shared, begun, token, share.num_cpus),
-        batch_size=1,
-        compute=ActorPoolStrategy(
-            size=actors,
-            max_tasks_in_flight_per_actor=lanes,
-            max_concurrent_calls_per_actor=lanes,
-            enable_true_multi_threading=True,
-        ),
-        num_cpus=share.num_cpus,
-        num_gpus=share.num_gpus,
-        ray_remote_args_fn=_lost_for_good,
-    )
+    dataset = ray.data.from_items([{"unit": unit} for unit in units], override_num_blocks=blocks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way yet to say _lost_for_good
+        dataset = dataset.map_batches(
+            _Worker,
+            fn_constructor_args=(shared, begun, token, share.num_cpus),
+            batch_size=1,
+            compute=ActorPoolStrategy(
+                size=actors,
+                max_tasks_in_flight_per_actor=lanes,
+                max_concurrent_calls_per_actor=lanes,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=share.num_cpus,
+            num_gpus=share.num_gpus,
+            ray_remote_args_fn=_lost_for_good,
+        )
     done: set[str] = set()
     try:
         for row in dataset.iter_rows():
