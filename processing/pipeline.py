@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
@@ -13,6 +12,7 @@ from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.output_tree import Layout, Place
 from mmvoxceleb.processing.source import ClipSource, LabelSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import Store, open_store
@@ -57,15 +57,15 @@ class Pipeline:
     def work(
         self,
         source: Source,
-        store: str | os.PathLike[str],
+        store: Place,
         *,
-        layout: Literal["folder", "packed"] = "folder",
+        layout: Layout | None = None,
         overwrite: bool = False,
     ) -> Work:
         """Say what is to be done, for any engine; see :meth:`run` for the arguments.
 
         Raises:
-            ConfigError: Source and stages do not go together.
+            ConfigError: Source and stages do not go together, or the output cannot be written in this layout.
             SourceUnavailableError: There is no such source.
             MissingModalityError: The store lacks what the stages read.
             WeightsError: A model is not there.
@@ -85,15 +85,15 @@ class Pipeline:
             source = StoreSource(source) if reads_frames else LabelSource(source)
         if not isinstance(source, ClipSource):
             raise ConfigError("a pipeline without a crop takes clips: a store, or its path or URL")
-        return ClipWork(source, StoreWriter(Path(store), layout), self.stages, overwrite=overwrite)
+        return ClipWork(source, StoreWriter(store, layout), self.stages, overwrite=overwrite)
 
     def run(
         self,
         source: Source,
-        store: str | os.PathLike[str],
+        store: Place,
         *,
         engine: Engine = "local",
-        layout: Literal["folder", "packed"] = "folder",
+        layout: Layout | None = None,
         overwrite: bool = False,
         limit: int | None = None,
         workers: int | None = None,
@@ -106,9 +106,11 @@ class Pipeline:
         Args:
             source: With a crop, a folder of videos that nobody annotated, or a list from
                 :mod:`mmvoxceleb.processing.crop.videos`. Else a store, or the path or URL of one.
-            store: Folder for the results; for clips of a store on disk it may be that store.
+            store: Folder for the results, or an fsspec URL, ``s3://...``; for clips of a store it may be that store.
+                Credentials for URLs come from their service's own configuration or fsspec's.
             engine: ``local``, or ``ray``.
-            layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip.
+            layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip. By
+                default ``folder`` on disk and ``packed`` on a URL, where a folder would not be whole at once.
             overwrite: Replace results of other settings, inputs or origin.
             limit: Do at most this many units (clips, or videos) that are not finished yet.
             workers: Processes; chosen by the GPUs there are, and on Ray also by the CPUs.

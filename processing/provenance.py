@@ -1,20 +1,20 @@
 """What was made of each clip, and of what: ``meta/<clip_id>.json`` and ``meta/ledger.jsonl``."""
 
 import json
-import os
-import threading
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.processing.output import write_atomically
+from mmvoxceleb.processing.output_tree import Place, open_output
 from mmvoxceleb.schema import Folder
 
 __all__ = ["LedgerRow", "Provenance", "differences"]
 
 _PENDING = "pending"
+_FOLDER = Folder("meta").path
+_LEDGER = f"{_FOLDER}/ledger.jsonl"
 
 
 @dataclass(frozen=True, order=True)
@@ -35,29 +35,23 @@ class LedgerRow:
 
 
 class Provenance:
-    """The folder ``meta`` of an output store. Safe against other processes that write to the same store.
+    """The folder ``meta`` of an output store.
+
+    On disk safe against other processes that write to the same store; on a URL as long as no two work on one clip.
 
     A clip's file has one section per stage, under the stage's name. While the files of a stage are being
     replaced, its name stands under ``pending``, so that a killed run is never taken for a finished one.
 
     Args:
-        root: The store's folder.
+        place: The store's folder or URL.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.folder = Path(root) / Folder("meta").path
-        self._threads = threading.Lock()
+    def __init__(self, place: Place) -> None:
+        self.tree = open_output(place)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.folder = state["folder"]
-        self._threads = threading.Lock()
-
-    def path_of(self, clip_id: str) -> Path:
-        """Name the file of a clip."""
-        return self.folder / f"{clip_id}.json"
+    def path_of(self, clip_id: str) -> str:
+        """Name the file of a clip in the store."""
+        return f"{_FOLDER}/{clip_id}.json"
 
     def read(self, clip_id: str) -> dict[str, Any]:
         """Read what is recorded of a clip; empty where nothing is.
@@ -65,11 +59,12 @@ class Provenance:
         Raises:
             CorruptSourceError: The file is no JSON object.
         """
-        path = self.path_of(clip_id)
-        try:
-            content = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        data = self.tree.read(self.path_of(clip_id))
+        if data is None:
             return {}
+        path = self.tree.where(self.path_of(clip_id))
+        try:
+            content = json.loads(data)
         except ValueError as error:
             raise CorruptSourceError(f"{path}: is no JSON ({error}); delete it and the clip is made again") from error
         if not isinstance(content, dict):
@@ -112,26 +107,19 @@ class Provenance:
         """Append outcomes to the ledger."""
         lines = "".join(_line(row) for row in rows)
         if lines:
-            with self._lock(), self._ledger.open("a", encoding="utf-8") as file:
-                file.write(lines)
+            with self._lock():
+                self.tree.append(_LEDGER, lines.encode())
 
     def rows(self) -> list[LedgerRow]:
         """Read the ledger: the latest outcome of each clip and stage, sorted."""
-        latest: dict[tuple[str, str], LedgerRow] = {}
-        text = self._ledger.read_text(encoding="utf-8") if self._ledger.is_file() else ""
-        for line in text.splitlines():
-            try:
-                row = LedgerRow(**json.loads(line))
-            except (ValueError, TypeError):
-                continue  # a line that a killed run left unfinished
-            latest[row.clip_id, row.stage] = row
-        return sorted(latest.values())
+        return _parse(self.tree.read_log(_LEDGER))
 
     def replace(self, stage: str, rows: Iterable[LedgerRow]) -> None:
         """Rewrite the ledger with ``rows`` as all that it says of a stage. The other stages' rows stay."""
         with self._lock():
-            kept = [row for row in self.rows() if row.stage != stage]
-            write_atomically(self._ledger, "".join(_line(row) for row in sorted([*kept, *rows])).encode())
+            self.tree.rewrite_log(
+                _LEDGER, lambda log: _format([row for row in _parse(log) if row.stage != stage] + list(rows))
+            )
 
     def drop(self, clip_id: str, stage: str) -> None:
         """Take a stage's section out of a clip's file, and the file away when nothing else is in it."""
@@ -142,50 +130,38 @@ class Provenance:
             if pending:
                 content[_PENDING] = pending
             if set(content) <= {"clip_id"}:
-                self.path_of(clip_id).unlink(missing_ok=True)
+                self.tree.remove(self.path_of(clip_id))
             else:
                 self._write(clip_id, content)
 
     def compact(self) -> None:
         """Rewrite the ledger sorted, with the latest outcome alone: the same whatever the order of the work."""
-        if not self._ledger.is_file():
+        if self.tree.kind(_FOLDER) != "folder":
             return
         with self._lock():
-            write_atomically(self._ledger, "".join(_line(row) for row in self.rows()).encode())
-
-    @property
-    def _ledger(self) -> Path:
-        return self.folder / "ledger.jsonl"
+            self.tree.rewrite_log(_LEDGER, lambda log: _format(_parse(log)) if log else None)
 
     def _write(self, clip_id: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        write_atomically(self.path_of(clip_id), text.encode())
+        self.tree.write(self.path_of(clip_id), text.encode())
 
-    def _lock(self) -> "_BothLocks":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return _BothLocks(self._threads, self.folder / ".lock")
+    def _lock(self) -> AbstractContextManager[None]:
+        return self.tree.lock(_FOLDER)
 
 
-class _BothLocks:
-    """Holds off other threads, then other processes."""
-
-    def __init__(self, threads: threading.Lock, path: Path) -> None:
-        from filelock import FileLock
-
-        self._threads = threads
-        self._processes = FileLock(path)
-
-    def __enter__(self) -> None:
-        self._threads.acquire()
+def _parse(log: bytes) -> list[LedgerRow]:
+    latest: dict[tuple[str, str], LedgerRow] = {}
+    for line in log.decode("utf-8", "replace").split("\n"):
         try:
-            self._processes.acquire()
-        except BaseException:
-            self._threads.release()
-            raise
+            row = LedgerRow(**json.loads(line))
+        except (ValueError, TypeError):
+            continue  # a line that a killed run left unfinished
+        latest[row.clip_id, row.stage] = row
+    return sorted(latest.values())
 
-    def __exit__(self, *error: object) -> None:
-        self._processes.release()
-        self._threads.release()
+
+def _format(rows: Iterable[LedgerRow]) -> bytes:
+    return "".join(_line(row) for row in sorted(rows)).encode()
 
 
 def _line(row: LedgerRow) -> str:

@@ -142,9 +142,16 @@ class RemoteTree(FileTree):
 
         def ask() -> list[Item]:
             system, remote = self._system(url + "/" if self._is_http else url)
+            self._forget(system, remote)
             return [self._item(info) for info in system.ls(remote, detail=True)]
 
         return _visible([item for item in with_retries(ask, url) if item.name and not item.name.startswith("?")])
+
+    def _forget(self, system: Any, remote: str) -> None:
+        """Let fsspec not answer from a listing that it kept, where a run may have written since."""
+        if not self.location.startswith(("http://", "https://", "hf://")):
+            system.invalidate_cache(remote)
+            system.invalidate_cache(remote.rstrip("/").rpartition("/")[0])
 
     def _item(self, info: Mapping[str, Any]) -> Item:
         name = str(info["name"])
@@ -187,6 +194,8 @@ class RemoteTree(FileTree):
         Raises:
             SourceUnavailableError: The server answers neither yes nor no.
         """
+        system, remote = self._system(self._url(path))
+        self._forget(system, remote)
         try:
             _ = self.source(path).size
         except SourceUnavailableError as error:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -17,7 +18,8 @@ from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
-from mmvoxceleb.processing.output import StoreWriter, write_atomically
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
@@ -31,6 +33,8 @@ __all__ = ["CropJob", "SourceResult", "WrittenClip"]
 
 STAGE = "crop"
 VIDEO = Folder("video")
+
+_RECORDS = "meta/.crop"
 
 
 @dataclass
@@ -72,44 +76,68 @@ class CropJob:
     """Where the clips go and how they are made. Cheap to pickle, for the workers.
 
     Args:
-        out: The store's folder.
+        out: The store's folder or URL.
         settings: The rules.
         detector: Finds the faces; None where the boxes are known.
         decoder: Name of the decoder.
         codec: ``png``, or ``mp4`` for one H.264 file a clip, which ``load_dataset`` does not read.
-        layout: ``folder`` or ``packed``; only for ``png``.
+        layout: ``folder`` or ``packed``, only for ``png``; by default that of
+            :class:`~mmvoxceleb.processing.output.StoreWriter`.
         overwrite: Replace the work of other settings in place of refusing to mix.
         download_to: Folder for the videos that are not there; None leaves them out.
         url_template: Where they come from.
         num_threads: Threads of the decoder.
     """
 
-    out: Path
+    out: Place
     settings: CropSettings
     detector: Detector | None = None
     decoder: str = "pyav"
     codec: Literal["png", "mp4"] = "png"
-    layout: Literal["folder", "packed"] = "folder"
+    layout: Layout | None = None
     overwrite: bool = False
     download_to: Path | None = None
     url_template: str = YOUTUBE
     num_threads: int = 1
+
+    @cached_property
+    def writer(self) -> StoreWriter:
+        """What writes the clips.
+
+        Raises:
+            ConfigError: The output cannot be written to, or not in this layout.
+        """
+        return StoreWriter(open_output(self.out), self.layout)
+
+    @property
+    def tree(self) -> OutputTree:
+        """The output."""
+        return self.writer.tree
+
+    def snapshot(self) -> "CropJob":
+        """The same job over a view of the output, to ask what is there now with as few requests as possible."""
+        return replace(self, out=self.tree.snapshot())
 
     def options(self) -> dict[str, Any]:
         """Everything that changes the bytes written, as JSON values."""
         detector = None if self.detector is None else self.detector.settings()
         return {**self.settings.as_dict(), "codec": self.codec, "detector": detector}
 
-    def record_path(self, key: str) -> Path:
-        """Name the file that says that a source video is done."""
-        name = f"{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
-        return self.out / "meta" / ".crop" / name
+    @staticmethod
+    def record_path(key: str) -> str:
+        """Name the file in the store that says that a source video is done."""
+        return f"{_RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+
+    def has_record(self, key: str) -> bool:
+        """Tell whether it is there."""
+        return self.tree.kind(self.record_path(key)) == "file"
 
     def read_record(self, key: str) -> dict[str, Any] | None:
         """Read it; None where the video is not done."""
+        data = self.tree.read(self.record_path(key))
         try:
-            content = json.loads(self.record_path(key).read_bytes())
-        except (FileNotFoundError, ValueError):
+            content = json.loads(data) if data is not None else None
+        except ValueError:
             return None
         return content if isinstance(content, dict) else None
 
@@ -124,7 +152,7 @@ class CropJob:
             return
         what = "; ".join(differences(record["options"], options))
         raise IncompatibleOutputError(
-            f"{self.out}: {key} was cropped with other settings ({what}); "
+            f"{self.tree.location}: {key} was cropped with other settings ({what}); "
             "choose another output folder, use the same settings, or give --overwrite"
         )
 
@@ -172,7 +200,7 @@ class CropJob:
                 return
             if record["inputs"] != inputs and _written(record) and not self.overwrite:
                 raise IncompatibleOutputError(
-                    f"{self.out}: {video.key} was cropped from another video or another annotation "
+                    f"{self.tree.location}: {video.key} was cropped from another video or another annotation "
                     f"({'; '.join(differences(record['inputs'], inputs))}); choose another output folder, or give "
                     "--overwrite"
                 )
@@ -190,7 +218,7 @@ class CropJob:
             "num_frames": result.num_frames,
             "rows": [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in result.rows],
         }
-        write_atomically(self.record_path(video.key), (json.dumps(content, ensure_ascii=False) + "\n").encode())
+        self.tree.write(self.record_path(video.key), (json.dumps(content, ensure_ascii=False) + "\n").encode())
 
     def written(self, key: str) -> list[str]:
         """List the clips that an earlier run made of a video; empty where it is not done."""
@@ -200,10 +228,10 @@ class CropJob:
     def all_rows(self) -> list[LedgerRow]:
         """Collect the rows of every finished video of the store, also of earlier runs on other videos."""
         rows: list[LedgerRow] = []
-        folder = self.record_path("").parent
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        names = [name for name in self.tree.names(_RECORDS) if name.endswith(".json") and not name.startswith(".")]
+        for data in self.tree.read_many([f"{_RECORDS}/{name}" for name in names]):
             try:
-                rows.extend(_row(row) for row in json.loads(path.read_bytes())["rows"])
+                rows.extend(_row(row) for row in json.loads(data or b"")["rows"])
             except (ValueError, KeyError, TypeError):
                 continue  # damaged: the video is done again
         return rows
@@ -211,8 +239,8 @@ class CropJob:
     def has(self, clip_id: str) -> bool:
         """Tell whether a clip's pictures are in the output, in the form wanted."""
         if self.codec == "mp4":
-            return (self.out / VIDEO.path / clip_id).is_file()
-        return StoreWriter(self.out).has(VIDEO, clip_id)
+            return self.tree.kind(_mp4_path(clip_id)) == "file"
+        return self.writer.has(VIDEO, clip_id)
 
     def _is_whole(self, record: dict[str, Any], video: SourceVideo) -> bool:
         """What could not be had before is tried again."""
@@ -228,8 +256,8 @@ class CropJob:
         detector: Detector | None,
     ) -> Iterator[WrittenClip]:
         versions = _versions(self.decoder)
-        provenance = Provenance(self.out)
-        removals = read_removals(self.out)
+        provenance = Provenance(self.tree)
+        removals = read_removals(self.tree.address)
         cropped = crop_tubes(
             video,
             settings=self.settings,
@@ -281,38 +309,39 @@ class CropJob:
         return section if same and isinstance(section.get("num_frames"), int) else None
 
     def _write(self, clip_id: str, data: "bytes | list[tuple[str, bytes]]") -> None:
-        writer = StoreWriter(self.out, self.layout)
         if isinstance(data, bytes):
-            writer.remove(VIDEO, clip_id)
-            write_atomically(self.out / VIDEO.path / clip_id, data)
+            self.writer.remove(VIDEO, clip_id)
+            self.tree.write(_mp4_path(clip_id), data)
         else:
             self._remove_mp4(clip_id)
-            writer.write(VIDEO, clip_id, data)
+            self.writer.write(VIDEO, clip_id, data)
 
     def _remove_mp4(self, clip_id: str) -> None:
-        path = self.out / VIDEO.path / clip_id
-        if path.is_file():
-            path.unlink()
+        if self.tree.kind(_mp4_path(clip_id)) == "file":
+            self.tree.remove(_mp4_path(clip_id))
 
     def _guard(self, provenance: Provenance, clip_id: str) -> None:
-        if self.overwrite or not (self.has(clip_id) or (self.out / VIDEO.path / clip_id).exists()):
+        if self.overwrite or not (self.has(clip_id) or self.tree.kind(_mp4_path(clip_id))):
             return
         if provenance.section(clip_id, STAGE) is None and not provenance.was_interrupted(clip_id, STAGE):
             raise IncompatibleOutputError(
-                f"{self.out}: the clip {clip_id} is there already and was not cropped by this program; choose another "
-                "output folder, or give --overwrite"
+                f"{self.tree.location}: the clip {clip_id} is there already and was not cropped by this program; "
+                "choose another output folder, or give --overwrite"
             )
 
     def _forget_others(self, record: dict[str, Any] | None, result: SourceResult) -> None:
         """Take away the clips of an earlier record that the new settings no longer give."""
         if record is None:
             return
-        provenance = Provenance(self.out)
+        provenance = Provenance(self.tree)
         kept = {row.clip_id for row in result.rows if row.status == "done"}
         for clip_id in sorted(set(_written(record)) - kept):
-            StoreWriter(self.out).remove(VIDEO, clip_id)
-            self._remove_mp4(clip_id)
+            self.writer.remove(VIDEO, clip_id)
             provenance.drop(clip_id, STAGE)
+
+
+def _mp4_path(clip_id: str) -> str:
+    return f"{VIDEO.path}/{clip_id}"
 
 
 def _inputs(video: SourceVideo) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The crop as the first stage of a pipeline."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,7 @@ from mmvoxceleb.processing.crop.fetch import YOUTUBE
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.detectors import Detector
+from mmvoxceleb.processing.output_tree import Layout, Place
 
 __all__ = ["CropStage"]
 
@@ -36,14 +36,14 @@ class CropStage:
 
     def job(
         self,
-        out: str | os.PathLike[str],
+        out: Place,
         *,
-        layout: Literal["folder", "packed"] = "folder",
+        layout: Layout | None = None,
         overwrite: bool = False,
     ) -> CropJob:
         """Say where to the clips go."""
         return CropJob(
-            out=Path(out),
+            out=out,
             settings=self.settings,
             detector=self.detector,
             decoder=self.decoder,

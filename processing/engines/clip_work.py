@@ -51,7 +51,7 @@ class ClipWork(Work):
 
     def plan(self, units: Sequence[str]) -> Plan:
         """Compare settings; clips on the removal list of the source or of the output are left out."""
-        removals = read_removals(self.source.location) | read_removals(self.writer.root)
+        removals = read_removals(self.source.location) | read_removals(self.writer.tree.address)
         return self.steps.plan(removals.keep(units))
 
     def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:

@@ -55,6 +55,8 @@ def run_local(
     lanes = default_lanes(max(1, workers)) if lanes is None else lanes
     if lanes < 1:
         raise ConfigError(f"lanes is {lanes}; it must be at least 1")
+    if workers > 1 and not work.writer.tree.is_shared:
+        raise ConfigError(f"{work.writer.location} is seen by one process alone; write elsewhere, or with one worker")
     with open_run(work, units, limit, engine="local", workers=workers, report=report, finished=finished) as run:
         if workers > 1 and run.units:
             run_in_processes(work, run.units, workers, lanes, report=run.report, finished=run.finished)

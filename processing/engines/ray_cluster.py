@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
@@ -24,7 +23,7 @@ from mmvoxceleb.processing.engines.local import default_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import MOST_ATTEMPTS, died_reason
 from mmvoxceleb.processing.engines.running import Run, open_run
-from mmvoxceleb.processing.output import partial_prefix
+from mmvoxceleb.processing.partial_files import partial_prefix
 
 __all__ = ["run_on_ray"]
 
@@ -51,7 +50,8 @@ def run_on_ray(
 ) -> Summary:
     """Run work on a Ray cluster, going on where an earlier run stopped, on whichever engine.
 
-    The source and the output must be seen under the same paths by all nodes. The files written are the same as those
+    The source and the output must be seen under the same paths or URLs by all nodes, which for URLs need the same
+    credentials in their environment. The files written are the same as those
     of the local engine.
 
     Args:
@@ -145,21 +145,21 @@ def _share(ray: Any, work: Work, workers: int | None) -> _Share:
 
 
 @contextlib.contextmanager
-def _token(work: Work) -> Iterator[Path]:
-    """A file in the output by which workers see that it is the same folder for them.
+def _token(work: Work) -> Iterator[str]:
+    """A file in the output by which workers see that it is the same place for them.
 
-    It is named as unfinished files are, so that the next run takes it away if this one is killed.
+    It is named as unfinished files are, so that the next run takes it away from a disk if this one is killed.
     """
-    path = work.writer.root / "meta" / f"{partial_prefix()}ray-{secrets.token_hex(8)}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    token = secrets.token_hex(8)
+    path = f"meta/{partial_prefix()}ray-{token}"
+    work.writer.tree.write(path, f"{token}\n".encode())
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        work.writer.tree.remove(path)
 
 
-def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token: Path) -> None:
+def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token: str) -> None:
     """Hand out the units, and again those that came to nothing because their worker was lost.
 
     Units that were begun when their worker died are handed out one to a worker, so that none is held guilty of
@@ -195,7 +195,7 @@ def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token
 
 
 def _one_pass(
-    ray: Any, units: list[str], shared: Any, begun: Any, share: _Share, lanes: int, token: Path, run: Run
+    ray: Any, units: list[str], shared: Any, begun: Any, share: _Share, lanes: int, token: str, run: Run
 ) -> Iterator[str]:
     """Run units, and yield those that were gone through."""
     from ray.data import ActorPoolStrategy, DataContext
@@ -212,7 +212,7 @@ def _one_pass(
         warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way yet to say _lost_for_good
         dataset = dataset.map_batches(
             _Worker,
-            fn_constructor_args=(shared, begun, str(token), share.num_cpus),
+            fn_constructor_args=(shared, begun, token, share.num_cpus),
             batch_size=1,
             compute=ActorPoolStrategy(
                 size=actors,
@@ -276,7 +276,7 @@ class _Worker:
         cv2.setNumThreads(1)
         self._begun = begun
         self._work: Work = ray.get(shared) if isinstance(shared, ray.ObjectRef) else shared
-        self._token = Path(token)
+        self._token = token
         self._device = threading.Lock()
         self._host = Host(on_device=self._on_device)
         self._num_cpus = num_cpus
@@ -285,9 +285,10 @@ class _Worker:
         import ray
 
         (unit,) = (str(unit) for unit in batch["unit"])
-        if not self._token.exists():
-            where = f"{self._work.writer.root}: is another folder, or none, on the Ray node {socket.gethostname()}"
-            return _row(unit, error="ConfigError", message=f"{where}; write to a folder that all nodes share")
+        output = self._work.writer
+        if output.tree.kind(self._token) != "file":
+            where = f"{output.location}: is another folder, or none, on the Ray node {socket.gethostname()}"
+            return _row(unit, error="ConfigError", message=f"{where}; write to a folder that all nodes share, or a URL")
         ray.get(self._begun.add.remote(unit))
         try:
             outcomes = [asdict(outcome) for outcome in self._work.run(unit, self._host)]

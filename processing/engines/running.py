@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from types import FrameType
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
-from mmvoxceleb.processing.output import write_atomically
 
 __all__ = ["RUNS_FOLDER", "Run", "open_run"]
 
@@ -59,14 +58,12 @@ def open_run(
         ConfigError: The output is no folder, or a number is impossible.
         MMVoxCelebError: As :meth:`Work.plan`; nothing was done.
     """
-    root = work.writer.root
-    if root.exists() and not root.is_dir():
-        raise ConfigError(f"{root} is a file; name a folder for the results")
+    work.writer.tree.check()
     if workers < 1 or (limit is not None and limit < 0):
         raise ConfigError(f"workers is {workers} and limit is {limit}; they must be at least 1 and 0")
     plan = work.plan(work.units() if units is None else units)
     todo = sorted({*plan.todo[:limit], *plan.finished})
-    summary = Summary(str(root), engine=engine, workers=workers)
+    summary = Summary(work.writer.location, engine=engine, workers=workers)
     begun, start = datetime.now(timezone.utc), time.perf_counter()
 
     def count(outcome: ClipOutcome) -> None:
@@ -88,17 +85,27 @@ def open_run(
     finally:
         work.teardown()
         summary.seconds = time.perf_counter() - start
-        with contextlib.suppress(OSError):  # a full disk has its own error already
-            if todo:
-                work.end()
-                _save(summary, begun)
+        if todo:
+            _end(work, summary, begun)
 
 
-def _save(summary: Summary, begun: datetime) -> None:
+def _end(work: Work, summary: Summary, begun: datetime) -> None:
+    try:
+        work.end()
+        _save(work, summary, begun)
+    except OSError as error:
+        if summary.is_complete:  # else the run has an error of its own, perhaps the same
+            raise ProcessingError(
+                f"{summary.location}: all clips were gone through, but the ledger or the summary cannot be written "
+                f"({error}). Mend that and run the same command again, which does nothing else"
+            ) from error
+
+
+def _save(work: Work, summary: Summary, begun: datetime) -> None:
     name = f"{begun:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
     content = {"begun": begun.isoformat(timespec="seconds"), **summary.as_dict()}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(os.path.join(summary.location, *RUNS_FOLDER.split("/"), name), text.encode())
+    work.writer.tree.write(f"{RUNS_FOLDER}/{name}", text.encode())
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Take clips from their source into a store: read, process, write, with no threads in it."""
 
+import copy
 import importlib.metadata
 import json
 import logging
@@ -75,7 +76,7 @@ class ClipSteps:
         self.writer = writer
         self.stages = tuple(stages)
         self.overwrite = overwrite
-        self.provenance = Provenance(writer.root)
+        self.provenance = Provenance(writer.tree)
         self.settings: dict[str, dict[str, Any]] = {
             stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
         }
@@ -100,6 +101,9 @@ class ClipSteps:
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
+        now = copy.copy(self)
+        now.writer = self.writer.snapshot()
+        now.provenance = Provenance(now.writer.tree)
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
@@ -107,7 +111,7 @@ class ClipSteps:
             states = []
             for stage in self.stages:
                 try:
-                    states.append(self._is_finished(stage, clip_id))
+                    states.append(now._is_finished(stage, clip_id))
                 except IncompatibleOutputError as error:
                     conflicts.append(str(error))
                 except CorruptSourceError:
@@ -195,7 +199,7 @@ class ClipSteps:
             self._store(loaded, outputs)
         except OSError as error:
             raise ProcessingError(
-                f"{self.writer.root}: cannot be written, at clip {loaded.clip.clip_id} ({error}). "
+                f"{self.writer.location}: cannot be written, at clip {loaded.clip.clip_id} ({error}). "
                 "Make room or mend the permissions, then run the same command again; what is finished is kept"
             ) from error
         if outputs:
@@ -220,11 +224,15 @@ class ClipSteps:
 
     def _store(self, loaded: Loaded, outputs: Mapping[str, StageOutput]) -> None:
         clip_id = loaded.clip.clip_id
+        rows = [LedgerRow(clip_id, name, "done") for name in outputs]
+        rows += [LedgerRow(clip_id, name, "failed", reason) for name, reason in loaded.failed.items()]
         if outputs:
             self.provenance.begin(clip_id, outputs)
             for output in outputs.values():
                 for folder, files in output.files.items():
                     self.writer.write(folder, clip_id, files)
+        self.provenance.record(rows)  # before the clip is finished: what is finished is never looked at again
+        if outputs:
             self.provenance.finish(
                 clip_id,
                 {
@@ -238,11 +246,6 @@ class ClipSteps:
                 }
                 | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
-        # of what was skipped too: a run may have been killed between finishing it and saying so
-        self.provenance.record(
-            [LedgerRow(clip_id, name, "done") for name in (*outputs, *loaded.skipped)]
-            + [LedgerRow(clip_id, name, "failed", reason) for name, reason in loaded.failed.items()]
-        )
 
     def _set_up(self) -> None:
         if not self._is_set_up:
@@ -276,8 +279,8 @@ class ClipSteps:
         if section is None:
             if any(there) and not self.overwrite and not self.provenance.was_interrupted(clip_id, stage.name):
                 raise IncompatibleOutputError(
-                    f"{self.writer.root}: clip {clip_id} has {stage.name} files of unknown origin: "
-                    f"{self.provenance.path_of(clip_id)} does not speak of them"
+                    f"{self.writer.location}: clip {clip_id} has {stage.name} files of unknown origin: "
+                    f"{self.writer.tree.where(self.provenance.path_of(clip_id))} does not speak of them"
                 )
             return False
         if not all(there):
@@ -290,13 +293,13 @@ class ClipSteps:
             others += differences({key: recorded.get(key) for key in current}, current)
         if others and not self.overwrite:
             raise IncompatibleOutputError(
-                f"{self.writer.root}: clip {clip_id} was made by {stage.name} in another way: {'; '.join(others)}"
+                f"{self.writer.location}: clip {clip_id} was made by {stage.name} in another way: {'; '.join(others)}"
             )
         return not others
 
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
-        path = self.writer.path_of(_LABEL, clip_id)
-        return parse_label(path.read_bytes(), clip_id=clip_id) if path.is_file() else None
+        data = self.writer.tree.read(self.writer.path_of(_LABEL, clip_id))
+        return parse_label(data, clip_id=clip_id) if data is not None else None
 
     def _encode(self, loaded: Loaded) -> dict[str, StageOutput]:
         outputs: dict[str, StageOutput] = {}

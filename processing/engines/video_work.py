@@ -13,7 +13,6 @@ from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
-from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.source import ClipSource, CroppedSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
@@ -45,9 +44,9 @@ class VideoWork(Work):
             raise ConfigError(f"no stage reads clips as {job.codec} files; crop them as png, or crop alone")
         self.videos = {video.key: video for video in videos}
         self.job = job
-        self.writer = StoreWriter(job.out, job.layout)
+        self.writer = job.writer
         self.steps = ClipSteps(self.writer, stages, overwrite=job.overwrite)
-        self._provenance = Provenance(job.out)
+        self._provenance = Provenance(self.writer.tree)
         self._local = _PerThread()
         self._stored: Store | None = None
 
@@ -72,13 +71,14 @@ class VideoWork(Work):
         return sorted(self.videos)
 
     def plan(self, units: Sequence[str]) -> Plan:
-        recorded = {key for key in units if self.job.record_path(key).is_file()}
+        job = self.job.snapshot()
+        recorded = {key for key in units if job.has_record(key)}
         if recorded:
-            options = self.job.options()
+            options = job.options()
             for key in sorted(recorded):
-                self.job.check(key, options)
-        removals = read_removals(self.job.out)
-        clips = {key: removals.keep(self.job.written(key)) for key in units}
+                job.check(key, options)
+        removals = read_removals(job.tree.address)
+        clips = {key: removals.keep(job.written(key)) for key in units}
         todo = set(self.steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         without_stages = not self.steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
@@ -101,7 +101,7 @@ class VideoWork(Work):
                 raise
             except OSError as error:
                 raise ProcessingError(
-                    f"{self.job.out}: cannot be written to, at video {unit} ({error}). Make room or mend its "
+                    f"{self.writer.location}: cannot be written to, at video {unit} ({error}). Make room or mend its "
                     "permissions, then run the same command again; what is finished is kept"
                 ) from error
             spent = time.perf_counter() - start
@@ -121,12 +121,14 @@ class VideoWork(Work):
         self.writer.clean_partial([VIDEO, *self.steps.folders, Folder("meta")])
 
     def end(self) -> None:
-        if not self.job.out.is_dir():
+        job = self.job.snapshot()
+        rows = job.all_rows()
+        ledger = self._provenance.rows()
+        if not rows and not ledger:
             return
-        rows = self.job.all_rows()
         known = {row.clip_id for row in rows}
-        given_up = [row for row in self._provenance.rows() if row.stage == STAGE and row.status == "failed"]
-        finished = {key for key in self.videos if self.job.record_path(key).is_file()}
+        given_up = [row for row in ledger if row.stage == STAGE and row.status == "failed"]
+        finished = {key for key in self.videos if job.has_record(key)}
         rows += [row for row in given_up if row.clip_id not in known | finished]
         self._provenance.replace(STAGE, rows)
 
@@ -152,16 +154,16 @@ class VideoWork(Work):
 
     def _source_of(self, clip: WrittenClip) -> ClipSource:
         if clip.files:
-            return CroppedSource(str(self.job.out), clip.clip_id, clip.files, clip.pictures)
+            return CroppedSource(self.writer.location, clip.clip_id, clip.files, clip.pictures)
         for store in (self._stored, None):
             if store is None:  # none was opened yet, or the clip was written after it was
-                store = self._stored = open_store(self.job.out)
+                store = self._stored = open_store(self.writer.tree.address)
             try:
                 store.entries(VIDEO, clip.clip_id)
             except MissingModalityError:
                 continue
             return StoreSource(store)
-        return StoreSource(self._stored or open_store(self.job.out))
+        return StoreSource(self._stored or open_store(self.writer.tree.address))
 
     def _detector(self, host: Host) -> Detector | None:
         """A detector for this thread: its own copy, or the one of the device."""

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.work import ClipWork
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
 from mmvoxceleb.processing.labels.stage import LabelStage

@@ -288,12 +288,12 @@ def test_killed_run_leaves_nothing_half_and_is_completed(source: Path, tmp_path:
 real = t.Provenance.finish
 def finish(self, clip_id, sections):
     if clip_id == t.CLIPS[2]:
-        (self.folder.parent / "draw" / "grey" / t._leftover()).mkdir()
+        (self.tree.root / "draw" / "grey" / t._leftover()).mkdir()
         t.say("now")
         time.sleep(60)
     real(self, clip_id, sections)
 t.Provenance.finish = finish
-from mmvoxceleb.processing.output import partial_prefix
+from mmvoxceleb.processing.partial_files import partial_prefix
 t._leftover = lambda: partial_prefix() + "x"
 """
     process = start(source, out, setup=setup)

@@ -70,7 +70,9 @@ def register(app: typer.Typer) -> None:
 
 def crop(
     raw: RawArgument,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Store to write: video/<clip_id>, meta/<clip_id>.json.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder or URL to write: video/<clip_id>, meta/<clip_id>.json.")
+    ],
     annotations: AnnotationsOption = None,
     metadata: MetadataOption = None,
     identities: IdentitiesOption = None,
@@ -118,7 +120,7 @@ def crop(
         Literal["png", "mp4"],
         typer.Option("--codec", help="mp4: one H.264 file a clip; small, lossy, not read by load_dataset."),
     ] = "png",
-    layout: LayoutOption = "folder",
+    layout: LayoutOption = None,
     overwrite: OverwriteOption = False,
     decoder: Annotated[DecoderName, typer.Option("--decoder", help="All give the same.")] = "pyav",
     engine: EngineOption = "local",

@@ -50,7 +50,7 @@ def draw(
     out: OutOption = None,
     styles: Annotated[str, typer.Option("--styles", help="style1, style2, style3, separated by commas.")] = "style1",
     stride: StrideOption = 4,
-    layout: LayoutOption = "folder",
+    layout: LayoutOption = None,
     drawer: Annotated[
         str, typer.Option("--drawer", help="portrait, or sample: comes with the package, for demonstration.")
     ] = "portrait",

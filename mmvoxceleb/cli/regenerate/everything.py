@@ -62,6 +62,10 @@ On the Ray cluster that this machine belongs to:
 
   mmvoxceleb regenerate all /shared/videos /shared/out --engine ray --address auto
 
+Into a bucket, with the credentials of the AWS command line:
+
+  mmvoxceleb regenerate all videos/ s3://bucket/dataset
+
 Without any download, with the sample models, which are for demonstration alone:
 
   mmvoxceleb regenerate all videos/ out/ --detector haar --models sample
@@ -82,10 +86,13 @@ def register(app: typer.Typer) -> None:
 
 def everything(
     raw: Annotated[
-        Path,
-        typer.Argument(metavar="RAW", help="Folder of videos, or one video; without crop, a store with video/<clip>."),
+        str,
+        typer.Argument(
+            metavar="RAW",
+            help="Folder of videos, or one video; without crop, a store with video/<clip>: folder, zip or URL.",
+        ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Store to write.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Store to write: a folder, or a URL as s3://BUCKET/NAME.")],
     stages: Annotated[
         str, typer.Option("--stages", help="Which to run, separated by commas; they run in this order.")
     ] = ",".join(STAGES),
@@ -138,7 +145,7 @@ def everything(
     compile_: CompileOption = False,
     backend: BackendOption = "auto",
     batch_size: BatchOption = None,
-    layout: LayoutOption = "folder",
+    layout: LayoutOption = None,
     overwrite: OverwriteOption = False,
     engine: EngineOption = "local",
     workers: WorkersOption = None,
@@ -186,8 +193,10 @@ def everything(
     if "crop" not in wanted:
         run_pipeline(Pipeline(made), raw, out, **options)  # type: ignore[arg-type]
         return
+    if "://" in raw:
+        raise ConfigError(f"{raw}: videos are read from a folder on this machine; copy or mount them")
     choices = CropChoices(
-        raw=raw, annotations=annotations, metadata=metadata, identities=identities, download=download,
+        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, download=download,
         detector=detector, detector_weights=detector_weights, device=device, boxes=boxes, size=size,
         min_frames=min_frames, min_face=min_face, smooth_box=smooth_box,
     )  # fmt: skip

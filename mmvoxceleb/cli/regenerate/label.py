@@ -97,7 +97,7 @@ def label(
     )
     replace = overwrite or overwrite_manual
     run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), layout="folder", overwrite=replace, limit=limit,
+        Pipeline([stage]), store, target_of(store, out), overwrite=replace, limit=limit,
         dry_run=dry_run, engine=engine, workers=workers, address=address,
     )  # fmt: skip
     if stage.kept:

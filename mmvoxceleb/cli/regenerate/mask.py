@@ -51,7 +51,7 @@ def mask(
     store: StoreArgument,
     out: OutOption = None,
     stride: StrideOption = 4,
-    layout: LayoutOption = "folder",
+    layout: LayoutOption = None,
     original_colours: Annotated[
         bool, typer.Option("--original-colours", help="RGB pictures in the original colours, not palette PNGs.")
     ] = False,

@@ -20,11 +20,19 @@ RUN = "Run"
 
 StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or URL with video/<clip>/.")]
 OutOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--out", help="Folder for the results; STORE itself by default.", show_default=False)
+    str | None,
+    typer.Option(
+        "--out", help="Folder or URL (s3://...) for the results; STORE itself by default.", show_default=False
+    ),
 ]
 LayoutOption: TypeAlias = Annotated[
-    Literal["folder", "packed"],
-    typer.Option("--layout", help="A folder of files per clip, as the original has it, or one zip per clip."),
+    Literal["folder", "packed"] | None,
+    typer.Option(
+        "--layout",
+        help="A folder of files per clip, as the original has it, or one zip per clip. Default: folder; packed on a "
+        "URL, where there is no other.",
+        show_default=False,
+    ),
 ]
 OverwriteOption: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Replace results of other settings, inputs or origin.")
@@ -74,25 +82,27 @@ BatchOption: TypeAlias = Annotated[
 StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Every how many frames.")]
 
 
-def target_of(store: str, out: Path | None) -> Path:
-    """Say where the results of a store go: into the store itself, unless another folder was named.
+def target_of(store: str, out: str | None) -> str:
+    """Say where the results of a store go: into the store itself, unless another place was named.
 
     Raises:
-        ConfigError: The store is no local folder, and no other was named.
+        ConfigError: The store is no local folder, and no other place was named.
     """
     from mmvoxceleb.errors import ConfigError
 
     if out is None and not Path(store).is_dir():
-        raise ConfigError(f"{store} is no local folder, so results cannot go into it; name a folder with --out")
-    return out if out is not None else Path(store)
+        raise ConfigError(
+            f"{store} is no local folder, so results do not go into it unasked; name a folder or URL with --out"
+        )
+    return out if out is not None else store
 
 
 def run_pipeline(
     pipeline: "Pipeline",
     source: "Source",
-    out: Path,
+    out: str,
     *,
-    layout: Literal["folder", "packed"] = "folder",
+    layout: Literal["folder", "packed"] | None = None,
     overwrite: bool = False,
     limit: int | None = None,
     dry_run: bool = False,
@@ -121,7 +131,9 @@ def _say_what_would_be_done(work: "Work") -> None:
 
     plan = work.plan(work.units())
     stages = ", ".join(work.stages)
-    typer.echo(f"{len(plan.todo)} {work.unit}s to do, {len(plan.finished)} finished: {stages} in {work.writer.root}")
+    typer.echo(
+        f"{len(plan.todo)} {work.unit}s to do, {len(plan.finished)} finished: {stages} in {work.writer.location}"
+    )
     if isinstance(work, VideoWork):
         _list_videos(work)
     else:
@@ -162,7 +174,7 @@ def _run(
     from mmvoxceleb.processing.pipeline import run_work
 
     console = Console(stderr=True)
-    seen = Summary(str(work.writer.root))
+    seen = Summary(work.writer.location)
     units = work.units()
     total = len(units)
     if limit is not None:
@@ -192,7 +204,7 @@ def _run(
             seen.seconds = progress.tasks[0].elapsed or 0.0
             _print_summary(seen, work.unit)
             console.print(
-                f"stopped; what is finished is kept in {work.writer.root}. Run the same command again to go on",
+                f"stopped; what is finished is kept in {work.writer.location}. Run the same command again to go on",
                 soft_wrap=True,
             )
             raise typer.Exit(130) from None

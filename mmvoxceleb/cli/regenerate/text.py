@@ -53,6 +53,6 @@ def text(
 
     stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
     run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), layout="folder", overwrite=overwrite, limit=limit,
+        Pipeline([stage]), store, target_of(store, out), overwrite=overwrite, limit=limit,
         dry_run=dry_run, engine=engine, workers=workers, address=address,
     )  # fmt: skip

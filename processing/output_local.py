@@ -1,0 +1,135 @@
+"""Write into a folder on disk: aside first, then renamed."""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.output_tree import Layout, OutputTree
+from mmvoxceleb.processing.partial_files import PARTIAL, is_abandoned, partial_prefix
+
+__all__ = ["LocalOutput", "write_atomically"]
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write ``data`` beside ``path`` and rename it there, so that no reader ever sees a part of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(prefix=partial_prefix(), dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+class LocalOutput(OutputTree):
+    """A folder on disk; made when something is written.
+
+    Args:
+        path: The folder.
+    """
+
+    layouts: tuple[Layout, ...] = ("folder", "packed")
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.root = Path(path)
+        self.address = str(self.root)
+        self._threads = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["root"])  # type: ignore[misc]
+
+    def check(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise ConfigError(f"{self.root} is a file; name a folder for the results")
+
+    def kind(self, path: str) -> Literal["file", "folder"] | None:
+        full = self.root / path
+        return "file" if full.is_file() else "folder" if full.is_dir() else None
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def names(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self.root / path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def write(self, path: str, data: bytes) -> None:
+        write_atomically(self.root / path, data)
+
+    def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
+        full = self.root / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=full.parent))
+        try:
+            for name, data in files:
+                (partial / name).write_bytes(data)
+            partial.chmod(0o755)
+            self.remove(path)
+            os.rename(partial, full)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def remove(self, path: str) -> None:
+        full = self.root / path
+        if not full.is_dir():
+            full.unlink(missing_ok=True)
+            return
+        aside = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=full.parent)) / "old"
+        os.rename(full, aside)
+        shutil.rmtree(aside.parent, ignore_errors=True)
+
+    def append(self, path: str, data: bytes) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        with (self.root / path).open("ab") as file:
+            file.write(data)
+
+    def read_log(self, path: str) -> bytes:
+        return self.read(path) or b""
+
+    def rewrite_log(self, path: str, change: Callable[[bytes], bytes | None]) -> None:
+        changed = change(self.read_log(path))
+        if changed is not None:
+            self.write(path, changed)
+
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """Hold off other threads, then other processes."""
+        from filelock import FileLock
+
+        folder = self.root / path
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._threads, FileLock(folder / ".lock"):
+            yield
+
+    def clean_partial(self, folders: Iterable[str]) -> int:
+        """Delete what killed runs left under temporary names.
+
+        What a process that is still alive is writing stays, and so does what another machine wrote in the last day.
+        """
+        count = 0
+        for folder in folders:
+            base = self.root / folder
+            for leftover in base.glob(f"{PARTIAL}*") if base.is_dir() else ():
+                if is_abandoned(leftover.name, lambda leftover=leftover: leftover.stat().st_mtime):  # type: ignore[misc]
+                    shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(True)
+                    count += 1
+        return count

@@ -1,0 +1,48 @@
+"""The temporary names of what is not whole yet: who writes it, and whether anybody still does."""
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable
+
+__all__ = ["PARTIAL", "is_abandoned", "partial_prefix"]
+
+PARTIAL = ".partial-"
+_ABANDONED_SECONDS = 24 * 3600
+
+
+def partial_prefix() -> str:
+    """Begin the name of a file or folder that this process writes."""
+    return f"{PARTIAL}{_host()}.{os.getpid()}."
+
+
+def is_abandoned(name: str, modified: Callable[[], float]) -> bool:
+    """Tell whether nobody goes on with a leftover: its process is dead, or it is of another machine and a day old.
+
+    Args:
+        name: Its name.
+        modified: When it was last written to, in seconds since 1970; asked only where the name does not tell enough.
+    """
+    host, _, rest = name.removeprefix(PARTIAL).partition(".")
+    process = rest.partition(".")[0]
+    if host == _host() and process.isdigit():
+        return int(process) != os.getpid() and not _is_alive(int(process))
+    try:
+        return time.time() - modified() > _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
