@@ -22,7 +22,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python builder_scripts/demo.py demo_output
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 # the contract with datasets, on the oldest release that is supported
 test-oldest: $(OLDEST)/.installed

@@ -1,9 +1,10 @@
 """At least 20 kill -9, at random moments, over all stages and both engines: nothing half, nothing twice, nothing lost.
 
-Each test goes on with one output until it has been killed often enough, and then lets a last run finish it. Set
+Each test goes on with an output until it has been killed often enough, and then lets a last run finish it. Set
 ``MMVOXCELEB_KILL_LOG`` to a file to keep what was killed when.
 """
 
+import itertools
 import json
 import os
 import random
@@ -87,13 +88,13 @@ class Run:
                 found.append(int(folder.name))
         return found
 
-    def kill(self, victim: str) -> str:
+    def kill(self, victim: str) -> None:
+        """Kill a worker process, or the program itself; the program too where there is no worker yet."""
         workers = self.workers()
         if victim == "worker" and workers:
             os.kill(random.choice(workers), signal.SIGKILL)
-            return "worker"
-        self.process.kill()
-        return "program"
+        else:
+            self.process.kill()
 
 
 def check(out: Path, reference: dict[str, bytes]) -> set[Path]:
@@ -123,39 +124,47 @@ def _modality(folder: str) -> str:
 def test_kills_at_random_moments(
     raw: Path, reference: dict[str, bytes], tmp_path: Path, engine: str, address: str
 ) -> None:
-    out = tmp_path / "out"
     chance = random.Random(engine)
-    kills, stamps, log = 0, dict[Path, int](), list[str]()
-    while kills < KILLS[engine]:
-        run = Run(raw, out, engine, address)
-        before = len(stamps)
-        while len(check(out, reference)) <= before and run.process.poll() is None:
-            time.sleep(0.02)
-        time.sleep(chance.random() * 0.4)
-        assert run.process.poll() is None, f"finished after {kills} kills: {run.process.communicate()[0]}"
-        victim = run.kill(chance.choice(["program", "worker"]))
-        kills += 1
-        if victim == "worker":  # the run goes on; the program is killed next
-            time.sleep(0.2 + chance.random() * 0.3)
-            if run.process.poll() is None and kills < KILLS[engine]:
-                run.kill("program")
-                kills += 1
-        _let_workers_end(run)
-        finished = check(out, reference)
-        for path, stamp in stamps.items():
-            assert path.stat().st_mtime_ns == stamp, f"{path} was written again"
-        stamps = {path: path.stat().st_mtime_ns for path in finished}
-        log.append(f"{engine}: {kills} kills, last of a {victim}; {len(finished)} files of finished stages")
-    last = Run(raw, out, engine, address)
-    output, _ = last.process.communicate(timeout=120)
-    assert last.process.returncode == 0, output
-    for path, stamp in stamps.items():
-        assert path.stat().st_mtime_ns == stamp, f"{path} was written again"
-    assert contents(out) == reference
-    assert not list(out.rglob(".partial-*"))
+    kills, log = 0, list[str]()
+    for number in itertools.count():
+        out, stamps = tmp_path / f"out-{number}", dict[Path, int]()
+        while kills < KILLS[engine]:
+            run = Run(raw, out, engine, address)
+            before = len(stamps)
+            while len(check(out, reference)) <= before and run.process.poll() is None:
+                time.sleep(0.02)
+            victims = ["worker"] * chance.randrange(3) + ["program"]
+            for victim in victims:
+                time.sleep(chance.random() * 0.3)
+                if run.process.poll() is None:
+                    run.kill(victim)
+                    kills += 1
+            _let_workers_end(run)
+            finished = check(out, reference)
+            _none_again(stamps)
+            stamps = {path: path.stat().st_mtime_ns for path in finished}
+            log.append(
+                f"{engine}: {kills} kills, now of {', '.join(victims)}; {len(finished)} files of finished stages"
+            )
+            if run.process.returncode == 0:
+                break  # it was done before the last kill: go on with another output
+        last = Run(raw, out, engine, address)
+        output, _ = last.process.communicate(timeout=120)
+        assert last.process.returncode == 0, output
+        _none_again(stamps)
+        assert contents(out) == reference
+        assert not list(out.rglob(".partial-*"))
+        log.append(f"{engine}: finished, equal to a run that nobody disturbed")
+        if kills >= KILLS[engine]:
+            break
     if "MMVOXCELEB_KILL_LOG" in os.environ:
         with open(os.environ["MMVOXCELEB_KILL_LOG"], "a") as file:
-            file.write("\n".join([*log, f"{engine}: finished, equal to a run that nobody disturbed"]) + "\n")
+            file.write("\n".join(log) + "\n")
+
+
+def _none_again(stamps: dict[Path, int]) -> None:
+    for path, stamp in stamps.items():
+        assert path.stat().st_mtime_ns == stamp, f"{path} was written again"
 
 
 def _let_workers_end(run: Run) -> None:

@@ -304,7 +304,7 @@ t._leftover = lambda: partial_prefix() + "x"
     process.communicate()
     content = json.loads((out / "meta" / f"{CLIPS[2]}.json").read_text())
     assert content == {"pending": ["draw/grey"]}
-    assert len(list((out / "draw" / "grey").glob(".partial-*"))) == 1
+    assert list((out / "draw" / "grey").glob(".partial-*"))
     summary = run_local(work(source, out))
     assert CLIPS[2] not in summary.failed
     assert summary.done >= 1

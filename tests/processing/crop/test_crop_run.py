@@ -265,9 +265,7 @@ def wait_for_clips(out, count=1, seconds=60):
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize(
-    ("kind", "workers"), [(signal.SIGKILL, "1"), (signal.SIGKILL, "2"), (signal.SIGINT, "1"), (signal.SIGINT, "2")]
-)
+@pytest.mark.parametrize(("kind", "workers"), [(signal.SIGKILL, "1"), (signal.SIGINT, "2")])
 def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path, kind, workers):
     process = start(inputs, tmp_path, "--workers", workers)
     wait_for_clips(tmp_path)
