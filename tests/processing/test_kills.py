@@ -69,6 +69,7 @@ class Run:
 
     def __init__(self, raw: Path, out: Path, engine: str, address: str) -> None:
         program = PROGRAM if engine == "ray" else PROGRAM.replace("import ray\n", "")
+        self.address = address
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, str(raw), str(out), engine, address],
             cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -81,10 +82,15 @@ class Run:
             try:
                 command = (folder / "cmdline").read_bytes().decode(errors="replace")
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if "multiprocessing.spawn" in command:
+                    is_ours = parent == self.process.pid
+                elif self.address and command.startswith("ray::MapWorker"):
+                    is_ours = self.address in Path(f"/proc/{parent}/cmdline").read_text(errors="replace")
+                else:
+                    is_ours = False
             except (OSError, ValueError):
                 continue
-            is_ours = parent == self.process.pid and "multiprocessing.spawn" in command
-            if is_ours or command.startswith("ray::MapWorker"):
+            if is_ours:
                 found.append(int(folder.name))
         return found
 
