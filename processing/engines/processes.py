@@ -147,11 +147,15 @@ class _Pool:
         _send(worker.connection, ("unit", unit))
 
     def _listen(self, worker: _Worker) -> None:
-        try:
-            while worker.connection.poll():
-                self._handle(worker, worker.connection.recv())
-        except (EOFError, OSError):
-            worker.process.join()
+        while True:
+            try:
+                if not worker.connection.poll():
+                    break
+                message = worker.connection.recv()
+            except (EOFError, OSError):
+                worker.process.join()
+                break
+            self._handle(worker, message)  # not above: the errors that it raises may be OSErrors too
         if not worker.process.is_alive():
             self._bury(worker)
 

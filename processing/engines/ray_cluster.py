@@ -174,6 +174,7 @@ def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token
     left, attempts, passes_without_gain = list(run.units), dict[str, int](), 0
     while left:
         unsuspected = [unit for unit in left if not attempts.get(unit)]
+        begun_before = sum(attempts.values())
         done = set(_one_pass(ray, unsuspected or left, shared, begun, share, lanes if unsuspected else 1, token, run))
         left = [unit for unit in left if unit not in done]
         attempts = ray.get(begun.counts.remote())
@@ -182,8 +183,9 @@ def _run(ray: Any, work: Work, run: Run, share: _Share, lanes: int | None, token
             run.finished(unit)
             left.remove(unit)
             done.add(unit)
-        passes_without_gain = 0 if done or unsuspected != left else passes_without_gain + 1
-        if passes_without_gain >= MOST_ATTEMPTS and not any(attempts.get(unit) for unit in left):
+        gained = bool(done) or sum(attempts.values()) > begun_before
+        passes_without_gain = 0 if gained else passes_without_gain + 1
+        if passes_without_gain >= MOST_ATTEMPTS:
             raise ProcessingError(
                 f"{len(left)} {work.unit}s were handed out {passes_without_gain} times and no worker began them; "
                 "see the logs of the Ray cluster"
@@ -203,6 +205,7 @@ def _one_pass(
 
     logging.getLogger("ray.data").setLevel(logging.WARNING)  # it tells of every pass otherwise
     context = DataContext.get_current()
+    of_the_caller = context.enable_progress_bars, context.max_errored_blocks
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     blocks = min(len(units), share.workers * lanes * BLOCKS_PER_LANE)
@@ -239,6 +242,8 @@ def _one_pass(
             yield unit
     except RayError as error:
         logger.warning("a part of the work was lost: %s", str(error).splitlines()[0])
+    finally:
+        context.enable_progress_bars, context.max_errored_blocks = of_the_caller
 
 
 def _lost_for_good() -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Literal
 import datasets
 import pytest
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError
+from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError, SourceUnavailableError
 from mmvoxceleb.processing import CropStage, Pipeline
 from mmvoxceleb.processing.engines.running import RUNS_FOLDER
 from mmvoxceleb.processing.provenance import Provenance
@@ -127,6 +127,13 @@ def test_what_a_worker_cannot_do_ends_the_run(raw: Path, tmp_path: Path) -> None
     (tmp_path / "draw").write_text("a file where a folder should be")
     with pytest.raises(ProcessingError, match=r"cannot be written.*what is finished is kept"):
         Pipeline([Grey()]).run(tmp_path, tmp_path, workers=2)
+
+
+def test_an_error_of_a_worker_comes_through_as_it_is(raw: Path, tmp_path: Path) -> None:
+    Pipeline([CROP]).run(videos_of(raw), tmp_path)
+    for workers in (1, 2):
+        with pytest.raises(SourceUnavailableError, match=r"weights\.pth: cannot be downloaded"):
+            Pipeline([Grey(unreachable=True)]).run(tmp_path, tmp_path, workers=workers)
 
 
 def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:

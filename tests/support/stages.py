@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import Folder
@@ -23,8 +23,10 @@ class Grey(Stage):
     name = "draw/grey"
 
     def __init__(
-        self, gain: int = 1, stride: int = 2, refuse: str = "", deadly: str = "", seconds: float = 0.0
-    ) -> None:
+        self, gain: int = 1, stride: int = 2, refuse: str = "", deadly: str = "", seconds: float = 0.0,
+        unreachable: bool = False,
+    ) -> None:  # fmt: skip
+        self.unreachable = unreachable
         self.gain, self.stride = gain, stride
         self.refuse, self.deadly, self.seconds = refuse, deadly, seconds
         self.ready = 0
@@ -38,6 +40,8 @@ class Grey(Stage):
         return {"gain": self.gain, "stride": self.stride}
 
     def setup(self) -> None:
+        if self.unreachable:
+            raise SourceUnavailableError("weights.pth: cannot be downloaded")
         self.ready += 1
 
     def teardown(self) -> None:
