@@ -1,16 +1,21 @@
 """Training samples a second: ClipSampler against MMVID's loader and against stock ``datasets``.
 
-    python benchmarks/sampling.py [--clips 4] [--frames 96] [--rounds 5]
+    python benchmarks/sampling.py [--clips 4] [--frames 96] [--rounds 5] [--mmvid CHECKOUT]
 
 A sample is 8 frames at step 4 of a random start, one mask, one sentence, 128 px, random resized crop. Everything reads
 the same files, generated in ``bench_data/``; the competitors take turns in every round, so that what else the machine
 does hits all; ClipSampler makes 32 samples in its turn, the slower ones 8. Reported are medians of samples a second by
-the wall clock, and of CPU time a sample, which a busy machine disturbs less.
+the wall clock, and of CPU time a sample, which a busy machine disturbs less. ``--mmvid`` takes MMVID's own loader into
+the round: a clone of https://github.com/snap-research/MMVID; it needs torchvision, decord and natsort.
+
+What stands behind "## Notes" on the page of results is written by hand, and kept.
 """
 
 import argparse
 import functools
 import io
+import os
+import platform
 import random
 import resource
 import shutil
@@ -20,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +81,19 @@ class Stock(torch.utils.data.Dataset[Any]):
         return random.choice(row["text"]), frames.permute(0, 3, 1, 2) / 255, torch.from_numpy(mask)
 
 
-def prepare(folder: Path, clips: int, frames: int) -> dict[str, Any]:
+def original_loader(checkout: Path, folder: Path) -> Any:
+    """MMVID's own ``VoxDataset`` with the settings of its training scripts."""
+    sys.path.insert(0, str(checkout))
+    from mmvid_pytorch.loader_ext import VoxDataset as Original
+
+    settings = {"frame_num": 8, "frame_step": 4, "image_size": 128, "attr_mode": "mask+text", "return_vc": True}
+    cache = folder.parent / f"{folder.name}_mmvid.pkl"
+    for pickled in (cache, folder.parent / f"{folder.name}_attr_dict_vox2.pkl"):
+        pickled.unlink(missing_ok=True)  # it would believe what it wrote about another folder
+    return Original(folder, cache=cache, **settings)
+
+
+def prepare(folder: Path, clips: int, frames: int, mmvid: Path | None = None) -> dict[str, Any]:
     loose = make_corpus(folder / f"folder-{clips}-{frames}", clips, frames)
     zips = make_corpus(folder / f"zip-{clips}-{frames}", clips, frames, layout="zip")
     cache = str(folder / "cache")
@@ -91,13 +109,16 @@ def prepare(folder: Path, clips: int, frames: int) -> dict[str, Any]:
         video = raw.map(encode_mp4, remove_columns=["frames"]).cast_column("video", datasets.Video())
         video.to_parquet(str(mp4))
     from_parquet = functools.partial(datasets.load_dataset, "parquet", split="train", cache_dir=cache)
-    return {
-        "MMVID's VoxDataset": VoxDataset(loose),
+    ways = {"MMVID's VoxDataset": VoxDataset(loose)}
+    if mmvid is not None:
+        ways["MMVID's own code"] = original_loader(mmvid, loose)
+    return ways | {
         "MMVID's VoxDataset, one torch thread": VoxDataset(loose),
         "MMVID's VoxDataset, one torch thread, no antialias": VoxDataset(loose, antialias=False),
         "stock `datasets`, decoding rows": Stock(rows),
         "ClipSampler, prepared Arrow": ClipSampler(rows, **SETTINGS),
         "ClipSampler, prepared Arrow, threads=1": ClipSampler(rows, threads=1, **SETTINGS),
+        "ClipSampler, prepared Arrow, uint8": ClipSampler(rows, dtype="uint8", **SETTINGS),
         "ClipSampler, store of zips": ClipSampler(zips, **SETTINGS),
         "ClipSampler, store of zips, threads=1": ClipSampler(zips, threads=1, **SETTINGS),
         "ClipSampler, store of folders": ClipSampler(loose, **SETTINGS),
@@ -135,12 +156,10 @@ def run_batches(data: Any, count: int, size: int = 8) -> float:
     return (time.perf_counter() - begin) / made
 
 
-def run_workers(data: Any, count: int = 32, workers: int = 2) -> float:
-    """Return wall seconds a sample with workers that run already."""
+def run_workers(data: Any, count: int, size: int = 8, workers: int = 2) -> float:
+    """Return wall seconds a sample in batches, with workers that run already."""
     drawn = RandomSampler(data, replacement=True, num_samples=count)
-    loader = DataLoader(
-        data, batch_size=None, sampler=drawn, num_workers=workers, persistent_workers=True, prefetch_factor=4
-    )
+    loader = DataLoader(data, batch_size=size, sampler=drawn, num_workers=workers, persistent_workers=True)
     for _ in loader:
         pass
     begin = time.perf_counter()
@@ -196,13 +215,13 @@ def decoders(folder: Path) -> list[str]:
 
     def ours(data: bytes, inflater: Any) -> Any:
         png._new_inflater = inflater
-        return png.decode_picture(data, where="a picture")
+        return png.decode_picture(data, where="a picture")[..., :3]
 
     import zlib
 
-    ways["ours, zlib + FFmpeg"] = lambda data: ours(data, zlib.decompressobj)
+    ways["ours, with zlib"] = lambda data: ours(data, zlib.decompressobj)
     if fast is not zlib.decompressobj:
-        ways["ours, isal + FFmpeg"] = lambda data: ours(data, fast)
+        ways["ours, with isal"] = lambda data: ours(data, fast)
     rows = ["| decoder | " + " | ".join(files) + " |", "| --- |" + " --- |" * len(files)]
     times: dict[str, list[str]] = {name: [] for name in ways}
     for paths in files.values():
@@ -258,27 +277,57 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mmvid", type=Path, help="a clone of MMVID, whose own loader takes part")
     parser.add_argument("--folder", type=Path, default=HERE.parent / "bench_data" / "sampling")
     parser.add_argument("--clean", action="store_true", help="remove the generated data first")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    parser.add_argument("--decoders", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.clean:
         shutil.rmtree(arguments.folder, ignore_errors=True)
     datasets.disable_progress_bars()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    data = prepare(arguments.folder, arguments.clips, arguments.frames)
+    data = prepare(arguments.folder, arguments.clips, arguments.frames, arguments.mmvid)
+    if arguments.decoders:
+        print("\n".join(decoders(loose_of(arguments))))
+        return
     if arguments.memory_of:
         print(peak_memory_of_epochs(data[arguments.memory_of]))
         return
     lines = report(data, arguments)
     print("\n".join(lines))
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / "sampling.md").write_text("\n".join(lines) + "\n")
+    page = HERE / "results" / "sampling.md"
+    notes = page.read_text().partition("\n## Notes\n") if page.exists() else ("", "", "")
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("\n".join(lines) + "\n" + notes[1] + notes[2])
+
+
+def machine() -> str:
+    cpu = Path("/proc/cpuinfo")
+    names = (
+        [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if "model name" in line]
+        if (cpu.exists())
+        else [platform.processor()]
+    )
+    return f"{os.cpu_count()} cores, {platform.machine()} ({names[0]})"
+
+
+def loose_of(arguments: argparse.Namespace) -> Path:
+    folder: Path = arguments.folder
+    return folder / f"folder-{arguments.clips}-{arguments.frames}"
+
+
+def in_new_process(arguments: argparse.Namespace, *more: str) -> list[str]:
+    """Lines that this script prints with more arguments; MMVID brings decord, which disturbs other decoders."""
+    command = [sys.executable, __file__, "--clips", str(arguments.clips), "--frames", str(arguments.frames)]
+    done = subprocess.run(
+        [*command, "--folder", str(arguments.folder), *more], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.strip().splitlines()
 
 
 def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
-    loose = arguments.folder / f"folder-{arguments.clips}-{arguments.frames}"
+    loose = loose_of(arguments)
     wall: dict[str, list[float]] = {name: [] for name in data}
     cpu: dict[str, list[float]] = {name: [] for name in data}
     batches: dict[str, list[float]] = {name: [] for name in data}
@@ -298,25 +347,24 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
     for _ in range(max(2, arguments.rounds // 3)):
         for name, competitor in data.items():
             if not isinstance(competitor, torch.utils.data.IterableDataset):
-                workers[name].append(run_workers(competitor))
+                workers[name].append(run_workers(competitor, 128 if isinstance(competitor, ClipSampler) else 32))
     mine = statistics.median
     first = next(iter(data))
     lines = [
         "# Sampling", "",
         f"`python benchmarks/sampling.py --clips {arguments.clips} --frames {arguments.frames} "
-        f"--rounds {arguments.rounds}`",
-        f"2-core x86-64 VM (AMD EPYC), no GPU, shared with other work; {date.today()}; Python "
-        f"{sys.version.split()[0]}, torch {torch.__version__}, opencv {cv2.__version__}; "
-        "threads as these set them.",
+        f"--rounds {arguments.rounds}{' --mmvid CHECKOUT' if arguments.mmvid else ''}`",
+        f"{machine()}; {date.today()}; Python {sys.version.split()[0]}, torch {torch.__version__}, opencv "
+        f"{cv2.__version__}, numba {version('numba')}; threads as these set them.",
         "",
         "A sample: 8 frames at step 4 (256 px PNGs of about 70 kB), one mask, one sentence, to 128 px with a random "
         "resized crop. In one process torch takes all cores for MMVID's float operations, unless told otherwise, and "
         "`ClipSampler` decodes with one thread for each core up to four, unless told otherwise (`threads=1`); a "
         "worker of a `DataLoader` has one of either. Samples are made one by one, or in batches of 8 by a "
-        "`DataLoader` without workers, which puts them together.",
+        "`DataLoader` without workers, or with two.",
         "",
         "| way | samples/s, one process | x | CPU ms a sample | x | "
-        "samples/s, in batches | x | samples/s, 2 workers | x |",
+        "samples/s, in batches | x | in batches, 2 workers | x |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for name in data:
@@ -338,15 +386,12 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
         f"({read / needed:.3f}x).",
         "",
         "## Decoders", "", "Median CPU time a picture; all give the same pixels.", "",
-        *decoders(loose),
+        *in_new_process(arguments, "--decoders"),
         "", "## Memory", "",
         "Peak resident memory in MB after 1, 2, 3 and 4 epochs (memory-mapped pages of the cache file count):", "",
     ]  # fmt: skip
     for name in ("ClipSampler, prepared Arrow", "ClipSampler, store of zips", "ClipSampler, mp4 in Parquet"):
-        command = [sys.executable, __file__, "--clips", str(arguments.clips), "--frames", str(arguments.frames)]
-        command += ["--folder", str(arguments.folder), "--memory-of", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        lines.append(f"- {name}: {done.stdout.strip().splitlines()[-1]}")
+        lines.append(f"- {name}: {in_new_process(arguments, '--memory-of', name)[-1]}")
     video = next(iter(datasets.load_dataset(
         "parquet", data_files=str(arguments.folder / f"mp4-{arguments.clips}-{arguments.frames}.parquet"),
         split="train", streaming=True,

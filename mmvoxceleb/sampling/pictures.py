@@ -39,7 +39,8 @@ def frame_of(
         where: Clip and file, for messages.
 
     Returns:
-        uint8 [H, W, 3], RGB. It may share memory with ``data``, or with what this thread decodes next.
+        uint8 [H, W, 3] or [H, W, 4], RGB and a channel that means nothing. It may share memory with ``data``, or with
+        what this thread decodes next.
 
     Raises:
         CorruptSourceError: It cannot be decoded.
@@ -74,7 +75,7 @@ def mask_of(data: "bytes | memoryview", view: View, size: tuple[int, int] | None
     """
     ids = picture = _mask_pixels(data, view, size, where)
     if ids.ndim == 3:
-        ids = ids_of_colours(np.ascontiguousarray(ids))
+        ids = ids_of_colours(np.ascontiguousarray(ids[..., :3]))
     if ids.max(initial=0) >= NUM_CLASSES:
         raise CorruptSourceError(
             f"{where}: the mask has a {'colour' if picture.ndim == 3 else 'value'} that is none of the 19 classes'; "
@@ -102,7 +103,7 @@ def _rgb(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
 def _mask_pixels(
     data: "bytes | memoryview", view: View, size: tuple[int, int] | None, where: str
 ) -> "NDArray[np.uint8]":
-    """Return ids or colours, cut, resized and mirrored. Of a PNG, only the rows that are shown are decoded."""
+    """Return ids [H, W] or colours [H, W, 3 or 4], cut, resized, mirrored. Of a PNG, only rows shown are decoded."""
     import cv2
 
     picture: NDArray[np.uint8] | None = None

@@ -1,15 +1,15 @@
 """Decode PNG files quickly, and only whole ones.
 
-Measured on 256 px frames of 71 kB (``benchmarks/sampling.py`` repeats it): inflating takes over half of the time in
-every decoder, and a third of it with Intel's ISA-L; undoing the row filters takes the rest, and FFmpeg does that
-with vector instructions. So the data is inflated here, by ``isal`` where it is installed and by :mod:`zlib`
-otherwise, which checks it to the last byte; then FFmpeg (PyAV) gets it wrapped as stored blocks and undoes the
-filters. Rows without filters, as Pillow writes for palette pictures, need no second step. What this does not know
-(interlaced, 16 bits, JPEG), and everything where PyAV is not installed, goes to OpenCV.
+Inflating and undoing the row filters take nearly all of the time in every decoder. Here the data is inflated by
+``isal`` where it is installed (three times as fast) and by :mod:`zlib` otherwise, either of which checks it to the
+last byte; the filters are undone by :mod:`mmvoxceleb.sampling.unfilter`. Rows without filters, as Pillow writes for
+palette pictures, need no second step. What this does not know (interlaced, 16 bits, JPEG), and everything where Numba
+is not installed, goes to OpenCV. ``benchmarks/sampling.py`` measures them.
 """
 
 import functools
 import io
+import logging
 import struct
 import threading
 import zlib
@@ -37,14 +37,17 @@ __all__ = ["decode_picture", "size_of_png"]
 _START = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">2I5B")
-_NO_CRC = bytes(4)
-_CHANNELS = {0: 1, 2: 3, 3: 1}
+_PALETTE = 3
+_CHANNELS = {0: 1, 2: 3, _PALETTE: 1}
 """Samples a pixel by PNG colour type: grey, RGB, palette index. Those with alpha are left to OpenCV."""
-_AV_FORMATS = {0: "gray", 2: "rgb24", 3: "pal8"}
 _LAST_WITHIN_ROW = 1
-"""Filters None (0) and Sub (1) do not refer to the row above; Up, Average and Paeth do."""
-_STORED_BYTES = 65535
+"""Filters None (0) and Sub (1) do not refer to the row above; Up (2), Average (3) and Paeth (4) do."""
+_LAST_FILTER = 4
+_SIZES_AT_A_TIME = 4
+"""Kinds of pictures for which each thread keeps memory to undo filters in: a sample's frames, masks and drawings."""
 _LOCAL = threading.local()
+
+logger = logging.getLogger(__name__)
 
 
 def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
@@ -67,29 +70,47 @@ def decode_picture(
             in masks that OpenCV wrote and in palette masks, the others cost no more than inflating.
 
     Returns:
-        uint8 [H, W, 3] in RGB, or [H, W] for grey pictures and for palette pictures (their indices). It may be a
-        view of a buffer that this thread's next call overwrites: copy what must last.
+        uint8 [H, W, 3] or [H, W, 4], RGB and a channel that means nothing; or [H, W] for grey pictures and for palette
+        pictures (their indices). It may be a view of a buffer that this thread's next call overwrites: copy what must
+        last.
 
     Raises:
         CorruptSourceError: Cut short, damaged, or no picture.
     """
-    if bytes(data[:8]) == _START and len(data) > 57:
-        width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
-        is_known = depth == 8 and interlace == 0 and colour_type in _CHANNELS
-        if is_known and size_of_png(data) is not None:
-            inflated = _inflate(data, height * (width * _CHANNELS[colour_type] + 1), where)
-            filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
-            is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
-            if is_cut:
-                filtered = filtered[rows]
-            if filtered[-1, 0] or filtered[:, 0].any():
-                picture = _unfilter(filtered, width, colour_type)
-            else:
-                picture = _as_picture(filtered[:, 1:], width, colour_type)
-            if picture is not None:
-                return picture if rows is None or is_cut else picture[rows]
-    picture = _by_opencv(data, where)
-    return picture if rows is None else picture[rows]
+    picture = _decode_quickly(data, where, rows)
+    if picture is None:
+        picture = _by_opencv(data, where)
+        picture = picture if rows is None else picture[rows]
+    return picture
+
+
+def _decode_quickly(
+    data: "bytes | memoryview", where: str, rows: "NDArray[np.intp] | None"
+) -> "NDArray[np.uint8] | None":
+    """Return what :func:`decode_picture` returns; None for kinds of pictures that are not known here."""
+    if size_of_png(data) is None:
+        return None
+    width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
+    if depth != 8 or interlace or colour_type not in _CHANNELS:
+        return None
+    if not _can_unfilter() and colour_type != _PALETTE:  # rows of indices need it rarely, others nearly always
+        return None
+    channels = _CHANNELS[colour_type]
+    inflated = _inflate(data, height * (width * channels + 1), where)
+    filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
+    if filtered[:, 0].max() > _LAST_FILTER:
+        raise CorruptSourceError(f"{where}: the PNG is damaged (a row's filter is none of PNG's); get the file again")
+    is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
+    if is_cut:
+        filtered = filtered[rows]
+    if not filtered[:, 0].any():
+        picture = filtered[:, 1:]
+        picture = picture.reshape(len(picture), width, channels) if channels > 1 else picture
+    elif _can_unfilter():
+        picture = _unfilter(filtered, width, channels)
+    else:
+        return None
+    return picture if rows is None or is_cut else picture[rows]
 
 
 def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
@@ -114,78 +135,27 @@ def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
     return rows
 
 
-def _as_picture(pixels: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8]":
-    return pixels.reshape(len(pixels), width, 3) if colour_type == 2 else pixels
-
-
-def _unfilter(filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
-    """Let FFmpeg undo the filters; None where PyAV is not installed."""
+@functools.cache
+def _can_unfilter() -> bool:
+    """Tell whether Numba is installed and works."""
     try:
-        import av  # noqa: F401
-    except ImportError:
-        return None
-    unfilter = getattr(_LOCAL, "unfilter", None)
-    if unfilter is None:
-        unfilter = _LOCAL.unfilter = _Unfilter()
-    picture: NDArray[np.uint8] | None = unfilter(filtered, width, colour_type)
-    if picture is None:
-        _LOCAL.unfilter = None
+        import mmvoxceleb.sampling.unfilter  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    except ImportError as error:
+        logger.warning("Numba cannot be used (%s): PNGs are decoded by OpenCV, which takes three times as long", error)
+        return False
+    return True
+
+
+def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDArray[np.uint8]":
+    undoer = getattr(_LOCAL, "undoer", None)
+    if undoer is None:
+        from mmvoxceleb.sampling.unfilter import Unfilter
+
+        undoer = _LOCAL.undoer = functools.lru_cache(maxsize=_SIZES_AT_A_TIME)(Unfilter)
+    picture: NDArray[np.uint8] = undoer(len(filtered), width, channels)(filtered)
     return picture
-
-
-class _Unfilter:
-    """FFmpeg's PNG decoder, and a file of stored blocks for it, whose rows are overwritten for each picture.
-
-    The rows are checked already, and FFmpeg looks at no CRC. No block says that it is the last, so that zlib never
-    comes to the checksum behind them, which is left out.
-    """
-
-    def __init__(self) -> None:
-        import av
-
-        self._decoder = av.CodecContext.create("png", "r")
-        self._decoder.thread_count = 1
-        self._kind: tuple[int, int, int] | None = None
-        self._packet = av.Packet()
-        self._rooms: list[tuple[slice, memoryview]] = []
-        self._frame: Any = None
-
-    def _make_file(self, size: int, height: int, width: int, colour_type: int) -> None:
-        import av
-
-        blocks = [slice(at, min(at + _STORED_BYTES, size)) for at in range(0, size, _STORED_BYTES)]
-        header = _START + _CHUNK.pack(13, b"IHDR") + _HEADER.pack(width, height, 8, colour_type, 0, 0, 0) + _NO_CRC
-        if colour_type == 3:
-            header += _CHUNK.pack(3, b"PLTE") + b"\0\0\0" + _NO_CRC
-        header += _CHUNK.pack(2 + size + 5 * len(blocks), b"IDAT") + b"\x78\x01"
-        end = _NO_CRC + _CHUNK.pack(0, b"IEND") + _NO_CRC
-        self._packet = av.Packet(len(header) + size + 5 * len(blocks) + len(end))
-        self._packet.is_keyframe = True  # else FFmpeg adds the picture before
-        whole, at = memoryview(self._packet), len(header)
-        whole[:at], whole[len(whole) - len(end) :] = header, end
-        self._rooms = []
-        for block in blocks:
-            length = block.stop - block.start
-            whole[at : at + 5] = struct.pack("<BHH", 0, length, length ^ 0xFFFF)
-            self._rooms.append((block, whole[at + 5 : at + 5 + length]))
-            at += 5 + length
-
-    def __call__(self, filtered: "NDArray[np.uint8]", width: int, colour_type: int) -> "NDArray[np.uint8] | None":
-        """Return the picture, a view of what the next call overwrites; None where FFmpeg makes something else of it."""
-        rows = filtered.reshape(-1).data
-        kind = (len(filtered), width, colour_type)
-        if kind != self._kind:
-            self._make_file(len(rows), *kind)
-            self._kind = kind
-        for block, room in self._rooms:
-            room[:] = rows[block]
-        frames = self._decoder.decode(self._packet)
-        if len(frames) != 1 or frames[0].format.name != _AV_FORMATS[colour_type]:
-            return None
-        self._frame = frames[0]
-        plane = self._frame.planes[0]
-        table = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: len(filtered)]
-        return _as_picture(table[:, : width * _CHANNELS[colour_type]], width, colour_type)
 
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":

@@ -1,17 +1,21 @@
 """The quick decoder gives what Pillow gives, and refuses what is not whole."""
 
 import io
+import itertools
 import struct
 import sys
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from PIL import Image
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.records.masks import encode_palette_mask
-from mmvoxceleb.sampling import png
+from mmvoxceleb.sampling import png, unfilter
 from mmvoxceleb.sampling.png import decode_picture
 from tests.support.corpus import mask_ids
 
@@ -49,22 +53,66 @@ def filtered(picture: np.ndarray) -> bytes:
     return b"".join(rows)
 
 
-@pytest.fixture(params=["as installed", "zlib for isal", "no PyAV"])
-def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def decoded(data: bytes | memoryview) -> np.ndarray:
+    """Without the fourth channel, which means nothing."""
+    return decode_picture(data, where="x")[..., :3] if data[25] != 0 else decode_picture(data, where="x")
+
+
+@pytest.fixture(params=["as installed", "zlib for isal", "no Numba"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if request.param == "zlib for isal":
         monkeypatch.setattr(png, "_new_inflater", zlib.decompressobj)
-    if request.param == "no PyAV":
-        monkeypatch.setitem(sys.modules, "av", None)
+    if request.param == "no Numba":
+        monkeypatch.setitem(sys.modules, "mmvoxceleb.sampling.unfilter", None)
+    png._can_unfilter.cache_clear()
+    yield
+    png._can_unfilter.cache_clear()
 
 
 @pytest.mark.usefixtures("_way")
 def test_pictures_of_every_filter_come_out_as_from_pillow_one_after_the_other() -> None:
     for picture in (SMOOTH, NOISE, SMOOTH[::-1].copy(), NOISE[:, ::-1].copy()):
-        assert np.array_equal(decode_picture(encoded(picture), where="x"), picture)
-        assert np.array_equal(decode_picture(encoded(picture[..., 0]), where="x"), picture[..., 0])
+        assert np.array_equal(decoded(encoded(picture)), picture)
+        assert np.array_equal(decoded(encoded(picture[..., 0])), picture[..., 0])
         data = png_of_rows(filtered(picture), 53, 37)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), picture)
-        assert np.array_equal(decode_picture(memoryview(data), where="x"), picture)
+        assert np.array_equal(decoded(memoryview(data)), picture)
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3)])
+@pytest.mark.parametrize("height", [1, 2, 31, 32, 33, 64, 100])
+def test_pictures_of_any_size_come_out_as_from_pillow(height: int, colour_type: int, channels: int) -> None:
+    for width in (1, 2, 31, 70):
+        rows = RNG.integers(0, 256, (height, 1 + width * channels), np.uint8)
+        rows[:, 0] = RNG.integers(0, 5, height)
+        data = png_of_rows(rows.tobytes(), width, height, colour_type)
+        assert np.array_equal(decoded(data), np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_filters_are_undone_within_the_memory_that_was_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = numba.njit(unfilter._undo_filters, boundscheck=True)
+    monkeypatch.setattr(unfilter, "_undo_filters_quickly", checked)
+    for height, width, channels in itertools.product((1, 2, 31, 32, 33, 65), (1, 2, 5, 40), (1, 3)):
+        rows = RNG.integers(0, 5, (height, 1 + width * channels), np.uint8)
+        undoer = unfilter.Unfilter(height, width, channels)
+        undoer(rows)
+        for too_little in ((undoer._filtered[:-1], undoer._pixels), (undoer._filtered, undoer._pixels[:-33])):
+            with pytest.raises(IndexError):
+                checked(*too_little, width, height, channels)
+
+
+def test_numba_that_does_not_work_is_told_of_once_and_opencv_decodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 2.4 or less')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "numba")
+    monkeypatch.delitem(sys.modules, "mmvoxceleb.sampling.unfilter")
+    png._can_unfilter.cache_clear()
+    for _ in range(3):
+        assert np.array_equal(decoded(encoded(SMOOTH)), SMOOTH)
+    png._can_unfilter.cache_clear()
+    assert ["Numba needs NumPy 2.4 or less" in record.getMessage() for record in caplog.records] == [True]
 
 
 @pytest.mark.usefixtures("_way")
@@ -80,7 +128,7 @@ def test_palette_pictures_give_their_indices() -> None:
 
 def test_what_the_quick_way_does_not_know_is_decoded_all_the_same() -> None:
     alpha = np.dstack([SMOOTH, np.full((37, 53), 200, np.uint8)])
-    assert np.array_equal(decode_picture(encoded(alpha), where="x"), SMOOTH)
+    assert np.array_equal(decoded(encoded(alpha)), SMOOTH)
     few = (NOISE[..., 0] // 86).astype(np.uint8)
     image = Image.fromarray(few, "P")
     image.putpalette(range(12))
@@ -105,6 +153,14 @@ def test_damage_anywhere_in_the_pixels_is_an_error() -> None:
         broken[at] ^= 0x55
         with pytest.raises(CorruptSourceError, match=r"damaged|cut short"):
             decode_picture(bytes(broken), where="x")
+
+
+@pytest.mark.parametrize("kind", [5, 200])
+def test_a_filter_that_png_does_not_know_is_an_error(kind: int) -> None:
+    rows = np.zeros((40, 1 + 7 * 3), np.uint8)
+    rows[33, 0] = kind
+    with pytest.raises(CorruptSourceError, match=r"clip a.*filter"):
+        decode_picture(png_of_rows(rows.tobytes(), 7, 40), where="clip a")
 
 
 @pytest.mark.parametrize(("width", "height"), [(10, 0), (0, 10), (0, 0)])
