@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.records.png import decode_rgb
 from mmvoxceleb.schema import NUM_CLASSES, PALETTE, PALETTE_BYTES
 
 if TYPE_CHECKING:
@@ -26,21 +27,20 @@ _ID_ORDER = np.argsort(_COLOURS).astype(np.uint8)
 _SORTED_COLOURS = _COLOURS[_ID_ORDER]
 
 
-def ids_of_colours(picture: "NDArray[np.uint8]", *, bgr: bool = False) -> "NDArray[np.uint8]":
+def ids_of_colours(picture: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
     """Turn a picture in the original colours into class ids.
 
     A mask is made of long runs of one colour, so only the first pixel of each run is looked up.
 
     Args:
-        picture: uint8 [H, W, 3], RGB.
-        bgr: The channels are blue, green, red instead, as OpenCV decodes.
+        picture: uint8 [H, W, 3], RGB, or [H, W, 4] with a channel of zeros.
 
     Returns:
         uint8 [H, W], 0 to 18, and 255 where the colour is none of the palette.
     """
     import cv2
 
-    order = cv2.COLOR_BGR2BGRA if bgr else cv2.COLOR_RGB2BGRA
+    order = cv2.COLOR_RGB2BGRA if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     _SCRATCH.bgra = cv2.cvtColor(picture, order, dst=getattr(_SCRATCH, "bgra", None))
     pixels = _SCRATCH.bgra.view("<u4").ravel()
     starts = np.concatenate([[0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1])
@@ -98,15 +98,11 @@ def read_mask_ids(data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]
     """
     if _is_our_palette(data):
         return _decode_palette(data, clip_id, name)
-    import cv2
-
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise CorruptSourceError(f"clip {clip_id}, {name}: the mask cannot be decoded; get it again")
-    ids = ids_of_colours(np.asarray(picture, np.uint8), bgr=True)
+    picture = decode_rgb(data, where=f"clip {clip_id}, {name}")
+    ids = ids_of_colours(picture)
     if ids.max(initial=0) == _UNKNOWN:
         row, column = (int(position[0]) for position in np.nonzero(ids == _UNKNOWN))
-        colour = tuple(int(value) for value in picture[row, column][::-1])
+        colour = tuple(int(value) for value in picture[row, column, :3])
         raise CorruptSourceError(
             f"clip {clip_id}, {name}: colour RGB {colour} at row {row}, column {column} is none of the 19 classes' "
             "colours; if the masks were re-encoded (JPEG?) get the originals, or pass mask_encoding='original'"

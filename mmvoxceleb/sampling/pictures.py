@@ -6,15 +6,14 @@ nearest pixel (centred, so that they stay in place beside the frames), before th
 """
 
 import functools
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.records.masks import ids_of_colours
+from mmvoxceleb.records.png import decode_picture, decode_rgb, is_palette, size_of_png
 from mmvoxceleb.sampling.geometry import View
-from mmvoxceleb.sampling.png import decode_picture, size_of_png
 from mmvoxceleb.schema import NUM_CLASSES, PALETTE_BYTES, SIDE_PAIRS
 
 if TYPE_CHECKING:
@@ -39,13 +38,13 @@ def frame_of(
         where: Clip and file, for messages.
 
     Returns:
-        uint8 [H, W, 3] or [H, W, 4], RGB and a channel that means nothing. It may share memory with ``data``, or with
+        uint8 [H, W, 3] or [H, W, 4], RGB and perhaps a channel of zeros. It may share memory with ``data``, or with
         what this thread decodes next.
 
     Raises:
         CorruptSourceError: It cannot be decoded.
     """
-    picture = data if isinstance(data, np.ndarray) else _rgb(data, where)
+    picture = data if isinstance(data, np.ndarray) else decode_rgb(data, where=where)
     return _seen(picture, view, size)
 
 
@@ -53,7 +52,7 @@ def drawing_of(
     data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
 ) -> "NDArray[np.uint8]":
     """Return a drawing, cut, resized and mirrored: uint8 [H, W], 0 black to 255 white. See :func:`frame_of`."""
-    picture = _rgb(data, where) if _is_palette(data) else decode_picture(data, where=where)
+    picture = decode_rgb(data, where=where) if is_palette(data) else decode_picture(data, where=where)
     if picture.ndim == 3:
         import cv2
 
@@ -75,29 +74,13 @@ def mask_of(data: "bytes | memoryview", view: View, size: tuple[int, int] | None
     """
     ids = picture = _mask_pixels(data, view, size, where)
     if ids.ndim == 3:
-        ids = ids_of_colours(np.ascontiguousarray(ids[..., :3]))
+        ids = ids_of_colours(ids)
     if ids.max(initial=0) >= NUM_CLASSES:
         raise CorruptSourceError(
             f"{where}: the mask has a {'colour' if picture.ndim == 3 else 'value'} that is none of the 19 classes'; "
             "if the masks were re-encoded (JPEG?) get the originals"
         )
     return _MIRRORED_IDS[ids] if view.mirrored else ids
-
-
-def _is_palette(data: "bytes | memoryview") -> bool:
-    return len(data) > 25 and bytes(data[1:4]) == b"PNG" and data[25] == 3
-
-
-def _rgb(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
-    if _is_palette(data):
-        from PIL import Image
-
-        try:
-            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise CorruptSourceError(f"{where}: the picture cannot be decoded ({error}); get it again") from error
-    picture = decode_picture(data, where=where)
-    return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
 
 def _mask_pixels(
@@ -108,8 +91,8 @@ def _mask_pixels(
 
     picture: NDArray[np.uint8] | None = None
     height_width = size_of_png(data)
-    if _is_palette(data) and PALETTE_BYTES not in bytes(data[33:1024]):
-        picture = _rgb(data, where)
+    if is_palette(data) and PALETTE_BYTES not in bytes(data[33:1024]):
+        picture = decode_rgb(data, where=where)
     elif size is None or height_width is None:
         picture = decode_picture(data, where=where)
     if size is not None:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.records import png
 from mmvoxceleb.records.masks import encode_palette_mask, ids_of_colours
-from mmvoxceleb.sampling import png
 from mmvoxceleb.sampling.geometry import View
 from mmvoxceleb.sampling.pictures import mask_of
 from mmvoxceleb.schema import colours_of
@@ -48,7 +48,7 @@ def with_alpha() -> bytes:
 @pytest.fixture(params=["as installed", "no Numba"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if request.param == "no Numba":
-        monkeypatch.setitem(sys.modules, "mmvoxceleb.sampling.unfilter", None)
+        monkeypatch.setitem(sys.modules, "mmvoxceleb.records.unfilter", None)
     png._can_unfilter.cache_clear()
     yield
     png._can_unfilter.cache_clear()

@@ -2,7 +2,7 @@
 
 Inflating and undoing the row filters take nearly all of the time in every decoder. Here the data is inflated by
 ``isal`` where it is installed (three times as fast) and by :mod:`zlib` otherwise, either of which checks it to the
-last byte; the filters are undone by :mod:`mmvoxceleb.sampling.unfilter`. Rows without filters, as Pillow writes for
+last byte; the filters are undone by :mod:`mmvoxceleb.records.unfilter`. Rows without filters, as Pillow writes for
 palette pictures, need no second step. What this does not know (interlaced, 16 bits, JPEG), and everything where Numba
 is not installed, goes to OpenCV. ``benchmarks/sampling.py`` measures them.
 """
@@ -32,7 +32,7 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["decode_picture", "size_of_png"]
+__all__ = ["decode_picture", "decode_rgb", "is_palette", "size_of_png"]
 
 _START = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")
@@ -70,7 +70,7 @@ def decode_picture(
             in masks that OpenCV wrote and in palette masks, the others cost no more than inflating.
 
     Returns:
-        uint8 [H, W, 3] or [H, W, 4], RGB and a channel that means nothing; or [H, W] for grey pictures and for palette
+        uint8 [H, W, 3] or [H, W, 4], RGB and perhaps a channel of zeros; or [H, W] for grey pictures and for palette
         pictures (their indices). It may be a view of a buffer that this thread's next call overwrites: copy what must
         last.
 
@@ -82,6 +82,35 @@ def decode_picture(
         picture = _by_opencv(data, where)
         picture = picture if rows is None else picture[rows]
     return picture
+
+
+def is_palette(data: "bytes | memoryview") -> bool:
+    """Tell from the header whether this is a PNG of palette indices."""
+    return len(data) > 25 and bytes(data[1:4]) == b"PNG" and data[25] == _PALETTE
+
+
+def decode_rgb(data: "bytes | memoryview", *, where: str) -> "NDArray[np.uint8]":
+    """Decode a PNG or JPEG file of any kind to colours.
+
+    Args:
+        data: The file's content.
+        where: Clip and file, for messages.
+
+    Returns:
+        uint8 [H, W, 3] or [H, W, 4], as :func:`decode_picture`.
+
+    Raises:
+        CorruptSourceError: Cut short, damaged, or no picture.
+    """
+    if is_palette(data):
+        from PIL import Image
+
+        try:
+            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise CorruptSourceError(f"{where}: the picture cannot be decoded ({error}); get it again") from error
+    picture = decode_picture(data, where=where)
+    return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
 
 def _decode_quickly(
@@ -139,7 +168,7 @@ def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
 def _can_unfilter() -> bool:
     """Tell whether Numba is installed and works."""
     try:
-        import mmvoxceleb.sampling.unfilter  # noqa: F401
+        import mmvoxceleb.records.unfilter  # noqa: F401
     except ModuleNotFoundError:
         return False
     except ImportError as error:
@@ -151,7 +180,7 @@ def _can_unfilter() -> bool:
 def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDArray[np.uint8]":
     undoer = getattr(_LOCAL, "undoer", None)
     if undoer is None:
-        from mmvoxceleb.sampling.unfilter import Unfilter
+        from mmvoxceleb.records.unfilter import Unfilter
 
         undoer = _LOCAL.undoer = functools.lru_cache(maxsize=_SIZES_AT_A_TIME)(Unfilter)
     picture: NDArray[np.uint8] = undoer(len(filtered), width, channels)(filtered)
@@ -161,7 +190,7 @@ def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDAr
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     """Decode what the quick way does not know; palettes, whose indices OpenCV does not give, by Pillow."""
     picture: NDArray[np.uint8] | None
-    if bytes(data[:8]) == _START and len(data) > 25 and data[25] == 3:
+    if is_palette(data):
         from PIL import Image
 
         try:

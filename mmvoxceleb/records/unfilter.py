@@ -32,9 +32,9 @@ def _undo_filters(filtered: Any, picture: Any, width: int, height: int, step: in
 
     Args:
         filtered: For each byte of the rows as they are in the file, the pixel that begins there: uint32 for RGB, whose
-            last byte means nothing, or uint8 for one channel. For whole bands.
+            last byte does not belong to it, or uint8 for one channel. For whole bands.
         picture: Pixels of the same type, row by row, with ``_BAND`` more before each row and at the end. For whole
-            bands. Overwritten.
+            bands. Overwritten; the last byte of RGB with zero.
         width: Of the picture, in px.
         height: Of the picture, in px.
         step: Bytes from a pixel to the next in ``filtered``: 3 or 1.
@@ -47,6 +47,7 @@ def _undo_filters(filtered: Any, picture: Any, width: int, height: int, step: in
     made = np.zeros(_BAND, filtered.dtype)
     above = np.zeros(1, filtered.dtype)
     read_bytes, made_bytes, above_bytes = read.view(np.uint8), made.view(np.uint8), above.view(np.uint8)
+    samples = np.uint32(0xFFFFFF if step == 3 else 0xFF)  # the bits of a pixel that belong to it
     # unsigned indices, since others may count from the end, and Numba looks each time whether they do
     one, pixel = np.uint64(1), np.uint64(step)
     row, wide_row = np.uint64(1 + step * width), np.uint64(_BAND + width)
@@ -88,7 +89,7 @@ def _undo_filters(filtered: Any, picture: Any, width: int, height: int, step: in
                 for lane in range(lanes):
                     now[lane] = above_bytes[lane]
             for number in range(_BAND):
-                picture[target + np.uint64(number) * (wide_row - one)] = made[np.uint64(number)]
+                picture[target + np.uint64(number) * (wide_row - one)] = made[np.uint64(number)] & samples
             source += pixel
             target += one
             now, before, long_before = long_before, now, before
@@ -133,7 +134,7 @@ class Unfilter:
                 filter, which must be one of 0 to 4, then its bytes.
 
         Returns:
-            uint8 [H, W, 4], whose fourth channel means nothing, or [H, W] for one channel.
+            uint8 [H, W, 4], whose fourth channel is zero, or [H, W] for one channel.
         """
         self._room[:] = filtered.reshape(-1)
         _undo_filters_quickly(self._filtered, self._pixels, *self._shape)
