@@ -46,6 +46,8 @@ _LAST_FILTER = 4
 _SIZES_AT_A_TIME = 4
 """Kinds of pictures for which each thread keeps memory to undo filters in: a sample's frames, masks and drawings."""
 _LOCAL = threading.local()
+_IMPORTING = threading.Lock()
+"""A thread that imports what another one is failing to import may be given the unfinished module, without an error."""
 
 logger = logging.getLogger(__name__)
 
@@ -167,14 +169,17 @@ def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
 @functools.cache
 def _can_unfilter() -> bool:
     """Tell whether Numba is installed and works."""
-    try:
-        import mmvoxceleb.records.unfilter  # noqa: F401
-    except ModuleNotFoundError:
-        return False
-    except ImportError as error:
-        logger.warning("Numba cannot be used (%s): PNGs are decoded by OpenCV, which takes three times as long", error)
-        return False
-    return True
+    with _IMPORTING:
+        try:
+            import mmvoxceleb.records.unfilter  # noqa: F401
+        except ModuleNotFoundError:
+            return False
+        except ImportError as error:
+            logger.warning(
+                "Numba cannot be used (%s): PNGs are decoded by OpenCV, which takes three times as long", error
+            )
+            return False
+        return True
 
 
 def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDArray[np.uint8]":

@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -80,6 +81,20 @@ def test_pictures_of_every_filter_come_out_as_from_pillow_one_after_the_other() 
         data = png_of_rows(filtered(picture), 53, 37)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), picture)
         assert np.array_equal(decoded(memoryview(data)), picture)
+
+
+def test_threads_that_all_find_numba_missing_at_once_decode_with_opencv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numba.py").write_text("import time; time.sleep(0.3); raise ModuleNotFoundError('numba')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "numba")
+    monkeypatch.delitem(sys.modules, "mmvoxceleb.records.unfilter")
+    png._can_unfilter.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(decoded, [encoded(NOISE)] * 4))
+    png._can_unfilter.cache_clear()
+    assert all(np.array_equal(picture, NOISE) for picture in pictures)
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3)])
