@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mmvoxceleb.records.h264 import repeatable_options
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -38,7 +40,8 @@ def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int, crf: int = C
                 stream.pix_fmt = "yuv420p"
                 # one thread, so that the bytes do not depend on the machine's number of cores
                 stream.codec_context.thread_count = 1
-                stream.options = {"crf": str(crf), "g": str(GOP_FRAMES), "preset": "medium", "threads": "1"}
+                quality = {"crf": str(crf), "g": str(GOP_FRAMES), "preset": "medium", "threads": "1"}
+                stream.options = quality | repeatable_options(stream.width)
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         if stream is not None:

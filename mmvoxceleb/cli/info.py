@@ -22,7 +22,8 @@ EXAMPLES = """
 
 PACKAGES = (
     "mmvoxceleb", "datasets", "huggingface_hub", "fsspec", "pyarrow", "numpy", "pillow", "opencv-python-headless",
-    "gdown", "torch", "av", "decord", "torchcodec", "face-alignment", "transformers", "yt-dlp", "ray", "gradio",
+    "gdown", "torch", "av", "decord", "torchcodec", "isal", "numba", "ncnn", "face-alignment", "transformers", "yt-dlp",
+    "ray", "gradio",
 )  # fmt: skip
 """Distributions whose versions are shown."""
 

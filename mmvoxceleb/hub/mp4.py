@@ -8,6 +8,7 @@ import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.quality import Quality, measure_quality
+from mmvoxceleb.records.h264 import repeatable_options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,8 @@ def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: st
         stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height = width, height
         stream.pix_fmt = "rgb24" if lossless else pixels
-        stream.options = {"crf": "0" if lossless else str(crf), "preset": "medium", "g": str(_KEY_FRAME_EVERY)}
+        quality = {"crf": "0" if lossless else str(crf), "preset": "medium", "g": str(_KEY_FRAME_EVERY)}
+        stream.options = quality | repeatable_options(width)
         stream.codec_context.thread_count = 1
         if not lossless:
             # an untagged file of this size is taken for BT.601 everywhere, so this is what it says and is
