@@ -4,7 +4,7 @@ import struct
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 
-__all__ = ["LARGEST_SIDE_PX", "check_picture", "png_size"]
+__all__ = ["LARGEST_SIDE_PX", "check_content", "check_picture", "png_size"]
 
 LARGEST_SIDE_PX = 8192
 
@@ -30,7 +30,11 @@ def check_picture(data: bytes, *, clip_id: str, name: str) -> None:
         CorruptSourceError: Empty, cut short, or no picture.
         UnsafeArchiveError: A side is over 8,192 px.
     """
-    where = f"clip {clip_id}, {name}"
+    check_content(data, where=f"clip {clip_id}, {name}")
+
+
+def check_content(data: bytes, *, where: str) -> None:
+    """Do what :func:`check_picture` does; ``where`` are clip and file, for messages."""
     if not data:
         raise CorruptSourceError(f"{where}: the file is empty; get it again, or leave the clip out by on_error='skip'")
     if data.startswith(_PNG_START) and len(data) >= 24:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, check_picture
+from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, check_content
 
 _new_inflater: Callable[[], Any]
 try:
@@ -205,7 +205,7 @@ def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
         return picture
     import cv2
 
-    check_picture(bytes(data), clip_id=where, name="")
+    check_content(bytes(data), where=where)
     is_grey = bytes(data[:8]) == _START and data[25] == 0
     flag = cv2.IMREAD_GRAYSCALE if is_grey else cv2.IMREAD_COLOR
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
