@@ -245,12 +245,14 @@ class RemoteOutput(OutputTree):
     def _make_folder(self, system: Any, folder: str) -> None:
         if folder in self._made:
             return
-        try:
-            system.makedirs(folder, exist_ok=True)
-        except Exception:  # another thread or process made it, perhaps
-            _forget(system, folder, all_of_it=True)
-            if not system.isdir(folder):
-                raise
+        if not _try_to_make(system, folder):  # others made it, or one above it, at the same moment, perhaps
+            if "/" in folder.strip("/"):
+                self._make_folder(system, folder.rsplit("/", 1)[0])
+            try:
+                system.makedirs(folder, exist_ok=True)
+            except Exception:
+                if not _is_folder(system, folder):
+                    raise
         self._made.add(folder)
 
     def _modified(self, path: str) -> float:
@@ -312,6 +314,20 @@ def _parts_folder(path: str) -> str:
 
 def _kind_of(info: dict[str, Any]) -> Kind:
     return "folder" if info["type"] == "directory" else "file"
+
+
+def _try_to_make(system: Any, folder: str) -> bool:
+    """Make a folder and those above it; tell whether it is there now."""
+    try:
+        system.makedirs(folder, exist_ok=True)
+    except Exception:
+        return _is_folder(system, folder)
+    return True
+
+
+def _is_folder(system: Any, path: str) -> bool:
+    _forget(system, path, all_of_it=True)
+    return bool(system.isdir(path))
 
 
 def _forget(system: Any, path: str, *, all_of_it: bool) -> None:

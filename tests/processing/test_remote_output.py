@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -69,6 +71,20 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def url(server: str, request: pytest.FixtureRequest) -> str:
     return f"{server}/{request.node.originalname}"
+
+
+def test_threads_that_need_the_same_new_folders_all_write(url: str) -> None:
+    outputs = [open_output(url) for _ in range(6)]
+    for turn in range(8):
+        together = threading.Barrier(len(outputs), timeout=60)
+
+        def write(number: int, turn: int = turn, together: threading.Barrier = together) -> None:
+            together.wait()
+            outputs[number].write(f"{turn}/b/c/d/{number}.json", b"{}")
+
+        with ThreadPoolExecutor(len(outputs)) as pool:
+            list(pool.map(write, range(len(outputs))))
+        assert outputs[0].names(f"{turn}/b/c/d") == [f"{number}.json" for number in range(len(outputs))]
 
 
 def test_writes_what_a_packed_local_run_writes(raw: Path, reference: dict[str, bytes], url: str) -> None:
