@@ -248,10 +248,11 @@ def share_of_decoding(sampler: ClipSampler, count: int) -> tuple[float, float]:
 
         return wrapped
 
-    decode, seen = pictures.decode_picture, pictures._seen
-    pictures.decode_picture, pictures._seen = timed("decode", decode), timed("resize", seen)
+    real = pictures.decode_rgb, pictures.decode_picture, pictures._seen
+    pictures.decode_rgb, pictures.decode_picture = timed("decode", real[0]), timed("decode", real[1])
+    pictures._seen = timed("resize", real[2])
     _, cpu = run_alone(sampler, count)
-    pictures.decode_picture, pictures._seen = decode, seen
+    pictures.decode_rgb, pictures.decode_picture, pictures._seen = real
     return spent["decode"] / (cpu * count), spent["resize"] / (cpu * count)
 
 
