@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numba
@@ -19,6 +20,7 @@ from mmvoxceleb.records import png, unfilter
 from mmvoxceleb.records.masks import encode_palette_mask
 from mmvoxceleb.records.png import decode_picture
 from tests.support.corpus import mask_ids
+from tests.support.without_numba import without_numba
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.clip(np.cumsum(np.cumsum(RNG.normal(0, 1, (37, 53, 3)), 0), 1) + 128, 0, 255).astype(np.uint8)
@@ -66,11 +68,8 @@ def decoded(data: bytes | memoryview) -> np.ndarray:
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if request.param == "zlib for isal":
         monkeypatch.setattr(png, "_new_inflater", zlib.decompressobj)
-    if request.param == "no Numba":
-        monkeypatch.setitem(sys.modules, "mmvoxceleb.records.unfilter", None)
-    png._can_unfilter.cache_clear()
-    yield
-    png._can_unfilter.cache_clear()
+    with without_numba() if request.param == "no Numba" else nullcontext():
+        yield
 
 
 @pytest.mark.usefixtures("_way")

@@ -1,9 +1,9 @@
 """Masks are decoded only where they are shown, and look as if they had been decoded whole."""
 
 import io
-import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from mmvoxceleb.sampling.geometry import View
 from mmvoxceleb.sampling.pictures import mask_of
 from mmvoxceleb.schema import colours_of
 from tests.support.corpus import mask_ids
+from tests.support.without_numba import without_numba
 
 IDS = cv2.resize(mask_ids(0, 3), (90, 61), interpolation=cv2.INTER_NEAREST)
 VIEWS = (View(), View(0.8, 0.1, 0.9), View(0.3, 1.0, 0.0))
@@ -46,12 +47,9 @@ def with_alpha() -> bytes:
 
 
 @pytest.fixture(params=["as installed", "no Numba"])
-def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if request.param == "no Numba":
-        monkeypatch.setitem(sys.modules, "mmvoxceleb.records.unfilter", None)
-    png._can_unfilter.cache_clear()
-    yield
-    png._can_unfilter.cache_clear()
+def _way(request: pytest.FixtureRequest) -> Iterator[None]:
+    with without_numba() if request.param == "no Numba" else nullcontext():
+        yield
 
 
 @pytest.mark.usefixtures("_way")

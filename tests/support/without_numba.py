@@ -1,0 +1,19 @@
+"""Decode pictures as where Numba is not installed."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from mmvoxceleb.records import png
+
+
+@contextmanager
+def without_numba() -> Iterator[None]:
+    """Hide what needs Numba, in this process."""
+    with mock.patch.dict(sys.modules, {"mmvoxceleb.records.unfilter": None}):
+        png._can_unfilter.cache_clear()
+        try:
+            yield
+        finally:
+            png._can_unfilter.cache_clear()
