@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from unittest import mock
+
+import pytest
 
 from mmvoxceleb.records import png
 
@@ -11,7 +12,8 @@ from mmvoxceleb.records import png
 @contextmanager
 def without_numba() -> Iterator[None]:
     """Hide what needs Numba, in this process."""
-    with mock.patch.dict(sys.modules, {"mmvoxceleb.records.unfilter": None}):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "mmvoxceleb.records.unfilter", None)
         png._can_unfilter.cache_clear()
         try:
             yield
