@@ -306,12 +306,9 @@ def main() -> None:
 
 def machine() -> str:
     cpu = Path("/proc/cpuinfo")
-    names = (
-        [line.partition(":")[2].strip() for line in cpu.read_text().splitlines() if "model name" in line]
-        if (cpu.exists())
-        else [platform.processor()]
-    )
-    return f"{os.cpu_count()} cores, {platform.machine()} ({names[0]})"
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
+    return f"{os.cpu_count()} cores, {platform.machine()} ({(names or [platform.processor()])[0]})"
 
 
 def loose_of(arguments: argparse.Namespace) -> Path:

@@ -82,14 +82,18 @@ def test_pictures_of_every_filter_come_out_as_from_pillow_one_after_the_other() 
         assert np.array_equal(decoded(memoryview(data)), picture)
 
 
-def test_threads_that_all_find_numba_missing_at_once_decode_with_opencv(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "numba.py").write_text("import time; time.sleep(0.3); raise ModuleNotFoundError('numba')")
-    monkeypatch.syspath_prepend(tmp_path)
+def put_in_place_of_numba(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "numba.py").write_text(code)
+    monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "numba")
     monkeypatch.delitem(sys.modules, "mmvoxceleb.records.unfilter")
     png._can_unfilter.cache_clear()
+
+
+def test_threads_that_all_find_numba_missing_at_once_decode_with_opencv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_place_of_numba("import time; time.sleep(0.3); raise ModuleNotFoundError('numba')", tmp_path, monkeypatch)
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(decoded, [encoded(NOISE)] * 4))
     png._can_unfilter.cache_clear()
@@ -121,11 +125,7 @@ def test_filters_are_undone_within_the_memory_that_was_made_for_it(monkeypatch: 
 def test_numba_that_does_not_work_is_told_of_once_and_opencv_decodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 2.4 or less')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "numba")
-    monkeypatch.delitem(sys.modules, "mmvoxceleb.records.unfilter")
-    png._can_unfilter.cache_clear()
+    put_in_place_of_numba("raise ImportError('Numba needs NumPy 2.4 or less')", tmp_path, monkeypatch)
     for _ in range(3):
         assert np.array_equal(decoded(encoded(SMOOTH)), SMOOTH)
     png._can_unfilter.cache_clear()
