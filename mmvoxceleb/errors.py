@@ -4,6 +4,7 @@ The tree; each class is also the built-in kind that fits it::
 
     MMVoxCelebError
     ├── ConfigError             (ValueError)   an argument has no such value; the known ones are listed
+    │   └── UnsuitableDecoderError             a video decoder cannot do this video; the one that can is named
     ├── SourceUnavailableError  (OSError)      Drive, HTTP or the disk does not give the bytes
     ├── CorruptSourceError      (ValueError)   the bytes came, and they are not what they should be
     ├── MissingModalityError    (LookupError)  a store or clip lacks what was asked for
@@ -25,6 +26,7 @@ __all__ = [
     "ProcessingError",
     "SourceUnavailableError",
     "UnsafeArchiveError",
+    "UnsuitableDecoderError",
     "WeightsError",
 ]
 
@@ -35,6 +37,10 @@ class MMVoxCelebError(Exception):
 
 class ConfigError(MMVoxCelebError, ValueError):
     """An argument or configuration value is unknown or impossible."""
+
+
+class UnsuitableDecoderError(ConfigError):
+    """The chosen video decoder would show a video wrong, or not at all."""
 
 
 class SourceUnavailableError(MMVoxCelebError, OSError):

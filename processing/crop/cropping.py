@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.errors import (
+    ConfigError,
+    CorruptSourceError,
+    MMVoxCelebError,
+    SourceUnavailableError,
+    UnsuitableDecoderError,
+)
 from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.crop.quality import QualityMeter
@@ -34,6 +40,12 @@ logger = logging.getLogger(__name__)
 
 DETECTION_SLACK = 1.5
 """A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
+
+_REJECTIONS: dict[type[Exception], str] = {
+    SourceUnavailableError: "no video",
+    CorruptSourceError: "broken video",
+    UnsuitableDecoderError: "unsuitable decoder",
+}
 
 SMOOTH_CENTRE_FRAMES = 12.0
 SMOOTH_SIDE_FRAMES = 25.0
@@ -108,8 +120,8 @@ def crop_tubes(
             raise SourceUnavailableError("it is not among the videos")
         source = fingerprint(video.path)
         opened = open_decoder(video.path, decoder=decoder, num_threads=num_threads)
-    except (SourceUnavailableError, CorruptSourceError) as error:
-        code = "no video" if isinstance(error, SourceUnavailableError) else "broken video"
+    except (SourceUnavailableError, CorruptSourceError, UnsuitableDecoderError) as error:
+        code = _REJECTIONS[type(error)]
         for utterance in video.utterances:
             reject(Rejection(video.input_name(utterance), code, str(error)))
         return
@@ -121,8 +133,8 @@ def crop_tubes(
                 yield from crop.clips(reject)
             except _Unwanted as unwanted:
                 reject(unwanted.rejection)
-            except CorruptSourceError as error:
-                reject(Rejection(video.input_name(utterance), "broken video", str(error)))
+            except (CorruptSourceError, UnsuitableDecoderError) as error:
+                reject(Rejection(video.input_name(utterance), _REJECTIONS[type(error)], str(error)))
         if opened.damaged_packets:
             logger.warning("%s: %d damaged packets were passed over", video.path, opened.damaged_packets)
 
@@ -302,7 +314,12 @@ class _UtteranceCrop:
             quality["annotation_iou"] = round(float(track.overlaps[part].mean()), 4)
         meta = {
             "source": self.source,
-            "video": {"width_px": info.width_px, "height_px": info.height_px, "codec": info.codec},
+            "video": {
+                "width_px": info.width_px,
+                "height_px": info.height_px,
+                "codec": info.codec,
+                **info.picture.changes(),
+            },
             "fps": FPS,
             "start": track.first + tube.start,
             "end": track.first + tube.stop,

@@ -26,11 +26,12 @@ def open_decoder(path: str | os.PathLike[str], *, decoder: str = "pyav", num_thr
     Args:
         path: A local file in any container that FFmpeg reads.
         decoder: ``pyav``, the default; ``torchcodec``, which needs FFmpeg's libraries on the machine; ``decord``,
-            which does no mirrored pictures and was last released in 2021.
+            which was last released in 2021. The last two do neither interlaced nor HDR videos.
         num_threads: Threads of the codec; 0 lets FFmpeg choose.
 
     Raises:
-        ConfigError: No decoder has that name, or it cannot show this video as it should be shown.
+        ConfigError: No decoder has that name.
+        UnsuitableDecoderError: It cannot show this video as it should be shown; another one can.
         CorruptSourceError: The file is broken, or has no video stream or no frames.
         SourceUnavailableError: There is no such file.
         ImportError: The decoder's package is not installed, or does not load.

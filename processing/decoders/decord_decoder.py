@@ -7,8 +7,8 @@ any PNG; so decord is imported here alone, when it is used, and after OpenCV.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder
+from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder, require_plain
 from mmvoxceleb.processing.decoders.probe import VideoInfo
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ class DecordDecoder(Decoder):
 
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
         super().__init__(info, num_threads=num_threads)
-        if info.is_mirrored:
-            raise ConfigError(f"{info.path}: decord does not show mirrored videos as such; choose --decoder pyav")
+        require_plain(info, self.name)
         decord = _import_decord()
         self._error: type[Exception] = decord.DECORDError
         try:
@@ -59,9 +58,13 @@ class DecordDecoder(Decoder):
                 f"{self.info.path}: decord cannot decode around frame {numbers[0]} ({error}); "
                 "--decoder pyav passes over damaged packets"
             ) from error
-        if pictures.shape[1:3] != (self.info.height_px, self.info.width_px):
-            raise ConfigError(f"{self.info.path}: decord ignores the rotation of this video; choose --decoder pyav")
-        yield from pictures
+        for picture in pictures:
+            shown = self.info.picture.show_rotated(picture)
+            if shown.shape[:2] != (self.info.height_px, self.info.width_px):
+                raise UnsuitableDecoderError(
+                    f"{self.info.path}: decord ignores the rotation of this video; choose --decoder pyav"
+                )
+            yield shown
 
 
 def _import_decord() -> Any:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
+from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.decoders.probe import VideoInfo
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FPS", "LATENESS_SECONDS", "Decoder"]
+__all__ = ["FPS", "LATENESS_SECONDS", "Decoder", "require_plain"]
 
 FPS = 25
 """VoxCeleb counts frames at 25 a second from the start of the video."""
@@ -28,8 +29,9 @@ class Decoder(ABC):
 
     Time starts with the first frame of the video stream. The frame shown at a time is the last one whose timestamp
     is not later (by more than a millisecond), so a slower video repeats frames and a faster one skips some; with a
-    variable frame rate each frame is shown for as long as it was meant to be. Rotation recorded in the container is
-    applied. All decoders choose the same frames.
+    variable frame rate each frame is shown for as long as it was meant to be. Pictures come as they are to be shown:
+    deinterlaced, in BT.709, with square pixels, rotated and mirrored as the container says. All decoders
+    choose the same frames.
 
     Args:
         info: What :func:`probe` found.
@@ -77,3 +79,14 @@ class Decoder(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def require_plain(info: VideoInfo, decoder: str) -> None:
+    """Refuse a video that a decoder would show wrong, for one that neither deinterlaces nor converts HDR.
+
+    Raises:
+        UnsuitableDecoderError: The video is interlaced, or its colours are not those of SDR.
+    """
+    wrong = "does not deinterlace" if info.picture.is_interlaced else "shows its HDR colours wrong"
+    if info.picture.is_interlaced or info.picture.colours != "SDR":
+        raise UnsuitableDecoderError(f"{info.path}: {decoder} {wrong}; choose --decoder pyav")

@@ -2,17 +2,14 @@
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["VideoInfo", "orient", "probe"]
+__all__ = ["VideoInfo", "probe"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +18,12 @@ class VideoInfo:
 
     Args:
         path: The file.
-        width_px: Width as shown, after rotation.
-        height_px: Height as shown, after rotation.
+        width_px: Width as shown: with square pixels, after rotation.
+        height_px: Height as shown.
         fps_from_header: Average frames a second; 0 where the header does not say.
         duration_seconds_from_header: Length of the video stream; None where the header does not say.
         codec: Name of the codec, ``h264``.
-        orientation: The display matrix as (a, b, c, d), each -1, 0 or 1: a stored pixel (x, y) is shown at
-            (a x + c y, b x + d y), up to a shift. (1, 0, 0, 1) where nothing is to be done.
+        picture: What the pictures need before they are shown.
     """
 
     path: Path
@@ -36,13 +32,7 @@ class VideoInfo:
     fps_from_header: float
     duration_seconds_from_header: float | None
     codec: str
-    orientation: tuple[int, int, int, int] = (1, 0, 0, 1)
-
-    @property
-    def is_mirrored(self) -> bool:
-        """Whether the picture is to be flipped, and not only rotated."""
-        a, b, c, d = self.orientation
-        return a * d - b * c < 0
+    picture: Picture = field(default_factory=Picture)
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -56,8 +46,8 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     with open_container(path) as container:
         stream = video_stream(container, path)
         frame = first_frame(container, stream, path)
-        a, _b, _c, _d = orientation = _orientation(frame)
-        width, height = (frame.height, frame.width) if a == 0 else (frame.width, frame.height)
+        picture = picture_of(frame, stream, _orientation(frame))
+        width, height = picture.shown_size(frame.width, frame.height)
         duration = stream.duration * stream.time_base if stream.duration else None
         if duration is None and container.duration:
             duration = container.duration / 1_000_000
@@ -68,24 +58,8 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             fps_from_header=float(stream.average_rate or 0),
             duration_seconds_from_header=None if duration is None else float(duration),
             codec=stream.codec_context.name,
-            orientation=orientation,
+            picture=picture,
         )
-
-
-def orient(frame: "NDArray[np.uint8]", orientation: tuple[int, int, int, int]) -> "NDArray[np.uint8]":
-    """Turn and flip a stored picture [H, W, 3] so that it stands as it is to be shown."""
-    import numpy as np
-
-    a, b, c, d = orientation
-    if orientation == (1, 0, 0, 1):
-        return frame
-    if a == 0:
-        frame = frame.transpose(1, 0, 2)
-        flip_x, flip_y = c < 0, b < 0
-    else:
-        flip_x, flip_y = a < 0, d < 0
-    frame = frame[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-    return np.ascontiguousarray(frame)
 
 
 def open_container(path: Path) -> Any:
@@ -153,7 +127,7 @@ def first_frame(container: Any, stream: Any, path: Path) -> Any:
 def _orientation(frame: Any) -> tuple[int, int, int, int]:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return (1, 0, 0, 1)
+        return UPRIGHT
     # 3x3 in 16.16 fixed point, row by row: a b u c d v x y w
     a, b, _, c, d, *_ = struct.unpack("<9i", bytes(matrix))
     if max(abs(a), abs(d)) >= max(abs(b), abs(c)):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder
-from mmvoxceleb.processing.decoders.probe import VideoInfo, open_container, orient, video_stream
+from mmvoxceleb.processing.decoders.picture import Deinterlacer, ToneMapper
+from mmvoxceleb.processing.decoders.probe import VideoInfo, open_container, video_stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ class PyAVDecoder(Decoder):
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
         super().__init__(info, num_threads=num_threads)
         self._damaged = 0
+        self._tones = ToneMapper()
         self._open()
 
     @property
@@ -40,8 +42,14 @@ class PyAVDecoder(Decoder):
                 return
             if self._current is not shown:
                 shown = self._current
-                picture = orient(shown[1].to_ndarray(format="rgb24"), self.info.orientation)
+                picture = self.info.picture.show(self._to_rgb(shown[1]))
             yield picture  # type: ignore[misc]
+
+    def _to_rgb(self, frame: Any) -> "NDArray[np.uint8]":
+        if self.info.picture.colours != "SDR":
+            return self._tones.to_rgb(frame)
+        rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+        return rgb
 
     def close(self) -> None:
         self._container.close()
@@ -55,12 +63,19 @@ class PyAVDecoder(Decoder):
         self._restart()
 
     def _restart(self) -> None:
-        self._decoded = self._decode()
+        self._decoded = self._whole(self._decode())
         self._current: tuple[float, Any] | None = None
         self._next: tuple[float, Any] | None = next(self._decoded, None)
 
     def _seconds(self, timestamp: int) -> float:
         return float(timestamp * self._stream.time_base)
+
+    def _whole(self, decoded: Iterator[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
+        """Put together the frames that are stored as two fields."""
+        fields = Deinterlacer()
+        for seconds, frame in decoded:
+            yield from fields.push(seconds, frame)
+        yield from fields.flush()
 
     def _decode(self) -> Iterator[tuple[float, Any]]:
         """Yield (seconds since the first frame, frame), passing over what is damaged and what goes back in time."""
@@ -111,6 +126,8 @@ class PyAVDecoder(Decoder):
 
         if self._origin is None:
             return False
+        if self.info.picture.is_interlaced:
+            seconds -= AHEAD_SECONDS / 2  # the field before matters, so that a frame is the same wherever we began
         try:
             self._container.seek(int((seconds + self._origin) / self._stream.time_base), stream=self._stream)
         except av.FFmpegError:

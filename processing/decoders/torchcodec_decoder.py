@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder
+from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder, require_plain
+from mmvoxceleb.processing.decoders.picture import UPRIGHT
 from mmvoxceleb.processing.decoders.probe import VideoInfo
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ class TorchCodecDecoder(Decoder):
 
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
         super().__init__(info, num_threads=num_threads)
-        if info.is_mirrored:
-            raise ConfigError(f"{info.path}: torchcodec does not show mirrored videos as such; choose --decoder pyav")
+        require_plain(info, self.name)
         decoder_class = _import_decoder()
         try:
             self._decoder = decoder_class(
@@ -33,8 +33,8 @@ class TorchCodecDecoder(Decoder):
             )
         except (RuntimeError, ValueError) as error:
             raise CorruptSourceError(f"{info.path}: torchcodec cannot read this video ({error})") from error
-        if info.orientation != (1, 0, 0, 1) and not hasattr(self._decoder.metadata, "rotation"):
-            raise ConfigError(f"{info.path}: torchcodec before 0.11 ignores rotation; choose --decoder pyav")
+        if info.picture.orientation != UPRIGHT and not hasattr(self._decoder.metadata, "rotation"):
+            raise UnsuitableDecoderError(f"{info.path}: torchcodec before 0.11 ignores rotation; choose --decoder pyav")
 
     def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
         metadata = self._decoder.metadata
@@ -60,7 +60,7 @@ class TorchCodecDecoder(Decoder):
                 f"{self.info.path}: torchcodec cannot decode around {seconds[0]:.2f} s ({error}); "
                 "--decoder pyav passes over damaged packets"
             ) from error
-        yield from pictures
+        yield from map(self.info.picture.show_rotated, pictures)
 
 
 def _import_decoder() -> Any:
