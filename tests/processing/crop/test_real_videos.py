@@ -88,3 +88,35 @@ def test_a_clip_holds_the_whole_face_steadily():
             assert (box[0] < left, box[1] < top, box[2] > right, box[3] > bottom) == (True,) * 4
             middle = np.array([box[0] + box[2], box[1] + box[3]]) / 2
             assert np.abs(middle - [(left + right) / 2, (top + bottom) / 2]).max() < 0.1 * (box[2] - box[0])
+
+
+YUNET = RAW.parents[1] / "weights" / "face_detection_yunet_2023mar.onnx"
+
+
+@pytest.mark.skipif(not YUNET.is_file(), reason="the published YuNet is not here")
+@pytest.mark.parametrize(("name", "frame"), MARKED)
+def test_yunet_finds_the_marked_face_and_its_landmarks(name, frame):
+    small, factors = look(name, frame)
+    (face,) = open_detector("yunet", weights=YUNET).detect([small])[0]
+    face = face.scaled(*factors)
+    assert float(iou(face.box_xyxy_px, MARKED[name, frame])) >= 0.7
+    # as shares of the marked box; the points were looked at on all these frames
+    left, top, right, bottom = MARKED[name, frame]
+    points = (face.landmarks_px - (left, top)) / (right - left, bottom - top)
+    left_eye, right_eye, nose, left_mouth, right_mouth = points
+    assert 0.1 < left_eye[0] < 0.5 < right_eye[0] < 1
+    assert 0.2 < min(left_eye[1], right_eye[1]) <= max(left_eye[1], right_eye[1]) < 0.6 < left_mouth[1] < 0.95
+    assert abs(left_mouth[1] - right_mouth[1]) < 0.2
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+    assert left_mouth[0] < right_mouth[0]
+
+
+@pytest.mark.skipif(not YUNET.is_file(), reason="the published YuNet is not here")
+@pytest.mark.parametrize(("name", "frames"), [("d12", 159), ("d19", 209), ("d20", 142), ("s18", 235)])
+def test_yunet_follows_the_face_without_losing_it(name, frames):
+    (video,) = free_videos(RAW / f"{name}.mp4")
+    clips = [
+        (sum(1 for _ in clip.frames), clip.meta["quality"]["detected_share"])
+        for clip in crop_tubes(video, detector=open_detector("yunet", weights=YUNET))
+    ]
+    assert clips == [(frames, 1.0)]
