@@ -170,7 +170,7 @@ def repeat_clips(source: Path, target: Path, times: int) -> Path:
 INDEX = """
 import sys, time
 from mmvoxceleb.stores.ranges import LocalSource
-from mmvoxceleb.stores.zip_index import load_index
+from mmvoxceleb.stores.zip_cache import load_index
 before = peak_mb()
 began = time.perf_counter()
 index = load_index(LocalSource(sys.argv[1]))

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.schema import ATTRIBUTES
+from mmvoxceleb.stores.interface import LARGEST_TEXT_BYTES
 
 __all__ = ["parse_label", "parse_meta", "parse_text"]
 
@@ -14,7 +15,13 @@ def parse_text(data: bytes, *, clip_id: str) -> list[str]:
 
     Raises:
         CorruptSourceError: The file is not UTF-8.
+        UnsafeArchiveError: It has over 4 MB.
     """
+    if len(data) > LARGEST_TEXT_BYTES:
+        raise UnsafeArchiveError(
+            f"clip {clip_id}: its text has {len(data):,} bytes; refused, the limit is {LARGEST_TEXT_BYTES >> 20} MB. "
+            "Get it from another source"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from mmvoxceleb.records.texts import parse_label, parse_text
 from mmvoxceleb.sampling.sources import Clip, ClipSource
 from mmvoxceleb.schema import MODALITIES, Folder, folders_of
 from mmvoxceleb.stores import Entry, Store
+from mmvoxceleb.stores.numbering import tell_missing_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +54,8 @@ class _StoreClip(Clip):
     def _entries(self, folder: Folder) -> list[Entry]:
         if folder not in self._found:
             self._found[folder] = self._store.entries(folder, self.clip_id)
+            where = f"{self._store.location}: clip {self.clip_id}, {folder}"
+            tell_missing_frames(where, [entry.index for entry in self._found[folder]])
         return self._found[folder]
 
     def indices(self, folder: Folder) -> "NDArray[np.int64]":

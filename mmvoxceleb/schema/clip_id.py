@@ -8,7 +8,7 @@ from mmvoxceleb.errors import CorruptSourceError
 __all__ = ["ClipId"]
 
 _KEY = re.compile(
-    r"(?P<person_id>[^#/\\]+)#(?P<video_id>[^#/\\]+)#(?P<utterance>[^#/\\]+)\.txt#(?P<chunk>\d+)\.mp4", re.ASCII
+    r"(?P<person_id>[^#/\\]+)#(?P<video_id>[^#/\\]+)#(?P<utterance>[^#/\\]+)\.txt#(?P<chunk>\d{1,9})\.mp4", re.ASCII
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"=([0-9A-F]{6})")
@@ -22,7 +22,8 @@ class ClipId:
         person_id: VoxCeleb's identity, ``id11248``, or any name without ``#`` and slashes.
         video_id: YouTube's id of 11 characters, or any name without ``#`` and slashes.
         utterance: Name of the annotation file without ``.txt``, ``00004``.
-        chunk: Number of the tube in its utterance, from 0. Numbers have gaps where a tube was rejected.
+        chunk: Number of the tube in its utterance, from 0. Numbers have gaps where a tube was rejected;
+            they have up to 9 digits.
     """
 
     person_id: str

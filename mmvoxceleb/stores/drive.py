@@ -91,7 +91,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     from gdown.exceptions import DownloadError
 
     from mmvoxceleb.stores.ranges import LocalSource
-    from mmvoxceleb.stores.zip_directory import find_directory
+    from mmvoxceleb.stores.zip_end import find_directory
 
     if path.is_file():
         return path

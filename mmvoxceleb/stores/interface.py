@@ -5,12 +5,33 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.schema import Folder
 
-__all__ = ["Entry", "Store", "frame_index_of"]
+__all__ = [
+    "LARGEST_CLIP_BYTES",
+    "LARGEST_FILE_BYTES",
+    "LARGEST_FRAME_INDEX",
+    "LARGEST_TEXT_BYTES",
+    "Entry",
+    "Store",
+    "check_sizes",
+    "frame_entries",
+    "frame_index_of",
+]
 
-_DIGITS = re.compile(r"\d+")
+LARGEST_FRAME_INDEX = 2**31 - 1
+"""Frame numbers are int32 in a record."""
+LARGEST_FILE_BYTES = 256 << 20
+LARGEST_CLIP_BYTES = 1 << 30
+"""Most bytes that one read gives. A clip of the original has 20 MB, one of a minute in 512 px 600."""
+LARGEST_TEXT_BYTES = 4 << 20
+"""Most bytes of a text, label or meta file. The original's texts have 2 kB."""
+
+_DIGITS = re.compile(r"\d+", re.ASCII)
+_MOST_DIGITS = len(str(LARGEST_FRAME_INDEX))
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,56 @@ class Store(ABC):
 
 @functools.lru_cache(maxsize=1 << 13)
 def frame_index_of(name: str) -> int:
-    """Read the frame index from a file name: its last number before the extension, 0 where there is none."""
+    """Read the frame index from a file name: its last number before the extension, 0 where there is none.
+
+    Raises:
+        CorruptSourceError: The number is over :data:`LARGEST_FRAME_INDEX`.
+    """
     numbers = _DIGITS.findall(name.rsplit(".", 1)[0])
-    return int(numbers[-1]) if numbers else 0
+    digits = numbers[-1].lstrip("0") if numbers else ""
+    if len(digits) > _MOST_DIGITS or (number := int(digits or 0)) > LARGEST_FRAME_INDEX:
+        raise CorruptSourceError(
+            f"file {_short(name)}: no frame has such a number, the largest is {LARGEST_FRAME_INDEX:,}; rename the file"
+        )
+    return number
+
+
+def frame_entries(files: Iterable[tuple[str, int]]) -> list[Entry]:
+    """Make the entries of a clip of names and sizes, by frame index and then by name.
+
+    Raises:
+        CorruptSourceError: A name is there twice, or names no possible frame.
+    """
+    found = [Entry(name, frame_index_of(name), size) for name, size in files]
+    found.sort(key=lambda entry: (entry.index, entry.name))
+    for before, after in pairwise(found):
+        if before.name == after.name:
+            raise CorruptSourceError(
+                f"file {_short(before.name)} is there twice; get the archive again, or make it anew without the copy"
+            )
+    return found
+
+
+def check_sizes(folder: Folder, entries: Sequence[Entry]) -> None:
+    """Refuse, before anything is read, what would fill the memory.
+
+    Raises:
+        UnsafeArchiveError: A text, label or meta file has over :data:`LARGEST_TEXT_BYTES`, a picture over
+            :data:`LARGEST_FILE_BYTES`, or all that is asked for together over :data:`LARGEST_CLIP_BYTES`.
+    """
+    largest = LARGEST_FILE_BYTES if folder.is_frames else LARGEST_TEXT_BYTES
+    for entry in entries:
+        if entry.size > largest:
+            raise UnsafeArchiveError(
+                f"{folder}/{entry.name}: has {entry.size:,} bytes; refused, the limit is {largest >> 20} MB. Get it "
+                "from another source"
+            )
+    if (total := sum(max(entry.size, 0) for entry in entries)) > LARGEST_CLIP_BYTES:
+        raise UnsafeArchiveError(
+            f"{len(entries):,} files of {total:,} bytes; refused, the limit for a clip is {LARGEST_CLIP_BYTES >> 20} "
+            "MB. Read fewer frames of it (frame_stride, max_frames), or get it from another source"
+        )
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:60]}...{name[-12:]}")

@@ -8,11 +8,11 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.schema import DEFAULT_STYLE, ClipId, Folder
-from mmvoxceleb.stores.interface import Entry, Store, frame_index_of
+from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, modality_of_name
 from mmvoxceleb.stores.trees import FileTree, Item
+from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_index import ZipEntry, read_index
-from mmvoxceleb.stores.zip_store import read_entries
 
 __all__ = ["TreeStore"]
 
@@ -113,27 +113,33 @@ class TreeStore(Store):
         if place.kind == "file":
             name = place.path.rsplit("/", 1)[-1]
             return [Entry(name, frame_index_of(name), place.size)]
-        if place.kind == "packed":
-            found = [Entry(e.name, frame_index_of(e.name), e.size) for e in self._packed_entries(place)]
-        else:
+        try:
+            if place.kind == "packed":
+                return list_pictures(self._tree.source(place.path), self._packed_entries(place))
             items = self._tree.items(place.path)
-            found = [Entry(item.name, frame_index_of(item.name), item.size) for item in items if not item.is_folder]
-        return sorted(found, key=lambda entry: (entry.index, entry.name))
+            return frame_entries((item.name, item.size) for item in items if not item.is_folder)
+        except (CorruptSourceError, UnsafeArchiveError) as error:
+            raise type(error)(f"clip {clip_id}, {folder}: {self.location}/{place.path}: {error}") from error
 
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
         place = self._place(folder, clip_id)
+        wanted = self.entries(folder, clip_id) if entries is None else entries
+        try:
+            check_sizes(folder, wanted)
+        except UnsafeArchiveError as error:
+            raise UnsafeArchiveError(f"clip {clip_id}, {self.location}/{place.path}: {error}") from error
         if place.kind == "file":
             return self._tree.read([place.path])
-        names = [entry.name for entry in (self.entries(folder, clip_id) if entries is None else entries)]
+        names = [entry.name for entry in wanted]
         if place.kind == "folder":
             return self._tree.read([f"{place.path}/{name}" for name in names])
         by_name: Mapping[str, ZipEntry] = {entry.name: entry for entry in self._packed_entries(place)}
         try:
-            wanted = [by_name[name] for name in names]
+            packed = [by_name[name] for name in names]
         except KeyError as error:
             raise MissingModalityError(f"{self.location}/{place.path}: has no file {error.args[0]!r}") from None
         try:
-            return read_entries(self._tree.source(place.path), wanted)
+            return read_entries(self._tree.source(place.path), packed)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
 

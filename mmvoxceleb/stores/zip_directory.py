@@ -2,8 +2,8 @@
 
 ``zipfile`` makes an object of every entry, 8.5 s and 700 MB for a million. Here numpy reads all the records of a
 block at once: their starts are the places of the signature, kept only if each record ends where the next starts.
-Structure and names: PKWARE APPNOTE 6.3.10, sections 4.3.12 (central directory), 4.3.14 to 4.3.16 (end records) and
-4.5.3 (ZIP64 extra field).
+Structure and names: PKWARE APPNOTE 6.3.10, sections 4.3.12 (central directory) and 4.5.3 (ZIP64 extra
+field).
 """
 
 import struct
@@ -13,22 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.stores.zip_end import Directory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Directory", "RecordBlock", "find_directory", "gather_slices", "iterate_records"]
+__all__ = ["LOCAL_HEADER_BYTES", "RecordBlock", "gather_slices", "iterate_records"]
 
-_END = struct.Struct("<4s4H2LH")
-_END_SIGNATURE = b"PK\x05\x06"
-_END64_LOCATOR = struct.Struct("<4sLQL")
-_END64_LOCATOR_SIGNATURE = b"PK\x06\x07"
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_END64_SIGNATURE = b"PK\x06\x06"
-_LONGEST_COMMENT = 0xFFFF
-_SATURATED_16, _SATURATED_32 = 0xFFFF, 0xFFFFFFFF
+_LONGEST_FIELD, _SATURATED = 0xFFFF, 0xFFFFFFFF
 
 _RECORD = np.dtype(
     [
@@ -40,28 +34,11 @@ _RECORD = np.dtype(
 )  # fmt: skip
 _RECORD_SIGNATURE = 0x02014B50
 _FIXED = _RECORD.itemsize
+LOCAL_HEADER_BYTES = 30
+"""Bytes of a local header without its name and extra field (section 4.3.7)."""
 _BLOCK_BYTES = 4 << 20
-_LONGEST_RECORD = _FIXED + 3 * _SATURATED_16
+_LONGEST_RECORD = _FIXED + 3 * _LONGEST_FIELD
 _UNIX, _FILE_KIND, _SYMLINK = 3, 0o170000, 0o120000
-
-
-@dataclass(frozen=True)
-class Directory:
-    """Where the central directory is.
-
-    Args:
-        start: Its first byte.
-        size: Its bytes.
-        count: Its entries.
-        shift: To be added to every offset in it; not 0 where something was put in front of the zip.
-        end_record: The end-of-directory records as they are, for telling one zip from another.
-    """
-
-    start: int
-    size: int
-    count: int
-    shift: int
-    end_record: bytes
 
 
 @dataclass(frozen=True)
@@ -94,67 +71,12 @@ class RecordBlock:
         return len(self.offset)
 
 
-def find_directory(source: ByteSource) -> Directory:
-    """Find the central directory from the end of the file.
-
-    Raises:
-        CorruptSourceError: There is no end record: the file is cut short, or no zip.
-    """
-    size = source.size
-    for longest_comment in (0, _LONGEST_COMMENT):
-        tail_start = max(0, size - _END.size - longest_comment - _END64_LOCATOR.size - _END64.size)
-        tail = source.read(tail_start, size) if size else b""
-        at = _find_end_record(tail)
-        if at >= 0:
-            break
-    else:
-        raise CorruptSourceError(
-            f"{source.location}: not a whole zip: no end-of-directory record in its {size:,} bytes, "
-            "so it is cut short (or something else); get it again"
-        )
-    _, disk, first_disk, _, count, directory_size, directory_start, _ = _END.unpack_from(tail, at)
-    if (disk, first_disk) not in ((0, 0), (_SATURATED_16, _SATURATED_16)):
-        raise CorruptSourceError(
-            f"{source.location}: the last part of a zip split over several files, which is not supported; "
-            "join the parts with `zip -s 0 SPLIT.zip --out WHOLE.zip`"
-        )
-    end, end_record = tail_start + at, tail[at:]
-    locator_at = at - _END64_LOCATOR.size
-    if locator_at >= 0 and tail[locator_at : locator_at + 4] == _END64_LOCATOR_SIGNATURE:
-        _, _, end64_start, _ = _END64_LOCATOR.unpack_from(tail, locator_at)
-        guess = tail_start + locator_at - _END64.size
-        for candidate in (end64_start, guess):
-            record = source.read(candidate, candidate + _END64.size) if 0 <= candidate <= guess else b""
-            if record[:4] == _END64_SIGNATURE:
-                break
-        else:
-            raise CorruptSourceError(f"{source.location}: its ZIP64 end record is damaged; get the file again")
-        _, _, _, _, _, _, _, count, directory_size, directory_start = _END64.unpack(record)
-        end, end_record = candidate, record + tail[locator_at:]
-    start = end - directory_size
-    if start < 0:
-        raise CorruptSourceError(
-            f"{source.location}: its directory should have {directory_size:,} bytes, more than precede its end; "
-            "the beginning of the file is missing, so get it again"
-        )
-    return Directory(start, directory_size, count, start - directory_start, end_record)
-
-
-def _find_end_record(tail: bytes) -> int:
-    """Return where the end record starts, the last one whose comment fills the rest of the file; -1 for none."""
-    at = tail.rfind(_END_SIGNATURE)
-    while at >= 0:
-        if at + _END.size <= len(tail) and at + _END.size + _END.unpack_from(tail, at)[7] == len(tail):
-            return at
-        at = tail.rfind(_END_SIGNATURE, 0, at)
-    return -1
-
-
 def iterate_records(source: ByteSource, directory: Directory) -> Iterator[RecordBlock]:
     """Read the central directory block by block.
 
     Raises:
-        CorruptSourceError: The records do not chain up, or are fewer than the end record says.
+        CorruptSourceError: The records do not chain up, are not as many as the end record says, or place an entry
+            outside the file.
     """
     position, end, found = directory.start, directory.start + directory.size, 0
     rest = b""
@@ -168,7 +90,7 @@ def iterate_records(source: ByteSource, directory: Directory) -> Iterator[Record
             raise CorruptSourceError(f"{source.location}: its directory ends within an entry; get the file again")
         used = int(starts[-1])
         for first in range(0, len(starts) - 1, 1 << 16):
-            block = _parse(buffer, starts[first : first + (1 << 16) + 1], directory.shift, source.location)
+            block = _parse(buffer, starts[first : first + (1 << 16) + 1], directory, source.location)
             found += len(block)
             yield block
         rest = buffer[used:]
@@ -216,7 +138,7 @@ def _lengths(data: "NDArray[np.uint8]", starts: "NDArray[np.int64]") -> "NDArray
     return np.ascontiguousarray(raw).view("<u2").astype(np.int64)
 
 
-def _parse(buffer: bytes, starts: "NDArray[np.int64]", shift: int, location: str) -> RecordBlock:
+def _parse(buffer: bytes, starts: "NDArray[np.int64]", directory: Directory, location: str) -> RecordBlock:
     data = np.frombuffer(buffer, np.uint8)
     starts = starts[:-1]
     fixed: Any = np.ascontiguousarray(data[starts[:, None] + np.arange(_FIXED)]).view(_RECORD)[:, 0]
@@ -224,16 +146,27 @@ def _parse(buffer: bytes, starts: "NDArray[np.int64]", shift: int, location: str
     lengths = fixed["name_length"].astype(np.int64)
     packed, size, offset = (fixed[field].astype(np.int64) for field in ("packed", "size", "offset"))
     _apply_zip64(data, fixed, name_starts + lengths, (size, packed, offset), location)
+    names = gather_slices(data, name_starts, name_starts + lengths)
+    room = directory.start - directory.shift - LOCAL_HEADER_BYTES - lengths
+    outside = (size < 0) | (offset < 0) | (packed < 0) | (packed > room) | (offset > room - packed)
+    if outside.any():
+        first = int(np.flatnonzero(outside)[0])
+        name = names[int(lengths[:first].sum()) :][: int(lengths[first])].decode("utf-8", "replace")
+        moved = f" (moved by {directory.shift:,}, as its end record says)" if directory.shift else ""
+        raise CorruptSourceError(
+            f"{location}: its directory places entry {name!r} at byte {offset[first]:,} with {packed[first]:,} bytes, "
+            f"outside of the {directory.start:,} bytes before the directory{moved}; get the file again"
+        )
     kind = (fixed["external"] >> 16) & _FILE_KIND
     return RecordBlock(
-        names=gather_slices(data, name_starts, name_starts + lengths),
+        names=names,
         name_ends=np.cumsum(lengths),
         flags=fixed["flags"],
         method=fixed["method"],
         crc=fixed["crc"],
         packed=packed,
         size=size,
-        offset=offset + shift,
+        offset=offset + directory.shift,
         is_symlink=(fixed["made_by"] >> 8 == _UNIX) & (kind == _SYMLINK),
     )
 
@@ -256,7 +189,7 @@ def _apply_zip64(
     location: str,
 ) -> None:
     """Replace saturated sizes and offsets, in place, by those of the ZIP64 extra field (id 1)."""
-    saturated = [column == _SATURATED_32 for column in values]
+    saturated = [column == _SATURATED for column in values]
     pending = np.flatnonzero(saturated[0] | saturated[1] | saturated[2])
     cursor = extra_starts[pending]
     ends = cursor + fixed["extra_length"][pending]
@@ -276,5 +209,3 @@ def _apply_zip64(
             )
             at = at + 8 * wanted
         cursor, ends, pending = (cursor + 4 + header[:, 1])[~here], ends[~here], pending[~here]
-    if any(np.any(column < 0) for column in values):
-        raise UnsafeArchiveError(f"{location}: an entry claims a negative size or offset; refused")

@@ -1,35 +1,29 @@
-"""The index of a zip: its entries grouped by folder, compact, kept in the cache as memory-mapped Arrow files."""
+"""The index of a zip: its entries grouped by folder, compact."""
 
-import hashlib
-import logging
-import os
-import tempfile
-from pathlib import Path
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmvoxceleb.cache import cache_dir
-from mmvoxceleb.errors import UnsafeArchiveError
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.stores.ranges import ByteSource
-from mmvoxceleb.stores.zip_directory import Directory, RecordBlock, find_directory, gather_slices, iterate_records
+from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock, gather_slices, iterate_records
+from mmvoxceleb.stores.zip_end import Directory, find_directory
+from mmvoxceleb.stores.zip_headers import LoneEntries, check_local_header, decode_name
 
-__all__ = ["ZipEntry", "ZipIndex", "load_index", "read_index"]
+__all__ = ["ENTRY_SCHEMA", "FOLDER_SCHEMA", "ZipEntry", "ZipIndex", "read_index"]
 
-_FORMAT = "1"
-_LONGEST_FRAMING = 30 + 2 * 0xFFFF + 24
+_LONGEST_FRAMING = LOCAL_HEADER_BYTES + 2 * 0xFFFF + 24
 """Most bytes of local header, name, extra field and data descriptor around an entry's content."""
-_ENTRY_SCHEMA = pa.schema(
+ENTRY_SCHEMA = pa.schema(
     [
         ("name", pa.string()), ("offset", pa.int64()), ("end", pa.int64()), ("packed", pa.int64()),
         ("size", pa.int64()), ("crc", pa.uint32()), ("method", pa.uint16()), ("flags", pa.uint16()),
     ]
 )  # fmt: skip
-_FOLDER_SCHEMA = pa.schema([("path", pa.string()), ("first", pa.int64()), ("count", pa.int64())])
-
-logger = logging.getLogger(__name__)
+FOLDER_SCHEMA = pa.schema([("path", pa.string()), ("first", pa.int64()), ("count", pa.int64())])
 
 
 class ZipEntry(NamedTuple):
@@ -45,6 +39,7 @@ class ZipEntry(NamedTuple):
         crc: CRC-32 of the content.
         method: 0 stored, 8 deflated.
         flags: General purpose bits.
+        folder: The path of its folder in the archive; empty at the top.
     """
 
     name: str
@@ -55,6 +50,12 @@ class ZipEntry(NamedTuple):
     crc: int
     method: int
     flags: int
+    folder: str
+
+    @property
+    def path(self) -> str:
+        """The whole name in the archive."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
 class ZipIndex:
@@ -66,7 +67,7 @@ class ZipIndex:
     """
 
     def __init__(self, entries: pa.Table, folders: pa.Table) -> None:
-        self._entries = entries.select(ZipEntry._fields)
+        self._entries = entries.select(ENTRY_SCHEMA.names)
         paths, firsts, counts = (folders.column(name).to_pylist() for name in ("path", "first", "count"))
         self._rows = {path: (first, count) for path, first, count in zip(paths, firsts, counts, strict=True)}
 
@@ -89,68 +90,56 @@ class ZipIndex:
         """List the files in a folder, in archive order."""
         first, count = self._rows[folder]
         columns = [column.to_pylist() for column in self._entries.slice(first, count).columns]
-        return list(map(ZipEntry._make, zip(*columns, strict=True)))
+        return list(map(ZipEntry._make, zip(*columns, repeat(folder))))
 
     def row(self, folder: str, position: int) -> ZipEntry:
         """Return one file of a folder by its position in :meth:`names`."""
         first, _ = self._rows[folder]
-        return ZipEntry._make(column[first + position].as_py() for column in self._entries.columns)
-
-
-def load_index(source: ByteSource) -> ZipIndex:
-    """Return the index of a zip from the cache, or read it and leave it there.
-
-    The key is the file's size and version (mtime or ETag) and its end-of-directory record, so a changed file is
-    read anew and a moved or copied one is not.
-
-    Raises:
-        CorruptSourceError: The file is no whole zip.
-        UnsafeArchiveError: It has entries that leave the folder, or links.
-        SourceUnavailableError: It cannot be read.
-    """
-    directory = find_directory(source)
-    key = hashlib.sha256(
-        b"\0".join((_FORMAT.encode(), str(source.size).encode(), source.version.encode(), directory.end_record))
-    ).hexdigest()[:32]
-    folder = cache_dir() / "zip-index"
-    entries_path, folders_path = folder / f"{key}.entries.arrow", folder / f"{key}.folders.arrow"
-    try:
-        return ZipIndex(_map_table(entries_path), _map_table(folders_path))
-    except (OSError, pa.ArrowInvalid):
-        pass
-    entries, folders = _build(source, directory)
-    try:
-        _save_table(entries, entries_path)
-        _save_table(folders, folders_path)
-    except OSError as error:
-        logger.warning("the index of %s is not kept: %s", source.location, error)
-    return ZipIndex(entries, folders)
+        return ZipEntry._make([*(column[first + position].as_py() for column in self._entries.columns), folder])
 
 
 def read_index(source: ByteSource) -> ZipIndex:
-    """Read the index of a small zip without the cache; errors as :func:`load_index`."""
-    return ZipIndex(*_build(source, find_directory(source)))
+    """Read the index of a zip without the cache.
+
+    Raises:
+        CorruptSourceError: The file is no whole zip, or its directory contradicts itself or the local headers.
+        UnsafeArchiveError: It has entries that leave the folder, or links.
+        SourceUnavailableError: It cannot be read.
+    """
+    return ZipIndex(*build_tables(source, find_directory(source)))
 
 
-def _build(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa.Table]:
+def build_tables(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa.Table]:
+    """Read the entries and the folders of a zip, by :data:`ENTRY_SCHEMA` and :data:`FOLDER_SCHEMA`.
+
+    Raises:
+        CorruptSourceError, UnsafeArchiveError, SourceUnavailableError: As :func:`read_index`.
+    """
     codes_by_path: dict[str, int] = {}
     batches: list[pa.RecordBatch] = []
     all_codes: list[Any] = []
+    all_ends: list[Any] = []
+    lone = LoneEntries()
     for block in iterate_records(source, directory):
-        names = _decode_names(block, source.location)
+        names = _decode_names(block)
         _refuse_unsafe(block, names, source.location)
         paths, bases = _split_paths(block, names)
         local = paths.dictionary_encode()
         known = local.dictionary.to_pylist()
         local_codes = local.indices.to_numpy(zero_copy_only=False)
+        _refuse_filled_folders(block, bases, names, source.location)
         codes = np.array([codes_by_path.setdefault(path, len(codes_by_path)) for path in known])[local_codes]
         keep = _is_wanted(bases, local_codes, np.array([_is_hidden(path) for path in known]))
         columns = [bases, block.offset, block.offset, block.packed, block.size, block.crc, block.method, block.flags]
-        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, _ENTRY_SCHEMA, strict=True)]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=_ENTRY_SCHEMA).filter(pa.array(keep)))
+        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, ENTRY_SCHEMA, strict=True)]
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=ENTRY_SCHEMA).filter(pa.array(keep)))
         all_codes.append((codes, keep, block.offset))
-    table = pa.Table.from_batches(batches, schema=_ENTRY_SCHEMA)
-    ends = _ends(np.concatenate([offsets for _, _, offsets in all_codes] or [np.zeros(0, np.int64)]), directory.start)
+        all_ends.append(block.offset + LOCAL_HEADER_BYTES + np.diff(block.name_ends, prepend=0) + block.packed)
+        lone.add(codes, names, block)
+    table = pa.Table.from_batches(batches, schema=ENTRY_SCHEMA)
+    offsets = np.concatenate([offsets for _, _, offsets in all_codes] or [np.zeros(0, np.int64)])
+    ends = _ends(offsets, np.concatenate(all_ends or [offsets]), directory.start, source.location)
+    _check_places(source, directory, offsets, lone)
     keep = np.concatenate([kept for _, kept, _ in all_codes] or [np.zeros(0, bool)])
     codes = np.concatenate([codes for codes, _, _ in all_codes] or [np.zeros(0, np.int64)])[keep]
     longest = table.column("offset").to_numpy() + table.column("packed").to_numpy() + _LONGEST_FRAMING
@@ -158,17 +147,12 @@ def _build(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa.Table
     return _group(table, codes, [*codes_by_path])
 
 
-def _decode_names(block: RecordBlock, location: str) -> pa.StringArray:
-    """Decode the names: UTF-8 as the flag says or as macOS writes without saying, else code page 437."""
+def _decode_names(block: RecordBlock) -> pa.StringArray:
     ends = np.concatenate([[0], block.name_ends])
     if not block.names.isascii():
         texts = []
         for index in range(len(block)):
-            raw = block.names[ends[index] : ends[index + 1]]
-            try:
-                texts.append(raw.decode("utf-8"))
-            except UnicodeDecodeError:
-                texts.append(raw.decode("cp437"))
+            texts.append(decode_name(block.names[ends[index] : ends[index + 1]]))
         return pa.array(texts, pa.string())
     buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(block.names)]
     return pa.StringArray.from_buffers(len(block), buffers[1], buffers[2])
@@ -193,6 +177,16 @@ def _refuse_unsafe(block: RecordBlock, names: pa.StringArray, location: str) -> 
                 f"{location}: entry {name!r} would land outside the folder; refused, "
                 "get the archive from another source"
             )
+
+
+def _refuse_filled_folders(block: RecordBlock, bases: pa.StringArray, names: pa.StringArray, location: str) -> None:
+    filled = np.flatnonzero(pc.equal(bases, "").to_numpy(zero_copy_only=False).astype(bool) & (block.size > 0))
+    if len(filled):
+        name = names[int(filled[0])].as_py()
+        raise CorruptSourceError(
+            f"{location}: entry {name!r} is named as a folder and has {block.size[filled[0]]:,} bytes; the file is "
+            "damaged, so get it again"
+        )
 
 
 def _split_paths(block: RecordBlock, names: pa.StringArray) -> tuple[pa.StringArray, pa.StringArray]:
@@ -227,12 +221,31 @@ def _is_wanted(bases: pa.StringArray, local_codes: Any, hidden: Any) -> Any:
     return ~skipped & ~hidden[local_codes]
 
 
-def _ends(offsets: Any, directory_start: int) -> Any:
-    """Return for each entry where the next one in the archive starts."""
+def _ends(offsets: Any, least_ends: Any, directory_start: int, location: str) -> Any:
+    """Return for each entry where the next one in the archive starts, given where each ends at the earliest."""
     order = np.argsort(offsets, kind="stable")
     ends = np.empty_like(offsets)
-    ends[order] = np.append(offsets[order][1:], directory_start)
+    ends[order] = np.append(offsets[order][1:], directory_start)[: len(offsets)]
+    overlapping = np.flatnonzero(least_ends > ends)
+    if len(overlapping):
+        raise CorruptSourceError(
+            f"{location}: its directory lets {len(overlapping):,} entries overlap the entry behind them, first at byte "
+            f"{offsets[overlapping[0]]:,}; get the file again"
+        )
     return ends
+
+
+def _check_places(source: ByteSource, directory: Directory, offsets: Any, lone: LoneEntries) -> None:
+    """Check local headers where the directory gives a reason to doubt it."""
+    for name, offset in lone.entries():
+        check_local_header(source, name, offset)
+    if directory.shift and len(offsets):
+        first = int(offsets.min())
+        if source.read(first, first + 4) != b"PK\x03\x04":
+            raise CorruptSourceError(
+                f"{source.location}: its entries are not where its end record says, {directory.shift:,} bytes behind "
+                "where they were written; get the file again"
+            )
 
 
 def _group(table: pa.Table, codes: Any, paths: list[str]) -> tuple[pa.Table, pa.Table]:
@@ -249,23 +262,6 @@ def _group(table: pa.Table, codes: Any, paths: list[str]) -> tuple[pa.Table, pa.
     used = np.flatnonzero(counts)
     folders = pa.table(
         [pa.array([paths[order_of_paths[i]] for i in used], pa.string()), firsts[used], counts[used]],
-        schema=_FOLDER_SCHEMA,
+        schema=FOLDER_SCHEMA,
     )
     return table.combine_chunks(), folders
-
-
-def _map_table(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as file:
-        return pa.ipc.open_file(file).read_all()
-
-
-def _save_table(table: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

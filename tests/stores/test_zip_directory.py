@@ -13,8 +13,9 @@ import pytest
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.stores import zip_directory
 from mmvoxceleb.stores.ranges import LocalSource
-from mmvoxceleb.stores.zip_index import ZipIndex, load_index, read_index
-from mmvoxceleb.stores.zip_store import read_entries
+from mmvoxceleb.stores.zip_cache import load_index
+from mmvoxceleb.stores.zip_content import read_entries
+from mmvoxceleb.stores.zip_index import ZipIndex, read_index
 
 
 def as_zipfile_sees_it(path: Path) -> dict[str, tuple[int, int, int, int, int]]:
