@@ -8,9 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.http import fetch_range, file_info, is_http
+from mmvoxceleb.files.stalls import within
+from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["ByteSource", "LocalSource", "RemoteSource", "ShortReadError", "is_url", "open_source"]
+
+
+_PATIENCE_SECONDS = 60.0
+_LEAST_BYTES_PER_SECOND = 64 << 10
+"""What is waited for S3, the Hub and others: their drivers bound the wait for a byte, and not that for all of them."""
 
 
 class ShortReadError(OSError):
@@ -30,7 +38,7 @@ class ByteSource(ABC):
     @property
     @abstractmethod
     def version(self) -> str:
-        """What changes when the content does: the mtime, or the server's ETag or Last-Modified."""
+        """What changes when the content does, see :mod:`mmvoxceleb.files.version`; empty where the source has none."""
 
     @abstractmethod
     def read(self, start: int, end: int) -> bytes:
@@ -69,7 +77,7 @@ class LocalSource(ByteSource):
 
     @property
     def version(self) -> str:
-        return str(self._stat.st_mtime_ns)
+        return version_of_stat(self._stat)
 
     def read(self, start: int, end: int) -> bytes:
         descriptor = self._open()
@@ -123,24 +131,20 @@ class RemoteSource(ByteSource):
 
     @cached_property
     def _info(self) -> dict[str, Any]:
-        def ask() -> dict[str, Any]:
+        def ask() -> tuple[int | None, str]:
             system, path = self._system()
-            info: dict[str, Any] = system.info(path)
-            return info
+            if is_http(self.location):
+                return file_info(system, path)
+            info: dict[str, Any] = within(_PATIENCE_SECONDS, lambda: system.info(path), "the file's size")
+            return info.get("size"), version_of(info)
 
-        info = with_retries(ask, self.location)
-        if info.get("size") is None:
+        size, version = with_retries(ask, self.location)
+        if size is None:
             raise SourceUnavailableError(
                 f"{self.location}: the server does not say how large the file is, so it cannot be read by ranges; "
                 "download the file and pass its folder as data_dir"
             )
-        return {
-            "size": int(info["size"]),
-            "version": str(
-                info.get("ETag") or info.get("etag") or info.get("Last-Modified") or info.get("LastModified")
-                or info.get("last_modified") or info.get("last_commit") or info.get("mtime") or ""
-            ),
-        }  # fmt: skip
+        return {"size": int(size), "version": version}
 
     @property
     def size(self) -> int:
@@ -155,27 +159,32 @@ class RemoteSource(ByteSource):
             return b""
 
         def fetch() -> bytes:
-            file = self._file()
-            try:
-                file.seek(start)
-                data: bytes = file.read(end - start)
-            except ValueError as error:
-                if "range" in str(error).lower():
-                    raise SourceUnavailableError(
-                        f"{self.location}: this server does not answer range requests, so the file cannot be read in "
-                        "parts; download it and pass its folder as data_dir, or serve it from one that does "
-                        "(nginx, Apache, caddy, S3, the Hub)"
-                    ) from error
-                raise
-            except BaseException:
-                self._local.file = None
-                raise
+            data = self._read_http(start, end) if is_http(self.location) else self._read_file(start, end)
             if len(data) != end - start:
                 self._local.file = None
                 raise ShortReadError(f"{len(data):,} bytes of the {end - start:,} asked for at {start:,}")
             return data
 
         return with_retries(fetch, self.location)
+
+    def _read_http(self, start: int, end: int) -> bytes:
+        system, path = self._system()
+        return fetch_range(system, path, start, end)
+
+    def _read_file(self, start: int, end: int) -> bytes:
+        file = self._file()
+
+        def read() -> bytes:
+            file.seek(start)
+            data: bytes = file.read(end - start)
+            return data
+
+        try:
+            seconds = _PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND
+            return within(seconds, read, f"{end - start:,} bytes")
+        except BaseException:
+            self._local.file = None
+            raise
 
     def _system(self) -> tuple[Any, str]:
         """Return fsspec's file system for this process; instances of a parent process do not survive a fork."""
@@ -189,8 +198,7 @@ class RemoteSource(ByteSource):
         file = getattr(self._local, "file", None)
         if file is None or self._local.pid != os.getpid():
             system, path = self._system()
-            known = {"size": self.size} if self.location.startswith("http") else {}
-            file = system.open(path, "rb", cache_type="none", **known)
+            file = system.open(path, "rb", cache_type="none")
             self._local.file, self._local.pid = file, os.getpid()
         return file
 

@@ -9,9 +9,11 @@ from typing import TypeVar
 
 from mmvoxceleb.errors import SourceUnavailableError
 
-__all__ = ["with_retries"]
+__all__ = ["redirect_problem", "with_retries"]
 
 ATTEMPTS = 5
+ATTEMPTS_AT_SILENCE = 3
+"""Attempts where each ends with a wait in vain."""
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 30.0
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -38,8 +40,10 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
         location: The file or URL, for messages.
 
     Raises:
-        SourceUnavailableError: The failure is final, or :data:`ATTEMPTS` attempts failed.
+        SourceUnavailableError: The failure is final, or :data:`ATTEMPTS` attempts failed, or
+            :data:`ATTEMPTS_AT_SILENCE` of them ended with a wait in vain.
     """
+    silences = 0
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return action()
@@ -49,9 +53,10 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
             status = _status_of(error)
             if not _is_transient(error, status):
                 raise SourceUnavailableError(_describe(error, status, location)) from error
-            if attempt == ATTEMPTS:
+            silences += any(_is_timeout(link) for link in _chain(error))
+            if attempt == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE:
                 raise SourceUnavailableError(
-                    f"{location}: gave up after {ATTEMPTS} attempts ({_reason(error, status)}); "
+                    f"{location}: gave up after {attempt} attempts ({_reason(error, status)}); "
                     "what was read so far is kept, so run again when the source answers"
                 ) from error
             wait = _wait_seconds(error, attempt)
@@ -108,6 +113,10 @@ def _is_connection_failure(error: BaseException) -> bool:
     )
 
 
+def _is_timeout(error: BaseException) -> bool:
+    return isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in type(error).__name__
+
+
 def _wait_seconds(error: BaseException, attempt: int) -> float:
     for link in _chain(error):
         headers = getattr(link, "headers", None)
@@ -124,7 +133,24 @@ def _reason(error: BaseException, status: int | None) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def redirect_problem(error: BaseException) -> str:
+    """Say what is wrong with where a server redirects to, by the errors of aiohttp, httpx and requests; else ""."""
+    for link in _chain(error):
+        name = type(link).__name__
+        if name == "TooManyRedirects":
+            return "its server redirects in a circle, or too often: check the address"
+        if name in ("NonHttpUrlRedirectClientError", "InvalidSchema", "UnsupportedProtocol") or (
+            isinstance(link, ValueError) and "redirect only to http" in str(link)
+        ):
+            return f"its server redirects to what is no web address, which is not followed ({link})"
+        if name in ("InvalidUrlRedirectClientError", "LocationParseError", "InvalidURL"):
+            return f"its server redirects to no valid address ({link})"
+    return ""
+
+
 def _describe(error: BaseException, status: int | None, location: str) -> str:
+    if problem := redirect_problem(error):
+        return f"{location}: {problem}"
     if status is None and isinstance(error, FileNotFoundError):
         status = 404
     if status in _ADVICE:

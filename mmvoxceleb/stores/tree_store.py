@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.files.version import no_version
 from mmvoxceleb.schema import DEFAULT_STYLE, ClipId, Folder
-from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of
+from mmvoxceleb.stores.interface import LARGEST_TEXT_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, modality_of_name
 from mmvoxceleb.stores.trees import FileTree, Item
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -129,7 +130,7 @@ class TreeStore(Store):
         except UnsafeArchiveError as error:
             raise UnsafeArchiveError(f"clip {clip_id}, {self.location}/{place.path}: {error}") from error
         if place.kind == "file":
-            return self._tree.read([place.path])
+            return self._tree.read([place.path], most_bytes=LARGEST_TEXT_BYTES)
         names = [entry.name for entry in wanted]
         if place.kind == "folder":
             return self._tree.read([f"{place.path}/{name}" for name in names])
@@ -161,13 +162,21 @@ class TreeStore(Store):
         return sorted(found)
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
-        digest = hashlib.sha256()
+        digest, unversioned = hashlib.sha256(), []
         for folder in sorted(set(folders)):
             for clip_id, place in sorted(self._places(folder.modality).get(folder, {}).items()):
                 digest.update(f"{folder} {clip_id} {place.kind} {place.size} {place.version}\n".encode())
                 if place.kind == "folder":
                     for item in self._tree.items(place.path):
                         digest.update(f"{item.name} {item.size} {item.version}\n".encode())
+                        if not item.version:
+                            unversioned.append(f"{place.path}/{item.name}")
+                elif not place.version:
+                    unversioned.append(place.path)
+        versions = self._tree.versions(unversioned)
+        digest.update("\n".join(versions).encode())
+        if lacking := versions.count(""):
+            digest.update(no_version(self.location, lacking).encode())
         return digest.hexdigest()
 
 

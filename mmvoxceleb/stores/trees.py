@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.http import fetch_all, file_infos, is_http, list_page
+from mmvoxceleb.files.stalls import within
+from mmvoxceleb.files.version import version_of, version_of_stat
+from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url
 from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["FileTree", "Item", "LocalTree", "RemoteTree", "open_tree"]
+
+_PATIENCE_SECONDS = 60.0
+"""What is waited for S3, the Hub and others, for a file; whole listings have several requests."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,24 @@ class FileTree(ABC):
         """
 
     @abstractmethod
-    def read(self, paths: Sequence[str]) -> list[bytes]:
+    def read(self, paths: Sequence[str], *, most_bytes: int = LARGEST_CLIP_BYTES) -> list[bytes]:
         """Read whole files.
 
+        Args:
+            paths: The files.
+            most_bytes: Most that a server may send for all of them; on disk, and where listings tell sizes, whoever
+                asks has seen the sizes.
+
         Raises:
-            SourceUnavailableError: A file cannot be read, also after retries.
+            SourceUnavailableError: A file cannot be read, also after retries, or they are larger.
+        """
+
+    @abstractmethod
+    def versions(self, paths: Sequence[str]) -> list[str]:
+        """Ask for the versions of files that the listing has none of; empty for those that have none at all.
+
+        Raises:
+            SourceUnavailableError: A file cannot be asked for.
         """
 
     @abstractmethod
@@ -93,9 +113,12 @@ class LocalTree(FileTree):
             stat = entry.stat()
         except FileNotFoundError:  # a dangling link
             return Item(entry.name, is_folder=False)
-        return Item(entry.name, is_folder=False, size=stat.st_size, version=str(stat.st_mtime_ns))
+        return Item(entry.name, is_folder=False, size=stat.st_size, version=version_of_stat(stat))
 
-    def read(self, paths: Sequence[str]) -> list[bytes]:
+    def versions(self, paths: Sequence[str]) -> list[str]:
+        return [self.source(path).version for path in paths]
+
+    def read(self, paths: Sequence[str], *, most_bytes: int = LARGEST_CLIP_BYTES) -> list[bytes]:
         return [with_retries(lambda path=path: self._read(path), os.path.join(self.location, path)) for path in paths]  # type: ignore[misc]
 
     def _read(self, path: str) -> bytes:
@@ -123,7 +146,7 @@ class RemoteTree(FileTree):
 
     @property
     def _is_http(self) -> bool:
-        return self.location.startswith(("http://", "https://"))
+        return is_http(self.location)
 
     def _url(self, path: str) -> str:
         if not path:
@@ -141,11 +164,14 @@ class RemoteTree(FileTree):
         url = self._url(path)
 
         def ask() -> list[Item]:
-            system, remote = self._system(url + "/" if self._is_http else url)
+            system, remote = self._system(url)
+            if self._is_http:
+                return [Item(name, is_folder) for name, is_folder in list_page(system, url)]
             self._forget(system, remote)
-            return [self._item(info) for info in system.ls(remote, detail=True)]
+            listed = within(_PATIENCE_SECONDS * 5, lambda: system.ls(remote, detail=True), "the listing")
+            return [self._item(info) for info in listed]
 
-        return _visible([item for item in with_retries(ask, url) if item.name and not item.name.startswith("?")])
+        return _visible([item for item in with_retries(ask, url) if item.name])
 
     def _forget(self, system: Any, remote: str) -> None:
         """Let fsspec not answer from a listing that it kept, where a run may have written since."""
@@ -153,34 +179,46 @@ class RemoteTree(FileTree):
             system.invalidate_cache(remote)
             system.invalidate_cache(remote.rstrip("/").rpartition("/")[0])
 
-    def _item(self, info: Mapping[str, Any]) -> Item:
-        name = str(info["name"])
-        if self._is_http:
-            name = urllib.parse.unquote(urllib.parse.urlsplit(name).path)
+    @staticmethod
+    def _item(info: Mapping[str, Any]) -> Item:
         size = info.get("size")
-        version = info.get("ETag") or info.get("LastModified") or info.get("last_commit") or info.get("mtime") or ""
         return Item(
-            name.rstrip("/").rsplit("/", 1)[-1],
+            str(info["name"]).rstrip("/").rsplit("/", 1)[-1],
             is_folder=info.get("type") == "directory",
             size=-1 if size is None else int(size),
-            version=str(version),
+            version=version_of(info),
         )
 
-    def read(self, paths: Sequence[str]) -> list[bytes]:
+    def versions(self, paths: Sequence[str]) -> list[str]:
+        if not self._is_http:
+            return [self.source(path).version for path in paths]
+        if not paths:
+            return []
+        urls = [self._url(path) for path in paths]
+        infos = with_retries(lambda: file_infos(self._system(urls[0])[0], urls), self._several(urls))
+        return [version for _, version in infos]
+
+    def read(self, paths: Sequence[str], *, most_bytes: int = LARGEST_CLIP_BYTES) -> list[bytes]:
         if not paths:
             return []
         urls = [self._url(path) for path in paths]
 
         def fetch() -> list[bytes]:
             system, _ = self._system(urls[0])
+            if self._is_http:
+                return fetch_all(system, urls, most_bytes=most_bytes)
             remote = [self._system(url)[1] for url in urls]
-            content = system.cat(remote)
+            content = within(_PATIENCE_SECONDS * len(remote) ** 0.5, lambda: system.cat(remote), f"{len(remote)} files")
             if isinstance(content, bytes):
                 return [content]
             by_path = {str(name): data for name, data in content.items()}
             return [by_path[name] for name in remote]
 
-        return with_retries(fetch, urls[0] if len(urls) == 1 else f"{urls[0]} and {len(urls) - 1} more")
+        return with_retries(fetch, self._several(urls))
+
+    @staticmethod
+    def _several(urls: Sequence[str]) -> str:
+        return urls[0] if len(urls) == 1 else f"{urls[0]} and {len(urls) - 1} more"
 
     def source(self, path: str) -> ByteSource:
         return RemoteSource(self._url(path), self._options)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.files.version import no_version
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, modality_of_name
@@ -145,4 +146,5 @@ class ZipStore(Store):
         return sorted(found)
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
-        return f"{self.location.rsplit('/', 1)[-1]} {self._source.size} {self._source.version}"
+        version = self._source.version or no_version(self.location)
+        return f"{self.location.rsplit('/', 1)[-1]} {self._source.size} {version}"

@@ -14,6 +14,7 @@ class FileServer:
         folder: What to serve.
         ranges: Answer range requests; ``http.server`` alone does not.
         listing: Show index pages of folders.
+        etags: Tell the version of files.
         fault: Called with (method, path, how many requests of that path came before) and returning a status to answer
             with, ``"cut"`` to close the connection in the middle of the body, or None to behave.
     """
@@ -24,6 +25,7 @@ class FileServer:
         *,
         ranges: bool = True,
         listing: bool = True,
+        etags: bool = True,
         fault: Callable[[str, str, int], int | str | None] | None = None,
     ) -> None:
         self.requests: list[tuple[str, str, str]] = []
@@ -89,7 +91,8 @@ class FileServer:
                     self.send_response(200)
                 if ranges:
                     self.send_header("Accept-Ranges", "bytes")
-                self.send_header("ETag", f'"{local.stat().st_mtime_ns}-{len(data)}"')
+                if etags:
+                    self.send_header("ETag", f'"{local.stat().st_mtime_ns}-{len(data)}"')
                 self.send_header("Content-Length", str(end - start))
                 self.end_headers()
                 if head:

@@ -1,0 +1,255 @@
+"""Files over HTTP within bounds: no body is read beyond the bytes asked for, and nobody is waited for without end.
+
+The connections are those of fsspec's HTTP file system, with the user's ``storage_options``.
+"""
+
+import asyncio
+import contextlib
+import html.parser
+import urllib.parse
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files import stalls
+from mmvoxceleb.files.version import version_of
+
+__all__ = ["fetch_all", "fetch_range", "file_info", "file_infos", "is_http", "list_page"]
+
+LARGEST_PAGE_BYTES = 64 << 20
+"""Most bytes of an index page; one of a million names has about as many."""
+_AT_ONCE = 32
+
+Result = TypeVar("Result")
+
+
+def is_http(url: str) -> bool:
+    """Tell an HTTP address from other URLs."""
+    return url.startswith(("http://", "https://"))
+
+
+class _Budget:
+    """Bytes that several answers may have together."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.left = most, most
+
+    def take(self, count: int, url: str) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise SourceUnavailableError(
+                f"{url}: sends more than the {self.most:,} bytes that are allowed here; refused, get the data from "
+                "another source"
+            )
+
+
+def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
+    """Read the bytes from ``start`` up to, not including, ``end``; fewer where the file ends before.
+
+    Args:
+        system: fsspec's HTTP file system.
+        url: The file.
+        start: First byte.
+        end: Where to stop, whatever the server goes on to send.
+
+    Raises:
+        SourceUnavailableError: The server sends another range, sends it compressed, or knows no ranges.
+        Exception: What aiohttp raises, for :func:`mmvoxceleb.stores.retry.with_retries`.
+    """
+    return _run(system, _range(system, url, start, end))
+
+
+def fetch_all(system: Any, urls: Sequence[str], *, most_bytes: int) -> list[bytes]:
+    """Read whole files, some at a time.
+
+    Raises:
+        SourceUnavailableError: They have over ``most_bytes`` together, or a server sends them compressed.
+        Exception: As :func:`fetch_range`.
+    """
+    budget = _Budget(most_bytes)
+    return _run(system, _all([_whole(system, url, budget) for url in urls]))
+
+
+def file_info(system: Any, url: str) -> tuple[int | None, str]:
+    """Ask for the size of a file, None where the server does not say, and its version, empty where there is none.
+
+    Raises:
+        Exception: As :func:`fetch_range`.
+    """
+    return _run(system, _info(system, url))
+
+
+def file_infos(system: Any, urls: Sequence[str]) -> list[tuple[int | None, str]]:
+    """Do what :func:`file_info` does, for many files."""
+    return _run(system, _all([_info(system, url) for url in urls]))
+
+
+def list_page(system: Any, url: str) -> list[tuple[str, bool]]:
+    """List what an index page links to directly below it: names, decoded, and whether each is a folder.
+
+    Raises:
+        SourceUnavailableError: The page has over 64 MB.
+        Exception: As :func:`fetch_range`.
+    """
+    return _run(system, _links(system, url))
+
+
+def _run(system: Any, coroutine: Coroutine[Any, Any, Result]) -> Result:
+    from fsspec.asyn import sync
+
+    async def run() -> Result:
+        return await coroutine
+
+    result: Result = sync(system.loop, run)
+    return result
+
+
+async def _all(coroutines: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(coroutine: Coroutine[Any, Any, Result]) -> Result:
+        async with gate:
+            return await coroutine
+
+    tasks = [asyncio.ensure_future(one(coroutine)) for coroutine in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for coroutine in coroutines:
+            coroutine.close()
+
+
+@contextlib.asynccontextmanager
+async def _request(system: Any, method: str, url: str, **headers: str) -> AsyncIterator[Any]:
+    """Send a request and give the answer once its headers are there."""
+    import aiohttp
+
+    session = await system.set_session()
+    options = dict(system.kwargs)
+    options["headers"] = {**options.get("headers", {}), **headers}
+    if "timeout" not in options and "timeout" not in system.client_kwargs:
+        wait = stalls.SILENT_SECONDS
+        options["timeout"] = aiohttp.ClientTimeout(total=None, sock_connect=wait, sock_read=wait)
+    options.setdefault("allow_redirects", True)
+    whole_wait = 2 * stalls.SILENT_SECONDS
+    try:
+        answer = await asyncio.wait_for(session.request(method, system.encode_url(url), **options), whole_wait)
+    except asyncio.TimeoutError as error:
+        raise stalls.StalledError(str(error) or f"no answer began within {whole_wait:.0f} s") from error
+    async with answer:
+        yield answer
+
+
+async def _body(answer: Any, url: str, *, stop: int | None = None, budget: _Budget | None = None) -> bytes:
+    """Read a body up to ``stop`` bytes, or as far as ``budget`` goes."""
+    parts: list[bytes] = []
+    came, pace = 0, stalls.Pace()
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        came += len(part)
+        pace.add(len(part))
+        if budget is not None:
+            budget.take(len(part), url)
+        if stop is not None and came >= stop:
+            break
+    content = parts[0] if len(parts) == 1 else b"".join(parts)
+    return content if stop is None else content[:stop]
+
+
+def _refuse_compressed(answer: Any, url: str) -> None:
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise SourceUnavailableError(
+            f"{url}: the server sends it compressed ({encoding}) although it was asked not to, so its bytes cannot be "
+            "told; turn that off for these files, or download them and pass their folder as data_dir"
+        )
+
+
+async def _range(system: Any, url: str, start: int, end: int) -> bytes:
+    asked = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+    async with _request(system, "GET", url, **asked) as answer:
+        answer.raise_for_status()
+        _refuse_compressed(answer, url)
+        if answer.status == 206:
+            given = answer.headers.get("Content-Range", "")
+            if given and not given.replace(" ", "").lower().startswith(f"bytes{start}-"):
+                raise SourceUnavailableError(
+                    f"{url}: the server was asked for the bytes from {start:,} on and sent {given!r}; download the "
+                    "file and pass its folder as data_dir"
+                )
+        elif start:
+            raise SourceUnavailableError(
+                f"{url}: this server does not answer range requests, so the file cannot be read in parts; download it "
+                "and pass its folder as data_dir, or serve it from one that does (nginx, Apache, caddy, S3, the Hub)"
+            )
+        return await _body(answer, url, stop=end - start)
+
+
+async def _whole(system: Any, url: str, budget: _Budget) -> bytes:
+    async with _request(system, "GET", url, **{"Accept-Encoding": "identity"}) as answer:
+        answer.raise_for_status()
+        _refuse_compressed(answer, url)
+        return await _body(answer, url, budget=budget)
+
+
+async def _info(system: Any, url: str) -> tuple[int | None, str]:
+    identity = {"Accept-Encoding": "identity"}
+    async with _request(system, "HEAD", url, **identity) as answer:
+        if answer.status < 400 and (told := _told(answer.headers))[0] is not None:
+            return told
+    # servers that know no HEAD, or sign addresses for GET alone
+    async with _request(system, "GET", url, **identity, Range="bytes=0-0") as answer:
+        answer.raise_for_status()
+        return _told(answer.headers)
+
+
+def _told(headers: Mapping[str, str]) -> tuple[int | None, str]:
+    text = headers.get("Content-Range", "").rpartition("/")[2] or headers.get("Content-Length", "")
+    packed = headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+    size = int(text) if text.isdigit() and len(text) < 19 and not packed else None
+    version = version_of({name: value for name, value in headers.items() if name.lower() != "content-length"})
+    return size, version if version and size is None else f"{size} {version}" if version else ""
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found += [value for name, value in attrs if name == "href" and value]
+
+
+async def _links(system: Any, url: str) -> list[tuple[str, bool]]:
+    url = url.rstrip("/") + "/"
+    async with _request(system, "GET", url) as answer:
+        answer.raise_for_status()
+        kind = answer.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
+        if kind not in ("text/html", "application/xhtml+xml"):
+            return []
+        page = await _body(answer, url, budget=_Budget(LARGEST_PAGE_BYTES))
+        base = str(answer.url)
+    parser = _Links()
+    parser.feed(page.decode("utf-8", "replace"))
+    roots = {_place(url), _place(base)}
+    found: dict[str, bool] = {}
+    for link in parser.found:
+        try:
+            host, path = _place(urllib.parse.urljoin(base, link))
+        except ValueError:  # no address at all
+            continue
+        for root_host, root in roots:
+            name = path.removeprefix(root).removesuffix("/")
+            if host == root_host and path.startswith(root) and name and "/" not in name:
+                found[urllib.parse.unquote(name)] = path.endswith("/")
+    return [(name, is_folder) for name, is_folder in found.items() if "/" not in name and name not in (".", "..")]
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return the host, and the path in one spelling."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.netloc.lower(), urllib.parse.quote(urllib.parse.unquote(parts.path), safe="/") or "/"

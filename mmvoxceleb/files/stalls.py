@@ -1,0 +1,114 @@
+"""Bounds on waiting: whoever sends nothing, or next to nothing, is given up."""
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+__all__ = ["Pace", "StalledError", "bytes_below", "while_growing", "within"]
+
+SILENT_SECONDS = 15.0
+"""Longest wait for the next byte."""
+LEAST_BYTES_PER_SECOND = 4096
+"""Whoever sends less, measured over :data:`SILENT_SECONDS`, is given up."""
+GROWTH_SECONDS = 240.0
+"""Longest time in which a download by another library must grow: they write blocks of up to a megabyte."""
+
+Result = TypeVar("Result")
+
+
+class StalledError(TimeoutError):
+    """A source sends nothing, or too little to wait for."""
+
+
+class Pace:
+    """Watches the bytes of one answer.
+
+    Raises:
+        StalledError: By :meth:`add`, where too few came.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._came = time.monotonic(), 0
+
+    def add(self, count: int) -> None:
+        """Count what just came."""
+        self._came += count
+        seconds = time.monotonic() - self._began
+        if seconds < SILENT_SECONDS:
+            return
+        if self._came < LEAST_BYTES_PER_SECOND * seconds:
+            raise StalledError(f"only {self._came:,} bytes came in {seconds:.0f} s")
+        self._began, self._came = time.monotonic(), 0
+
+
+def within(seconds: float, action: Callable[[], Result], what: str) -> Result:
+    """Call ``action`` in a thread and wait for it so long; the thread is left behind where it takes longer.
+
+    For libraries that bound the wait for a byte and not that for all of them.
+
+    Raises:
+        StalledError: It took longer.
+    """
+    outcome = _start(action)
+    if not outcome.done.wait(seconds):
+        raise StalledError(f"{what} did not come within {seconds:.0f} s")
+    return outcome.result()
+
+
+def while_growing(action: Callable[[], Result], size: Callable[[], int]) -> Result:
+    """Call ``action`` in a thread and wait for it as long as ``size()`` grows; see :data:`GROWTH_SECONDS`.
+
+    Raises:
+        StalledError: It stopped growing; the thread is left behind.
+    """
+    outcome = _start(action)
+    largest, grown = size(), time.monotonic()
+    while not outcome.done.wait(min(1.0, GROWTH_SECONDS / 4)):
+        now = size()
+        if now > largest:
+            largest, grown = now, time.monotonic()
+        elif time.monotonic() - grown > GROWTH_SECONDS:
+            raise StalledError(f"nothing came for {GROWTH_SECONDS:.0f} s after {largest:,} bytes")
+    return outcome.result()
+
+
+def bytes_below(folder: Path) -> int:
+    """Count the bytes of all files below a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # renamed or deleted meanwhile
+            continue
+    return total
+
+
+class _Outcome(Generic[Result]):
+    value: Result
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.error: BaseException | None = None
+
+    def result(self) -> Result:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+def _start(action: Callable[[], Result]) -> _Outcome[Result]:
+    outcome = _Outcome[Result]()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            outcome.value = context.run(action)
+        except BaseException as error:
+            outcome.error = error
+        outcome.done.set()
+
+    threading.Thread(target=run, daemon=True, name="mmvoxceleb-read").start()
+    return outcome
