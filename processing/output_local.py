@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
 from mmvoxceleb.processing.partial_files import PARTIAL, is_abandoned, partial_prefix
 
@@ -55,27 +56,43 @@ class LocalOutput(OutputTree):
         if self.root.exists() and not self.root.is_dir():
             raise ConfigError(f"{self.root} is a file; name a folder for the results")
 
+    def _at(self, path: str) -> Path:
+        """Return the place of a path; names of clips in it may come from records and lists of others.
+
+        Raises:
+            UnsafeArchiveError: It leaves this folder.
+        """
+        return self.root / check_inside(path, str(self.root)) if path else self.root
+
+    def _own_file(self, path: str) -> Path:
+        """Return the place of a file that is opened as it is, and so must be no link to somewhere else.
+
+        A folder of a modality may be a link: its owner lets it lie on another disk.
+        """
+        full = self._at(path)
+        return inside(full.parent, full.name) if full.is_symlink() else full
+
     def kind(self, path: str) -> Literal["file", "folder"] | None:
-        full = self.root / path
+        full = self._at(path)
         return "file" if full.is_file() else "folder" if full.is_dir() else None
 
     def read(self, path: str) -> bytes | None:
         try:
-            return (self.root / path).read_bytes()
+            return self._own_file(path).read_bytes()
         except FileNotFoundError:
             return None
 
     def names(self, path: str) -> list[str]:
         try:
-            return sorted(os.listdir(self.root / path))
+            return sorted(os.listdir(self._at(path)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def write(self, path: str, data: bytes) -> None:
-        write_atomically(self.root / path, data)
+        write_atomically(self._at(path), data)
 
     def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
-        full = self.root / path
+        full = self._at(path)
         full.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=full.parent))
         try:
@@ -89,7 +106,7 @@ class LocalOutput(OutputTree):
             raise
 
     def remove(self, path: str) -> None:
-        full = self.root / path
+        full = self._at(path)
         if not full.is_dir():
             full.unlink(missing_ok=True)
             return
@@ -98,8 +115,9 @@ class LocalOutput(OutputTree):
         shutil.rmtree(aside.parent, ignore_errors=True)
 
     def append(self, path: str, data: bytes) -> None:
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        with (self.root / path).open("ab") as file:
+        full = self._own_file(path)
+        full.parent.mkdir(parents=True, exist_ok=True)
+        with full.open("ab") as file:
             file.write(data)
 
     def read_log(self, path: str) -> bytes:
@@ -115,7 +133,7 @@ class LocalOutput(OutputTree):
         """Hold off other threads, then other processes."""
         from filelock import FileLock
 
-        folder = self.root / path
+        folder = self._at(path)
         folder.mkdir(parents=True, exist_ok=True)
         with self._threads, FileLock(folder / ".lock"):
             yield
@@ -127,7 +145,7 @@ class LocalOutput(OutputTree):
         """
         count = 0
         for folder in folders:
-            base = self.root / folder
+            base = self._at(folder)
             for leftover in base.glob(f"{PARTIAL}*") if base.is_dir() else ():
                 if is_abandoned(leftover.name, lambda leftover=leftover: leftover.stat().st_mtime):  # type: ignore[misc]
                     shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(True)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
 from mmvoxceleb.processing.partial_files import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.stores.retry import with_retries
@@ -184,7 +185,13 @@ class RemoteOutput(OutputTree):
         return self._protocol in OBJECT_STORES
 
     def _at(self, path: str) -> tuple[Any, str]:
-        """Return this thread's file system and the full path in it."""
+        """Return this thread's file system and the full path in it.
+
+        Raises:
+            UnsafeArchiveError: The path leaves this folder.
+        """
+        if path:
+            check_inside(path, self.location)
         local = self._local
         if local.system is None:
             import fsspec

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 
 __all__ = ["redirect_problem", "with_retries"]
 
@@ -47,7 +47,7 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return action()
-        except SourceUnavailableError:
+        except MMVoxCelebError:
             raise
         except Exception as error:
             status = _status_of(error)
