@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.hub.layout import WHOLE
 from mmvoxceleb.hub.manifest import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
@@ -53,9 +52,9 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
     Raises:
         MissingModalityError: No clip has everything, or all were removed.
     """
-    clips = removals.keep(choose_clips(store, settings.folders))
-    if not clips:
-        raise MissingModalityError(f"{store.location}: all its clips are on the removal list; nothing to export")
+    found = choose_clips(store, settings.folders)
+    removals.tell_unmatched(found, store.location)
+    clips = removals.keep_some(found, store.location)
     shards = []
     for split, members in split_clips(clips[:limit]).items():
         groups = _groups(store, settings, members)

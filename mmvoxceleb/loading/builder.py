@@ -15,7 +15,6 @@ from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.records import read_record
 from mmvoxceleb.schema import Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
-from mmvoxceleb.stores.ranges import is_url
 from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["MMVoxCeleb"]
@@ -116,9 +115,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return str(Hasher.hash(content))[:16]
 
     def _removals(self) -> Removals:
-        """Read who was taken out of a store on disk; a mirror is cleaned where it is."""
-        location = self._open().location
-        return Removals() if is_url(location) else read_removals(location)
+        """Read who was taken out of the store."""
+        return read_removals(self._open().location, storage_options=self._options_for(self.config.data_dir))
 
     def _open(self) -> Store:
         if self._store is None:
@@ -161,9 +159,12 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             clips=self.config.clips,
             strict=self.config.strict,
         )
+        removals = self._removals()
+        if self.config.persons is None and self.config.clips is None:
+            removals.tell_unmatched(clips, store.location)
         return [
             datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
-            for name, members in split_clips(self._removals().keep(clips)).items()
+            for name, members in split_clips(removals.keep_some(clips, store.location)).items()
         ]
 
     def _generate_examples(self, store: Store, shards: Sequence[Sequence[str]]) -> Iterator[tuple[Any, dict[str, Any]]]:

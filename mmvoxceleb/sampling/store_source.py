@@ -11,6 +11,7 @@ from mmvoxceleb.sampling.sources import Clip, ClipSource
 from mmvoxceleb.schema import MODALITIES, Folder, folders_of
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.stores.numbering import tell_missing_frames
+from mmvoxceleb.stores.removals import read_removals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ _TEXT, _LABEL = Folder("text"), Folder("label")
 
 
 class StoreSource(ClipSource):
-    """The clips of a store that have all modalities asked for, sorted.
+    """The clips of a store that have all modalities asked for, sorted; those on its removal list are left out.
 
     Args:
         store: Where they are.
@@ -32,7 +33,8 @@ class StoreSource(ClipSource):
     def __init__(self, store: Store, modalities: Sequence[str] | None, style: str) -> None:
         self._store = store
         self._has = self.modalities(style)
-        self.clip_ids = choose_clips(store, folders_of(modalities or self._has, (style,)))
+        clips = choose_clips(store, folders_of(modalities or self._has, (style,)))
+        self.clip_ids = read_removals(store.location).keep_some(clips, store.location)
 
     def modalities(self, style: str) -> tuple[str, ...]:
         has = set(self._store.folders())

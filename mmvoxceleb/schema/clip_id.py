@@ -7,8 +7,9 @@ from mmvoxceleb.errors import CorruptSourceError
 
 __all__ = ["ClipId"]
 
+_PART = r"[^#/\\\ud800-\udfff]+"  # half of a surrogate pair: bytes in a file's name that are not UTF-8
 _KEY = re.compile(
-    r"(?P<person_id>[^#/\\]+)#(?P<video_id>[^#/\\]+)#(?P<utterance>[^#/\\]+)\.txt#(?P<chunk>\d{1,9})\.mp4", re.ASCII
+    rf"(?P<person_id>{_PART})#(?P<video_id>{_PART})#(?P<utterance>{_PART})\.txt#(?P<chunk>\d{{1,9}})\.mp4", re.ASCII
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _ESCAPED = re.compile(r"=([0-9A-F]{6})")

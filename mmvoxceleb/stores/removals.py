@@ -1,45 +1,75 @@
 """The removal list of a store: who was taken out, so that no later run brings them back."""
 
 import json
+import logging
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.errors import (
+    ConfigError,
+    CorruptSourceError,
+    MissingModalityError,
+    MMVoxCelebError,
+    SourceUnavailableError,
+)
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.schema import ClipId
+from mmvoxceleb.stores.naming import modality_of_name
 from mmvoxceleb.stores.ranges import is_url
-from mmvoxceleb.stores.trees import RemoteTree, open_tree
+from mmvoxceleb.stores.retry import is_missing
+from mmvoxceleb.stores.trees import FileTree, LocalTree, RemoteTree, open_tree
 
-__all__ = ["REMOVALS_PATH", "Removals", "add_removals", "read_removals"]
+__all__ = ["REMOVALS_PATH", "Removals", "add_removals", "parse_removals", "read_removals"]
 
 REMOVALS_PATH = "meta/removed.jsonl"
 """Where the list is in a store: one JSON object a line, ``{"person_id": "id10001"}``."""
 
 _FIELDS = ("person_id", "video_id", "clip_id")
+logger = logging.getLogger(__name__)
+
+_ADVICE = "mend it before going on, for nobody on it may come back"
 
 
 @dataclass(frozen=True)
 class Removals:
     """Who and what was removed.
 
+    Names mean the same whatever their Unicode form (composed or not), and those of persons in upper and lower case.
+
     Args:
         person_id: Identities, ``id10001``; all their clips are meant.
         video_id: YouTube ids; all clips cut from that video are meant.
         clip_id: Single clips.
+
+    Raises:
+        ConfigError: A value can be no name of a person, a video or a clip.
     """
 
     person_id: frozenset[str] = field(default_factory=frozenset)
     video_id: frozenset[str] = field(default_factory=frozenset)
     clip_id: frozenset[str] = field(default_factory=frozenset)
 
+    def __post_init__(self) -> None:
+        for name in _FIELDS:
+            for value in getattr(self, name):
+                if problem := _problem(name, value):
+                    raise ConfigError(f"{name} {value!a} {problem}")
+
     def __contains__(self, clip_id: str) -> bool:
-        """Tell whether a clip must not be there."""
-        if clip_id in self.clip_id:
-            return True
+        """Tell whether a clip must not be there.
+
+        Raises:
+            CorruptSourceError: ``clip_id`` is not the name of a clip.
+        """
+        if not self:
+            return False
         clip = ClipId.parse(clip_id)
-        return clip.person_id in self.person_id or clip.video_id in self.video_id
+        return self.has_video(clip.person_id, clip.video_id) or _clip_key(clip) in self._clips
 
     def __bool__(self) -> bool:
         return bool(self.person_id or self.video_id or self.clip_id)
@@ -47,17 +77,73 @@ class Removals:
     def __or__(self, other: "Removals") -> "Removals":
         return Removals(*(getattr(self, name) | getattr(other, name) for name in _FIELDS))
 
+    def __sub__(self, other: "Removals") -> "Removals":
+        return Removals(*(getattr(self, name) - getattr(other, name) for name in _FIELDS))
+
+    def has_video(self, person_id: str, video_id: str) -> bool:
+        """Tell whether all clips of a person in a video must not be there."""
+        return _person_key(person_id) in self._persons or _key(video_id) in self._videos
+
     def keep(self, clip_ids: Iterable[str]) -> list[str]:
         """Return the clips that are not removed, in their order."""
         return [clip_id for clip_id in clip_ids if clip_id not in self] if self else list(clip_ids)
+
+    def keep_some(self, clip_ids: Iterable[str], location: str) -> list[str]:
+        """Return the clips of a store that are not removed, in their order.
+
+        Raises:
+            MissingModalityError: None is left.
+        """
+        kept = self.keep(clip_ids)
+        if not kept:
+            raise MissingModalityError(f"{location}: all its clips are on the removal list, {REMOVALS_PATH}")
+        return kept
+
+    def unmatched(self, clip_ids: Iterable[str]) -> list[str]:
+        """List the entries that match none of some clips, as ``person_id 'id10001'``: taken out, or misspelt."""
+        clips = [ClipId.parse(clip_id) for clip_id in clip_ids] if self else []
+        persons = {_person_key(clip.person_id) for clip in clips}
+        videos = {_key(clip.video_id) for clip in clips}
+        keys = {_clip_key(clip) for clip in clips} if self.clip_id else set()
+        found = [f"person_id {name!r}" for name in sorted(self.person_id) if _person_key(name) not in persons]
+        found += [f"video_id {name!r}" for name in sorted(self.video_id) if _key(name) not in videos]
+        found += [f"clip_id {name!r}" for name in sorted(self.clip_id) if _clip_key(ClipId.parse(name)) not in keys]
+        return found
+
+    def tell_unmatched(self, clip_ids: Iterable[str], location: str) -> None:
+        """Warn of entries that match none of the clips of a store, by their number: names would get into logs."""
+        if unmatched := self.unmatched(clip_ids):
+            logger.warning(
+                "%s/%s: %d of its %d entries match no clip here: right where `mmvoxceleb remove` took the clips out; "
+                "else check how they are spelt",
+                location, REMOVALS_PATH, len(unmatched), sum(len(getattr(self, name)) for name in _FIELDS),
+            )  # fmt: skip
 
     def lines(self) -> list[str]:
         """Format the list as the lines of its file, sorted."""
         return [json.dumps({name: value}) for name in _FIELDS for value in sorted(getattr(self, name))]
 
+    def to_bytes(self) -> bytes:
+        """Format the list as its file."""
+        return "".join(f"{line}\n" for line in self.lines()).encode()
+
+    @cached_property
+    def _persons(self) -> frozenset[str]:
+        return frozenset(map(_person_key, self.person_id))
+
+    @cached_property
+    def _videos(self) -> frozenset[str]:
+        return frozenset(map(_key, self.video_id))
+
+    @cached_property
+    def _clips(self) -> frozenset[tuple[str, str, str, int]]:
+        return frozenset(_clip_key(ClipId.parse(clip_id)) for clip_id in self.clip_id)
+
 
 def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Removals:
     """Read the removal list of a store; empty where it has none.
+
+    As :func:`mmvoxceleb.stores.open_store` looks one folder down, so are lists there read.
 
     Args:
         location: A store as :func:`mmvoxceleb.stores.open_store` takes it: a folder, a zip (the list lies beside it),
@@ -65,35 +151,107 @@ def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[
         storage_options: Passed to fsspec for URLs.
 
     Raises:
-        CorruptSourceError: The list is damaged. Nothing should be exported or made before it is mended.
-        SourceUnavailableError: It cannot be told whether there is a list.
+        CorruptSourceError: A line cannot be understood. Nothing should be exported or made before it is mended.
+        SourceUnavailableError: It cannot be told whether there is a list, or it cannot be read.
     """
     root = _root_of(location)
     tree = open_tree(root, storage_options)
-    if isinstance(tree, RemoteTree):
-        there = tree.exists(REMOVALS_PATH)
-    else:
-        there = (Path(tree.location) / REMOVALS_PATH).is_file()
-    return _parse(tree.read([REMOVALS_PATH])[0], f"{root}/{REMOVALS_PATH}") if there else Removals()
+    found = _read(tree)
+    for name in _folders_below(tree) if root == os.path.expanduser(os.fspath(location)) else ():
+        found |= _read(tree.below(name))
+    return found
 
 
 def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
     """Add to the removal list of a local store, and return the whole list.
 
+    Several processes may add at once.
+
     Raises:
         ConfigError: The store is a URL.
         CorruptSourceError: The list that is there is damaged.
+        SourceUnavailableError: It cannot be written.
     """
+    from filelock import FileLock
+
     folder = _root_of(root)
     if is_url(folder):
-        raise ConfigError(f"{root}: a removal list is kept beside the data, and a URL cannot be written to")
-    merged = read_removals(folder) | removals
+        raise ConfigError(f"{root}: a removal list is kept beside the data, and this URL cannot be written to")
     path = Path(folder) / REMOVALS_PATH
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
-    partial.write_text("".join(f"{line}\n" for line in merged.lines()), "utf-8")
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            merged = _read(LocalTree(folder)) | removals
+            with partial.open("wb") as file:
+                file.write(merged.to_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+    except MMVoxCelebError:
+        raise
+    except OSError as error:
+        raise SourceUnavailableError(
+            f"{path}: the removal list cannot be written ({error.strerror or error}), so nothing was removed; mend the "
+            "permissions and run this again"
+        ) from error
     return merged
+
+
+def parse_removals(data: bytes, where: str) -> Removals:
+    """Read the content of a removal list.
+
+    Args:
+        data: The file.
+        where: Its name, for messages.
+
+    Raises:
+        CorruptSourceError: A line cannot be understood.
+    """
+    found: dict[str, set[str]] = {name: set() for name in _FIELDS}
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        if not line.strip():
+            continue
+        here = f"{where}, line {number}"
+        content = parse_json_object(line, here, _ADVICE)
+        if len(content) != 1 or not content.keys() <= found.keys():
+            raise CorruptSourceError(
+                f"{here}: not {{'person_id' | 'video_id' | 'clip_id': ...}} with one of the three; {_ADVICE}"
+            )
+        ((name, value),) = content.items()
+        if problem := _problem(name, value):
+            raise CorruptSourceError(f"{here}: {name} {str(value)[:60]!a} {problem}; {_ADVICE}")
+        found[name].add(value)
+    return Removals(*(frozenset(found[name]) for name in _FIELDS))
+
+
+def _read(tree: FileTree) -> Removals:
+    where = f"{tree.location.rstrip('/')}/{REMOVALS_PATH}"
+    if isinstance(tree, RemoteTree):
+        tree.forget(REMOVALS_PATH)
+    try:
+        (data,) = tree.read([REMOVALS_PATH])
+    except SourceUnavailableError as error:
+        is_dangling = isinstance(tree, LocalTree) and os.path.lexists(where)
+        if is_missing(error) and not is_dangling:
+            return Removals()
+        raise SourceUnavailableError(
+            f"{error}. Whether somebody was removed cannot be told, so nothing is done; where there is no removal list "
+            f"and never was one, put an empty file there: {where}"
+        ) from error
+    return parse_removals(data, where)
+
+
+def _folders_below(tree: FileTree) -> list[str]:
+    """List the folders one below, which may be stores of their own; those of a store itself are none."""
+    try:
+        items = tree.items()
+    except SourceUnavailableError:
+        return []  # absent, or a server without an index: nobody finds a store below either
+    for item in items:
+        if modality_of_name(item.name) if item.is_folder else item.name.lower().endswith(".zip"):
+            return []
+    return [item.name for item in items if item.is_folder]
 
 
 def _root_of(location: str | os.PathLike[str]) -> str:
@@ -103,16 +261,28 @@ def _root_of(location: str | os.PathLike[str]) -> str:
     return root
 
 
-def _parse(data: bytes, where: str) -> Removals:
-    found: dict[str, set[str]] = {name: set() for name in _FIELDS}
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            ((name, value),) = json.loads(line).items()
-            found[name].add(str(value))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise CorruptSourceError(
-                f"{where}, line {number}: not {{'person_id' | 'video_id' | 'clip_id': ...}}; mend it before going on"
-            ) from error
-    return Removals(*(frozenset(found[name]) for name in _FIELDS))
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _person_key(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def _clip_key(clip: ClipId) -> tuple[str, str, str, int]:
+    return _person_key(clip.person_id), _key(clip.video_id), _key(clip.utterance), clip.chunk
+
+
+def _problem(name: str, value: Any) -> str:
+    """Say why a value can be no name; empty where it can."""
+    if not isinstance(value, str):
+        return "is no text"
+    if not value or value != value.strip():
+        return "begins or ends with a space" if value else "is empty"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    if name == "clip_id":
+        return "" if ClipId.matches(value) else "is no clip, such as id11248#yDqlBD8m_b8#00004.txt#000.mp4"
+    return "has a character that no name has (# / \\)" if set(value) & set("#/\\") else ""

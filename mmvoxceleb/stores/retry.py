@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 
-__all__ = ["redirect_problem", "with_retries"]
+__all__ = ["is_missing", "redirect_problem", "with_retries"]
 
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
@@ -63,6 +63,16 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
             logger.warning("%s: %s; trying again in %.1f s", location, _reason(error, status), wait)
             time.sleep(wait)
     raise AssertionError("unreachable")
+
+
+def is_missing(error: SourceUnavailableError) -> bool:
+    """Tell whether a source answered that there is no such file, by the status or class of what it was raised from."""
+    status = _status_of(error)
+    if status is not None:
+        return status in (404, 410)
+    return any(isinstance(link, FileNotFoundError) for link in _chain(error)) and not any(
+        _is_connection_failure(link) for link in _chain(error)
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url
-from mmvoxceleb.stores.retry import with_retries
+from mmvoxceleb.stores.retry import is_missing, with_retries
 
 __all__ = ["FileTree", "Item", "LocalTree", "RemoteTree", "open_tree"]
 
@@ -173,6 +173,10 @@ class RemoteTree(FileTree):
 
         return _visible([item for item in with_retries(ask, url) if item.name])
 
+    def forget(self, path: str) -> None:
+        """Let the next read of a file not be answered from what the driver kept of an earlier listing."""
+        self._forget(*self._system(self._url(path)))
+
     def _forget(self, system: Any, remote: str) -> None:
         """Let fsspec not answer from a listing that it kept, where a run may have written since."""
         if not self.location.startswith(("http://", "https://", "hf://")):
@@ -237,7 +241,7 @@ class RemoteTree(FileTree):
         try:
             _ = self.source(path).size
         except SourceUnavailableError as error:
-            if "404" in str(error) or "no such file" in str(error):
+            if is_missing(error):
                 return False
             raise
         return True
