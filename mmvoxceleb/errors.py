@@ -11,6 +11,7 @@ The tree; each class is also the built-in kind that fits it::
     ├── UnsafeArchiveError      (ValueError)   an archive tries to do harm, and was refused
     ├── WeightsError            (ValueError)   a checkpoint is absent, wrong or unsafe
     ├── IncompatibleOutputError (ValueError)   an output folder holds the work of other settings
+    ├── OutputError             (OSError)      results cannot be written: read-only, full, in use by another run
     └── ProcessingError         (RuntimeError) clips failed; the run went on and its summary names them
 
 A message names the file and the clip, says what came and what was expected, and ends with the next step.
@@ -23,6 +24,7 @@ __all__ = [
     "IncompatibleOutputError",
     "MMVoxCelebError",
     "MissingModalityError",
+    "OutputError",
     "ProcessingError",
     "SourceUnavailableError",
     "UnsafeArchiveError",
@@ -56,7 +58,7 @@ class MissingModalityError(MMVoxCelebError, LookupError):
 
 
 class UnsafeArchiveError(MMVoxCelebError, ValueError):
-    """An archive holds an entry that leaves its folder, links away, or unpacks to far too much."""
+    """An archive, or a list of files, names a path that leaves its folder, links away, or unpacks to far too much."""
 
 
 class WeightsError(MMVoxCelebError, ValueError):
@@ -65,6 +67,10 @@ class WeightsError(MMVoxCelebError, ValueError):
 
 class IncompatibleOutputError(MMVoxCelebError, ValueError):
     """An output holds results made with other inputs, models or options."""
+
+
+class OutputError(MMVoxCelebError, OSError):
+    """Results cannot be written: the place is read-only or full, or another run writes there."""
 
 
 class ProcessingError(MMVoxCelebError, RuntimeError):

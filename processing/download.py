@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
+from mmvoxceleb.files.atomic import move_into_place
 
 if TYPE_CHECKING:
     import requests
@@ -79,7 +80,7 @@ def download(
             except OSError as error:
                 raise SourceUnavailableError(f"{partial}: cannot be written ({error}); make room and repeat") from error
             else:
-                os.replace(partial, target)
+                move_into_place(partial, target)
                 return
     message = f"{target.name} could not be downloaded: {'; '.join(failures)}. Next step: {advice or 'try again later'}"
     raise WeightsError(message) if wrong else SourceUnavailableError(message)

@@ -5,11 +5,10 @@ import zipfile
 from collections.abc import Iterable, Sequence
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.output_local import write_atomically
 from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
 from mmvoxceleb.schema import Folder
 
-__all__ = ["StoreWriter", "write_atomically"]
+__all__ = ["StoreWriter"]
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 

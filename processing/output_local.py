@@ -1,8 +1,6 @@
-"""Write into a folder on disk: aside first, then renamed."""
+"""Write into a folder on disk."""
 
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,26 +8,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.atomic import (
+    clean_partial,
+    make_folder,
+    remove_folder,
+    sync_file,
+    write_atomically,
+    write_folder,
+)
 from mmvoxceleb.files.inside import check_inside, inside
+from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
-from mmvoxceleb.processing.partial_files import PARTIAL, is_abandoned, partial_prefix
 
-__all__ = ["LocalOutput", "write_atomically"]
-
-
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` beside ``path`` and rename it there, so that no reader ever sees a part of it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=partial_prefix(), dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+__all__ = ["LocalOutput"]
 
 
 class LocalOutput(OutputTree):
@@ -92,33 +83,21 @@ class LocalOutput(OutputTree):
         write_atomically(self._at(path), data)
 
     def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
-        full = self._at(path)
-        full.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=full.parent))
-        try:
-            for name, data in files:
-                (partial / name).write_bytes(data)
-            partial.chmod(0o755)
-            self.remove(path)
-            os.rename(partial, full)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        write_folder(self._at(path), files)
 
     def remove(self, path: str) -> None:
         full = self._at(path)
-        if not full.is_dir():
+        if full.is_dir():
+            remove_folder(full)
+        else:
             full.unlink(missing_ok=True)
-            return
-        aside = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=full.parent)) / "old"
-        os.rename(full, aside)
-        shutil.rmtree(aside.parent, ignore_errors=True)
 
     def append(self, path: str, data: bytes) -> None:
         full = self._own_file(path)
-        full.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(full.parent)
         with full.open("ab") as file:
             file.write(data)
+        sync_file(full)
 
     def read_log(self, path: str) -> bytes:
         return self.read(path) or b""
@@ -139,15 +118,5 @@ class LocalOutput(OutputTree):
             yield
 
     def clean_partial(self, folders: Iterable[str]) -> int:
-        """Delete what killed runs left under temporary names.
-
-        What a process that is still alive is writing stays, and so does what another machine wrote in the last day.
-        """
-        count = 0
-        for folder in folders:
-            base = self._at(folder)
-            for leftover in base.glob(f"{PARTIAL}*") if base.is_dir() else ():
-                if is_abandoned(leftover.name, lambda leftover=leftover: leftover.stat().st_mtime):  # type: ignore[misc]
-                    shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(True)
-                    count += 1
-        return count
+        bases = [self._at(folder) for folder in folders]
+        return clean_partial(path for base in bases if base.is_dir() for path in base.glob(f"{PARTIAL}*"))

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.inside import check_inside
+from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
-from mmvoxceleb.processing.partial_files import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["RemoteOutput"]

@@ -49,6 +49,7 @@ def run(
     from PIL import Image
 
     from mmvoxceleb.errors import ConfigError, MissingModalityError
+    from mmvoxceleb.files.atomic import write_atomically, writing
     from mmvoxceleb.preview import clip_gif, contact_sheet
     from mmvoxceleb.preview.clip_view import clips_of
 
@@ -69,16 +70,6 @@ def run(
         buffer = io.BytesIO()
         sheet.save(buffer, Image.registered_extensions()[path.suffix.lower()])
         data, what = buffer.getvalue(), f"{sheet.width} x {sheet.height} px"
-    _write(path, data)
+    with writing(path):
+        write_atomically(path, data)
     typer.echo(f"{path} ({what})")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the file and rename, so that no half picture is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub import card_text
 from mmvoxceleb.hub.card_data import CardFacts, ModelFacts, card_data
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
-from mmvoxceleb.hub.files import write_bytes
 from mmvoxceleb.hub.manifest import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics, statistics_of
@@ -27,14 +27,14 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
     charts = draw_charts(statistics) if facts.charts else {}
     for path in CHARTS.values():
         if path in charts:
-            write_bytes(root / path, charts[path])
+            write_atomically(root / path, charts[path])
         else:
             (root / path).unlink(missing_ok=True)
     if facts.licence is None:
-        write_bytes(root / "LICENSE.md", card_text.LICENCE_FILE.encode())
+        write_atomically(root / "LICENSE.md", card_text.LICENCE_FILE.encode())
     else:
         (root / "LICENSE.md").unlink(missing_ok=True)
-    write_bytes(root / "README.md", render_card(settings, notes, statistics, facts, charts=tuple(charts)).encode())
+    write_atomically(root / "README.md", render_card(settings, notes, statistics, facts, charts=tuple(charts)).encode())
 
 
 def render_card(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmvoxceleb.hub.files import replacing, sha256_of
+from mmvoxceleb.files.atomic import replacing
+from mmvoxceleb.files.hashing import sha256_of
 from mmvoxceleb.hub.folder import remove_clip
 from mmvoxceleb.hub.layout import features_of, parts_of
 from mmvoxceleb.hub.manifest import ClipNote, ExportFolder, ShardNote

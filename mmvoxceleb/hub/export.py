@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
-from mmvoxceleb.hub.files import clean_partial, replacing, sha256_of, write_bytes
+from mmvoxceleb.files.atomic import clean_partial, replacing, write_atomically
+from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.folder import remove_clip, write_clip
 from mmvoxceleb.hub.layout import WHOLE, features_of, parts_of
 from mmvoxceleb.hub.manifest import MANIFEST, ClipNote, ExportFolder, ShardNote, manifest_of
@@ -147,7 +149,7 @@ def describe_export(folder: ExportFolder, settings: ExportSettings, facts: "Card
     else:
         folder.write_plan(plan | {"facts": facts.to_json()})
     notes = folder.notes()
-    write_bytes(folder.root / MANIFEST, manifest_of(settings, notes, facts.to_json()))
+    write_atomically(folder.root / MANIFEST, manifest_of(settings, notes, facts.to_json()))
     write_card(folder.root, settings, notes, facts)
     return notes
 
@@ -199,7 +201,7 @@ def _begin(
             )
     else:
         _clear(folder, shards)
-    clean_partial(folder.root) if folder.root.is_dir() else None
+    clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=True)
     facts = {"facts": before["facts"]} if before and "facts" in before else {}
     folder.write_plan(plan | facts)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.hub.files import remove_folder, write_bytes, write_folder
+from mmvoxceleb.files.atomic import remove_folder, write_atomically, write_folder
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.schema import Folder, colours_of, drawing_columns
@@ -29,7 +29,7 @@ def write_clip(root: Path, record: Mapping[str, Any], settings: ExportSettings) 
     for folder in settings.folders:
         if not folder.is_frames:
             text = "\n".join(record["text"]) if folder.modality == "text" else ",".join(map(str, record["label"]))
-            write_bytes(root / folder.path / f"{clip_id}.txt", text.encode())
+            write_atomically(root / folder.path / f"{clip_id}.txt", text.encode())
             total += len(text.encode())
             continue
         pictures, indices = columns[folder]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub.card import CardFacts, write_card
 from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.dropping import concerned, drop_clips
-from mmvoxceleb.hub.files import write_bytes
 from mmvoxceleb.hub.hub_client import HubRepo, is_same
 from mmvoxceleb.hub.manifest import MANIFEST, manifest_of, read_manifest
 from mmvoxceleb.stores.removals import Removals
@@ -66,7 +66,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
             repo.download(note.path, root)
         dropped = drop_clips(root, settings, notes, removals)
         facts = CardFacts.from_json(told)
-        write_bytes(root / MANIFEST, manifest_of(settings, dropped.notes, told))
+        write_atomically(root / MANIFEST, manifest_of(settings, dropped.notes, told))
         write_card(root, settings, dropped.notes, facts)
         described = [MANIFEST, "README.md", *(path for path in CHARTS.values() if (root / path).is_file())]
         changed = [path for path in described if not is_same(files.get(path), root / path, "")]

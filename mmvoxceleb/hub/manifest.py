@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.hub.files import write_bytes
+from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 
@@ -101,7 +101,7 @@ class ExportFolder:
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Record what the export is begun with."""
-        write_bytes(self._plan, _dump(plan))
+        write_atomically(self._plan, _dump(plan))
 
     def note(self, path: str) -> ShardNote | None:
         """Read the marker of a shard; None where it is not finished, or its file is gone or cut."""
@@ -117,7 +117,7 @@ class ExportFolder:
 
     def write_note(self, note: ShardNote) -> None:
         """Mark a shard as finished, after its file was renamed."""
-        write_bytes(self._marker(note.path), _dump(asdict(note)))
+        write_atomically(self._marker(note.path), _dump(asdict(note)))
 
     def forget(self, path: str) -> None:
         """Take a shard's marker away."""

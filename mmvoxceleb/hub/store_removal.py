@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.hub.files import PARTIAL, replacing
+from mmvoxceleb.files.atomic import remove_folder, replacing
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.ranges import is_url
@@ -109,9 +108,7 @@ def _clip_of(path: Path) -> str | None:
 
 def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        aside = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=path.parent))
-        os.rename(path, aside / "removed")
-        shutil.rmtree(aside)
+        remove_folder(path)
     else:
         path.unlink()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.files.atomic import move_into_place
 from mmvoxceleb.schema import check_modalities
 
 __all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities"]
@@ -114,7 +115,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
         raise CorruptSourceError(
             f"{path.name} from Drive id {file_id}: what came is not the file ({error}); check the id"
         ) from error
-    arriving.replace(path)
+    move_into_place(arriving, path)
     return path
 
 

@@ -17,6 +17,7 @@ from mmvoxceleb.errors import (
     MMVoxCelebError,
     SourceUnavailableError,
 )
+from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.naming import modality_of_name
@@ -178,16 +179,11 @@ def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
     if is_url(folder):
         raise ConfigError(f"{root}: a removal list is kept beside the data, and this URL cannot be written to")
     path = Path(folder) / REMOVALS_PATH
-    partial = path.with_name(f".partial-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
             merged = _read(LocalTree(folder)) | removals
-            with partial.open("wb") as file:
-                file.write(merged.to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+            write_atomically(path, merged.to_bytes())
     except MMVoxCelebError:
         raise
     except OSError as error:

@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.local import default_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import MOST_ATTEMPTS, died_reason
 from mmvoxceleb.processing.engines.running import Run, open_run
-from mmvoxceleb.processing.partial_files import partial_prefix
 
 __all__ = ["run_on_ray"]
 

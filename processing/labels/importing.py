@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
+from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
@@ -17,7 +18,7 @@ from mmvoxceleb.processing.labels.files import (
     write_annotations,
 )
 from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
-from mmvoxceleb.processing.output import StoreWriter, write_atomically
+from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
@@ -151,6 +152,7 @@ def export_labels(
         MissingModalityError: There is no label to write.
         ConfigError: The parsed form was asked for predicted labels: it cannot say that they are, and a later import
             would take them for hand-made. Or the suffix is unknown.
+        OutputError: The file cannot be written.
     """
     form = form_of(file)
     if form == "parsed" and include_predicted:
@@ -179,7 +181,8 @@ def export_labels(
     kept = [index for index, name in enumerate(ATTRIBUTES) if name not in report.left_out]
     report.open_values = sum(label[index] == -1 for label in labels.values() for index in kept)
     report.written = sorted(labels)
-    write_atomically(file, write_annotations(form, labels, sources, report.left_out))
+    with writing(file):
+        write_atomically(file, write_annotations(form, labels, sources, report.left_out))
     return report
 
 

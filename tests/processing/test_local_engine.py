@@ -293,7 +293,7 @@ def finish(self, clip_id, sections):
         time.sleep(60)
     real(self, clip_id, sections)
 t.Provenance.finish = finish
-from mmvoxceleb.processing.partial_files import partial_prefix
+from mmvoxceleb.files.partial import partial_prefix
 t._leftover = lambda: partial_prefix() + "x"
 """
     process = start(source, out, setup=setup)

@@ -1,0 +1,181 @@
+"""Write aside, bring it to the disk, then rename: no reader, no later run and no power cut ever sees half a file.
+
+A rename may reach the disk before the content of the file that is renamed, so the content is synced before it, and
+the folder that holds the name after it. The files of a clip are synced together, once all of them are written: the
+disk then takes them in one go (docs/pipeline.md has the cost).
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mmvoxceleb.errors import MMVoxCelebError, OutputError
+from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
+
+__all__ = [
+    "clean_partial", "make_folder", "move_into_place", "remove_folder", "replacing", "sync_file", "write_atomically",
+    "write_folder", "writing",
+]  # fmt: skip
+
+_CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM})
+"""What file systems answer that have no syncing, and Windows for folders."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to; it takes the place of ``path`` at the end, or is deleted on an error."""
+    make_folder(path.parent)
+    partial = _aside(path.parent)
+    try:
+        yield partial
+        move_into_place(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a small file so that no reader ever sees a part of it.
+
+    Raises:
+        OSError: It cannot be written. What was there before still is.
+    """
+    with replacing(Path(path)) as partial:
+        partial.write_bytes(data)
+
+
+def write_folder(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
+    """Write a folder of files that is whole as soon as it is seen, replacing what was there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    make_folder(path.parent)
+    partial = _aside(path.parent)
+    partial.mkdir()
+    try:
+        for name, data in files:
+            (partial / name).write_bytes(data)
+        for name, _ in files:
+            sync_file(partial / name)
+        _sync_folder(partial)
+        remove_folder(path)
+        os.rename(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that no half of it is ever seen under its own name; nothing happens where there is none."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
+        aside = _aside(path.parent)
+        os.rename(path, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def move_into_place(partial: Path, path: Path) -> None:
+    """Rename a file that was written aside in the same folder, with its content on the disk before its name is."""
+    sync_file(partial)
+    os.replace(partial, path)
+    _sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are absent; their names are on the disk when this returns."""
+    absent: list[Path] = []
+    while not path.is_dir():
+        if os.path.lexists(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        absent.append(path)
+        path = path.parent
+    for folder in reversed(absent):
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Bring what was written to a file to the disk.
+
+    Raises:
+        OSError: The disk is full or broken, which some file systems notice only now.
+    """
+    _sync(path, os.O_RDWR)
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = None
+    try:
+        handle = os.open(path, flags)
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _aside(folder: Path) -> Path:
+    return folder / f"{partial_prefix()}{secrets.token_hex(8)}"
+
+
+def clean_partial(leftovers: Iterable[Path], *, all_of_them: bool = False) -> int:
+    """Delete what killed runs left under temporary names; return how many there were.
+
+    What a process that is still alive is writing stays, and so does what another machine wrote in the last day.
+
+    Args:
+        leftovers: Paths; those that are no temporary names are left alone.
+        all_of_them: The caller holds a lock that every writer takes, so that nobody goes on with them.
+    """
+    count = 0
+    for path in leftovers:
+        if path.name.startswith(PARTIAL) and (
+            all_of_them or is_abandoned(path.name, lambda path=path: path.stat().st_mtime)  # type: ignore[misc]
+        ):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the system says of a full or read-only disk into one clear error.
+
+    Args:
+        path: What is being written, for the message.
+
+    Raises:
+        OutputError: The block raised an OSError of the system.
+    """
+    try:
+        yield
+    except MMVoxCelebError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "make room, then run the same command again; what is finished is kept"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = "mend its permissions, or name another place"
+        else:
+            advice = "mend that, or name another place"
+        reason = error.strerror or str(error) or type(error).__name__
+        at = f" at {error.filename}" if error.filename and str(error.filename) != str(path) else ""
+        raise OutputError(f"{path}: cannot be written ({reason}{at}); {advice}") from error
