@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
 from mmvoxceleb.files.atomic import move_into_place
+from mmvoxceleb.files.stalls import StalledError, while_growing
+from mmvoxceleb.stores.drive import get_from_drive
+from mmvoxceleb.stores.retry import redirect_problem
 
 if TYPE_CHECKING:
     import requests
@@ -19,9 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["download", "hash_file"]
 
 ATTEMPTS = 5
+ATTEMPTS_AT_SILENCE = 3
 FIRST_WAIT_SECONDS = 0.5
 TIMEOUT_SECONDS = (15.0, 60.0)
-_BLOCK = 1 << 15
+SILENT_SECONDS = 30.0
+"""Longest time without a block of :data:`_BLOCK` bytes."""
+LARGEST_BYTES = 16 << 30
+"""Most bytes of a file of unknown size."""
+_MUCH_MORE_BYTES = 1 << 20
+"""What is taken beyond the known size, so that a message can say how large a slightly larger file is."""
+_BLOCK = 1 << 13
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 logger = logging.getLogger(__name__)
@@ -103,9 +114,9 @@ def _get(source: str, partial: Path, file_name: str, size_bytes: int | None) -> 
     kind, _, rest = source.partition(":")
     logger.info("downloading %s from %s", file_name, source)
     if kind == "drive":
-        _from_drive(rest, partial)
+        _from_drive(rest, partial, size_bytes)
     elif kind == "drive-folder":
-        _from_drive(_find_in_drive_folder(rest, file_name), partial)
+        _from_drive(_find_in_drive_folder(rest, file_name), partial, size_bytes)
     elif kind in ("http", "https"):
         _from_http(source, partial, file_name, size_bytes)
     else:
@@ -113,6 +124,7 @@ def _get(source: str, partial: Path, file_name: str, size_bytes: int | None) -> 
 
 
 def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
+    silences = 0
     for attempt in range(1, ATTEMPTS + 1):
         before = partial.stat().st_size if partial.exists() else 0
         try:
@@ -120,55 +132,105 @@ def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) 
             return
         except _PassingError as error:
             gained = partial.exists() and partial.stat().st_size > before
-            if attempt == ATTEMPTS:
-                raise _FinalError(f"{error}, {ATTEMPTS} times; what came is kept and continued next time") from error
+            silences += isinstance(error.__cause__, StalledError)
+            if attempt == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE:
+                raise _FinalError(f"{error}, {attempt} times; what came is kept and continued next time") from error
             wait = FIRST_WAIT_SECONDS * 2 ** (0 if gained else attempt - 1)
             logger.warning("%s: %s; trying again in %.1f s", url, error, wait)
             time.sleep(wait)
 
 
 def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
-    import requests
-
     have = partial.stat().st_size if partial.exists() else 0
     if size_bytes is not None and have > size_bytes:
         partial.unlink()
         have = 0
     if size_bytes is not None and have == size_bytes:
         return
-    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    transfer = _Transfer(url, partial, file_name, size_bytes, have)
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
-            if response.status_code == 416:
-                # what is there is not the beginning of this file, or is all of it with no size known to tell
-                partial.unlink(missing_ok=True)
-                raise _PassingError("the server refused to continue the download, so it starts again")
-            if response.status_code in _PASSING:
-                raise _PassingError(f"the server answered {response.status_code}")
-            if response.status_code not in (200, 206):
-                raise _FinalError(f"the server answered {response.status_code} {response.reason}")
-            _write(response, partial, have if response.status_code == 206 else 0, file_name)
-    except requests.exceptions.SSLError as error:
-        raise _FinalError(f"the connection is not trusted ({error})") from error
-    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        raise _PassingError(f"the connection broke ({type(error).__name__})") from error
-    except requests.RequestException as error:
-        raise _FinalError(str(error)) from error
+        while_growing(transfer.run, lambda: transfer.came, seconds=SILENT_SECONDS, stop=transfer.stop)
+    except StalledError as error:
+        raise _PassingError(str(error)) from error
 
 
-def _write(response: "requests.Response", partial: Path, start: int, file_name: str) -> None:
-    if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-        partial.unlink(missing_ok=True)
-        raise _PassingError("the server continued at the wrong place, so the download starts again")
-    length = response.headers.get("Content-Length")
-    expected = start + int(length) if length and length.isdigit() else None
-    with partial.open("r+b" if start else "wb") as file, _progress(file_name, start, expected) as advance:
-        file.seek(start)
-        for block in response.iter_content(_BLOCK):
-            file.write(block)
-            advance(len(block))
-    if expected is not None and partial.stat().st_size < expected:
-        raise _PassingError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
+class _Transfer:
+    """One answer of a server, written to the end of a partial file.
+
+    Args:
+        url: Where from.
+        partial: Where to.
+        file_name: For the progress bar.
+        size_bytes: The size that the file must have, if known.
+        have: Bytes that are there already.
+    """
+
+    def __init__(self, url: str, partial: Path, file_name: str, size_bytes: int | None, have: int) -> None:
+        self._url, self._partial, self._file_name = url, partial, file_name
+        self._size_bytes, self._have = size_bytes, have
+        self._stopped = threading.Event()
+        self._response: requests.Response | None = None
+        self.came = 0
+
+    def stop(self) -> None:
+        """End the transfer from another thread: nothing is written after this."""
+        self._stopped.set()
+        # urllib3 2.3; to close would wait for the read that goes on
+        shutdown = getattr(self._response.raw, "shutdown", None) if self._response is not None else None
+        if shutdown is not None:
+            with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has just ended
+                shutdown()
+
+    def run(self) -> None:
+        """Transfer; what requests raises becomes :class:`_PassingError` or :class:`_FinalError`."""
+        import requests
+
+        asked = {"Range": f"bytes={self._have}-"} if self._have else {}
+        headers = {"Accept-Encoding": "identity", **asked}
+        try:
+            with requests.get(self._url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+                self._response = response
+                if response.status_code == 416:
+                    # what is there is not the beginning of this file, or is all of it with no size known to tell
+                    self._partial.unlink(missing_ok=True)
+                    raise _PassingError("the server refused to continue the download, so it starts again")
+                if response.status_code in _PASSING:
+                    raise _PassingError(f"the server answered {response.status_code}")
+                if response.status_code not in (200, 206):
+                    raise _FinalError(f"the server answered {response.status_code} {response.reason}")
+                if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
+                    raise _FinalError("the server sends it compressed although it was asked not to")
+                self._write(response, self._have if response.status_code == 206 else 0)
+        except requests.exceptions.SSLError as error:
+            raise _FinalError(f"the connection is not trusted ({error})") from error
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise _PassingError(f"the connection broke ({type(error).__name__})") from error
+        except requests.RequestException as error:
+            raise _FinalError(redirect_problem(error) or str(error)) from error
+
+    def _write(self, response: "requests.Response", start: int) -> None:
+        partial = self._partial
+        if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            partial.unlink(missing_ok=True)
+            raise _PassingError("the server continued at the wrong place, so the download starts again")
+        length = response.headers.get("Content-Length")
+        expected = start + int(length) if length and length.isdigit() else None
+        largest = LARGEST_BYTES if self._size_bytes is None else self._size_bytes + _MUCH_MORE_BYTES
+        with partial.open("r+b" if start else "wb") as file, _progress(self._file_name, start, expected) as advance:
+            file.seek(start)
+            for block in response.iter_content(_BLOCK):
+                if self._stopped.is_set():
+                    return
+                file.write(block)
+                self.came += len(block)
+                advance(len(block))
+                if start + self.came > largest:
+                    break
+        if start + self.came > largest:
+            partial.unlink()
+            raise _FinalError(f"the server sends more than the {largest:,} bytes that are allowed here")
+        if expected is not None and partial.stat().st_size < expected:
+            raise _PassingError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
 
 
 @contextlib.contextmanager
@@ -182,14 +244,14 @@ def _progress(file_name: str, start: int, total: int | None) -> "Iterator[Callab
         yield lambda count: progress.advance(task, count)
 
 
-def _from_drive(file_id: str, partial: Path) -> None:
+def _from_drive(file_id: str, partial: Path, size_bytes: int | None) -> None:
     import gdown
     import requests
 
     try:
         # gdown keeps its own partial file beside its output and continues it
-        gdown.download(id=file_id, output=str(partial), quiet=not sys.stderr.isatty(), resume=True, use_cookies=False)
-    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+        get_from_drive(file_id, partial, quiet=not sys.stderr.isatty(), most_bytes=size_bytes or LARGEST_BYTES)
+    except (gdown.exceptions.DownloadError, requests.RequestException, StalledError, SourceUnavailableError) as error:
         raise _FinalError(f"Google Drive does not give it ({_first_line(error)})") from error
     if not partial.is_file():
         raise _FinalError("Google Drive gave nothing")

@@ -13,6 +13,7 @@ SILENT_SECONDS = 15.0
 """Longest wait for the next byte."""
 LEAST_BYTES_PER_SECOND = 4096
 """Whoever sends less, measured over :data:`SILENT_SECONDS`, is given up."""
+_LAST_WORDS_SECONDS = 0.5
 GROWTH_SECONDS = 240.0
 """Longest time in which a download by another library must grow: they write blocks of up to a megabyte."""
 
@@ -58,27 +59,45 @@ def within(seconds: float, action: Callable[[], Result], what: str) -> Result:
     return outcome.result()
 
 
-def while_growing(action: Callable[[], Result], size: Callable[[], int]) -> Result:
-    """Call ``action`` in a thread and wait for it as long as ``size()`` grows; see :data:`GROWTH_SECONDS`.
+def while_growing(
+    action: Callable[[], Result],
+    size: Callable[[], int],
+    *,
+    seconds: float | None = None,
+    stop: Callable[[], object] = lambda: None,
+) -> Result:
+    """Call ``action`` in a thread and wait for it as long as ``size()`` grows.
+
+    Args:
+        action: A download.
+        size: Bytes that came so far.
+        seconds: Longest time without growth; :data:`GROWTH_SECONDS` by default.
+        stop: Called when it is given up, or interrupted; asks the thread to end.
 
     Raises:
-        StalledError: It stopped growing; the thread is left behind.
+        StalledError: It stopped growing.
     """
+    seconds = GROWTH_SECONDS if seconds is None else seconds
     outcome = _start(action)
     largest, grown = size(), time.monotonic()
-    while not outcome.done.wait(min(1.0, GROWTH_SECONDS / 4)):
-        now = size()
-        if now > largest:
-            largest, grown = now, time.monotonic()
-        elif time.monotonic() - grown > GROWTH_SECONDS:
-            raise StalledError(f"nothing came for {GROWTH_SECONDS:.0f} s after {largest:,} bytes")
+    try:
+        while not outcome.done.wait(min(1.0, seconds / 4)):
+            now = size()
+            if now > largest:
+                largest, grown = now, time.monotonic()
+            elif time.monotonic() - grown > seconds:
+                raise StalledError(f"nothing came for {seconds:.0f} s after {largest:,} bytes")
+    except BaseException:
+        stop()
+        outcome.done.wait(_LAST_WORDS_SECONDS)
+        raise
     return outcome.result()
 
 
-def bytes_below(folder: Path) -> int:
-    """Count the bytes of all files below a folder."""
+def bytes_below(folder: Path, pattern: str = "**/*") -> int:
+    """Count the bytes of all files below a folder that match a glob pattern."""
     total = 0
-    for path in folder.rglob("*"):
+    for path in folder.glob(pattern):
         try:
             total += path.stat().st_size if path.is_file() else 0
         except OSError:  # renamed or deleted meanwhile

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files.stalls import bytes_below, while_growing
 from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["HubRepo", "RemoteFile", "is_same"]
+
+_GROWTH_SECONDS = 600.0
+"""Longest time in which a download must grow; ``huggingface_hub`` writes blocks of 10 MB."""
 
 Result = TypeVar("Result")
 
@@ -143,8 +147,12 @@ class HubRepo:
         """Download a file to its place below ``folder``."""
         return Path(
             self.try_hard(
-                lambda: self.api.hf_hub_download(
-                    **self._where, filename=path, revision=self.revision, local_dir=str(folder)
+                lambda: while_growing(
+                    lambda: self.api.hf_hub_download(
+                        **self._where, filename=path, revision=self.revision, local_dir=str(folder)
+                    ),
+                    lambda: bytes_below(folder),
+                    seconds=_GROWTH_SECONDS,
                 )
             )
         )

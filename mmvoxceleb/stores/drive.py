@@ -1,17 +1,21 @@
 """Google Drive: the published files, withdrawn in June 2024, and the copies that labs keep there."""
 
+import glob
 import hashlib
 import logging
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import move_into_place
+from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 from mmvoxceleb.schema import check_modalities
+from mmvoxceleb.stores.retry import redirect_problem
 
-__all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities"]
+__all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities", "get_from_drive"]
 
 PUBLISHED_IDS: dict[str, str] = {
     "video": "1eG4CkNNqEuLz9LCa2XtesNepa9bsa1TP",
@@ -33,6 +37,7 @@ _WITHDRAWN = (
 _FILE_NAMES = {"video": "video.zip", "mask": "mask.zip", "drawing": "draw.zip", "text": "txt.zip", "label": "label.zip"}
 _RETRIES = 4
 _TIMEOUT_SECONDS = (30.0, 120.0)
+LARGEST_DOWNLOAD_BYTES = 1 << 40
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +92,6 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
         SourceUnavailableError: Drive does not give the file.
         CorruptSourceError: What came is no zip, or has another checksum.
     """
-    import gdown
     import requests
     from gdown.exceptions import DownloadError
 
@@ -100,12 +104,11 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     arriving = path.with_name(f".{path.name}.arriving")
     hasher = hashlib.sha256() if sha256 else None
     try:
-        gdown.download(
-            id=file_id, output=str(arriving), quiet=quiet, resume=True, retries=_RETRIES, use_cookies=False,
-            timeout=_TIMEOUT_SECONDS, hasher=hasher,
-        )  # fmt: skip
-    except (DownloadError, requests.RequestException) as error:
+        get_from_drive(file_id, arriving, quiet=quiet, hasher=hasher)
+    except (DownloadError, requests.RequestException, StalledError) as error:
         raise SourceUnavailableError(_explain(file_id, path, error)) from error
+    except OSError as error:
+        raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and repeat") from error
     try:
         find_directory(LocalSource(arriving))
         if hasher is not None and hasher.hexdigest() != sha256:
@@ -119,11 +122,54 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     return path
 
 
+def get_from_drive(
+    file_id: str,
+    output: Path,
+    *,
+    quiet: bool,
+    hasher: "hashlib._Hash | None" = None,
+    most_bytes: int = LARGEST_DOWNLOAD_BYTES,
+) -> None:
+    """Download a file with gdown, which continues what an earlier call left beside ``output``.
+
+    Args:
+        file_id: The file's id on Drive.
+        output: Where to.
+        quiet: No progress bar.
+        hasher: Fed with all bytes.
+        most_bytes: More than these are not taken.
+
+    Raises:
+        SourceUnavailableError: More came.
+        StalledError: Nothing came for a while.
+        Exception: What gdown and requests raise.
+    """
+    import gdown
+
+    cancel = threading.Event()
+
+    def count(came: int, _: int | None) -> None:
+        if came > most_bytes:
+            raise SourceUnavailableError(
+                f"{output.name}: Google Drive id {file_id} sends more than the {most_bytes:,} bytes that are allowed "
+                "here; check the id"
+            )
+
+    while_growing(
+        lambda: gdown.download(
+            id=file_id, output=str(output), quiet=quiet, resume=True, retries=_RETRIES, use_cookies=False,
+            timeout=_TIMEOUT_SECONDS, hasher=hasher, progress=count, cancel=cancel,
+        ),
+        lambda: bytes_below(output.parent, f"{glob.escape(output.name)}*"),
+        stop=cancel.set,
+    )  # fmt: skip
+
+
 def _explain(file_id: str, path: Path, error: Exception) -> str:
     published = file_id in PUBLISHED_IDS.values()
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
-    text = " ".join(str(error).split())
+    text = redirect_problem(error) or " ".join(str(error).split())
     if re.search(r"quota|too many users|many accesses recently", text, re.IGNORECASE):
         what = "over its download quota; it opens again within a day"
     elif status in (401, 403) or re.search(r"permission|access|public link", text, re.IGNORECASE):

@@ -1,15 +1,20 @@
 """Get a source video by its id with yt-dlp."""
 
+import glob
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 
 __all__ = ["YOUTUBE", "fetch_video"]
 
 YOUTUBE = "https://www.youtube.com/watch?v={video_id}"
 
+LARGEST_VIDEO_BYTES = 32 << 30
+_SOCKET_SECONDS = 30
 FORMAT = "bestvideo[ext=mp4]/bestvideo/best"
 """Pictures without sound where the site has them apart, so that nothing has to be merged."""
 
@@ -25,7 +30,8 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
         url_template: Where from, with ``{video_id}`` in it: another site, or a mirror.
 
     Raises:
-        SourceUnavailableError: The video is gone, private or blocked, or the site does not answer; yt-dlp says why.
+        SourceUnavailableError: The video is gone, private or blocked, or has over 32 GB, or the site does not answer;
+            yt-dlp says why.
         ImportError: yt-dlp is not installed.
     """
     try:
@@ -34,6 +40,14 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
         raise ImportError("--download needs yt-dlp: pip install 'mmvoxceleb[download]'") from error
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    stopped = threading.Event()
+
+    def watch(state: dict[str, Any]) -> None:
+        if stopped.is_set():
+            raise yt_dlp.utils.DownloadCancelled("given up")
+        if (state.get("downloaded_bytes") or 0) > LARGEST_VIDEO_BYTES:
+            raise yt_dlp.utils.DownloadCancelled(f"it has more than {LARGEST_VIDEO_BYTES >> 30} GB")
+
     target = str(folder / video_id).replace("%", "%%")
     options: dict[str, Any] = {
         "format": FORMAT,
@@ -44,15 +58,21 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
         "noplaylist": True,
         "retries": 3,
         "cachedir": False,
+        "socket_timeout": _SOCKET_SECONDS,
+        "progress_hooks": [watch],
         "logger": _Silent(),
     }
     url = url_template.replace("{video_id}", video_id)
-    try:
+
+    def get() -> Path:
         with yt_dlp.YoutubeDL(options) as client:
             information = client.extract_info(url)
             downloads = information.get("requested_downloads") or [{}]
-            path = Path(downloads[0].get("filepath") or client.prepare_filename(information))
-    except yt_dlp.utils.YoutubeDLError as error:
+            return Path(downloads[0].get("filepath") or client.prepare_filename(information))
+
+    try:
+        path = while_growing(get, lambda: bytes_below(folder, f"{glob.escape(video_id)}*"), stop=stopped.set)
+    except (yt_dlp.utils.YoutubeDLError, StalledError) as error:
         reason = str(error).removeprefix("ERROR: ").splitlines()[0].partition(" (caused by")[0]
         raise SourceUnavailableError(f"{url} cannot be had: {reason}") from error
     if not path.is_file():

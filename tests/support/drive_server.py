@@ -38,6 +38,7 @@ class DriveFile:
     content: bytes = b""
     answer: str = "file"  # file, scan, quota, sign-in, 404, 403
     cut_after: list[int] = field(default_factory=list)  # bytes after which each of the next transfers breaks
+    wait_seconds: float = 0.0  # after the headers
 
 
 class DriveServer:
@@ -57,6 +58,7 @@ class DriveServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*HOSTS).configure_cert(context)
         drive = self
+        self.closing = threading.Event()
 
         class Connection(socketserver.BaseRequestHandler):
             def handle(self) -> None:
@@ -83,6 +85,7 @@ class DriveServer:
         self.environment = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "REQUESTS_CA_BUNDLE": str(certificate)}
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -133,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(file.content) - start))
         self.end_headers()
         body = file.content[start:]
+        self.wfile.flush()
+        self.drive.closing.wait(file.wait_seconds)
         if file.cut_after:
             self.wfile.write(body[: file.cut_after.pop(0)])
             self.wfile.flush()
