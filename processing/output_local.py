@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.atomic import (
@@ -95,9 +95,16 @@ class LocalOutput(OutputTree):
     def append(self, path: str, data: bytes) -> None:
         full = self._own_file(path)
         make_folder(full.parent)
-        with full.open("ab") as file:
+        with full.open("a+b") as file:
+            if file.tell() and not self._ends_a_line(file):
+                data = b"\n" + data  # what a killed run left unfinished must not swallow what follows
             file.write(data)
         sync_file(full)
+
+    @staticmethod
+    def _ends_a_line(file: BinaryIO) -> bool:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
     def read_log(self, path: str) -> bytes:
         return self.read(path) or b""

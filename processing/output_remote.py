@@ -241,7 +241,9 @@ class RemoteOutput(OutputTree):
         folder = _parts_folder(path)
         parts = [f"{folder}/{name}" for name in self.names(folder) if not name.startswith(PARTIAL)]
         contents = self.read_many([path, *parts])
-        return b"".join(content for content in contents if content is not None), parts
+        # what was cut must not swallow what follows
+        ended = (content if content.endswith(b"\n") else content + b"\n" for content in contents if content)
+        return b"".join(ended), parts
 
     def _remove_files(self, paths: Sequence[str]) -> None:
         for start in range(0, len(paths), _CHUNK):

@@ -3,35 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
 from mmvoxceleb.processing.output_tree import Place, open_output
 from mmvoxceleb.schema import Folder
 
 __all__ = ["LedgerRow", "Provenance", "differences"]
 
 _PENDING = "pending"
+_ADVICE = "delete it and the clip is made again"
 _FOLDER = Folder("meta").path
-_LEDGER = f"{_FOLDER}/ledger.jsonl"
-
-
-@dataclass(frozen=True, order=True)
-class LedgerRow:
-    """What became of one clip in one stage.
-
-    Args:
-        clip_id: The key.
-        stage: The stage's name.
-        status: ``done``, ``failed``, or ``rejected`` for an input that is no clip by the rules of the crop.
-        reason: Why it failed or was rejected; empty when done.
-    """
-
-    clip_id: str
-    stage: str
-    status: Literal["done", "failed", "rejected"]
-    reason: str = ""
 
 
 class Provenance:
@@ -63,12 +47,10 @@ class Provenance:
         if data is None:
             return {}
         path = self.tree.where(self.path_of(clip_id))
-        try:
-            content = json.loads(data)
-        except ValueError as error:
-            raise CorruptSourceError(f"{path}: is no JSON ({error}); delete it and the clip is made again") from error
-        if not isinstance(content, dict):
-            raise CorruptSourceError(f"{path}: holds no JSON object; delete it and the clip is made again")
+        content = parse_json_object(data, path, _ADVICE)
+        pending = content.get(_PENDING, [])
+        if not isinstance(pending, list) or not all(isinstance(stage, str) for stage in pending):
+            raise CorruptSourceError(f"{path}: {_PENDING!r} is no list of stages; {_ADVICE}")
         return content
 
     def section(self, clip_id: str, stage: str) -> dict[str, Any] | None:
@@ -105,20 +87,21 @@ class Provenance:
 
     def record(self, rows: Iterable[LedgerRow]) -> None:
         """Append outcomes to the ledger."""
-        lines = "".join(_line(row) for row in rows)
+        lines = b"".join(row.line() for row in rows)
         if lines:
             with self._lock():
-                self.tree.append(_LEDGER, lines.encode())
+                self.tree.append(LEDGER_PATH, lines)
 
     def rows(self) -> list[LedgerRow]:
         """Read the ledger: the latest outcome of each clip and stage, sorted."""
-        return _parse(self.tree.read_log(_LEDGER))
+        return self._parse(self.tree.read_log(LEDGER_PATH))
 
     def replace(self, stage: str, rows: Iterable[LedgerRow]) -> None:
         """Rewrite the ledger with ``rows`` as all that it says of a stage. The other stages' rows stay."""
         with self._lock():
             self.tree.rewrite_log(
-                _LEDGER, lambda log: _format([row for row in _parse(log) if row.stage != stage] + list(rows))
+                LEDGER_PATH,
+                lambda log: format_ledger([row for row in self._parse(log) if row.stage != stage] + list(rows)),
             )
 
     def drop(self, clip_id: str, stage: str) -> None:
@@ -139,7 +122,10 @@ class Provenance:
         if self.tree.kind(_FOLDER) != "folder":
             return
         with self._lock():
-            self.tree.rewrite_log(_LEDGER, lambda log: _format(_parse(log)) if log else None)
+            self.tree.rewrite_log(LEDGER_PATH, lambda log: format_ledger(self._parse(log)) if log else None)
+
+    def _parse(self, log: bytes) -> list[LedgerRow]:
+        return parse_ledger(log, self.tree.where(LEDGER_PATH))
 
     def _write(self, clip_id: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -147,26 +133,6 @@ class Provenance:
 
     def _lock(self) -> AbstractContextManager[None]:
         return self.tree.lock(_FOLDER)
-
-
-def _parse(log: bytes) -> list[LedgerRow]:
-    latest: dict[tuple[str, str], LedgerRow] = {}
-    for line in log.decode("utf-8", "replace").split("\n"):
-        try:
-            row = LedgerRow(**json.loads(line))
-        except (ValueError, TypeError):
-            continue  # a line that a killed run left unfinished
-        latest[row.clip_id, row.stage] = row
-    return sorted(latest.values())
-
-
-def _format(rows: Iterable[LedgerRow]) -> bytes:
-    return "".join(_line(row) for row in sorted(rows)).encode()
-
-
-def _line(row: LedgerRow) -> str:
-    content = {key: value for key, value in asdict(row).items() if value != ""}
-    return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

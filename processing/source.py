@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.records.texts import parse_label
@@ -159,13 +159,9 @@ class StoreSource(ClipSource):
     def _meta(self, clip_id: str) -> dict[str, Any]:
         try:
             (data,) = self.store.read(_META, clip_id)
-            return dict(json.loads(data))
         except MissingModalityError:
             return {}
-        except (UnicodeDecodeError, ValueError, TypeError) as error:
-            raise CorruptSourceError(
-                f"{self.location}: {_META}/{clip_id}.json is no JSON object ({error}); delete it"
-            ) from error
+        return parse_json_object(data, f"{self.location}: {_META}/{clip_id}.json", "delete it")
 
 
 class LabelSource(StoreSource):

@@ -34,19 +34,18 @@ def download(
 
     The published files were withdrawn in June 2024; give a lab's own copies by --ids.
     """
-    import json
-
     from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.files.json_text import parse_json_object
     from mmvoxceleb.schema import MODALITIES
     from mmvoxceleb.stores.drive import download_modalities
 
     chosen = None
     if ids is not None:
         try:
-            chosen = json.loads(ids.read_text("utf-8"))
+            chosen = parse_json_object(ids.read_bytes(), str(ids), "mend it")
         except (OSError, ValueError) as error:
             raise ConfigError(f"--ids {ids}: {error}; it should be JSON such as {{'video': 'DRIVE_ID'}}") from error
-        if not isinstance(chosen, dict) or not all(isinstance(value, str) for value in chosen.values()):
+        if not all(isinstance(value, str) for value in chosen.values()):
             raise ConfigError(f"--ids {ids}: should be one JSON object of Drive ids by modality")
     wanted = modality or [name for name in MODALITIES if chosen is None or name in chosen]
     folder = download_modalities(wanted, ids=chosen, folder=out, quiet=quiet)

@@ -23,7 +23,7 @@ def parse_json(data: bytes | str, where: str, advice: str) -> Any:
 
     Args:
         data: The text; a byte order mark is allowed.
-        where: The file, for the message.
+        where: The file, which begins the message.
         advice: What to do about it, for the message.
 
     Returns:

@@ -1,17 +1,17 @@
 """Read clips as the rows of an export, some ahead of the writer."""
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.records import read_record
+from mmvoxceleb.records.texts import parse_meta
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import Store
 
@@ -96,10 +96,10 @@ class RowReader:
 
     def _models(self, clip_id: str) -> tuple[Mapping[str, str], ...]:
         try:
-            meta = json.loads(self._store.read(Folder("meta"), clip_id)[0])
+            meta = parse_meta(self._store.read(Folder("meta"), clip_id)[0], clip_id=clip_id)
         except MissingModalityError:
             return ()
-        except ValueError:
+        except CorruptSourceError:
             return ()  # a damaged provenance is reported where it is needed, by read_record for the label
         found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}
         return tuple({"stage": stage, "sha256": sha256} for stage, sha256 in sorted(found))

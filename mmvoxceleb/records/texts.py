@@ -1,9 +1,9 @@
 """The small files of a clip: sentences, label and provenance."""
 
-import json
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.interface import LARGEST_TEXT_BYTES
 
@@ -58,9 +58,6 @@ def parse_meta(data: bytes, *, clip_id: str) -> dict[str, Any]:
         CorruptSourceError: The file is no JSON object.
     """
     try:
-        meta = json.loads(data)
-    except ValueError as error:
-        raise CorruptSourceError(f"clip {clip_id}: its meta file is no JSON ({error}); regenerate the clip") from error
-    if not isinstance(meta, dict):
-        raise CorruptSourceError(f"clip {clip_id}: its meta file is no JSON object; regenerate the clip")
-    return meta
+        return parse_json_object(data, "meta", "regenerate the clip")
+    except CorruptSourceError as error:
+        raise CorruptSourceError(f"clip {clip_id}: its meta file {str(error).removeprefix('meta: ')}") from None

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
@@ -135,11 +136,7 @@ class CropJob:
     def read_record(self, key: str) -> dict[str, Any] | None:
         """Read it; None where the video is not done."""
         data = self.tree.read(self.record_path(key))
-        try:
-            content = json.loads(data) if data is not None else None
-        except ValueError:
-            return None
-        return content if isinstance(content, dict) else None
+        return None if data is None else _parse_record(data)
 
     def check(self, key: str, options: dict[str, Any]) -> None:
         """Refuse to mix the work of different settings.
@@ -230,10 +227,9 @@ class CropJob:
         rows: list[LedgerRow] = []
         names = [name for name in self.tree.names(_RECORDS) if name.endswith(".json") and not name.startswith(".")]
         for data in self.tree.read_many([f"{_RECORDS}/{name}" for name in names]):
-            try:
-                rows.extend(_row(row) for row in json.loads(data or b"")["rows"])
-            except (ValueError, KeyError, TypeError):
-                continue  # damaged: the video is done again
+            record = _parse_record(data or b"")
+            if record is not None:
+                rows.extend(_row(row) for row in record["rows"])
         return rows
 
     def has(self, clip_id: str) -> bool:
@@ -368,6 +364,19 @@ def _opencv_version() -> str:
     import cv2
 
     return str(cv2.__version__)
+
+
+def _parse_record(data: bytes) -> dict[str, Any] | None:
+    """Read a record; None where it is damaged, and the video is done again."""
+    try:
+        content = parse_json_object(data, _RECORDS, "the video is done again")
+        rows = [_row(row) for row in content["rows"]]
+    except (CorruptSourceError, KeyError, TypeError):
+        return None
+    texts = [text for row in rows for text in (row.clip_id, row.status, row.reason)]
+    is_whole = all(isinstance(content.get(name), dict) for name in ("options", "inputs"))
+    is_whole = is_whole and isinstance(content.get("num_frames"), int) and isinstance(content.get("key"), str)
+    return content if is_whole and all(isinstance(text, str) for text in texts) else None
 
 
 def _written(record: dict[str, Any]) -> list[str]:

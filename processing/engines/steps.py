@@ -287,8 +287,10 @@ class ClipSteps:
             return False
         if stage.keeps(clip_id, section):
             return True
-        recorded = section.get("input", {})
-        others = differences(section.get("settings", {}), self.settings[stage.name])
+        recorded, settings = (
+            part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings"))
+        )
+        others = differences(settings, self.settings[stage.name])
         if current is not None:
             others += differences({key: recorded.get(key) for key in current}, current)
         if others and not self.overwrite:

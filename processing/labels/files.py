@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.files.json_text import parse_json
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index, present
 
 __all__ = ["FORMS", "Annotations", "contradictions", "form_of", "read_annotations", "write_annotations"]
@@ -197,10 +198,7 @@ def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _json_rows(path: Path, text: str) -> Iterator[Row]:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise CorruptSourceError(f"{path}: is no JSON ({error})") from error
+    content = parse_json(text, str(path), "mend it")
     if isinstance(content, dict):
         for clip, attributes in content.items():
             where = f"{path}, clip {clip}"

@@ -1,7 +1,6 @@
 """Hand-made labels into a store, and labels out of one."""
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
@@ -123,7 +123,8 @@ def import_labels(
                 _write(clip, label, Path(file).name, fingerprint, provenance, writer)
                 rows.append(LedgerRow(clip, "label", "done"))
         text = meta.get("text")
-        if isinstance(text, dict) and text.get("input", {}).get("label") != label:
+        read = text.get("input") if isinstance(text, dict) else None
+        if isinstance(text, dict) and not (isinstance(read, dict) and read.get("label") == label):
             report.stale_text.append(clip)
         if progress is not None:
             progress(number + 1, len(chosen))
@@ -261,8 +262,10 @@ def _label_in(store: Store, clip: str) -> list[int] | None:
 def _source_in(store: Store, clip: str) -> str:
     try:
         (data,) = store.read(Folder("meta"), clip)
-        return str(json.loads(data).get("label_source") or "")
     except MissingModalityError:
         return ""
-    except (ValueError, AttributeError) as error:
-        raise CorruptSourceError(f"{store.location}: meta/{clip}.json is no JSON object ({error})") from error
+    where = f"{store.location}: meta/{clip}.json"
+    source = parse_json_object(data, where, "mend or delete it").get("label_source") or ""
+    if not isinstance(source, str):
+        raise CorruptSourceError(f"{where}: its label_source is no text; mend or delete it")
+    return source

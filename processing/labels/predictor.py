@@ -1,6 +1,5 @@
 """Attributes of faces: probabilities from frames and landmarks, and labels from probabilities."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.processing.device import (
     PRECISIONS,
     Precision,
@@ -184,9 +184,8 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
         ConfigError: It cannot be read or is no JSON object.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return parse_json_object(
+            Path(path).read_bytes(), str(path), 'expected thresholds by attribute, such as {"Smiling": 0.4}'
+        )
+    except (OSError, CorruptSourceError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON thresholds ({error})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: must hold a JSON object of thresholds by attribute, such as {{"Smiling": 0.4}}')
-    return content
