@@ -1,12 +1,12 @@
 """``mmvoxceleb export``: a store as Parquet shards, WebDataset tars or the original layout, with a dataset card."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
+from mmvoxceleb.cpus import usable_cpus
 
 if TYPE_CHECKING:
     from mmvoxceleb.hub.card import CardFacts, ModelFacts
@@ -174,7 +174,7 @@ def run_export(
 
         try:
             return export_store(
-                store, out, settings, facts=facts, workers=workers or os.cpu_count() or 1, limit=limit,
+                store, out, settings, facts=facts, workers=workers or usable_cpus(), limit=limit,
                 overwrite=overwrite, progress=advance,
             )  # fmt: skip
         except KeyboardInterrupt:

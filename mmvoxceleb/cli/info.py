@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from mmvoxceleb.cpus import usable_cpus
+
 __all__ = ["collect", "register"]
 
 EXAMPLES = """
@@ -86,7 +88,7 @@ def _system() -> dict[str, str | None]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": str(os.cpu_count()),
+        "cores": f"{usable_cpus()} of {os.cpu_count()}",
         "ffmpeg": _ffmpeg(),
     }
 

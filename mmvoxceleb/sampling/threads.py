@@ -9,6 +9,8 @@ from types import TracebackType
 
 import torch
 
+from mmvoxceleb.cpus import usable_cpus
+
 __all__ = ["DecodeThreads", "Work"]
 
 _MOST_BY_DEFAULT = 4
@@ -101,8 +103,7 @@ class DecodeThreads:
             return self._wanted
         if torch.utils.data.get_worker_info() is not None:
             return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cores, _MOST_BY_DEFAULT)
+        return min(usable_cpus(), _MOST_BY_DEFAULT)
 
     def work(self) -> Work:
         """Begin the work on one sample."""

@@ -1,12 +1,12 @@
 """Go through a store clip by clip and collect what is wrong."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 
+from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.schema import SPLITS, ClipId, Folder, split_of
 from mmvoxceleb.stores import Entry, Store
@@ -66,7 +66,7 @@ def validate_store(
     report.add(check_leaks(clips))
     lengths: list[int] = []
     present = {folder: set(names) for folder, names in clips_by_folder.items()}
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(workers or min(8, usable_cpus())) as pool:
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             report.add(_check_clip(store, clip_id, held, report, lengths, pool))

@@ -95,7 +95,7 @@ class Work(ABC):
         """Record a unit as failed that nobody can run: its workers died on it."""
 
     def begin(self) -> None:  # noqa: B027
-        """Make the output ready. Called once in a run, before its units."""
+        """Make the output ready, free of what dead processes left. Called before the units, and when a worker died."""
 
     def end(self) -> None:  # noqa: B027
         """Bring the output in order. Called once in a run, after its units, also when it was stopped."""

@@ -1,8 +1,8 @@
 """The engine for one machine: in this process, or on worker processes with a device each."""
 
-import os
 from collections.abc import Callable, Sequence
 
+from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.lanes import run_in_lanes
@@ -10,7 +10,7 @@ from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import run_in_processes
 from mmvoxceleb.processing.engines.running import open_run
 
-__all__ = ["default_lanes", "default_workers", "run_local"]
+__all__ = ["default_lanes", "default_workers", "lanes_on", "run_local"]
 
 _MOST_LANES = 16
 
@@ -77,4 +77,9 @@ def default_workers(work: Work) -> int:
 
 def default_lanes(workers: int) -> int:
     """Enough threads to keep the cores of this machine busy beside the device."""
-    return min(_MOST_LANES, (os.cpu_count() or 2) // workers + 1)
+    return lanes_on(usable_cpus() // workers)
+
+
+def lanes_on(cpus: int) -> int:
+    """As many threads as the processors of a worker, and one more for what waits; at most 16."""
+    return min(_MOST_LANES, cpus + 1)

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -70,9 +71,11 @@ class Run:
     def __init__(self, raw: Path, out: Path, engine: str, address: str) -> None:
         program = PROGRAM if engine == "ray" else PROGRAM.replace("import ray\n", "")
         self.address = address
+        self.mark = f"MMVOXCELEB_TEST_RUN={secrets.token_hex(8)}"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, str(raw), str(out), engine, address],
             cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **dict([self.mark.split("=")])},
         )  # fmt: skip
 
     def workers(self) -> list[int]:
@@ -82,9 +85,9 @@ class Run:
             try:
                 command = (folder / "cmdline").read_bytes().decode(errors="replace")
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                if "multiprocessing.spawn" in command:
-                    is_ours = parent == self.process.pid
-                elif self.address and command.startswith("ray::MapWorker"):
+                if "multiprocessing.spawn" in command:  # an orphan too: it writes for a moment after its parent's death
+                    is_ours = self.mark in (folder / "environ").read_bytes().decode(errors="replace")
+                elif self.address and command.startswith("ray::_Worker"):
                     is_ours = self.address in Path(f"/proc/{parent}/cmdline").read_text(errors="replace")
                 else:
                     is_ours = False

@@ -37,7 +37,6 @@ def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head without cores and two nodes with two cores each: node processes that can be killed."""
-    import ray.data
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -51,14 +50,12 @@ def cluster() -> Iterator[Any]:
 
 
 def test_writes_the_same_bytes_as_the_local_engine(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
-    before = ray.data.DataContext.get_current().max_errored_blocks
     units: list[str] = []
     summary = small_pipeline().run(videos_of(raw), tmp_path, engine="ray", finished=units.append)
     assert (summary.done, summary.skipped, summary.failed) == (2 * NUM_VIDEOS, 0, {})
     assert (summary.engine, summary.workers, summary.units) == ("ray", 2, NUM_VIDEOS)
     assert sorted(units) == [video.key for video in videos_of(raw)]
     assert contents(tmp_path) == contents(reference)
-    assert ray.data.DataContext.get_current().max_errored_blocks == before
     assert small_pipeline().run(videos_of(raw), tmp_path, engine="ray").skipped == 2 * NUM_VIDEOS
     assert small_pipeline().run(videos_of(raw), tmp_path).skipped == 2 * NUM_VIDEOS
     assert contents(tmp_path) == contents(reference)
@@ -109,4 +106,7 @@ def test_a_node_that_is_killed_costs_no_clip(cluster: Any, raw: Path, reference:
     assert killed.is_set()
     assert summary.failed == {}
     assert summary.workers == 3
+    # workers of the killed node may have outlived it for a moment, and left something unfinished
+    assert {name: data for name, data in contents(tmp_path).items() if ".partial-" not in name} == contents(reference)
+    assert small_pipeline().run(videos_of(raw), tmp_path).skipped == 2 * NUM_VIDEOS
     assert contents(tmp_path) == contents(reference)

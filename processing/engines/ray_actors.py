@@ -1,0 +1,149 @@
+"""Actors of a Ray cluster, which get their units as calls."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.processing.engines.interface import Host, Stopped, Work
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome
+from mmvoxceleb.processing.engines.scheduler import Began, Carrier, Event, Finished, Lost, Outcome, Ready
+
+__all__ = ["RayActors"]
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_WORD_SECONDS = 60.0
+
+
+class RayActors(Carrier):
+    """Takes units to the threads of actors.
+
+    Args:
+        work: What to do. It is sent to every actor.
+        token: A file of the output that every node must see.
+        lanes: Threads of an actor.
+        num_cpus: Cores of an actor.
+        num_gpus: GPUs of an actor.
+        room: Tells how many such actors the cluster has room for now, if nothing else runs on it.
+    """
+
+    def __init__(
+        self, work: Work, *, token: str, lanes: int, num_cpus: int, num_gpus: int, room: Callable[[], int]
+    ) -> None:
+        import ray
+
+        self.holds = lanes
+        self._ray = ray
+        self._work = ray.put(work)
+        self._token = token
+        self._room = room
+        # Ray would wait for ever to start lost actors again on a cluster without spare cores; the scheduler does that
+        self._class: Any = ray.remote(_Worker).options(
+            num_cpus=num_cpus, num_gpus=num_gpus, max_concurrency=lanes + 1, max_restarts=0, max_task_retries=0
+        )
+        self._actors: dict[int, Any] = {}
+        self._calls: dict[Any, tuple[int, str | None]] = {}
+        self._ready: set[int] = set()
+        self._told_seconds = time.monotonic()
+
+    def start(self, number: int) -> bool:
+        if self._actors and len(self._actors) >= self._room():
+            return False
+        actor = self._class.remote(self._work, self._token)
+        self._actors[number] = actor
+        self._calls[actor.ready.remote()] = number, None
+        return True
+
+    def give(self, number: int, unit: str) -> None:
+        self._calls[self._actors[number].run.remote(unit)] = number, unit
+
+    def wait(self) -> Iterator[Event]:
+        if not self._ready and time.monotonic() - self._told_seconds > _WORD_SECONDS:
+            self._told_seconds = time.monotonic()
+            logger.warning("waiting for the Ray cluster to start workers; 'ray status' tells what it is short of")
+        done, _ = self._ray.wait(list(self._calls), timeout=_LOOK_SECONDS)
+        for call in done:
+            if call in self._calls:  # else its actor was lost meanwhile
+                yield from self._answer(call)
+
+    def _answer(self, call: Any) -> Iterator[Event]:
+        number, unit = self._calls[call]
+        try:
+            outcomes, error = self._ray.get(call)
+        except self._ray.exceptions.RayError as lost:
+            yield from self._lose(number, str(lost).strip().splitlines()[0])
+            return
+        del self._calls[call]
+        if error is not None:
+            raise error
+        if unit is None:
+            self._ready.add(number)
+            yield Ready(number)
+            return
+        yield from map(Outcome, outcomes)
+        yield Finished(number, unit)
+
+    def _lose(self, number: int, reason: str) -> Iterator[Event]:
+        """Tell of a lost actor; what it was given it had begun, for it gets no more than it has threads."""
+        for call, (worker, unit) in list(self._calls.items()):
+            if worker == number:
+                del self._calls[call]
+                if unit is not None:
+                    yield Began(number, unit)
+        self._ray.kill(self._actors.pop(number))
+        self._ready.discard(number)
+        yield Lost(number, reason)
+
+    def close(self) -> None:
+        for actor in self._actors.values():
+            actor.stop.remote()
+        running = [call for call, (_, unit) in self._calls.items() if unit is not None]
+        if running:
+            self._ray.wait(running, num_returns=len(running), timeout=_GRACE_SECONDS)
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+
+
+class _Worker:
+    """An actor: runs units on its threads, and lets one at a time have its device."""
+
+    def __init__(self, work: Work, token: str) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)
+        self._work = work
+        self._token = token
+        self._device = threading.Lock()
+        self._stop = threading.Event()
+        self._host = Host(self._stop.is_set, self._on_device)
+
+    def ready(self) -> tuple[list[ClipOutcome], MMVoxCelebError | None]:
+        output = self._work.writer
+        if output.tree.kind(self._token) == "file":
+            return [], None
+        where = f"{output.location}: is another folder, or none, on the Ray node {socket.gethostname()}"
+        return [], ConfigError(f"{where}; write to a folder that all nodes share, or a URL")
+
+    def run(self, unit: str) -> tuple[list[ClipOutcome], MMVoxCelebError | None]:
+        try:
+            return list(self._work.run(unit, self._host)), None
+        except Stopped:
+            return [], None
+        except MMVoxCelebError as error:
+            return [], error
+        except Exception as error:
+            logger.exception("unit %s failed", unit)
+            return [], ProcessingError(f"{unit}: {type(error).__name__}: {error}")
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _on_device(self, function: Callable[[], Any]) -> Any:
+        with self._device:
+            return function()
