@@ -1,7 +1,7 @@
 """Which clips a dataset has, in which split, and how they are shared among workers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
@@ -13,6 +13,8 @@ __all__ = ["choose_clips", "shards_of", "split_clips"]
 _SHARD_COUNTS = (1920, 960, 480, 240, 120, 48, 24)
 """Numbers with many divisors. ``datasets`` shares shards evenly among nodes and workers only where their number is a
 multiple of the readers'; where it is not, every reader reads everything and throws the rest away."""
+
+_MOST_CHECKED = 64
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ def choose_clips(
     Raises:
         MissingModalityError: No clip has everything; or one does not, and ``strict``.
         ConfigError: A person or clip asked for is not in the store.
+        CorruptSourceError: A clip is incomplete because an archive is damaged.
     """
     by_folder = {folder: set(store.clips(folder)) for folder in folders}
     empty = [str(folder) for folder, found in by_folder.items() if not found]
@@ -50,6 +53,7 @@ def choose_clips(
     chosen = everywhere.intersection(*by_folder.values())
     lacking = {str(folder): sorted(everywhere - found) for folder, found in by_folder.items() if everywhere - found}
     if lacking:
+        _check_names(store, by_folder, everywhere - chosen)
         counts = "; ".join(f"{len(missing)} lack {name}, such as {missing[0]}" for name, missing in lacking.items())
         number = len(everywhere) - len(chosen)
         message = f"{store.location}: {number} of {len(everywhere)} clips are incomplete: {counts}"
@@ -57,6 +61,15 @@ def choose_clips(
             raise MissingModalityError(f"{message}; complete them, or ask for less by modalities=(...)")
         logger.warning("%s. They are left out; strict=True makes this an error", message)
     return sorted(chosen)
+
+
+def _check_names(store: Store, by_folder: Mapping[Folder, set[str]], incomplete: set[str]) -> None:
+    """Look whether clips are incomplete because names in an archive are damaged; where it is most, nobody asks."""
+    alone = [(folder, clip) for folder, found in by_folder.items() for clip in sorted(found & incomplete)]
+    if len(alone) <= _MOST_CHECKED:
+        for folder, clip in alone:
+            if not folder.is_frames:  # frames of one clip are checked together, when the archive is opened
+                store.check_names(folder, clip)
 
 
 def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: Sequence[str] | None) -> set[str]:

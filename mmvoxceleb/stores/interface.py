@@ -94,6 +94,15 @@ class Store(ABC):
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
 
+    def check_names(self, folder: Folder, clip_id: str) -> None:  # noqa: B027  folders have nothing to compare
+        """Check that a clip's files are stored under the names by which they are listed, where a store has both.
+
+        Raises:
+            MissingModalityError: The folder has no such clip.
+            CorruptSourceError: An archive's directory and its content disagree.
+            SourceUnavailableError: The store cannot be read.
+        """
+
     def strangers(self) -> list[str]:
         """List the paths that stand where a clip would and are none, because of their name or kind, sorted."""
         return []

@@ -171,5 +171,10 @@ class MergedStore(Store):
                 digest.update(f"{folder} {part.fingerprint([folder])}\n".encode())
         return digest.hexdigest()
 
+    def check_names(self, folder: Folder, clip_id: str) -> None:
+        for part in self._holders(folder):
+            if clip_id in part.clips(folder):
+                part.check_names(folder, clip_id)
+
     def strangers(self) -> list[str]:
         return sorted({name for part in self._parts for name in part.strangers()})

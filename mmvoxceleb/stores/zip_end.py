@@ -94,6 +94,10 @@ def find_directory(source: ByteSource) -> Directory:
             f"{source.location}: its directory should have {directory_size:,} bytes, more than precede its end; "
             "the beginning of the file is missing, so get it again"
         )
+    if not count and end:
+        raise CorruptSourceError(
+            f"{source.location}: its end record counts no entries, and {end:,} bytes stand before it; {_AGAIN}"
+        )
     if start < directory_start:
         raise CorruptSourceError(
             f"{source.location}: its directory should start at byte {directory_start:,} and starts at {start:,}; "

@@ -13,7 +13,14 @@ from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LoneEntries", "check_local_header", "decode_name", "disagreement", "parse_local_header"]
+__all__ = [
+    "MOST_LONE_ENTRIES",
+    "LoneEntries",
+    "check_local_header",
+    "decode_name",
+    "disagreement",
+    "parse_local_header",
+]
 
 MOST_LONE_ENTRIES = 64
 """Entries that lie alone among others and are checked when the zip is opened; of more, none is."""

@@ -13,6 +13,7 @@ from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, modality_of_n
 from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
+from mmvoxceleb.stores.zip_headers import MOST_LONE_ENTRIES, check_local_header
 from mmvoxceleb.stores.zip_index import ZipEntry, ZipIndex
 
 __all__ = ["ZipStore"]
@@ -57,6 +58,7 @@ class ZipStore(Store):
         """Per folder and clip: the path in the zip, and for a single file its position there (else -1)."""
         with self._lock:
             paths: dict[Folder, dict[str, tuple[str, int]]] = {}
+            strangers: list[tuple[str, int]] = []
             for path in self._index.folders:
                 found = folder_of_path(path, self._hint)
                 if found is None:
@@ -70,6 +72,10 @@ class ZipStore(Store):
                     single = clip_of_file(folder, name)
                     if single is not None:
                         self._place(folder, single, path, position, clips)
+                    else:
+                        strangers.append((path, position))
+            if len(strangers) <= MOST_LONE_ENTRIES:
+                self._check_headers(self._index.row(*stranger) for stranger in strangers)
             return {folder: clips for folder, clips in paths.items() if clips}
 
     def _place(self, folder: Folder, clip: str, path: str, position: int, clips: dict[str, tuple[str, int]]) -> None:
@@ -132,6 +138,13 @@ class ZipStore(Store):
             return read_entries(self._source, wanted)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
+
+    def check_names(self, folder: Folder, clip_id: str) -> None:
+        self._check_headers(self._listed(folder, clip_id)[0])
+
+    def _check_headers(self, entries: Iterable[ZipEntry]) -> None:
+        for entry in entries:
+            check_local_header(self._source, entry.path, entry.offset)
 
     def strangers(self) -> list[str]:
         found: list[str] = []
