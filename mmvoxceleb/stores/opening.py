@@ -10,7 +10,7 @@ from mmvoxceleb.errors import MissingModalityError, SourceUnavailableError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive, modality_of_name
-from mmvoxceleb.stores.ranges import open_source
+from mmvoxceleb.stores.ranges import forget_listings, open_source
 from mmvoxceleb.stores.tree_store import TreeStore
 from mmvoxceleb.stores.trees import FileTree, Item, LocalTree, RemoteTree, open_tree
 from mmvoxceleb.stores.zip_store import ZipStore
@@ -43,6 +43,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         MissingModalityError: What is there holds no modality.
     """
     location = os.path.expanduser(os.fspath(location))
+    forget_listings(location, storage_options)
     if location.lower().split("?", 1)[0].endswith(".zip"):
         source = open_source(location, storage_options)
         _ = source.size

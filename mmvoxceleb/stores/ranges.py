@@ -13,7 +13,7 @@ from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.retry import with_retries
 
-__all__ = ["ByteSource", "LocalSource", "RemoteSource", "ShortReadError", "is_url", "open_source"]
+__all__ = ["ByteSource", "LocalSource", "RemoteSource", "ShortReadError", "forget_listings", "is_url", "open_source"]
 
 
 _PATIENCE_SECONDS = 60.0
@@ -206,6 +206,15 @@ class RemoteSource(ByteSource):
 def is_url(location: str) -> bool:
     """Tell a URL (``https://...``, ``s3://...``) from a path."""
     return "://" in location
+
+
+def forget_listings(location: str, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Let fsspec answer from no listing that it kept of an earlier time; HTTP's are never kept."""
+    if is_url(location) and not location.startswith("file://") and not is_http(location):
+        import fsspec
+
+        system, _ = fsspec.core.url_to_fs(location, **(storage_options or {}))
+        system.invalidate_cache()
 
 
 def open_source(location: str, storage_options: Mapping[str, Any] | None = None) -> ByteSource:

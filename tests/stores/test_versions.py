@@ -43,7 +43,7 @@ def change(path: Path) -> None:
     """Write other bytes of the same number."""
     data = path.read_bytes()
     path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
-    later = path.stat().st_mtime_ns + 10**9
+    later = path.stat().st_mtime_ns + 10**10
     os.utime(path, ns=(later, later))
 
 
