@@ -169,7 +169,7 @@ def run_export(
 
         def advance(part: str, rows: int, total: int) -> None:
             if part not in tasks:
-                tasks[part] = bar.add_task(f"{part} (clips)", total=total)
+                tasks[part] = bar.add_task(part, total=total)
             bar.advance(tasks[part], rows)
 
         try:

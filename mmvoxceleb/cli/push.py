@@ -76,9 +76,10 @@ def push(
     The options from --work on are those of mmvoxceleb export, for a store that is no export yet.
     """
     from mmvoxceleb.cache import cache_dir
+    from mmvoxceleb.cli.progress import progress_bar
     from mmvoxceleb.errors import SourceUnavailableError
     from mmvoxceleb.hub.card import CardFacts
-    from mmvoxceleb.hub.export import name_repository
+    from mmvoxceleb.hub.describing import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.manifest import is_export
     from mmvoxceleb.hub.push import plan_push
@@ -99,7 +100,8 @@ def push(
         typer.echo(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
-    plan = plan_push(root, repo, public=public)
+    with progress_bar("checking (shards)") as tell:
+        plan = plan_push(root, repo, public=public, progress=tell)
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
     if dry_run:
         return

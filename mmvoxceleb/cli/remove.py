@@ -87,6 +87,7 @@ def _from_store(place: Path, removals: "Removals", *, rewrite_zips: bool, dry_ru
 
 
 def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
+    from mmvoxceleb.cli.progress import progress_bar
     from mmvoxceleb.hub.dropping import concerned, remove_from_export
     from mmvoxceleb.hub.manifest import ExportFolder
 
@@ -96,7 +97,8 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
         _list(f"{place}: would lose", sorted(clips))
         typer.echo(f"to be written again: {len(touched)} shards")
         return
-    dropped = remove_from_export(place, removals)
+    with progress_bar("checking (shards)") as tell:
+        dropped = remove_from_export(place, removals, progress=tell)
     _list(f"{place}: took out", dropped.clips)
     typer.echo(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
 

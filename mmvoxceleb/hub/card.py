@@ -7,7 +7,7 @@ from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub import card_text
 from mmvoxceleb.hub.card_data import CardFacts, ModelFacts, card_data
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
-from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics, statistics_of
 

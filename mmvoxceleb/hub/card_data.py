@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_of
-from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
 from mmvoxceleb.schema import SPLITS
@@ -74,10 +75,31 @@ class CardFacts:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "CardFacts":
-        """Undo :meth:`to_json`."""
-        models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
-        return cls(**{**values, "models": models})
+    def from_json(cls, values: Mapping[str, Any], where: str) -> "CardFacts":
+        """Undo :meth:`to_json`.
+
+        Args:
+            values: What the JSON held.
+            where: The file, for the message.
+
+        Raises:
+            CorruptSourceError: They are damaged, or of another version of this program.
+        """
+        try:
+            models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
+            facts = cls(**{**values, "models": models})
+        except (TypeError, AttributeError) as error:
+            raise CorruptSourceError(
+                f"{where}: the facts for the card are damaged, or of another version of mmvoxceleb ({error}); export "
+                "anew"
+            ) from error
+        texts = [facts.repo_id, facts.title, *(text for model in models.values() for text in asdict(model).values())]
+        texts += [
+            text for text in (facts.licence, facts.contact, facts.coverage, facts.label_accuracy) if text is not None
+        ]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(facts.charts, bool):
+            raise CorruptSourceError(f"{where}: the facts for the card are damaged; export anew")
+        return facts
 
 
 def card_data(

@@ -6,7 +6,7 @@ from mmvoxceleb.hub.card_data import CardFacts
 from mmvoxceleb.hub.card_fixed import BIAS, CITATIONS, FORBIDDEN, LICENCE_FILE, RIGHTS
 from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.layout import WHOLE, configs_of, features_of
-from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES

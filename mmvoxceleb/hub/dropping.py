@@ -1,17 +1,23 @@
 """Take clips out of an export: only the shards that hold them are written again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmvoxceleb.files.atomic import replacing
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.atomic import clean_partial, replacing, writing
 from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.inside import inside
+from mmvoxceleb.files.partial import PARTIAL
+from mmvoxceleb.hub.describing import describe_export
 from mmvoxceleb.hub.folder import remove_clip
 from mmvoxceleb.hub.layout import features_of, parts_of
-from mmvoxceleb.hub.manifest import ClipNote, ExportFolder, ShardNote
+from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder, read_manifest
+from mmvoxceleb.hub.notes import ClipNote, ShardNote
 from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, copy_rows
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.tars import TarWriter, copy_samples
+from mmvoxceleb.hub.whole import check_shards, require_whole
 from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["Dropped", "concerned", "drop_clips", "remove_from_export"]
@@ -35,11 +41,23 @@ class Dropped:
 
 
 def concerned(notes: Sequence[ShardNote], removals: Removals) -> list[ShardNote]:
-    """List the shards that hold a clip to be removed."""
-    return [note for note in notes if any(clip.clip_id in removals for clip in note.clips)]
+    """List the shards that hold a clip to be removed, or say that it was left out of them."""
+    return [note for note in notes if _removed(note, removals)]
 
 
-def drop_clips(root: Path, settings: ExportSettings, notes: Sequence[ShardNote], removals: Removals) -> Dropped:
+def _removed(note: ShardNote, removals: Removals) -> list[str]:
+    return [name for name in (*(clip.clip_id for clip in note.clips), *note.skipped) if name in removals]
+
+
+def drop_clips(
+    root: Path,
+    settings: ExportSettings,
+    notes: Sequence[ShardNote],
+    removals: Removals,
+    *,
+    folder: ExportFolder | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dropped:
     """Write the shards that hold removed clips again without them, under the same names.
 
     Args:
@@ -47,56 +65,93 @@ def drop_clips(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         settings: Settings of the export.
         notes: All its shards.
         removals: What to take out.
+        folder: Keep its markers in step, so that this may be killed at any moment and done again.
+        progress: Called with the shards just checked, and their total.
+
+    Raises:
+        CorruptSourceError: A shard that holds them is damaged: none is changed then.
     """
+    touched = concerned(notes, removals)
+    to_copy = [note for note in touched if note.sha256 and 0 < _kept(note, removals) < note.rows]
+    damages = {note.path: damage for note, damage in check_shards(root, to_copy, settings, progress=progress) if damage}
+    require_whole(
+        damages, root, "Nothing was removed: mend it first, by exporting (and pushing) again without those clips"
+    )
     dropped = Dropped()
     gone: set[str] = set()
-    touched = {note.path for note in concerned(notes, removals)}
     for note in notes:
-        if note.path not in touched:
+        removed = _removed(note, removals)
+        if not removed:
             dropped.notes.append(note)
             continue
-        gone.update(clip.clip_id for clip in note.clips if clip.clip_id in removals)
+        gone.update(removed)
         kept = tuple(clip for clip in note.clips if clip.clip_id not in removals)
-        after = _rewrite(root, settings, note, kept, removals)
-        if after is None:
+        after: ShardNote | None
+        if kept == note.clips:  # only its marker names them
+            after = replace(note, skipped=_left(note, removals))
+            dropped.notes.append(after)
+        elif (after := _rewrite(root, settings, note, kept, removals, folder)) is None:
             dropped.deleted.append(note.path)
         else:
             dropped.rewritten.append(note.path)
             dropped.notes.append(after)
+        if folder is not None:
+            folder.forget(note.path) if after is None else folder.write_note(after)
     dropped.clips = sorted(gone)
     return dropped
 
 
-def remove_from_export(root: Path, removals: Removals) -> Dropped:
+def remove_from_export(
+    root: Path, removals: Removals, *, progress: Callable[[int, int], None] | None = None
+) -> Dropped:
     """Take clips out of a local export, and describe it anew.
+
+    Args:
+        root: The export.
+        removals: What to take out.
+        progress: Called with the shards just checked, and their total.
 
     Raises:
         ConfigError: ``root`` is no export.
+        CorruptSourceError: A shard that holds them, or its marker, is damaged: nothing is changed then.
+        OutputError: It cannot be written, or another run is at work there.
     """
-    from mmvoxceleb.hub.export import describe_export
-
     folder = ExportFolder(root)
     settings = folder.settings()
-    dropped = drop_clips(root, settings, folder.notes(), removals)
-    for path in dropped.deleted:
-        folder.forget(path)
-    for note in dropped.notes:
-        if note.path in dropped.rewritten:
-            folder.write_note(note)
-    if dropped.clips:
-        describe_export(folder, settings, None)
+    with writing(root), folder.lock() as is_locked:
+        clean_partial(root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
+        folder.settle()
+        dropped = drop_clips(root, settings, folder.notes(), removals, folder=folder, progress=progress)
+        if dropped.clips or _still_named(root, dropped.notes):
+            describe_export(folder, settings, None)
     return dropped
 
 
+def _still_named(root: Path, notes: Sequence[ShardNote]) -> bool:
+    """Tell whether ``export.json`` names clips that a run, which was killed before it came to that, took out."""
+    if not (root / MANIFEST).is_file():
+        return False
+    try:
+        named = read_manifest(inside(root, MANIFEST).read_bytes(), str(root / MANIFEST))[1]
+    except CorruptSourceError:
+        return True
+    return named != list(notes)
+
+
 def _rewrite(
-    root: Path, settings: ExportSettings, note: ShardNote, kept: tuple[ClipNote, ...], removals: Removals
+    root: Path,
+    settings: ExportSettings,
+    note: ShardNote,
+    kept: tuple[ClipNote, ...],
+    removals: Removals,
+    folder: ExportFolder | None,
 ) -> ShardNote | None:
-    path = root / note.path
     if settings.format == "folder":
         for clip in note.clips:
             if clip.clip_id in removals:
                 remove_clip(root, clip.clip_id, settings)
-        return replace(note, rows=len(kept), clips=kept) if kept else None
+        return replace(note, rows=len(kept), clips=kept, skipped=_left(note, removals)) if kept else None
+    path = inside(root, note.path)
     if not kept:
         path.unlink(missing_ok=True)
         return None
@@ -110,13 +165,17 @@ def _rewrite(
             from datasets import Features
 
             features = features_of(settings)
-            names = next(part.columns for part in parts_of(settings) if part.name == note.part)
+            names = next((part.columns for part in parts_of(settings) if part.name == note.part), ())
+            if not names:
+                raise CorruptSourceError(f"{root}: {note.path} is of a part {note.part!r} that there is not")
             with ShardWriter(partial, Features({name: features[name] for name in names})) as writer:
-                copy_rows(writer, path, names, keep)
+                count = copy_rows(writer, path, names, keep)
             columns = column_bytes(partial)
         else:
             with TarWriter(partial) as tar:
-                copy_samples(tar, path, keep)
+                count = copy_samples(tar, path, keep)
+        if count != len(kept):
+            raise CorruptSourceError(f"{path}: holds other clips than its marker says; export it again")
         after = replace(
             note,
             rows=len(kept),
@@ -124,6 +183,16 @@ def _rewrite(
             sha256=sha256_of(partial),
             clips=kept,
             column_bytes=columns,
-            skipped={clip: reason for clip, reason in note.skipped.items() if keep(clip)},
+            skipped=_left(note, removals),
         )
+        if folder is not None:
+            folder.write_next(after)
     return after
+
+
+def _kept(note: ShardNote, removals: Removals) -> int:
+    return sum(clip.clip_id not in removals for clip in note.clips)
+
+
+def _left(note: ShardNote, removals: Removals) -> dict[str, str]:
+    return {clip: reason for clip, reason in note.skipped.items() if clip not in removals}

@@ -2,25 +2,26 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
-from mmvoxceleb.files.atomic import clean_partial, replacing, write_atomically
-from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.atomic import clean_partial, writing
+from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.hub.folder import remove_clip, write_clip
-from mmvoxceleb.hub.layout import WHOLE, features_of, parts_of
-from mmvoxceleb.hub.manifest import MANIFEST, ClipNote, ExportFolder, ShardNote, manifest_of
-from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, copy_rows
+from mmvoxceleb.hub.describing import describe_export
+from mmvoxceleb.hub.folder import remove_clip
+from mmvoxceleb.hub.layout import WHOLE, parts_of
+from mmvoxceleb.hub.manifest import STATE, ExportFolder, is_export
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.plan import Shard, digest_of, plan_projections, plan_shards
-from mmvoxceleb.hub.quality import Quality
-from mmvoxceleb.hub.rows import Row, RowReader
+from mmvoxceleb.hub.rows import RowReader
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.hub.tars import TarWriter
+from mmvoxceleb.hub.shards import write_projection, write_shard
+from mmvoxceleb.hub.whole import check_shards
 from mmvoxceleb.schema import MODALITIES, Folder
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.removals import read_removals
@@ -28,7 +29,7 @@ from mmvoxceleb.stores.removals import read_removals
 if TYPE_CHECKING:
     from mmvoxceleb.hub.card import CardFacts
 
-__all__ = ["ExportReport", "describe_export", "export_store", "modalities_in", "name_repository"]
+__all__ = ["ExportReport", "export_store", "modalities_in"]
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
@@ -87,41 +88,61 @@ def export_store(
         limit: Export the first so many clips only.
         overwrite: Begin anew where ``out`` holds an export of other settings or another store.
         storage_options: Passed to fsspec for URLs.
-        progress: Called with a part's name, a number of rows just written, and the total of that part.
+        progress: Called with what is being done (clips of a part are written, finished shards are checked), how many
+            were just done, and their total.
 
     Raises:
+        OutputError: ``out`` cannot be written, or another run is at work there.
         IncompatibleOutputError: ``out`` holds something else, or an export of other settings.
         MissingModalityError: The store lacks what the settings ask for.
-        CorruptSourceError: A clip is damaged, or the removal list is.
+        CorruptSourceError: A clip is damaged, or the removal list is, or the state of the export.
     """
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
     shards = plan_shards(store, settings, removals, limit=limit)
     folder = ExportFolder(Path(out))
-    _begin(folder, settings, store, shards, overwrite=overwrite)
+    with writing(folder.root):
+        _refuse_other_folders(folder)
+        with folder.lock() as is_locked:
+            clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
+            folder.settle()
+            _begin(folder, settings, store, shards, overwrite=overwrite)
+            return _export(folder, store, settings, shards, facts, workers, progress)
+
+
+def _export(
+    folder: ExportFolder,
+    store: Store,
+    settings: ExportSettings,
+    shards: Sequence[Shard],
+    facts: "CardFacts | None",
+    workers: int,
+    progress: Progress | None,
+) -> ExportReport:
     report = ExportReport()
-    features = features_of(settings)
     total = sum(len(shard.clips) for shard in shards)
     whole: list[ShardNote] = []
-    finished = {shard.path: folder.note(shard.path) for shard in shards}
+    finished = _finished(folder, shards, settings, WHOLE, progress)
     with RowReader(store, settings, workers=workers) as reader:
         # one stream over all shards, so that the next shard's clips are read while this one is written
-        rows = reader.rows([clip for shard in shards if finished[shard.path] is None for clip in shard.clips])
+        rows = reader.rows([clip for shard in shards if shard.path not in finished for clip in shard.clips])
         for shard in shards:
-            note = finished[shard.path]
+            note = finished.get(shard.path)
             if note is None:
                 its_rows = islice(rows, len(shard.clips))
-                note = _write_shard(folder, shard, its_rows, settings, lambda n: _tell(progress, WHOLE, n, total))
+                note = write_shard(folder, shard, its_rows, settings, lambda n: _tell(progress, WHOLE, n, total))
                 report.written += 1
             else:
                 report.kept += 1
                 _tell(progress, WHOLE, len(shard.clips), total)
             whole.append(note)
     for part in parts_of(settings)[1:] if settings.format == "parquet" else ():
-        for shard in plan_projections(part.name, part.columns, whole, settings.shard_bytes // 4):
-            if folder.note(shard.path) is None:
+        lighter = plan_projections(part.name, part.columns, whole, settings.shard_bytes // 4)
+        finished = _finished(folder, lighter, settings, part.name, progress)
+        for shard in lighter:
+            if shard.path not in finished:
                 sources = [note for note in whole if note.split == shard.split]
-                _write_projection(folder, shard, sources, part.columns, features)
+                write_projection(folder, shard, sources, part.columns, settings)
                 report.written += 1
             else:
                 report.kept += 1
@@ -133,49 +154,44 @@ def export_store(
     return report
 
 
-def describe_export(folder: ExportFolder, settings: ExportSettings, facts: "CardFacts | None") -> list[ShardNote]:
-    """Write ``export.json``, the charts and the card of an export from its markers.
-
-    Args:
-        folder: The export.
-        settings: Its settings.
-        facts: What the card should say; by default what it was told when the export was made.
-    """
-    from mmvoxceleb.hub.card import CardFacts, write_card
-
-    plan = folder.read_plan() or {}
-    if facts is None:
-        facts = CardFacts.from_json(plan.get("facts", {}))
-    else:
-        folder.write_plan(plan | {"facts": facts.to_json()})
-    notes = folder.notes()
-    write_atomically(folder.root / MANIFEST, manifest_of(settings, notes, facts.to_json()))
-    write_card(folder.root, settings, notes, facts)
-    return notes
-
-
-def name_repository(root: Path, repo_id: str, *, version: str | None = None) -> None:
-    """Let an export's card name the repository that it is pushed to, and set the version of the dataset.
-
-    Args:
-        root: The export.
-        repo_id: ``user/name``.
-        version: ``MAJOR.MINOR.PATCH``; None keeps the export's.
-    """
-    from mmvoxceleb.hub.card import CardFacts
-
-    folder = ExportFolder(root)
-    settings, plan = folder.settings(), folder.read_plan() or {}
-    facts = CardFacts.from_json(plan.get("facts", {}))
-    named = replace(settings, version=version or settings.version)
-    if (root / MANIFEST).is_file() and (facts.repo_id != repo_id or named != settings):
-        folder.write_plan(plan | {"settings": named.to_json()})
-        describe_export(folder, named, replace(facts, repo_id=repo_id))
-
-
 def _tell(progress: Progress | None, part: str, rows: int, total: int) -> None:
     if progress is not None:
-        progress(part, rows, total)
+        progress(f"{part} (clips)", rows, total)
+
+
+def _finished(
+    folder: ExportFolder, shards: Sequence[Shard], settings: ExportSettings, part: str, progress: Progress | None
+) -> dict[str, ShardNote]:
+    """Find the shards that are written already, and are what their markers say."""
+    marked = []
+    for shard in shards:
+        note = folder.note(shard.path)
+        if note is None:
+            continue
+        clips = {clip.clip_id for clip in note.clips}
+        if (note.part, note.split) == (shard.part, shard.split) and clips | {*note.skipped} == {*shard.clips}:
+            marked.append(note)
+        else:
+            logger.warning("%s/%s: its marker names other clips; it is written again", folder.root, shard.path)
+    finished = {}
+
+    def tell(count: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{part}: checking what is finished (shards)", count, total)
+
+    for note, damage in check_shards(folder.root, marked, settings, progress=tell):
+        if damage:
+            logger.warning("%s/%s: %s; it is written again", folder.root, note.path, damage)
+        else:
+            finished[note.path] = note
+    return finished
+
+
+def _refuse_other_folders(folder: ExportFolder) -> None:
+    """Make no export of a folder that holds something else."""
+    root = folder.root
+    if root.is_dir() and not is_export(root) and any(path.name not in (".git", STATE) for path in root.iterdir()):
+        raise IncompatibleOutputError(f"{root}: is not empty, and no export; name a new folder")
 
 
 def _begin(
@@ -189,8 +205,7 @@ def _begin(
     }
     before = folder.read_plan()
     if before is None:
-        if folder.root.is_dir() and any(path.name != ".git" for path in folder.root.iterdir()):
-            raise IncompatibleOutputError(f"{folder.root}: is not empty, and no export; name a new folder")
+        _refuse_other_folders(folder)
     elif not overwrite:
         compared: dict[str, Any] = before | {"settings": before["settings"] | {"version": settings.version}}
         changed = [_difference(name, compared.get(name), value) for name, value in plan.items()]
@@ -201,7 +216,6 @@ def _begin(
             )
     else:
         _clear(folder, shards)
-    clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=True)
     facts = {"facts": before["facts"]} if before and "facts" in before else {}
     folder.write_plan(plan | facts)
 
@@ -213,7 +227,7 @@ def _clear(folder: ExportFolder, shards: Sequence[Shard]) -> None:
     for note in folder.notes():
         folder.forget(note.path)
         if note.sha256 and note.path not in paths:
-            (folder.root / note.path).unlink(missing_ok=True)
+            inside(folder.root, note.path).unlink(missing_ok=True)
         for clip in note.clips if not note.sha256 else ():
             if clip.clip_id not in clips:
                 remove_clip(folder.root, clip.clip_id, before)
@@ -246,108 +260,3 @@ def _difference(name: str, before: Any, now: Any) -> str:
             f"{key} was {before.get(key)} and is {now.get(key)}" for key in keys if before.get(key) != now.get(key)
         )
     return {"store": "the store's files changed", "clips": "its clips, or the removal list, changed"}.get(name, name)
-
-
-def _write_shard(
-    folder: ExportFolder,
-    shard: Shard,
-    rows: Iterator[tuple[str, Row | str]],
-    settings: ExportSettings,
-    advance: Callable[[int], None],
-) -> ShardNote:
-    clips: list[ClipNote] = []
-    models: set[tuple[str, str]] = set()
-    quality: Quality | None = None
-    skipped: dict[str, str] = {}
-    size = 0
-
-    def write_all(write: Callable[[Mapping[str, Any]], int | None]) -> None:
-        nonlocal quality, size
-        for clip_id, row in rows:
-            if isinstance(row, str):
-                logger.warning("skipped: %s", row)
-                skipped[clip_id] = row
-            else:
-                size += write(row.record) or 0
-                clips.append(_clip_note(row))
-                models.update((model["stage"], model["sha256"]) for model in row.models)
-                if row.quality is not None:
-                    quality = row.quality if quality is None else quality + row.quality
-            advance(1)
-
-    sha256, columns = "", {}
-    if settings.format == "folder":
-        write_all(lambda record: write_clip(folder.root, record, settings))
-    else:
-        path = folder.root / shard.path
-        with replacing(path) as partial:
-            if settings.format == "parquet":
-                features = features_of(settings)
-                with ShardWriter(partial, features) as writer:
-                    write_all(writer.write)
-                columns = column_bytes(partial)
-            else:
-                with TarWriter(partial) as tar:
-                    write_all(tar.write)
-            sha256, size = sha256_of(partial), partial.stat().st_size
-    note = ShardNote(
-        path=shard.path,
-        part=shard.part,
-        split=shard.split,
-        rows=len(clips),
-        bytes=size,
-        sha256=sha256,
-        clips=tuple(clips),
-        column_bytes=columns,
-        models=tuple({"stage": stage, "sha256": sha} for stage, sha in sorted(models)),
-        quality=quality,
-        skipped=skipped,
-    )
-    folder.write_note(note)
-    return note
-
-
-def _write_projection(
-    folder: ExportFolder,
-    shard: Shard,
-    sources: Sequence[ShardNote],
-    columns: Sequence[str],
-    features: Any,
-) -> None:
-    from datasets import Features
-
-    wanted = frozenset(shard.clips)
-    path = folder.root / shard.path
-    chosen = Features({name: features[name] for name in columns})
-    kept: list[ClipNote] = []
-    with replacing(path) as partial:
-        with ShardWriter(partial, chosen) as writer:
-            for source in sources:
-                if any(clip.clip_id in wanted for clip in source.clips):
-                    copy_rows(writer, folder.root / source.path, columns, wanted.__contains__)
-                    kept.extend(ClipNote(clip.clip_id) for clip in source.clips if clip.clip_id in wanted)
-        note = ShardNote(
-            path=shard.path,
-            part=shard.part,
-            split=shard.split,
-            rows=len(kept),
-            bytes=partial.stat().st_size,
-            sha256=sha256_of(partial),
-            clips=tuple(kept),
-            column_bytes=column_bytes(partial),
-        )
-    folder.write_note(note)
-
-
-def _clip_note(row: Row) -> ClipNote:
-    record = row.record
-    label = "".join("-" if value < 0 else str(value) for value in record.get("label") or ())
-    drawings = next((record[name] for name in record if name.startswith("drawing_indices")), ())
-    return ClipNote(
-        record["clip_id"],
-        record["num_frames"],
-        label,
-        record.get("label_source"),
-        len(record.get("mask_indices", ())),
-        len(drawings),
-    )

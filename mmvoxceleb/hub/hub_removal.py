@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.files.atomic import write_atomically
+from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.hub.card import CardFacts, write_card
 from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.dropping import concerned, drop_clips
@@ -48,6 +48,9 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
 
     Raises:
         ConfigError: The repository holds no ``export.json``.
+        CorruptSourceError: ``export.json``, or a shard that holds the clips, is not what was pushed.
+        UnsafeArchiveError: ``export.json`` names a path outside the repository.
+        OutputError: There is no room for the shards.
         SourceUnavailableError: The Hub does not answer, or refuses.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -55,9 +58,9 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
     files = repo.files()
     if MANIFEST not in files:
         raise ConfigError(f"{repo.repo_id}: has no {MANIFEST}, so it was not pushed by mmvoxceleb; check --repo")
-    with tempfile.TemporaryDirectory(prefix="mmvoxceleb-removal-") as name:
+    with tempfile.TemporaryDirectory(prefix="mmvoxceleb-removal-") as name, writing(name):
         root = Path(name)
-        settings, notes, told = read_manifest(repo.download(MANIFEST, root).read_bytes())
+        settings, notes, told = read_manifest(repo.download(MANIFEST, root).read_bytes(), f"{repo.repo_id}/{MANIFEST}")
         touched = concerned(notes, removals)
         if dry_run or not touched:
             clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
@@ -65,7 +68,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         for note in touched:
             repo.download(note.path, root)
         dropped = drop_clips(root, settings, notes, removals)
-        facts = CardFacts.from_json(told)
+        facts = CardFacts.from_json(told, f"{repo.repo_id}/{MANIFEST}")
         write_atomically(root / MANIFEST, manifest_of(settings, dropped.notes, told))
         write_card(root, settings, dropped.notes, facts)
         described = [MANIFEST, "README.md", *(path for path in CHARTS.values() if (root / path).is_file())]

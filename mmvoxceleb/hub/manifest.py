@@ -1,82 +1,29 @@
 """What an export holds, in files of its own: one marker a shard, the plan they belong to, and ``export.json``."""
 
+import contextlib
+import errno
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.files.atomic import write_atomically
-from mmvoxceleb.hub.quality import Quality
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, OutputError
+from mmvoxceleb.files.atomic import make_folder, write_atomically
+from mmvoxceleb.files.inside import inside
+from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 
-__all__ = ["MANIFEST", "ClipNote", "ExportFolder", "ShardNote", "is_export", "manifest_of", "read_manifest"]
+__all__ = ["MANIFEST", "STATE", "ExportFolder", "is_export", "manifest_of", "read_manifest"]
 
 MANIFEST = "export.json"
 """Published beside the card: settings, and path, clips, bytes and sha256 of each shard."""
 
-_STATE = ".mmvoxceleb"
+STATE = ".mmvoxceleb"
 
-
-@dataclass(frozen=True)
-class ClipNote:
-    """What the card needs to know of a clip.
-
-    Args:
-        clip_id: The key.
-        num_frames: Frames; None where the store has no video.
-        label: The 40 values as a string of ``0``, ``1`` and ``-``; empty without a label.
-        label_source: Where the label is from.
-        num_masks: Masks.
-        num_drawings: Drawings of the first style.
-    """
-
-    clip_id: str
-    num_frames: int | None = None
-    label: str = ""
-    label_source: str | None = None
-    num_masks: int = 0
-    num_drawings: int = 0
-
-
-@dataclass(frozen=True)
-class ShardNote:
-    """A finished shard.
-
-    Args:
-        path: Relative to the export.
-        part: The part that it belongs to.
-        split: ``train`` or ``test``.
-        rows: Clips in it.
-        bytes: Its size.
-        sha256: Its hash; empty for the original layout, where a shard is many files.
-        clips: Its clips, in order.
-        column_bytes: What each column takes.
-        models: Models in the clips' provenance.
-        quality: The loss of its H.264 videos.
-        skipped: Damaged clips that were left out, with the reason.
-    """
-
-    path: str
-    part: str
-    split: str
-    rows: int
-    bytes: int
-    sha256: str
-    clips: tuple[ClipNote, ...] = ()
-    column_bytes: Mapping[str, int] = field(default_factory=dict)
-    models: tuple[Mapping[str, str], ...] = ()
-    quality: Quality | None = None
-    skipped: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "ShardNote":
-        """Undo ``dataclasses.asdict``."""
-        values["clips"] = tuple(ClipNote(**clip) for clip in values["clips"])
-        values["models"] = tuple(values["models"])
-        values["quality"] = Quality(**values["quality"]) if values["quality"] else None
-        return cls(**values)
+logger = logging.getLogger(__name__)
 
 
 class ExportFolder:
@@ -88,71 +35,155 @@ class ExportFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._plan = root / _STATE / "plan.json"
-        self._notes = root / _STATE / "shards"
+        self._plan = root / STATE / "plan.json"
+        self._notes = root / STATE / "shards"
+
+    @contextlib.contextmanager
+    def lock(self, *, to_read: bool = False) -> Iterator[bool]:
+        """Hold off other runs that would write, change or send this export; gives whether that could be had.
+
+        Args:
+            to_read: The export is not changed, so it may lie where nothing can be written, and nobody else can.
+
+        Raises:
+            OutputError: Another run is at it.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            make_folder(self.root / STATE)
+            lock = FileLock(self.root / STATE / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(
+                f"{self.root}: another run is at work on this export; wait until it ends, or name another folder"
+            ) from None
+        except NotImplementedError:
+            logger.warning("%s: the file system has no locks; let one run at a time work there", self.root)
+            yield False
+            return
+        except OSError as error:
+            if to_read and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                yield False
+                return
+            raise
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def read_plan(self) -> dict[str, Any] | None:
         """Read what the export was begun with; None for a new one.
 
         Raises:
             CorruptSourceError: The file is damaged.
+            ConfigError: It is of another version of this program.
         """
-        return self._load(self._plan) if self._plan.is_file() else None
+        if not self._plan.is_file():
+            return None
+        plan = self._load(self._plan, self._advice)
+        kinds = {"settings": dict, "store": str, "clips": str, "tools": dict}
+        wrong = [name for name, kind in kinds.items() if not isinstance(plan.get(name), kind)]
+        if wrong or not isinstance(plan.get("facts", {}), dict):
+            raise CorruptSourceError(f"{self._plan}: is damaged at {', '.join(wrong) or 'facts'}; {self._advice}")
+        ExportSettings.from_json(plan["settings"], str(self._plan))
+        _check_facts(plan.get("facts", {}), str(self._plan))
+        return plan
+
+    @property
+    def _advice(self) -> str:
+        return f"delete the folder {self.root}, and export again"
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Record what the export is begun with."""
         write_atomically(self._plan, _dump(plan))
 
     def note(self, path: str) -> ShardNote | None:
-        """Read the marker of a shard; None where it is not finished, or its file is gone or cut."""
-        marker = self._marker(path)
-        if not marker.is_file():
+        """Read the marker of a shard; None where it is not finished, or the marker is damaged.
+
+        Whether the shard is what its marker says is told by :mod:`mmvoxceleb.hub.whole`.
+        """
+        try:
+            return self._read(self._marker(path))
+        except FileNotFoundError:
             return None
-        note = ShardNote.from_json(self._load(marker))
-        if note.sha256:
-            file = self.root / note.path
-            if not file.is_file() or file.stat().st_size != note.bytes:
-                return None
-        return note
+        except CorruptSourceError as error:
+            logger.warning("%s; the shard is written again", error)
+            return None
 
     def write_note(self, note: ShardNote) -> None:
         """Mark a shard as finished, after its file was renamed."""
         write_atomically(self._marker(note.path), _dump(asdict(note)))
+        self._next(note.path).unlink(missing_ok=True)
+
+    def write_next(self, note: ShardNote) -> None:
+        """Tell how a shard is going to be, before its file is replaced; see :meth:`settle`."""
+        write_atomically(self._next(note.path), _dump(asdict(note)))
+
+    def settle(self) -> None:
+        """End what a run that was killed between the file and the marker of a shard had begun."""
+        from mmvoxceleb.hub.whole import damage_of
+
+        for path in self._notes.glob("*.next"):
+            try:
+                note = ShardNote.from_json(self._load(path, ""), str(path))
+            except CorruptSourceError:
+                path.unlink()
+                continue
+            if path == self._next(note.path) and not damage_of(self.root, note):
+                self.write_note(note)
+            path.unlink(missing_ok=True)
 
     def forget(self, path: str) -> None:
         """Take a shard's marker away."""
         self._marker(path).unlink(missing_ok=True)
 
     def notes(self) -> list[ShardNote]:
-        """Read all markers, sorted by path."""
-        return [ShardNote.from_json(self._load(path)) for path in sorted(self._notes.glob("*.json"))]
+        """Read all markers, sorted by path.
+
+        Raises:
+            CorruptSourceError: A marker is damaged.
+            UnsafeArchiveError: A marker names a path outside the export.
+        """
+        return [self._read(path) for path in sorted(self._notes.glob("*.json"))]
 
     def settings(self) -> ExportSettings:
         """Return the settings of a finished or begun export.
 
         Raises:
             ConfigError: This is no export.
+            CorruptSourceError: Its plan is damaged.
         """
         plan = self.read_plan()
         if plan is None:
             raise ConfigError(f"{self.root}: is no export; make one with: mmvoxceleb export STORE {self.root}")
-        return ExportSettings.from_json(plan["settings"])
+        return ExportSettings.from_json(plan["settings"], str(self._plan))
 
     def _marker(self, path: str) -> Path:
         return self._notes / (path.replace("/", "~") + ".json")
 
-    @staticmethod
-    def _load(path: Path) -> dict[str, Any]:
+    def _next(self, path: str) -> Path:
+        return self._marker(path).with_suffix(".next")
+
+    def _read(self, marker: Path) -> ShardNote:
+        advice = "delete it, and export again: the shard is then written anew"
+        content = self._load(marker, advice)
         try:
-            content = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise CorruptSourceError(f"{path}: is no JSON ({error}); export again with --overwrite") from error
-        return dict(content)
+            note = ShardNote.from_json(content, str(marker))
+        except CorruptSourceError as error:
+            raise CorruptSourceError(f"{error}; {advice}") from error
+        if self._marker(note.path) != marker:
+            raise CorruptSourceError(f"{marker}: is about another shard, {note.path}; {advice}")
+        return note
+
+    def _load(self, path: Path, advice: str) -> dict[str, Any]:
+        own = inside(self.root, path.relative_to(self.root).as_posix())
+        return parse_json_object(own.read_bytes(), str(path), advice)
 
 
 def is_export(path: Path) -> bool:
     """Tell an export from a store."""
-    return (path / _STATE / "plan.json").is_file()
+    return (path / STATE / "plan.json").is_file()
 
 
 def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote], facts: Mapping[str, Any]) -> bytes:
@@ -174,18 +205,35 @@ def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote], facts: Map
     return (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def read_manifest(data: bytes) -> tuple[ExportSettings, list[ShardNote], dict[str, Any]]:
+def read_manifest(data: bytes, where: str) -> tuple[ExportSettings, list[ShardNote], dict[str, Any]]:
     """Read ``export.json``: the settings, the shards and the publisher's facts.
 
+    Args:
+        data: Its content.
+        where: Where it is from, for messages.
+
     Raises:
-        CorruptSourceError: It is damaged, or made by another version of this program.
+        CorruptSourceError: It is damaged.
+        ConfigError: It was made by another version of this program.
+        UnsafeArchiveError: It names a path outside the export.
     """
+    advice = "export and push again"
+    content = parse_json_object(data, where, advice)
+    shards, facts = content.get("shards"), content.get("facts")
+    if not isinstance(shards, list) or not isinstance(facts, dict) or not isinstance(content.get("settings"), dict):
+        raise CorruptSourceError(f"{where}: lacks its settings, shards or facts; {advice}")
     try:
-        content = json.loads(data)
-        notes = [ShardNote.from_json(note) for note in content["shards"]]
-        return ExportSettings.from_json(content["settings"]), notes, content["facts"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptSourceError(f"{MANIFEST}: cannot be read ({error!r}); export and push again") from error
+        notes = [ShardNote.from_json(note, where) for note in shards]
+    except CorruptSourceError as error:
+        raise CorruptSourceError(f"{error}; {advice}") from error
+    _check_facts(facts, where)
+    return ExportSettings.from_json(content["settings"], where), notes, facts
+
+
+def _check_facts(facts: Mapping[str, Any], where: str) -> None:
+    from mmvoxceleb.hub.card_data import CardFacts
+
+    CardFacts.from_json(facts, where)
 
 
 def _dump(content: Mapping[str, Any]) -> bytes:

@@ -8,9 +8,12 @@ uploads only what changed between two exports; the schema carries the ``datasets
 ``load_dataset`` yields images and class names.
 """
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mmvoxceleb.errors import CorruptSourceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,11 +61,59 @@ class ShardWriter:
 
         table = pa.concat_tables(self._tables) if self._tables else self.schema.empty_table()
         self._tables = []
-        with _open_writer(self._path, self.schema) as writer:
-            writer.write_table(table.combine_chunks(), row_group_size=max(1, len(table)))
+        with _Sink(self._path) as sink:
+            with _open_writer(sink, self.schema) as writer:
+                writer.write_table(table.combine_chunks(), row_group_size=max(1, len(table)))
+            sink.finish()
 
 
-def _open_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
+class _Sink(io.RawIOBase):
+    """A file that keeps an error of the disk to itself until Arrow is done, which would end the whole process.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115  closed by close
+        self._size = 0
+        self._error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._size += size
+        self._trying(lambda: self._file.write(data))
+        return size
+
+    def finish(self) -> None:
+        """Write what is left.
+
+        Raises:
+            OSError: The file is not whole.
+        """
+        self._trying(self._file.flush)
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        self._trying(self._file.close)
+        super().close()
+
+    def _trying(self, action: Callable[[], object]) -> None:
+        if self._error is None:
+            try:
+                action()
+            except OSError as error:
+                self._error = error
+
+
+def _open_writer(sink: io.RawIOBase, schema: "pa.Schema") -> "pq.ParquetWriter":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,7 +123,7 @@ def _open_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
     if int(pa.__version__.split(".", 1)[0]) >= 21:
         options["use_content_defined_chunking"] = True
     return pq.ParquetWriter(
-        path,
+        sink,
         schema,
         compression={leaf: "NONE" if leaf.endswith(".bytes") else "ZSTD" for leaf in leaves},
         use_dictionary=[leaf for leaf in small if not leaf.endswith(".path")],
@@ -84,8 +135,6 @@ def _open_writer(path: Path, schema: "pa.Schema") -> "pq.ParquetWriter":
 
 def _leaves(schema: "pa.Schema") -> list[str]:
     """Name the Parquet columns of a schema, ``masks.list.element.bytes``."""
-    import io
-
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
@@ -96,11 +145,20 @@ def _leaves(schema: "pa.Schema") -> list[str]:
 
 
 def copy_rows(writer: ShardWriter, source: Path, columns: Sequence[str], keep: Callable[[str], bool]) -> int:
-    """Copy some columns of the rows of ``source`` whose clip is kept, and return how many rows there were."""
+    """Copy some columns of the rows of ``source`` whose clip is kept, and return how many rows there were.
+
+    Raises:
+        CorruptSourceError: ``source`` is no such file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(source, columns=list(columns), memory_map=False).select(list(columns))
+    try:
+        table = pq.read_table(source, columns=list(columns), memory_map=False).select(list(columns))
+        if table.schema.types != [writer.schema.field(name).type for name in columns]:
+            raise CorruptSourceError(f"{source}: has columns of other types; export it again")
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise CorruptSourceError(f"{source}: cannot be read as a Parquet shard ({error}); export it again") from error
     kept = table.filter(pa.array([keep(clip_id) for clip_id in table.column("clip_id").to_pylist()], pa.bool_()))
     writer.write_table(kept.replace_schema_metadata(writer.schema.metadata))
     return len(kept)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mmvoxceleb.hub.layout import WHOLE
-from mmvoxceleb.hub.manifest import ShardNote
+from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.selection import choose_clips, split_clips
 from mmvoxceleb.schema import Folder

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
+from mmvoxceleb.files.inside import inside
 from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same
-from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder, ShardNote
+from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder
+from mmvoxceleb.hub.notes import ShardNote
+from mmvoxceleb.hub.whole import check_shards, require_whole
 
 __all__ = ["PushPlan", "PushReport", "plan_push", "push_export"]
 
 FILES_PER_COMMIT = 250
 BYTES_PER_COMMIT = 10 << 30
 _FILES_PER_SENDING = 4
+_DAMAGED = "Nothing damaged was sent: run mmvoxceleb export again, it writes such shards anew; then push again"
 _DESCRIPTION = ("README.md", "LICENSE.md", MANIFEST, *CHARTS.values())
 
 
@@ -89,15 +93,20 @@ class PushReport:
     paths_deleted: int = 0
 
 
-def plan_push(root: Path, repo: HubRepo, *, public: bool = False) -> PushPlan:
+def plan_push(
+    root: Path, repo: HubRepo, *, public: bool = False, progress: Callable[[int, int], None] | None = None
+) -> PushPlan:
     """Compare an export with its repository; nothing is changed.
 
     Args:
         root: A finished export.
         repo: Where it goes.
         public: Whether the repository may be public.
+        progress: Called with the shards whose hash was just checked, and their total: those that would be sent.
 
     Raises:
+        CorruptSourceError: A shard that would be sent is damaged.
+        UnsafeArchiveError: A file of the export is a link to somewhere else.
         ConfigError: ``root`` is no finished export for the Hub, or the repository is public and should not be.
         SourceUnavailableError: The Hub does not answer, or refuses.
     """
@@ -106,7 +115,7 @@ def plan_push(root: Path, repo: HubRepo, *, public: bool = False) -> PushPlan:
     if settings.format == "folder":
         raise ConfigError(f"{root}: the original layout has too many files for the Hub; export as parquet")
     notes = folder.notes()
-    if not (root / MANIFEST).is_file() or any(folder.note(note.path) is None for note in notes):
+    if not (root / MANIFEST).is_file() or any(not inside(root, note.path).is_file() for note in notes):
         raise ConfigError(
             f"{root}: the export is not finished; run mmvoxceleb export again, it goes on where it stopped"
         )
@@ -114,8 +123,10 @@ def plan_push(root: Path, repo: HubRepo, *, public: bool = False) -> PushPlan:
     if private is False and not public:
         raise ConfigError(f"{repo.repo_id} is public; pass --public if the clips may be seen by everybody")
     remote = repo.files() if private is not None else {}
-    changed = [note for note in notes if not is_same(remote.get(note.path), root / note.path, note.sha256)]
-    local = {note.path for note in notes} | {name for name in _DESCRIPTION if (root / name).is_file()}
+    changed = [note for note in notes if not is_same(remote.get(note.path), inside(root, note.path), note.sha256)]
+    damages = {note.path: damage for note, damage in check_shards(root, changed, settings, progress=progress) if damage}
+    require_whole(damages, root, _DAMAGED)
+    local = {note.path for note in notes} | {name for name in _DESCRIPTION if inside(root, name).is_file()}
     return PushPlan(
         root=root,
         version=settings.version,
@@ -146,8 +157,17 @@ def push_export(
 
     Raises:
         IncompatibleOutputError: The version is tagged already, with other content.
+        CorruptSourceError: A shard changed since it was planned to be sent.
+        OutputError: Another run is at work on the export.
         SourceUnavailableError: The Hub does not answer, or refuses. Run it again: what is done is kept.
     """
+    with ExportFolder(plan.root).lock(to_read=True):
+        return _push(plan, repo, public=public, gated=gated, progress=progress)
+
+
+def _push(
+    plan: PushPlan, repo: HubRepo, *, public: bool, gated: bool, progress: Callable[[int, int], None] | None
+) -> PushReport:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     report = PushReport(unchanged=plan.unchanged, tag=f"v{plan.version}")
@@ -161,7 +181,13 @@ def push_export(
         )
     batches = plan.batches
     for number, batch in enumerate(batches, 1):
-        additions = [CommitOperationAdd(note.path, str(plan.root / note.path)) for note in batch]
+        additions = [CommitOperationAdd(note.path, str(inside(plan.root, note.path))) for note in batch]
+        changed = {
+            note.path: "was changed a moment ago"
+            for note, addition in zip(batch, additions, strict=True)
+            if addition.upload_info.sha256.hex() != note.sha256
+        }
+        require_whole(changed, plan.root, _DAMAGED)
         for few, notes in zip(_by(additions, _FILES_PER_SENDING), _by(batch, _FILES_PER_SENDING), strict=True):
             repo.send(list(few))
             if progress is not None:
@@ -171,7 +197,7 @@ def push_export(
         )
         report.sent += len(batch)
     if plan.description or plan.stale:
-        last: list[Any] = [CommitOperationAdd(name, str(plan.root / name)) for name in plan.description]
+        last: list[Any] = [CommitOperationAdd(name, str(inside(plan.root, name))) for name in plan.description]
         last += [CommitOperationDelete(path) for path in plan.stale]
         report.commits.append(repo.commit(last, f"Version {plan.version}: card and list of files"))
         report.paths_deleted = len(plan.stale)

@@ -1,7 +1,7 @@
 """What an export is to be: format, modalities, video, sizes."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from mmvoxceleb.errors import ConfigError
@@ -13,6 +13,8 @@ __all__ = ["ExportSettings", "Format", "MaskEncoding", "Video"]
 Format = Literal["parquet", "webdataset", "folder"]
 Video = Literal["png", "mp4"]
 MaskEncoding = Literal["palette", "original"]
+_STYLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Styles are names of folders, and parts of names of columns."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -62,6 +64,9 @@ class ExportSettings:
         ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; the known ones are {', '.join(known)}")
+        for style in self.styles:
+            if not isinstance(style, str) or _STYLE.fullmatch(style) is None:
+                raise ConfigError(f"style {style!r}: is no name of a drawing style, such as {DEFAULT_STYLE}")
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
         if self.format == "folder" and self.video == "mp4":
@@ -101,18 +106,38 @@ class ExportSettings:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "ExportSettings":
+    def from_json(cls, values: dict[str, Any], where: str) -> "ExportSettings":
         """Undo :meth:`to_json`.
 
+        Args:
+            values: What the JSON held.
+            where: The file, for the message.
+
         Raises:
-            ConfigError: The values are of another version of this program.
+            ConfigError: The values are damaged, or of another version of this program.
         """
         try:
             arguments: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
             }
-            return cls(**arguments)
-        except TypeError as error:
+            settings = cls(**arguments)
+        except (TypeError, ConfigError) as error:
             raise ConfigError(
-                f"the export was made by another version of mmvoxceleb ({error}); make it anew"
+                f"{where}: the settings are damaged, or of another version of mmvoxceleb ({error}); export anew"
             ) from error
+        names = [each.name for each in fields(cls)]
+        wrong = [name for name in names if not _is_of(getattr(settings, name), getattr(_DEFAULTS, name))]
+        if wrong:
+            raise ConfigError(f"{where}: the settings are damaged at {', '.join(wrong)}; export anew")
+        return settings
+
+
+_DEFAULTS = ExportSettings()
+
+
+def _is_of(value: object, default: object) -> bool:
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    if default is None:
+        return value is None or type(value) is int
+    return type(value) is type(default)

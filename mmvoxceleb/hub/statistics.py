@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mmvoxceleb.hub.layout import WHOLE
-from mmvoxceleb.hub.manifest import ClipNote, ShardNote
+from mmvoxceleb.hub.notes import ClipNote, ShardNote
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.schema import ATTRIBUTES, ClipId
 
 __all__ = ["TarWriter", "copy_samples", "sample_files"]
@@ -83,7 +84,11 @@ class TarWriter:
 
 
 def copy_samples(writer: TarWriter, source: Path, keep: Callable[[str], bool]) -> int:
-    """Copy the files of the samples of ``source`` whose clip is kept, and return how many samples there were."""
+    """Copy the files of the samples of ``source`` whose clip is kept, and return how many samples there were.
+
+    Raises:
+        CorruptSourceError: ``source`` is no such tar.
+    """
     kept: set[str] = set()
     for name, data in _files(source):
         key = name.split(".", 1)[0]
@@ -94,8 +99,10 @@ def copy_samples(writer: TarWriter, source: Path, keep: Callable[[str], bool]) -
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file is not None:
-                yield member.name, file.read()
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.isreg() and (file := tar.extractfile(member)) is not None:
+                    yield member.name, file.read()
+    except (tarfile.TarError, ValueError, EOFError) as error:
+        raise CorruptSourceError(f"{path}: cannot be read as a tar of samples ({error}); export it again") from error
