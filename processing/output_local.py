@@ -31,6 +31,7 @@ class LocalOutput(OutputTree):
     """
 
     layouts: tuple[Layout, ...] = ("folder", "packed")
+    is_local = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.root = Path(path)
@@ -123,6 +124,19 @@ class LocalOutput(OutputTree):
         folder.mkdir(parents=True, exist_ok=True)
         with self._threads, FileLock(folder / ".lock"):
             yield
+
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[None]:
+        from filelock import FileLock
+
+        folder = self._at("meta")
+        make_folder(folder)
+        with FileLock(folder / f".{purpose}.lock"):
+            yield
+
+    def size(self, path: str) -> int:
+        full = self._at(path)
+        return full.stat().st_size if full.is_file() else 0
 
     def clean_partial(self, folders: Iterable[str]) -> int:
         bases = [self._at(folder) for folder in folders]

@@ -1,15 +1,16 @@
 """Write to an fsspec URL: an object store, where an upload appears whole when it ends, or a server with renames."""
 
 import ftplib
+import random
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, TypeVar
 
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, OutputError, SourceUnavailableError
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
@@ -22,6 +23,7 @@ OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss
 
 READ_ONLY = frozenset(["http", "https", "hf", "github", "git", "data", "zip", "tar"])
 
+_ATTEMPTS_TO_BE_ALONE = 5
 _CHUNK = 256
 """How many small files are asked for at once."""
 
@@ -167,12 +169,43 @@ class RemoteOutput(OutputTree):
     def lock(self, path: str) -> AbstractContextManager[None]:
         return nullcontext()
 
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[None]:
+        """Announce it, and go on if nobody else has: of two who announce, at least one sees the other."""
+        for attempt in range(_ATTEMPTS_TO_BE_ALONE):
+            mine = f"meta/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
+            self.write(mine, b"")
+            announced = [f"meta/{name}" for name in self.names("meta") if f".{purpose}-" in name]
+            alive = [path for path in announced if path != mine and not self._is_abandoned(path)]
+            try:
+                if not alive:
+                    yield
+                    return
+            finally:
+                self.remove(mine)
+            time.sleep(random.uniform(0.1, 0.5) * (attempt + 1))
+        raise OutputError(
+            f"{self.location}: somebody else is doing a {purpose} there ({alive[0]}), so nothing was changed; run this "
+            "again when it is done. That of one which was killed counts for a day, or until you delete it"
+        )
+
+    def size(self, path: str) -> int:
+        def ask() -> int:
+            system, full = self._at(path)
+            try:
+                return int(system.info(full).get("size") or 0)
+            except FileNotFoundError as error:
+                _raise_unless_missing(error)
+                return 0
+
+        return self._try(ask, path)
+
     def clean_partial(self, folders: Iterable[str]) -> int:
         count = 0
         for folder in () if self._is_object_store else folders:
             for name in self.names(folder):
                 path = f"{folder}/{name}"
-                if name.startswith(PARTIAL) and is_abandoned(name, lambda path=path: self._modified(path)):  # type: ignore[misc]
+                if name.startswith(PARTIAL) and self._is_abandoned(path):
                     self.remove(path)
                     count += 1
         return count
@@ -263,6 +296,9 @@ class RemoteOutput(OutputTree):
                 if not _is_folder(system, folder):
                     raise
         self._made.add(folder)
+
+    def _is_abandoned(self, path: str) -> bool:
+        return is_abandoned(path.rpartition("/")[2], lambda: self._modified(path))
 
     def _modified(self, path: str) -> float:
         system, full = self._at(path)

@@ -30,6 +30,9 @@ class OutputTree(ABC):
     is_shared = True
     """Whether other processes on this machine see what is written."""
 
+    is_local = False
+    """Whether ``address`` is a folder on this machine."""
+
     @property
     def location(self) -> str:
         """The path or URL for messages, without a password."""
@@ -100,6 +103,20 @@ class OutputTree(ABC):
     @abstractmethod
     def lock(self, path: str) -> AbstractContextManager[None]:
         """Hold off who else wants to change files in the folder ``path``, where files can be changed by several."""
+
+    @abstractmethod
+    def alone(self, purpose: str) -> AbstractContextManager[None]:
+        """Do something that only one may do at a time, from any thread, process or machine.
+
+        On disk others wait.
+
+        Raises:
+            OutputError: Somebody else is doing it, where nobody can be made to wait.
+        """
+
+    @abstractmethod
+    def size(self, path: str) -> int:
+        """Tell the bytes of a file; 0 where there is none."""
 
     @abstractmethod
     def clean_partial(self, folders: Iterable[str]) -> int:

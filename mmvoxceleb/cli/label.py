@@ -83,6 +83,7 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         (report.unknown_clips, "not in the dataset"),
         (report.empty, "no attribute holds; --allow-empty imports them"),
         (report.predicted, "predicted by a model, says the file"),
+        (report.removed, "on the removal list"),
     ):
         if clips:
             typer.echo(f"  left out: {_some(clips)}: {why}")

@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
 
 def remove(
     places: Annotated[
-        list[Path] | None, typer.Argument(metavar="[STORE_OR_EXPORT]...", help="Local stores and exports.")
+        list[str] | None,
+        typer.Argument(metavar="[STORE_OR_EXPORT]...", help="Stores, exports, and URLs of stores, s3://..."),
     ] = None,
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
     video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,
@@ -54,16 +55,16 @@ def remove(
     if not places and repo is None:
         raise ConfigError("say where: a store or an export, or --repo user/name")
     for place in places or ():
-        if is_export(place):
-            _from_export(place, removals, dry_run=dry_run)
+        if "://" not in place and is_export(Path(place)):
+            _from_export(Path(place), removals, dry_run=dry_run)
         else:
             _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
         _from_hub(repo, revision, removals, dry_run=dry_run)
 
 
-def _from_store(place: Path, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> None:
-    from mmvoxceleb.hub.store_removal import remove_from_store
+def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> None:
+    from mmvoxceleb.processing.removal import remove_from_store
 
     if dry_run:
         from mmvoxceleb.stores import open_store
@@ -81,6 +82,10 @@ def _from_store(place: Path, removals: "Removals", *, rewrite_zips: bool, dry_ru
             f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; pass --rewrite-zips. "
             "Exports leave them out all the same."
         )
+    for path in report.naming:
+        typer.echo(f"STILL NAMES THEM: {path}, a file that is none of ours; mend or delete it")
+    for entry in report.unmatched:
+        typer.echo(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
     for path in report.caches:
         typer.echo(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
     typer.echo("prepared copies in the cache of datasets, if any, still have them: clear them with `hf cache` or rm")

@@ -22,20 +22,22 @@ from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
+from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.removals import REMOVALS_PATH, read_removals
+from mmvoxceleb.stores.removals import Removals
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CropJob", "SourceResult", "WrittenClip"]
+__all__ = ["RECORDS", "CropJob", "SourceResult", "WrittenClip", "without_removed"]
 
 STAGE = "crop"
 VIDEO = Folder("video")
 
-_RECORDS = "meta/.crop"
+RECORDS = "meta/.crop"
+"""Where a store keeps a file for every source video that is done."""
 
 
 @dataclass
@@ -47,12 +49,14 @@ class SourceResult:
         rows: A ledger row for every tube, and for every utterance that gave none.
         num_frames: Frames written, or found written by an earlier run.
         was_finished: Whether an earlier run had done it.
+        removed: Clips that were not made, or were deleted again, because they are on the removal list.
     """
 
     key: str
     rows: list[LedgerRow] = field(default_factory=list)
     num_frames: int = 0
     was_finished: bool = False
+    removed: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -110,6 +114,11 @@ class CropJob:
         """
         return StoreWriter(open_output(self.out), self.layout)
 
+    @cached_property
+    def removed(self) -> RemovalWatch:
+        """Who must not be made."""
+        return RemovalWatch(self.tree)
+
     @property
     def tree(self) -> OutputTree:
         """The output."""
@@ -127,7 +136,7 @@ class CropJob:
     @staticmethod
     def record_path(key: str) -> str:
         """Name the file in the store that says that a source video is done."""
-        return f"{_RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+        return f"{RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
     def has_record(self, key: str) -> bool:
         """Tell whether it is there."""
@@ -208,14 +217,24 @@ class CropJob:
             yield from self._crop(video, result, options, check, keep, detector or self.detector)
         self._forget_others(record, result)
         result.rows.sort()
-        content = {
-            "key": video.key,
-            "inputs": inputs,
-            "options": options,
-            "num_frames": result.num_frames,
-            "rows": [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in result.rows],
-        }
-        self.tree.write(self.record_path(video.key), (json.dumps(content, ensure_ascii=False) + "\n").encode())
+        removals, content = (
+            Removals(),
+            {
+                "key": video.key,
+                "inputs": inputs,
+                "options": options,
+                "num_frames": result.num_frames,
+                "rows": [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in result.rows],
+            },
+        )
+        data: bytes | None = (json.dumps(content, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        written = False
+        while not written or removals != self.removed.now():  # it may have grown while this was written
+            removals = self.removed.now()
+            data, written = without_removed(data, removals) if data is not None else None, True
+            place = self.record_path(video.key)
+            self.tree.remove(place) if data is None else self.tree.write(place, data)
+        result.rows = [row for row in result.rows if not is_removed(row.clip_id, removals)]
 
     def written(self, key: str) -> list[str]:
         """List the clips that an earlier run made of a video; empty where it is not done."""
@@ -225,11 +244,13 @@ class CropJob:
     def all_rows(self) -> list[LedgerRow]:
         """Collect the rows of every finished video of the store, also of earlier runs on other videos."""
         rows: list[LedgerRow] = []
-        names = [name for name in self.tree.names(_RECORDS) if name.endswith(".json") and not name.startswith(".")]
-        for data in self.tree.read_many([f"{_RECORDS}/{name}" for name in names]):
+        names = [name for name in self.tree.names(RECORDS) if name.endswith(".json") and not name.startswith(".")]
+        for data in self.tree.read_many([f"{RECORDS}/{name}" for name in names]):
             record = _parse_record(data or b"")
             if record is not None:
                 rows.extend(_row(row) for row in record["rows"])
+        removals = self.removed.now()
+        rows = [row for row in rows if not is_removed(row.clip_id, removals)]
         return rows
 
     def has(self, clip_id: str) -> bool:
@@ -253,7 +274,6 @@ class CropJob:
     ) -> Iterator[WrittenClip]:
         versions = _versions(self.decoder)
         provenance = Provenance(self.tree)
-        removals = read_removals(self.tree.address)
         cropped = crop_tubes(
             video,
             settings=self.settings,
@@ -264,8 +284,8 @@ class CropJob:
             progress=check,
         )
         for clip in cropped:
-            if clip.clip_id in removals:
-                result.rows.append(_rejected(Rejection(clip.clip_id, "removed", f"it is in {REMOVALS_PATH}")))
+            if clip.clip_id in self.removed.now():
+                result.removed.append(clip.clip_id)
                 continue
             section = self._finished_section(provenance, clip, options)
             if section is not None:
@@ -286,9 +306,14 @@ class CropJob:
                 detail = f"it ends after {count} frames of the clip, {self.settings.min_frames} wanted"
                 result.rows.append(_rejected(Rejection(clip.clip_id, "video too short", detail)))
                 continue
-            provenance.begin(clip.clip_id, [STAGE])
-            self._write(clip.clip_id, data)
-            provenance.finish(clip.clip_id, {STAGE: {**clip.meta, "settings": options, "versions": versions}})
+            if clip.clip_id not in self.removed.now():
+                provenance.begin(clip.clip_id, [STAGE])
+                self._write(clip.clip_id, data)
+                provenance.finish(clip.clip_id, {STAGE: {**clip.meta, "settings": options, "versions": versions}})
+            if clip.clip_id in self.removed.now():
+                self.take_away(clip.clip_id)
+                result.removed.append(clip.clip_id)
+                continue
             result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
             result.num_frames += count
             written.num_new_frames = count
@@ -311,6 +336,12 @@ class CropJob:
         else:
             self._remove_mp4(clip_id)
             self.writer.write(VIDEO, clip_id, data)
+
+    def take_away(self, clip_id: str) -> None:
+        """Delete a clip and what is said of it, because it was removed while it was being made."""
+        self.writer.remove(VIDEO, clip_id)
+        self._remove_mp4(clip_id)
+        self.tree.remove(Provenance(self.tree).path_of(clip_id))
 
     def _remove_mp4(self, clip_id: str) -> None:
         if self.tree.kind(_mp4_path(clip_id)) == "file":
@@ -366,10 +397,19 @@ def _opencv_version() -> str:
     return str(cv2.__version__)
 
 
+def without_removed(data: bytes, removals: Removals) -> bytes | None:
+    """Take removed clips out of the record of a video; None where nothing of it may stay, or it is damaged."""
+    record = _parse_record(data)
+    if record is None or is_removed(record["key"], removals):
+        return None
+    rows = [row for row in record["rows"] if not is_removed(row["name"], removals)]
+    return (json.dumps({**record, "rows": rows}, ensure_ascii=False) + "\n").encode()
+
+
 def _parse_record(data: bytes) -> dict[str, Any] | None:
     """Read a record; None where it is damaged, and the video is done again."""
     try:
-        content = parse_json_object(data, _RECORDS, "the video is done again")
+        content = parse_json_object(data, RECORDS, "the video is done again")
         rows = [_row(row) for row in content["rows"]]
     except (CorruptSourceError, KeyError, TypeError):
         return None

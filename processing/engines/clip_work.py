@@ -1,12 +1,14 @@
 """Clips of a store as units of work."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow
+from mmvoxceleb.processing.removed import REMOVED
 from mmvoxceleb.processing.source import ClipSource
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
@@ -36,7 +38,7 @@ class ClipWork(Work):
     ) -> None:
         self.source = source
         self.writer = writer
-        self.steps = ClipSteps(writer, stages, overwrite=overwrite)
+        self.steps = ClipSteps(writer, stages, overwrite=overwrite, source=source.location)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -52,13 +54,17 @@ class ClipWork(Work):
     def plan(self, units: Sequence[str]) -> Plan:
         """Compare settings; clips on the removal list of the source or of the output are left out."""
         removals = read_removals(self.source.location) | read_removals(self.writer.tree.address)
-        return self.steps.plan(removals.keep(units))
+        removals.tell_unmatched(units, self.source.location)
+        kept = removals.keep(units)
+        return replace(self.steps.plan(kept), removed=len(units) - len(kept))
 
     def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
         yield self.steps.run(self.source, unit, host)
 
     def give_up(self, unit: str, reason: str) -> ClipOutcome:
         failed = dict.fromkeys(self.stages, f"clip {unit}: {reason}")
+        if unit in self.steps.removed.now():
+            return ClipOutcome(unit, rejected=REMOVED)
         self.steps.provenance.record(LedgerRow(unit, stage, "failed", text) for stage, text in failed.items())
         return ClipOutcome(unit, failed=failed)
 

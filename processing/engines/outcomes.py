@@ -47,10 +47,12 @@ class Plan:
     Args:
         todo: Units (clips, or source videos) with at least one stage that is not finished.
         finished: Units whose stages are all finished with the settings of now.
+        removed: How many clips, or utterances of videos, are left out because they are on a removal list.
     """
 
     todo: tuple[str, ...]
     finished: tuple[str, ...]
+    removed: int = 0
 
 
 @dataclass

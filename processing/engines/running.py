@@ -14,6 +14,8 @@ from types import FrameType
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.removal import obey, sweep
+from mmvoxceleb.processing.removed import RemovalWatch
 
 __all__ = ["RUNS_FOLDER", "Run", "open_run"]
 
@@ -61,9 +63,13 @@ def open_run(
     work.writer.tree.check()
     if workers < 1 or (limit is not None and limit < 0):
         raise ConfigError(f"workers is {workers} and limit is {limit}; they must be at least 1 and 0")
+    watch = RemovalWatch(work.writer.tree)
+    removals = watch.now()
     plan = work.plan(work.units() if units is None else units)
     todo = sorted({*plan.todo[:limit], *plan.finished})
     summary = Summary(work.writer.location, engine=engine, workers=workers)
+    if plan.removed:
+        summary.rejected["removed"] = plan.removed
     begun, start = datetime.now(timezone.utc), time.perf_counter()
 
     def count(outcome: ClipOutcome) -> None:
@@ -79,6 +85,7 @@ def open_run(
     try:
         with _terminate_as_interrupt():
             if todo:
+                sweep(work.writer.tree, removals)
                 work.begin()
             yield Run(todo, summary, count, count_unit)
             summary.is_complete = True
@@ -87,6 +94,7 @@ def open_run(
         summary.seconds = time.perf_counter() - start
         if todo:
             _end(work, summary, begun)
+            obey(work.writer.tree, watch, removals)
 
 
 def _end(work: Work, summary: Summary, begun: datetime) -> None:

@@ -21,10 +21,13 @@ from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
+from mmvoxceleb.processing.removal import forget_rows
+from mmvoxceleb.processing.removed import REMOVED, RemovalWatch
 from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["ClipSteps", "Loaded"]
 
@@ -70,13 +73,17 @@ class ClipSteps:
         writer: Where results go.
         stages: What to do, in this order; names must differ.
         overwrite: Whether results of other settings, or of unknown origin, are replaced.
+        source: Path or URL of the store that clips come from, whose removal list is obeyed as that of the output is.
     """
 
-    def __init__(self, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False) -> None:
+    def __init__(
+        self, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False, source: str | None = None
+    ) -> None:
         self.writer = writer
         self.stages = tuple(stages)
         self.overwrite = overwrite
         self.provenance = Provenance(writer.tree)
+        self.removed = RemovalWatch(writer.tree, source)
         self.settings: dict[str, dict[str, Any]] = {
             stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
         }
@@ -195,8 +202,15 @@ class ClipSteps:
         """
         outputs = self._encode(loaded)
         start = time.perf_counter()
+        clip_id = loaded.clip.clip_id
         try:
-            self._store(loaded, outputs)
+            if clip_id not in self.removed.now():
+                self._store(loaded, outputs)
+            if clip_id in self.removed.now():  # since this clip was begun, perhaps while it was written
+                self.take_away(clip_id)
+                return ClipOutcome(clip_id, rejected=REMOVED)
+        except MMVoxCelebError:
+            raise
         except OSError as error:
             raise ProcessingError(
                 f"{self.writer.location}: cannot be written, at clip {loaded.clip.clip_id} ({error}). "
@@ -214,6 +228,13 @@ class ClipSteps:
             device_seconds=loaded.device_seconds,
             figures=_figures(outputs),
         )
+
+    def take_away(self, clip_id: str) -> None:
+        """Delete what the stages wrote of a clip and what is said of it, because it was removed meanwhile."""
+        for folder in self.folders:
+            self.writer.remove(folder, clip_id)
+        self.writer.tree.remove(self.provenance.path_of(clip_id))
+        forget_rows(self.writer.tree, Removals(clip_id=frozenset({clip_id})))
 
     def teardown(self) -> None:
         """Let the stages release their models."""

@@ -14,12 +14,13 @@ from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.removed import REMOVED, is_removed
 from mmvoxceleb.processing.source import ClipSource, CroppedSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.interface import Store
-from mmvoxceleb.stores.removals import read_removals
+from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["VideoWork"]
 
@@ -72,20 +73,30 @@ class VideoWork(Work):
 
     def plan(self, units: Sequence[str]) -> Plan:
         job = self.job.snapshot()
+        removals = read_removals(job.tree.address)
+        wanted = units
+        units = [key for key in wanted if not self._is_removed(key, removals)]
+        left_out = sum(len(self.videos[key].utterances) for key in wanted if self._is_removed(key, removals))
         recorded = {key for key in units if job.has_record(key)}
         if recorded:
             options = job.options()
             for key in sorted(recorded):
                 job.check(key, options)
-        removals = read_removals(job.tree.address)
         clips = {key: removals.keep(job.written(key)) for key in units}
         todo = set(self.steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         without_stages = not self.steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
-        return Plan(tuple(key for key in units if key not in set(finished)), tuple(finished))
+        return Plan(tuple(key for key in units if key not in set(finished)), tuple(finished), left_out)
+
+    def _is_removed(self, key: str, removals: Removals) -> bool:
+        video = self.videos[key]
+        return removals.has_video(video.person_id, video.video_id)
 
     def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
         result = SourceResult(unit)
+        if self._is_removed(unit, self.job.removed.now()):  # since the run began
+            yield ClipOutcome(unit, rejected=REMOVED)
+            return
         clips = self.job.clips(
             self.videos[unit],
             result,
@@ -108,12 +119,16 @@ class VideoWork(Work):
             if clip is None:
                 break
             yield self._through_stages(clip, spent, host)
+        for clip_id in result.removed:
+            yield ClipOutcome(clip_id, rejected=REMOVED)
         for row in result.rows:
             if row.status == "rejected":
                 yield ClipOutcome(row.clip_id, rejected=row.reason)
 
     def give_up(self, unit: str, reason: str) -> ClipOutcome:
         failed = {STAGE: f"video {unit}: {reason}"}
+        if self._is_removed(unit, self.job.removed.now()):
+            return ClipOutcome(unit, rejected=REMOVED)
         self._provenance.record([LedgerRow(unit, STAGE, "failed", failed[STAGE])])
         return ClipOutcome(unit, failed=failed)
 
@@ -123,7 +138,8 @@ class VideoWork(Work):
     def end(self) -> None:
         job = self.job.snapshot()
         rows = job.all_rows()
-        ledger = self._provenance.rows()
+        removals = self.job.removed.now()
+        ledger = [row for row in self._provenance.rows() if not is_removed(row.clip_id, removals)]
         if not rows and not ledger:
             return
         known = {row.clip_id for row in rows}
@@ -141,6 +157,9 @@ class VideoWork(Work):
             outcome = ClipOutcome(clip.clip_id)
         else:
             outcome = self.steps.run(self._source_of(clip), clip.clip_id, host)
+        if outcome.rejected:
+            self.job.take_away(clip.clip_id)
+            return outcome
         return ClipOutcome(
             clip.clip_id,
             done=((STAGE,) if new else ()) + outcome.done,

@@ -20,9 +20,12 @@ from mmvoxceleb.processing.labels.files import (
 from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.removal import erase, obey
+from mmvoxceleb.processing.removed import RemovalWatch
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
 from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels"]
 
@@ -38,6 +41,7 @@ class ImportReport:
         unknown_clips: Clips of the file that the store has not; left out.
         empty: Clips of which the file says that nothing holds; left out unless asked for.
         predicted: Clips that the file itself calls predicted; left out.
+        removed: Clips on the removal list; left out.
         unknown_names: Names that are no attributes, with the number of times; left out.
         contradictions: What cannot well hold together, by clip; imported as annotated.
         stale_text: Clips whose text was made from another label.
@@ -49,6 +53,7 @@ class ImportReport:
     unknown_clips: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     predicted: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     unknown_names: Counter[str] = field(default_factory=Counter)
     contradictions: dict[str, list[str]] = field(default_factory=dict)
     stale_text: list[str] = field(default_factory=list)
@@ -103,7 +108,9 @@ def import_labels(
     if annotations.unknown and not ignore_unknown:
         raise ConfigError(_unknown_names(file, annotations))
     report = ImportReport(predicted=sorted(annotations.predicted), unknown_names=annotations.unknown)
-    chosen = _choose(annotations, _clips_of(open_store(root)), report, allow_empty)
+    watch = RemovalWatch(StoreWriter(root).tree)
+    removals = read_removals(root)
+    chosen = _choose(annotations, _clips_of(open_store(root)), report, allow_empty, removals)
     if strict:
         _refuse(file, report)
     fingerprint = hashlib.sha256(Path(file).read_bytes()).hexdigest()
@@ -116,12 +123,17 @@ def import_labels(
         if before == label and meta.get("label_source") == MANUAL:
             report.unchanged.append(clip)
         else:
+            if not dry_run:
+                if clip not in watch.now():
+                    _write(clip, label, Path(file).name, fingerprint, provenance, writer)
+                if clip in watch.now():  # since the import began, perhaps while it was written
+                    erase(writer.tree, Removals(clip_id=frozenset({clip})))
+                    report.removed.append(clip)
+                    continue
+                rows.append(LedgerRow(clip, "label", "done"))
             report.written.append(clip)
             if before is not None:
                 report.replaced[str(meta.get("label_source") or "unknown")] += 1
-            if not dry_run:
-                _write(clip, label, Path(file).name, fingerprint, provenance, writer)
-                rows.append(LedgerRow(clip, "label", "done"))
         text = meta.get("text")
         read = text.get("input") if isinstance(text, dict) else None
         if isinstance(text, dict) and not (isinstance(read, dict) and read.get("label") == label):
@@ -131,6 +143,7 @@ def import_labels(
     if rows:
         provenance.record(rows)
         provenance.compact()
+        obey(writer.tree, watch, removals)
     return report
 
 
@@ -165,7 +178,7 @@ def export_labels(
     report = ExportReport(left_out=sorted(SENSITIVE_ATTRIBUTES) if drop_sensitive else [])
     labels: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
-    for clip in reader.clips(LABEL):
+    for clip in read_removals(store).keep(reader.clips(LABEL)):
         source = _source_in(reader, clip)
         if source.startswith("predicted") and not include_predicted:
             report.predicted.append(clip)
@@ -188,13 +201,15 @@ def export_labels(
 
 
 def _choose(
-    annotations: Annotations, clips: frozenset[str], report: ImportReport, allow_empty: bool
+    annotations: Annotations, clips: frozenset[str], report: ImportReport, allow_empty: bool, removals: Removals
 ) -> dict[str, list[int]]:
     chosen: dict[str, list[int]] = {}
     for name, label in annotations.labels.items():
         clip = name if name in clips else f"{name}.mp4"
         if clip not in clips:
             report.unknown_clips.append(name)
+        elif clip in removals:
+            report.removed.append(clip)
         elif 1 not in label and not allow_empty:
             report.empty.append(clip)
         else:

@@ -11,7 +11,7 @@ from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.hub.store_removal import remove_from_store
+from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals

@@ -1,0 +1,259 @@
+"""Take persons, videos and clips out of a store, on disk or behind a URL, so that nothing in it names them."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from mmvoxceleb.errors import ConfigError, UnsafeArchiveError
+from mmvoxceleb.files.atomic import writing
+from mmvoxceleb.files.partial import PARTIAL
+from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
+from mmvoxceleb.processing.crop.job import RECORDS, without_removed
+from mmvoxceleb.processing.naming import Names
+from mmvoxceleb.processing.output_tree import OutputTree, Place, open_output
+from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
+from mmvoxceleb.processing.removed import RemovalWatch, is_removed
+from mmvoxceleb.schema import ClipId
+from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
+
+__all__ = ["StoreRemoval", "erase", "forget_rows", "obey", "remove_from_store", "sweep"]
+
+_DEEPEST = 4
+_SUFFIXES = (".zip", ".txt", ".json")
+_LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
+"""What MMVID's loader leaves beside the folder that it reads: pickles with the names of all clips."""
+_TOGETHER = 256
+"""How many files are read at once."""
+_MOST_BYTES = 64 << 20
+"""Larger files of strangers are not searched for names."""
+
+
+@dataclass
+class StoreRemoval:
+    """What was taken out of a store.
+
+    Args:
+        clips: The clips that had files there.
+        paths: How many files and clip folders were deleted.
+        rewritten: Zips that were written again without them.
+        holding: Zips that still hold them, because rewriting was not asked for or the store is behind a URL.
+        caches: Cache files of the original loader that may still name them.
+        naming: Other files that are none of ours and name them.
+        unmatched: What was asked for and matched nobody.
+    """
+
+    clips: list[str] = field(default_factory=list)
+    paths: int = 0
+    rewritten: list[Path] = field(default_factory=list)
+    holding: list[Path] = field(default_factory=list)
+    caches: list[Path] = field(default_factory=list)
+    naming: list[Path] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+
+
+def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = False) -> StoreRemoval:
+    """Delete the clips of persons or videos from a store, after noting them on its removal list.
+
+    Folders and zips of one clip each are deleted, and all that ``meta`` says of them. A zip of many clips cannot be
+    changed in place: it is written again beside itself and renamed, if asked for; until then the removal list keeps
+    its clips out of everything. Several may do this at once: on disk one waits for the other, on a URL it is refused.
+    A run that goes on meanwhile looks at the list before and after every clip.
+
+    Args:
+        place: The store's folder, or a URL that can be written to.
+        removals: What to take out.
+        rewrite_zips: Write zips of many clips again; each needs its own size in free space.
+
+    Raises:
+        ConfigError: There is no such folder, or the URL cannot be written to.
+        CorruptSourceError: The removal list is damaged.
+        OutputError: The store is read-only, or somebody else is removing from the URL.
+        SourceUnavailableError: There is no room to rewrite a zip.
+    """
+    tree = _open(place)
+    with writing(tree.location), tree.alone("remove"):
+        if tree.is_local:
+            add_removals(tree.address, removals)
+        else:
+            tree.write(REMOVALS_PATH, (read_removals(tree.address) | removals).to_bytes())
+        report = erase(tree, removals)
+        if tree.is_local:
+            _visit_zips(Path(tree.address), removals, report, rewrite_zips)
+    report.clips.sort()
+    report.unmatched = removals.unmatched(report.clips)
+    return report
+
+
+def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
+    """Delete everything of persons, videos and clips, and cut their names out of ``meta``, without noting them."""
+    report = StoreRemoval()
+    files, kept = _sweep(tree, removals, report)
+    names = Names(removals, kept)
+    forget_rows(tree, removals)
+    for start in range(0, len(files), _TOGETHER):
+        some = files[start : start + _TOGETHER]
+        ours = [path for path in some if path.startswith("meta/") and path not in (REMOVALS_PATH, LEDGER_PATH)]
+        for path, data in zip(ours, tree.read_many(ours), strict=True):
+            if data is not None and names.are_in(data):
+                _clean(tree, path, removals, names)
+        for path in some:
+            if not path.startswith("meta/") and _clip_of(path.rpartition("/")[2]) is None:
+                _look_at_stranger(tree, path, names, report)
+    report.clips = sorted(set(report.clips))
+    return report
+
+
+def sweep(tree: OutputTree, removals: Removals) -> None:
+    """Delete what killed runs may have left of persons, videos and clips, as far as the names of files tell."""
+    if removals:
+        _sweep(tree, removals, StoreRemoval())
+        forget_rows(tree, removals)
+
+
+def obey(tree: OutputTree, watch: RemovalWatch, before: Removals) -> None:
+    """Take out who was put on the removal list since a run began, also of what the run itself wrote last."""
+    while (now := watch.now()) != before:
+        erase(tree, now - before)
+        before = now
+
+
+def forget_rows(tree: OutputTree, removals: Removals) -> None:
+    """Take the rows of removed clips out of the ledger, and their names out of the others."""
+
+    def without(log: bytes) -> bytes | None:
+        if not Names(removals).are_in(log):
+            return None
+        rows = [row for row in parse_ledger(log, tree.where(LEDGER_PATH)) if not is_removed(row.clip_id, removals)]
+        names = Names(removals, {row.clip_id for row in rows if ClipId.matches(row.clip_id)})
+        return format_ledger(LedgerRow(row.clip_id, row.stage, row.status, names.cut_from(row.reason)) for row in rows)
+
+    if tree.kind("meta") == "folder":
+        with tree.lock("meta"):
+            tree.rewrite_log(LEDGER_PATH, without)
+
+
+def _open(place: Place) -> OutputTree:
+    if isinstance(place, str | os.PathLike) and "://" not in os.fspath(place):
+        place = Path(place).expanduser()
+    try:
+        tree = open_output(place)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}. People are taken out of only local stores and URLs that can be written to"
+        ) from error
+    if tree.is_local and not Path(tree.address).is_dir():
+        raise ConfigError(f"{tree.location}: no such folder; name the folder that holds the store")
+    return tree
+
+
+def _clean(tree: OutputTree, path: str, removals: Removals, names: Names) -> None:
+    """Take the names out of a file of ``meta``, while no run changes it."""
+    with tree.lock("meta"):
+        data = tree.read(path)
+        if data is not None and path.startswith(f"{RECORDS}/"):
+            data = without_removed(data, removals)
+            if data is None:
+                _take_away(tree, path)
+        if data is not None and names.are_in(data):
+            data = names.cut_from_file(data)
+        if data is not None:
+            tree.write(path, data)
+
+
+def _take_away(tree: OutputTree, path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
+        tree.remove(path)
+
+
+def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[list[str], set[str]]:
+    """Delete files and folders by their names, and list all other files and clips."""
+    files: list[str] = []
+    kept: set[str] = set()
+    folders: list[str] = []
+    for path, is_folder in _walk(tree.snapshot(), "", 0, folders):
+        name = path.rpartition("/")[2]
+        clip = _clip_of(name)
+        if (clip is not None and clip in removals) or (path.startswith(f"{RECORDS}/") and _of_record(name, removals)):
+            _take_away(tree, path)
+            report.paths += 1
+            report.clips += [] if clip is None else [clip]
+            continue
+        kept |= set() if clip is None else {clip}
+        if not is_folder:
+            files.append(path)
+    tree.clean_partial(folders)
+    named = Names(removals)
+    for folder in sorted(folders, key=len, reverse=True):
+        if named.are_in(folder.rpartition("/")[2]) and not tree.names(folder):
+            _take_away(tree, folder)
+    return files, kept
+
+
+def _walk(tree: OutputTree, folder: str, depth: int, folders: list[str]) -> Iterator[tuple[str, bool]]:
+    """Yield files, and folders of clips, without going into the latter."""
+    for name in tree.names(folder):
+        path = f"{folder}/{name}" if folder else name
+        if name.startswith(PARTIAL) or name.endswith(".lock"):
+            continue
+        try:
+            kind = tree.kind(path)
+        except UnsafeArchiveError:  # a name that none of ours has
+            continue
+        if kind != "folder":
+            yield path, False
+        elif ClipId.matches(name):
+            yield path, True
+        elif depth < _DEEPEST and (not name.startswith(".") or path == RECORDS):
+            folders.append(path)
+            yield from _walk(tree, path, depth + 1, folders)
+
+
+def _look_at_stranger(tree: OutputTree, path: str, names: Names, report: StoreRemoval) -> None:
+    name = path.rpartition("/")[2]
+    if name.lower().endswith(".zip"):
+        if not tree.is_local:
+            report.holding.append(Path(path))
+        return
+    full = Path(tree.address) / path if tree.is_local else Path(path)
+    is_named = names.are_in(path) or (tree.size(path) <= _MOST_BYTES and names.are_in(tree.read(path) or b""))
+    if name.endswith(_LOADER_CACHES):
+        if is_named:  # MMVID makes it anew
+            tree.remove(path)
+            report.paths += 1
+        else:
+            report.caches.append(full)
+    elif is_named:
+        report.naming.append(full)
+
+
+def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite: bool) -> None:
+    clips = set(report.clips)
+    for path in sorted(folder.rglob("*.[zZ][iI][pP]")):
+        relative = path.relative_to(folder)
+        if len(relative.parts) > _DEEPEST + 1 or _clip_of(path.name) or any(map(ClipId.matches, relative.parts)):
+            continue
+        inside = clips_in_zip(path, removals)
+        clips.update(inside)
+        if inside and rewrite:
+            rewrite_zip(path, removals, _clip_of)
+            report.rewritten.append(path)
+        elif inside:
+            report.holding.append(path)
+    report.clips = sorted(clips)
+    beside = (folder.resolve().parent / f"{folder.resolve().name}{ending}" for ending in _LOADER_CACHES)
+    report.caches.extend(path for path in beside if path.is_file())
+
+
+def _of_record(name: str, removals: Removals) -> bool:
+    """Tell whether a crop record, by its file name, is of a person or video on the list."""
+    return is_removed(unquote(name.rpartition("-")[0]), removals)
+
+
+def _clip_of(name: str) -> str | None:
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and ClipId.matches(name.removesuffix(suffix)):
+            return name.removesuffix(suffix)
+    return name if ClipId.matches(name) else None

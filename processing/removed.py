@@ -1,0 +1,61 @@
+"""Who must not come back while a run goes on: the removal lists, looked at again for every clip.
+
+A run and ``mmvoxceleb remove`` may go on side by side. ``remove`` first puts a person on the list and then deletes what
+is there; a run looks at the list before it writes a clip and once more after it. So whichever of the two comes last
+takes the clip away.
+"""
+
+import os
+
+from mmvoxceleb.processing.output_tree import OutputTree
+from mmvoxceleb.schema import ClipId
+from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, parse_removals, read_removals
+
+__all__ = ["REMOVED", "RemovalWatch", "is_removed"]
+
+REMOVED = f"removed: it is on the removal list, {REMOVALS_PATH}"
+"""What becomes of a clip that is taken out; nothing of it is recorded."""
+
+
+class RemovalWatch:
+    """The removal lists that a run obeys. Picklable.
+
+    Args:
+        tree: The output.
+        source: Path or URL of the store that clips are read from; None where they come from elsewhere.
+    """
+
+    def __init__(self, tree: OutputTree, source: str | None = None) -> None:
+        self._tree = tree
+        self._source = None if source is None or _is_same(source, tree.address) else source
+        self._last: tuple[bytes, Removals] = (b"", Removals())
+
+    def now(self) -> Removals:
+        """Read who is on the lists.
+
+        Raises:
+            CorruptSourceError: A line cannot be understood. The run must end.
+            SourceUnavailableError: A list cannot be read. The run must end.
+        """
+        data = self._tree.read(REMOVALS_PATH) or b""
+        last = self._last
+        if data != last[0]:
+            last = self._last = (data, parse_removals(data, self._tree.where(REMOVALS_PATH)))
+        return last[1] if self._source is None else last[1] | read_removals(self._source)
+
+
+def is_removed(name: str, removals: Removals) -> bool:
+    """Tell whether the name in a row of the ledger is of somebody who is on a list.
+
+    Args:
+        name: A clip, or what gave none: ``PERSON#VIDEO#...``, ``PERSON#VIDEO``.
+        removals: The list.
+    """
+    if ClipId.matches(name):
+        return name in removals
+    person_id, _, rest = name.partition("#")
+    return removals.has_video(person_id, rest.partition("#")[0])
+
+
+def _is_same(source: str, address: str) -> bool:
+    return os.path.realpath(source) == os.path.realpath(address) if "://" not in source + address else source == address
