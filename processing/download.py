@@ -252,7 +252,7 @@ def _from_drive(file_id: str, partial: Path, size_bytes: int | None) -> None:
         # gdown keeps its own partial file beside its output and continues it
         get_from_drive(file_id, partial, quiet=not sys.stderr.isatty(), most_bytes=size_bytes or LARGEST_BYTES)
     except (gdown.exceptions.DownloadError, requests.RequestException, StalledError, SourceUnavailableError) as error:
-        raise _FinalError(f"Google Drive does not give it ({_first_line(error)})") from error
+        raise _FinalError(f"Google Drive does not give it ({redirect_problem(error) or _first_line(error)})") from error
     if not partial.is_file():
         raise _FinalError("Google Drive gave nothing")
 

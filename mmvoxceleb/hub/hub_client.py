@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
-from mmvoxceleb.files.stalls import bytes_below, while_growing
+from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["HubRepo", "RemoteFile", "is_same"]
 
-_GROWTH_SECONDS = 600.0
+_GROWTH_SECONDS = 300.0
 """Longest time in which a download must grow; ``huggingface_hub`` writes blocks of 10 MB."""
 
 Result = TypeVar("Result")
@@ -144,18 +144,22 @@ class HubRepo:
         return str(info.oid)
 
     def download(self, path: str, folder: Path) -> Path:
-        """Download a file to its place below ``folder``."""
-        return Path(
-            self.try_hard(
-                lambda: while_growing(
-                    lambda: self.api.hf_hub_download(
-                        **self._where, filename=path, revision=self.revision, local_dir=str(folder)
-                    ),
-                    lambda: bytes_below(folder),
-                    seconds=_GROWTH_SECONDS,
-                )
-            )
-        )
+        """Download a file to its place below ``folder``.
+
+        Raises:
+            SourceUnavailableError: The Hub does not give it, or sends next to nothing.
+        """
+
+        def get() -> Path:
+            where = {**self._where, "filename": path, "revision": self.revision}
+            return Path(self.api.hf_hub_download(**where, local_dir=str(folder)))
+
+        try:
+            return while_growing(lambda: self.try_hard(get), lambda: bytes_below(folder), seconds=_GROWTH_SECONDS)
+        except StalledError as error:
+            raise SourceUnavailableError(
+                f"{self.repo_id}: {path} does not arrive from the Hub ({error}); run this again when it does"
+            ) from error
 
 
 def is_same(remote: RemoteFile | None, path: Path, sha256: str) -> bool:

@@ -96,6 +96,8 @@ def _status_of(error: BaseException) -> int | None:
 
 
 def _is_transient(error: BaseException, status: int | None) -> bool:
+    if redirect_problem(error):
+        return False
     if status is not None and status != 206 and status >= 400:
         return status in TRANSIENT_STATUS
     if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)):
@@ -153,7 +155,7 @@ def redirect_problem(error: BaseException) -> str:
             isinstance(link, ValueError) and "redirect only to http" in str(link)
         ):
             return f"its server redirects to what is no web address, which is not followed ({link})"
-        if name in ("InvalidUrlRedirectClientError", "LocationParseError", "InvalidURL"):
+        if name == "InvalidUrlRedirectClientError":
             return f"its server redirects to no valid address ({link})"
     return ""
 

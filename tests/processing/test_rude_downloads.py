@@ -112,6 +112,23 @@ def test_a_drive_that_stops_sending_is_given_up(google: DriveFile, tmp_path: Pat
     assert not (tmp_path / "out" / "video.zip").exists()
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("https://drive.google.comHERE", "redirects in a circle"),
+        ("file:///etc/hostname", "no web address, which is not followed"),
+    ],
+)
+def test_a_drive_that_redirects_to_nowhere_says_so(
+    google: DriveFile, tmp_path: Path, target: str, message: str
+) -> None:
+    google.answer = target
+    with pytest.raises(SourceUnavailableError, match=rf"video\.zip: Google Drive id 1slow did not arrive .*{message}"):
+        download_file("1slow", tmp_path / "out" / "video.zip", quiet=True)
+    with pytest.raises(SourceUnavailableError, match=rf"w\.pth could not be downloaded: drive:1slow: .*{message}"):
+        download(["drive:1slow"], tmp_path / "w.pth")
+
+
 def test_a_drive_that_sends_too_much_is_given_up(
     google: DriveFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ SIGN_IN_PAGE = "<!DOCTYPE html><html><head><title>Google Drive: Sign-in</title><
 @dataclass
 class DriveFile:
     content: bytes = b""
-    answer: str = "file"  # file, scan, quota, sign-in, 404, 403
+    answer: str = "file"  # file, scan, quota, sign-in, 404, 403, or an address to redirect to
     cut_after: list[int] = field(default_factory=list)  # bytes after which each of the next transfers breaks
     wait_seconds: float = 0.0  # after the headers
 
@@ -107,6 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
         file = self.drive.files.get(file_id, DriveFile(answer="404"))
         if file.answer in ("404", "403"):
             self._page(int(file.answer), "<html>Error</html>")
+        elif "/" in file.answer:
+            self.send_response(302)
+            self.send_header("Location", file.answer.replace("HERE", self.path))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif file.answer == "quota":
             self._page(200, QUOTA_PAGE)
         elif file.answer == "sign-in":

@@ -157,6 +157,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if fault == "trickle":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+            self.close_connection = True
+            return
         self.body = self.read_body()
         if isinstance(fault, int):
             self.reply(fault, b'{"error":"injected"}', {"Retry-After": "0"} if fault == 429 else {})
