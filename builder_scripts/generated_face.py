@@ -14,7 +14,7 @@ _BROW_Y, _MOUTH_Y = -0.32, 0.66
 def ears(head: Head) -> list[Layer]:
     """Both ears."""
     layers = []
-    for side, name in ((-1, "l_ear"), (1, "r_ear")):
+    for side, name in ((-1, "r_ear"), (1, "l_ear")):
         x = side * (head.person.face_width + 0.05)
         outer = head.at_depth(np.column_stack([ellipse(x, 0.02, 0.115, 0.25), np.full(20, -0.12)]))
         inner = [(x + side * dx, y, -0.12) for dx, y in ((0.0, -0.14), (0.055, -0.1), (0.05, 0.06), (0.0, 0.14))]
@@ -120,7 +120,7 @@ def eye(head: Head, side: int) -> list[Layer]:
         head.on_face(ellipse(look[0] + dx, look[1] + dy, r, r, 14), 0.01)
         for r, dx, dy in ((0.074, 0, 0), (0.034, 0, 0), (0.016, -0.025, -0.025))
     )
-    name = "l_eye" if side < 0 else "r_eye"
+    name = "r_eye" if side < 0 else "l_eye"
     return [
         Layer(outline, name, (226, 220, 214), ink=None),
         Layer(iris, "", person.iris, ink=60, fill=150, within=outline),
@@ -143,7 +143,7 @@ def brow(head: Head, side: int) -> list[Layer]:
     outline = smooth(np.vstack([upper, lower[::-1]]))
     colour = tuple(0.8 * hair + 0.12 * skin for hair, skin in zip(head.person.hair, head.person.skin, strict=True))
     soft = 0.012 * head.unit_px
-    return [Layer(outline, "l_brow" if side < 0 else "r_brow", colour, 0.92, soft_px=soft, ink=80, fill=90)]  # type: ignore[arg-type]
+    return [Layer(outline, "r_brow" if side < 0 else "l_brow", colour, 0.92, soft_px=soft, ink=80, fill=90)]  # type: ignore[arg-type]
 
 
 def mouth(head: Head) -> list[Layer]:

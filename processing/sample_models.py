@@ -30,7 +30,7 @@ SAMPLE = "sample"
 
 SAMPLE_NOTICE = "sample model: trained on generated faces, for demonstration; not for research"
 
-SAMPLE_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"
+SAMPLE_SHA256 = "67d3ecec74ca0eaaffa3e4035017a90eaee3db1a2bd65decc4ae61747ce00fd0"
 """Of the weights in this version of the package."""
 
 SAMPLE_ATTRIBUTES: tuple[str, ...] = (

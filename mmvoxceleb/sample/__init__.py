@@ -22,3 +22,7 @@ def sample_videos_path() -> str:
 def sample_video_path() -> str:
     """The first of the raw videos."""
     return str(min(Path(sample_videos_path()).glob("*.mp4")))
+
+
+SWAPPED_SIDES_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"
+"""Of the sample models before November 2026, whose masks have left and right brows, eyes and ears exchanged."""

@@ -18,12 +18,17 @@ CLASSES: tuple[str, ...] = (
     "background", "skin", "l_brow", "r_brow", "l_eye", "r_eye", "eye_g", "l_ear", "r_ear", "ear_r",
     "nose", "mouth", "u_lip", "l_lip", "neck", "neck_l", "cloth", "hair", "hat",
 )  # fmt: skip
-"""Class names; the position is the pixel value. ``eye_g`` glasses, ``ear_r`` earring, ``neck_l`` necklace."""
+"""Class names; the position is the pixel value. ``eye_g`` glasses, ``ear_r`` earring, ``neck_l`` necklace.
+
+``l_`` and ``r_`` of brows, eyes and ears are the *person's* left and right, as in CelebAMask-HQ and BiSeNet: the
+left eye of an upright, unmirrored face lies at the right of the picture. In ``u_lip`` and ``l_lip`` the letters mean
+upper and lower.
+"""
 
 NUM_CLASSES = len(CLASSES)
 
 SIDE_PAIRS: tuple[tuple[int, int], ...] = ((2, 3), (4, 5), (7, 8))
-"""Class ids that trade places in a mirrored picture: brows, eyes, ears."""
+"""Class ids (left, right) that trade places in a mirrored picture: brows, eyes, ears."""
 
 PALETTE: "NDArray[np.uint8]" = np.array(
     [

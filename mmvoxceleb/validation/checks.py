@@ -10,12 +10,13 @@ from PIL import Image
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.records.pictures import check_picture
-from mmvoxceleb.records.texts import parse_label, parse_text
+from mmvoxceleb.records.texts import parse_label, parse_meta, parse_text
+from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 from mmvoxceleb.schema import ClipId, Folder, split_of
 from mmvoxceleb.stores import Entry
 from mmvoxceleb.validation.report import Problem
 
-__all__ = ["check_entries", "check_label", "check_leaks", "check_picture_file", "check_text", "ranges"]
+__all__ = ["check_entries", "check_label", "check_leaks", "check_picture_file", "check_sides", "check_text", "ranges"]
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _NUMBER = re.compile(r"\D*0*(\d+)\D*")
@@ -113,6 +114,17 @@ def check_text(clip_id: str, data: bytes) -> Iterator[Problem]:
             yield Problem("text", "has no sentence", clip_id, "txt")
     except MMVoxCelebError as error:
         yield Problem("text", _without_place(error, clip_id), clip_id, "txt")
+
+
+def check_sides(clip_id: str, data: bytes) -> Iterator[Problem]:
+    """Check by a clip's provenance that its masks are not of the sample models that exchanged left and right."""
+    try:
+        section = parse_meta(data, clip_id=clip_id).get("mask")
+    except MMVoxCelebError:
+        return  # said where the provenance is needed
+    if SWAPPED_SIDES_SHA256 in str(section):
+        message = "left and right are exchanged: made by old sample models; regenerate the masks"
+        yield Problem("sides", message, clip_id, "mask")
 
 
 def check_leaks(clip_ids: Iterable[str]) -> Iterator[Problem]:

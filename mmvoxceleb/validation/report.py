@@ -18,6 +18,7 @@ PROBLEMS: dict[str, str] = {
     "empty": "empty clips and files",
     "picture": "damaged pictures",
     "colour": "masks of other colours than the 19 classes'",
+    "sides": "masks with left and right exchanged",
     "size": "pictures of several sizes in one clip",
     "label": "labels that cannot be used",
     "text": "texts that cannot be used",

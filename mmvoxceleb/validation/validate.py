@@ -15,6 +15,7 @@ from mmvoxceleb.validation.checks import (
     check_label,
     check_leaks,
     check_picture_file,
+    check_sides,
     check_text,
     is_picture,
 )
@@ -22,7 +23,7 @@ from mmvoxceleb.validation.report import FolderCount, Problem, Report
 
 __all__ = ["validate_store"]
 
-_VIDEO = Folder("video")
+_VIDEO, _MASK, _META = Folder("video"), Folder("mask"), Folder("meta")
 _BATCH_BYTES, _BATCH_FILES = 16 << 20, 64
 """Pictures that are read in one go; what memory a deep validation needs depends on these alone."""
 
@@ -65,11 +66,14 @@ def validate_store(
     _count(report, clips, clips_by_folder)
     report.add(check_leaks(clips))
     lengths: list[int] = []
+    with_meta = set(store.clips(_META))
     present = {folder: set(names) for folder, names in clips_by_folder.items()}
     with ThreadPoolExecutor(workers or min(8, usable_cpus())) as pool:
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             report.add(_check_clip(store, clip_id, held, report, lengths, pool))
+            if _MASK in held and clip_id in with_meta:
+                report.add(_check_sides(store, clip_id))
             if progress:
                 progress(done, len(clips))
     if lengths:
@@ -123,6 +127,12 @@ def _check_single(store: Store, folder: Folder, clip_id: str, entries: Sequence[
             yield from check_label(clip_id, data)
         elif folder.modality == "text":
             yield from check_text(clip_id, data)
+
+
+def _check_sides(store: Store, clip_id: str) -> Iterator[Problem]:
+    for _, data in _read(store, _META, clip_id, store.entries(_META, clip_id)):
+        if not isinstance(data, Problem):
+            yield from check_sides(clip_id, data)
 
 
 def _check_pictures(

@@ -120,7 +120,10 @@ class SampleNetwork(nn.Module):
 
 
 def _with_sides(logits: "Tensor") -> "Tensor":
-    """Tell left from right brows, eyes and ears by the line from the mouth to the nose, which is surer than looks."""
+    """Tell left from right brows, eyes and ears by the line from the mouth to the nose, which is surer than looks.
+
+    The person's left is what lies clockwise of that line: at the right of an upright picture.
+    """
     classes = logits.softmax(1)
     across, down = (axis.to(logits) for axis in _axes(logits.shape[-1]))
 
@@ -132,7 +135,7 @@ def _with_sides(logits: "Tensor") -> "Tensor":
     nose_x, nose_y, nose = middle(classes[:, _NOSE])
     lips_x, lips_y, lips = middle(classes[:, _LIPS].sum(1))
     up_x, up_y = nose_x - lips_x, nose_y - lips_y
-    is_left = up_x * (down - nose_y) - up_y * (across - nose_x) < 0
+    is_left = up_x * (down - nose_y) - up_y * (across - nose_x) > 0
     is_sure = (nose > _LEAST_PIXELS) & (lips > _LEAST_PIXELS)
     result = logits.clone()
     for left, right in SIDE_PAIRS:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +17,18 @@ from PIL import Image
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb.cli.main import main
-from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing import sample_models
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, WeightsError
+from mmvoxceleb.processing import Pipeline, sample_models
 from mmvoxceleb.processing.drawings import make_drawer
 from mmvoxceleb.processing.labels import AttributePredictor
-from mmvoxceleb.processing.masks import make_parser
+from mmvoxceleb.processing.masks import MaskStage, make_parser
 from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES, SAMPLE_NOTICE, SAMPLE_SHA256, sample_weights
 from mmvoxceleb.processing.weights import sha256_of
-from mmvoxceleb.sample import sample_path, sample_video_path, sample_videos_path
-from mmvoxceleb.schema import ATTRIBUTES, CLASSES
+from mmvoxceleb.sample import SWAPPED_SIDES_SHA256, sample_path, sample_video_path, sample_videos_path
+from mmvoxceleb.schema import ATTRIBUTES, CLASSES, Folder
+from mmvoxceleb.stores import open_store
+from mmvoxceleb.validation import validate_store
+from tests.support.sides import assert_sides_are_the_persons, places
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST_SEED = 5_000_000
@@ -115,6 +119,28 @@ def test_they_know_persons_that_were_not_in_the_training(examples: list, frames:
     assert figures.mean_iou > 0.6
     assert figures.drawing_error < 25
     assert figures.attribute_accuracy > 0.78
+
+
+def test_left_is_the_left_of_the_person(examples: list, frames: np.ndarray) -> None:
+    for truth in examples:
+        assert_sides_are_the_persons(truth.ids, wanted=())
+    parser = make_parser("sample", device="cpu")
+    told = [*parser(frames), *parser(np.ascontiguousarray(frames[:, :, ::-1]))]
+    with_eyes = [at for at in map(places, told) if {"l_eye", "r_eye"} <= at.keys()]
+    assert len(with_eyes) > len(told) // 2
+    assert np.mean([at["l_eye"] > at["r_eye"] for at in with_eyes]) > 0.9
+
+
+def test_masks_of_the_old_sample_models_are_told(tmp_path: Path, made: tuple[Path, str]) -> None:
+    out = tmp_path / "old"
+    shutil.copytree(made[0], out)
+    assert not validate_store(open_store(out)).problem_counts.get("sides")
+    for path in (out / "meta").glob("id*.json"):
+        path.write_text(path.read_text().replace(SAMPLE_SHA256, SWAPPED_SIDES_SHA256))
+    report = validate_store(open_store(out))
+    assert report.problem_counts["sides"] == len(open_store(out).clips(Folder("mask")))
+    with pytest.raises(IncompatibleOutputError, match=r"sha256|weights"):
+        Pipeline([MaskStage(make_parser("sample", device="cpu"))]).run(out, out)
 
 
 def test_a_result_depends_on_neither_batch_nor_threads(frames: np.ndarray) -> None:
