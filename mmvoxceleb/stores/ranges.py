@@ -209,12 +209,19 @@ def is_url(location: str) -> bool:
 
 
 def forget_listings(location: str, storage_options: Mapping[str, Any] | None = None) -> None:
-    """Let fsspec answer from no listing that it kept of an earlier time; HTTP's are never kept."""
+    """Let fsspec answer from no listing that it kept of an earlier time; HTTP's are never kept.
+
+    Raises:
+        SourceUnavailableError: The address means nothing to fsspec, or its server does not answer.
+    """
     if is_url(location) and not location.startswith("file://") and not is_http(location):
         import fsspec
 
-        system, _ = fsspec.core.url_to_fs(location, **(storage_options or {}))
-        system.invalidate_cache()
+        def forget() -> None:
+            system, _ = fsspec.core.url_to_fs(location, **(storage_options or {}))
+            system.invalidate_cache()
+
+        with_retries(forget, location)
 
 
 def open_source(location: str, storage_options: Mapping[str, Any] | None = None) -> ByteSource:

@@ -1,6 +1,7 @@
 """Servers that send without end, or nothing, or somewhere else: one error, soon, and little memory."""
 
 import gzip
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,31 @@ def test_a_range_ends_at_the_bytes_asked_for(own_corpus: Corpus, tmp_path: Path,
     for clip in own_corpus.clips:
         assert store.read(Folder("mask"), clip) == local.read(Folder("mask"), clip)
     assert server.bytes_sent < 64 << 20
+
+
+def test_a_server_that_knows_no_head_is_asked_by_a_range(own_corpus: Corpus, tmp_path: Path, rude: Start) -> None:
+    data = zip_folder(own_corpus.root / "mask", tmp_path / "mask.zip").read_bytes()
+
+    def reply(request: Request) -> None:
+        if request.command == "HEAD":
+            request.answer(405)
+            return
+        start, end = ranged(request, data)
+        request.answer(206, data[start:end], Content_Range=f"bytes {start}-{end - 1}/{len(data)}", ETag='"1"')
+
+    source = RemoteSource(f"{rude(reply).url}/mask.zip")
+    assert (source.size, source.version) == (len(data), f'{len(data)} etag "1"')
+    assert source.read(10, 20) == data[10:20]
+
+
+def test_a_server_that_tells_no_size_says_so(rude: Start) -> None:
+    def reply(request: Request) -> None:
+        request.begin(200, Transfer_Encoding="chunked")
+        if request.command != "HEAD":
+            endless(request)
+
+    with pytest.raises(SourceUnavailableError, match="does not say how large the file is"):
+        open_store(f"{rude(reply).url}/mask.zip")
 
 
 def test_a_range_that_begins_elsewhere_is_refused(rude: Start) -> None:
@@ -216,3 +242,9 @@ def test_redirects_that_lead_nowhere_say_so(rude: Start, what: str, target: str,
     with pytest.raises(MMVoxCelebError, match=message):
         actions[what]()
     assert len(server.requests) <= 25
+
+
+@pytest.mark.parametrize("url", ["zzz://x", "ftp://", "http://[", "http://127.0.0.1:99999/x.zip", "memory://nothing"])
+def test_addresses_that_mean_nothing_are_one_error(url: str) -> None:
+    with pytest.raises(SourceUnavailableError, match=f"^{re.escape(url[:8])}"):
+        open_store(url)
