@@ -1,6 +1,7 @@
 """Byte ranges of one file, local or behind any fsspec URL."""
 
 import os
+import stat
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +14,16 @@ from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.retry import with_retries
 
-__all__ = ["ByteSource", "LocalSource", "RemoteSource", "ShortReadError", "forget_listings", "is_url", "open_source"]
+__all__ = [
+    "ByteSource",
+    "LocalSource",
+    "RemoteSource",
+    "ShortReadError",
+    "forget_listings",
+    "is_url",
+    "open_source",
+    "stat_file",
+]
 
 
 _PATIENCE_SECONDS = 60.0
@@ -49,6 +59,18 @@ class ByteSource(ABC):
         """
 
 
+def stat_file(path: str) -> os.stat_result:
+    """Return a file's status; pipes and devices, of which a read may never end, are refused.
+
+    Raises:
+        SourceUnavailableError: It is no file, nor a link to one.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceUnavailableError(f"{path}: is no regular file; remove it, or put the file in its place")
+    return status
+
+
 class LocalSource(ByteSource):
     """A file on disk, read with ``pread``.
 
@@ -69,7 +91,7 @@ class LocalSource(ByteSource):
 
     @cached_property
     def _stat(self) -> os.stat_result:
-        return with_retries(lambda: os.stat(self.location), self.location)
+        return with_retries(lambda: stat_file(self.location), self.location)
 
     @property
     def size(self) -> int:
@@ -96,6 +118,7 @@ class LocalSource(ByteSource):
 
     def _open(self) -> int:
         if self._descriptor is None:
+            _ = self._stat  # before a pipe is opened, which would wait
             with self._lock:
                 if self._descriptor is None:
                     self._descriptor = with_retries(

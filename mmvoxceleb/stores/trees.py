@@ -12,7 +12,7 @@ from mmvoxceleb.files.http import fetch_all, file_infos, is_http, list_page
 from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
-from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url
+from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url, stat_file
 from mmvoxceleb.stores.retry import is_missing, with_retries
 
 __all__ = ["FileTree", "Item", "LocalTree", "RemoteTree", "open_tree"]
@@ -122,6 +122,7 @@ class LocalTree(FileTree):
         return [with_retries(lambda path=path: self._read(path), os.path.join(self.location, path)) for path in paths]  # type: ignore[misc]
 
     def _read(self, path: str) -> bytes:
+        stat_file(os.path.join(self.location, path))
         with open(os.path.join(self.location, path), "rb") as file:
             return file.read()
 

@@ -1,6 +1,8 @@
 """Every layout that a lab may hold gives the same clips, entries and bytes."""
 
+import os
 import pickle
+import re
 import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -192,3 +194,18 @@ def test_the_fingerprint_tells_content_not_place(own_corpus: Corpus, tmp_path: P
     frame.write_bytes(frame.read_bytes() + b"x")
     assert open_store(copy).fingerprint(FOLDERS) != before
     assert open_store(copy).fingerprint([Folder("text")]) == text_only
+
+
+@pytest.mark.parametrize("name", ["txt/{}.txt", "mask/{}/0000004.png", "label.zip"])
+def test_a_pipe_is_refused_and_not_waited_for(own_corpus: Corpus, name: str) -> None:
+    clip = own_corpus.clips[0]
+    path = own_corpus.root / name.format(clip)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    store = open_store(own_corpus.root)
+    with pytest.raises(SourceUnavailableError, match=f"{re.escape(path.name)}: is no regular file"):
+        _ = (
+            [store.read(Folder(folder), clip) for folder in ("text", "mask", "meta")]
+            if "/" in name
+            else store.folders()
+        )

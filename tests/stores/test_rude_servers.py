@@ -244,7 +244,7 @@ def test_redirects_that_lead_nowhere_say_so(rude: Start, what: str, target: str,
     assert len(server.requests) <= 25
 
 
-@pytest.mark.parametrize("url", ["zzz://x", "ftp://", "http://[", "http://127.0.0.1:99999/x.zip", "memory://nothing"])
+@pytest.mark.parametrize("url", ["zzz://x", "http://[", "http://127.0.0.1:99999/x.zip", "memory://nothing"])
 def test_addresses_that_mean_nothing_are_one_error(url: str) -> None:
     with pytest.raises(SourceUnavailableError, match=f"^{re.escape(url[:8])}"):
         open_store(url)
