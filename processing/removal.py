@@ -1,25 +1,27 @@
 """Take persons, videos and clips out of a store, on disk or behind a URL, so that nothing in it names them."""
 
 import contextlib
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
 
 from mmvoxceleb.errors import ConfigError, UnsafeArchiveError
 from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
-from mmvoxceleb.processing.crop.job import RECORDS, without_removed
+from mmvoxceleb.processing.crop.records import RECORDS, is_record_of, without_removed
 from mmvoxceleb.processing.naming import Names
 from mmvoxceleb.processing.output_tree import OutputTree, Place, open_output
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.processing.removed import RemovalWatch, is_removed
-from mmvoxceleb.schema import ClipId
+from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 
 __all__ = ["StoreRemoval", "erase", "forget_rows", "obey", "remove_from_store", "sweep"]
+
+logger = logging.getLogger(__name__)
 
 _DEEPEST = 4
 _SUFFIXES = (".zip", ".txt", ".json")
@@ -106,11 +108,32 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
     return report
 
 
-def sweep(tree: OutputTree, removals: Removals) -> None:
-    """Delete what killed runs may have left of persons, videos and clips, as far as the names of files tell."""
-    if removals:
-        _sweep(tree, removals, StoreRemoval())
-        forget_rows(tree, removals)
+def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> None:
+    """Delete what a killed run may have left of persons, videos and clips in the folders that the next one writes.
+
+    Args:
+        tree: The output.
+        removals: Who is on its list.
+        folders: What the run writes; nothing else is touched, for who wrote it is not known.
+    """
+    if not removals:
+        return
+    now, count = tree.snapshot(), 0
+    for folder in dict.fromkeys(folder.path for folder in folders):
+        for name in now.names(folder):
+            clip = _clip_of(name)
+            if clip is not None and clip in removals:
+                _take_away(tree, f"{folder}/{name}")
+                count += 1
+    for name in now.names(RECORDS):
+        if is_record_of(name, removals):
+            _take_away(tree, f"{RECORDS}/{name}")
+    forget_rows(tree, removals)
+    if count:
+        logger.warning(
+            "%s: deleted %d files and folders of clips that are on the removal list, %s",
+            tree.location, count, REMOVALS_PATH,
+        )  # fmt: skip
 
 
 def obey(tree: OutputTree, watch: RemovalWatch, before: Removals) -> None:
@@ -176,7 +199,7 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
     for path, is_folder in _walk(tree.snapshot(), "", 0, folders):
         name = path.rpartition("/")[2]
         clip = _clip_of(name)
-        if (clip is not None and clip in removals) or (path.startswith(f"{RECORDS}/") and _of_record(name, removals)):
+        if (clip is not None and clip in removals) or (path.startswith(f"{RECORDS}/") and is_record_of(name, removals)):
             _take_away(tree, path)
             report.paths += 1
             report.clips += [] if clip is None else [clip]
@@ -245,11 +268,6 @@ def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite:
     report.clips = sorted(clips)
     beside = (folder.resolve().parent / f"{folder.resolve().name}{ending}" for ending in _LOADER_CACHES)
     report.caches.extend(path for path in beside if path.is_file())
-
-
-def _of_record(name: str, removals: Removals) -> bool:
-    """Tell whether a crop record, by its file name, is of a person or video on the list."""
-    return is_removed(unquote(name.rpartition("-")[0]), removals)
 
 
 def _clip_of(name: str) -> str | None:

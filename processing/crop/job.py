@@ -7,13 +7,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
-from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
-from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
+from mmvoxceleb.processing.crop.records import (
+    RECORDS,
+    STAGE,
+    parse_record,
+    record_path,
+    row_of,
+    without_removed,
+    written_in,
+)
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
@@ -31,13 +38,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["RECORDS", "CropJob", "SourceResult", "WrittenClip", "without_removed"]
+__all__ = ["CropJob", "SourceResult", "WrittenClip"]
 
-STAGE = "crop"
 VIDEO = Folder("video")
-
-RECORDS = "meta/.crop"
-"""Where a store keeps a file for every source video that is done."""
 
 
 @dataclass
@@ -136,7 +139,7 @@ class CropJob:
     @staticmethod
     def record_path(key: str) -> str:
         """Name the file in the store that says that a source video is done."""
-        return f"{RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+        return record_path(key)
 
     def has_record(self, key: str) -> bool:
         """Tell whether it is there."""
@@ -145,7 +148,7 @@ class CropJob:
     def read_record(self, key: str) -> dict[str, Any] | None:
         """Read it; None where the video is not done."""
         data = self.tree.read(self.record_path(key))
-        return None if data is None else _parse_record(data)
+        return None if data is None else parse_record(data)
 
     def check(self, key: str, options: dict[str, Any]) -> None:
         """Refuse to mix the work of different settings.
@@ -154,7 +157,7 @@ class CropJob:
             IncompatibleOutputError: The video was cropped with other settings before, and something was written.
         """
         record = self.read_record(key)
-        if record is None or self.overwrite or record["options"] == options or not _written(record):
+        if record is None or self.overwrite or record["options"] == options or not written_in(record):
             return
         what = "; ".join(differences(record["options"], options))
         raise IncompatibleOutputError(
@@ -200,11 +203,11 @@ class CropJob:
         if record is not None:
             self.check(video.key, options)
             if record["inputs"] == inputs and record["options"] == options and self._is_whole(record, video):
-                result.rows = [_row(row) for row in record["rows"]]
+                result.rows = [row_of(row) for row in record["rows"]]
                 result.num_frames, result.was_finished = record["num_frames"], True
-                yield from (WrittenClip(clip_id) for clip_id in _written(record))
+                yield from (WrittenClip(clip_id) for clip_id in written_in(record))
                 return
-            if record["inputs"] != inputs and _written(record) and not self.overwrite:
+            if record["inputs"] != inputs and written_in(record) and not self.overwrite:
                 raise IncompatibleOutputError(
                     f"{self.tree.location}: {video.key} was cropped from another video or another annotation "
                     f"({'; '.join(differences(record['inputs'], inputs))}); choose another output folder, or give "
@@ -239,16 +242,16 @@ class CropJob:
     def written(self, key: str) -> list[str]:
         """List the clips that an earlier run made of a video; empty where it is not done."""
         record = self.read_record(key)
-        return _written(record) if record is not None else []
+        return written_in(record) if record is not None else []
 
     def all_rows(self) -> list[LedgerRow]:
         """Collect the rows of every finished video of the store, also of earlier runs on other videos."""
         rows: list[LedgerRow] = []
         names = [name for name in self.tree.names(RECORDS) if name.endswith(".json") and not name.startswith(".")]
         for data in self.tree.read_many([f"{RECORDS}/{name}" for name in names]):
-            record = _parse_record(data or b"")
+            record = parse_record(data or b"")
             if record is not None:
-                rows.extend(_row(row) for row in record["rows"])
+                rows.extend(row_of(row) for row in record["rows"])
         removals = self.removed.now()
         rows = [row for row in rows if not is_removed(row.clip_id, removals)]
         return rows
@@ -261,7 +264,7 @@ class CropJob:
 
     def _is_whole(self, record: dict[str, Any], video: SourceVideo) -> bool:
         """What could not be had before is tried again."""
-        return video.path is not None and all(self.has(name) for name in _written(record))
+        return video.path is not None and all(self.has(name) for name in written_in(record))
 
     def _crop(
         self,
@@ -362,7 +365,7 @@ class CropJob:
             return
         provenance = Provenance(self.tree)
         kept = {row.clip_id for row in result.rows if row.status == "done"}
-        for clip_id in sorted(set(_written(record)) - kept):
+        for clip_id in sorted(set(written_in(record)) - kept):
             self.writer.remove(VIDEO, clip_id)
             provenance.drop(clip_id, STAGE)
 
@@ -397,35 +400,5 @@ def _opencv_version() -> str:
     return str(cv2.__version__)
 
 
-def without_removed(data: bytes, removals: Removals) -> bytes | None:
-    """Take removed clips out of the record of a video; None where nothing of it may stay, or it is damaged."""
-    record = _parse_record(data)
-    if record is None or is_removed(record["key"], removals):
-        return None
-    rows = [row for row in record["rows"] if not is_removed(row["name"], removals)]
-    return (json.dumps({**record, "rows": rows}, ensure_ascii=False) + "\n").encode()
-
-
-def _parse_record(data: bytes) -> dict[str, Any] | None:
-    """Read a record; None where it is damaged, and the video is done again."""
-    try:
-        content = parse_json_object(data, RECORDS, "the video is done again")
-        rows = [_row(row) for row in content["rows"]]
-    except (CorruptSourceError, KeyError, TypeError):
-        return None
-    texts = [text for row in rows for text in (row.clip_id, row.status, row.reason)]
-    is_whole = all(isinstance(content.get(name), dict) for name in ("options", "inputs"))
-    is_whole = is_whole and isinstance(content.get("num_frames"), int) and isinstance(content.get("key"), str)
-    return content if is_whole and all(isinstance(text, str) for text in texts) else None
-
-
-def _written(record: dict[str, Any]) -> list[str]:
-    return [row["name"] for row in record["rows"] if row["status"] == "done"]
-
-
 def _rejected(rejection: Rejection) -> LedgerRow:
     return LedgerRow(rejection.name, STAGE, "rejected", str(rejection))
-
-
-def _row(content: dict[str, Any]) -> LedgerRow:
-    return LedgerRow(content["name"], STAGE, content["status"], content["reason"])

@@ -8,6 +8,7 @@ from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow
+from mmvoxceleb.processing.removal import sweep
 from mmvoxceleb.processing.removed import REMOVED
 from mmvoxceleb.processing.source import ClipSource
 from mmvoxceleb.processing.stage import Stage
@@ -69,7 +70,9 @@ class ClipWork(Work):
         return ClipOutcome(unit, failed=failed)
 
     def begin(self) -> None:
-        self.writer.clean_partial([*self.steps.folders, Folder("meta")])
+        folders = [*self.steps.folders, Folder("meta")]
+        self.writer.clean_partial(folders)
+        sweep(self.writer.tree, self.steps.removed.now(), folders)
 
     def end(self) -> None:
         self.steps.provenance.compact()

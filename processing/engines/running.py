@@ -14,7 +14,7 @@ from types import FrameType
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
-from mmvoxceleb.processing.removal import obey, sweep
+from mmvoxceleb.processing.removal import obey
 from mmvoxceleb.processing.removed import RemovalWatch
 
 __all__ = ["RUNS_FOLDER", "Run", "open_run"]
@@ -85,7 +85,6 @@ def open_run(
     try:
         with _terminate_as_interrupt():
             if todo:
-                sweep(work.writer.tree, removals)
                 work.begin()
             yield Run(todo, summary, count, count_unit)
             summary.is_complete = True

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, ProcessingError
-from mmvoxceleb.processing.crop.job import STAGE, VIDEO, CropJob, SourceResult, WrittenClip
+from mmvoxceleb.processing.crop.job import VIDEO, CropJob, SourceResult, WrittenClip
+from mmvoxceleb.processing.crop.records import STAGE
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
+from mmvoxceleb.processing.removal import sweep
 from mmvoxceleb.processing.removed import REMOVED, is_removed
 from mmvoxceleb.processing.source import ClipSource, CroppedSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
@@ -133,7 +135,9 @@ class VideoWork(Work):
         return ClipOutcome(unit, failed=failed)
 
     def begin(self) -> None:
-        self.writer.clean_partial([VIDEO, *self.steps.folders, Folder("meta")])
+        folders = [VIDEO, *self.steps.folders, Folder("meta")]
+        self.writer.clean_partial(folders)
+        sweep(self.writer.tree, self.job.removed.now(), folders)
 
     def end(self) -> None:
         job = self.job.snapshot()

@@ -306,3 +306,18 @@ def test_what_is_taken_out_twice_or_beside_another_is_no_error(tmp_path: Path) -
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: erase(open_output(tmp_path), GONE), range(4)))
     assert len(open_store(tmp_path).clips(Folder("label"))) == len(corpus.clips) - 2
+
+
+def test_what_a_killed_run_left_goes_with_the_next_run_that_writes_there(
+    raw: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Pipeline([CROP, Grey()]).run(videos_of(raw), tmp_path)
+    add_removals(tmp_path, GONE)  # as if remove had gone over everything before the run wrote this
+    assert Pipeline([Grey(gain=2)]).run(str(tmp_path), tmp_path, overwrite=True).done == LEFT
+    assert not [
+        path for path in mentions(tmp_path, PERSON) if not path.startswith(("video", "meta/runs", "meta/.crop"))
+    ]
+    assert "deleted 4 files and folders of clips that are on the removal list" in caplog.text
+    assert len(open_store(tmp_path).clips(Folder("video"))) == LEFT + 2  # nobody asked this run for frames
+    Pipeline([CROP]).run(videos_of(raw), tmp_path)
+    assert mentions(tmp_path, PERSON) == []
