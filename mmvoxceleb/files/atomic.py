@@ -93,7 +93,7 @@ def make_folder(path: Path) -> None:
     """Make a folder and those above it that are absent; their names are on the disk when this returns."""
     absent: list[Path] = []
     while not path.is_dir():
-        if os.path.lexists(path):
+        if os.path.lexists(path) and not path.is_dir():  # others may make it between the two questions
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         absent.append(path)
         path = path.parent

@@ -1,7 +1,9 @@
 import errno
 import os
 import resource
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,15 @@ def test_a_full_and_a_closed_disk_are_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"Read-only file system.*permissions"), writing("out"):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_threads_that_need_the_same_new_folder_all_get_it(tmp_path: Path) -> None:
+    together = threading.Barrier(6, timeout=60)
+
+    def make(_: int) -> None:
+        for turn in range(100):
+            together.wait()
+            make_folder(tmp_path / str(turn) / "a" / "b")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(make, range(6)))
