@@ -20,6 +20,7 @@ __all__ = [
     "check_sizes",
     "frame_entries",
     "frame_index_of",
+    "largest_file_bytes",
 ]
 
 LARGEST_FRAME_INDEX = 2**31 - 1
@@ -140,14 +141,19 @@ def frame_entries(files: Iterable[tuple[str, int]]) -> list[Entry]:
     return found
 
 
+def largest_file_bytes(folder: Folder) -> int:
+    """Return how large a file of a folder may be."""
+    return LARGEST_TEXT_BYTES if folder.modality in ("text", "label", "meta") else LARGEST_FILE_BYTES
+
+
 def check_sizes(folder: Folder, entries: Sequence[Entry]) -> None:
     """Refuse, before anything is read, what would fill the memory.
 
     Raises:
-        UnsafeArchiveError: A text, label or meta file has over :data:`LARGEST_TEXT_BYTES`, a picture over
+        UnsafeArchiveError: A text, label or meta file has over :data:`LARGEST_TEXT_BYTES`, another one over
             :data:`LARGEST_FILE_BYTES`, or all that is asked for together over :data:`LARGEST_CLIP_BYTES`.
     """
-    largest = LARGEST_FILE_BYTES if folder.is_frames else LARGEST_TEXT_BYTES
+    largest = largest_file_bytes(folder)
     for entry in entries:
         if entry.size > largest:
             raise UnsafeArchiveError(

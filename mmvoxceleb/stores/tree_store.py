@@ -9,7 +9,7 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.schema import DEFAULT_STYLE, ClipId, Folder
-from mmvoxceleb.stores.interface import LARGEST_TEXT_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
+from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of, largest_file_bytes
 from mmvoxceleb.stores.naming import clip_of_file, modality_of_name
 from mmvoxceleb.stores.trees import FileTree, Item
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -130,7 +130,7 @@ class TreeStore(Store):
         except UnsafeArchiveError as error:
             raise UnsafeArchiveError(f"clip {clip_id}, {self.location}/{place.path}: {error}") from error
         if place.kind == "file":
-            return self._tree.read([place.path], most_bytes=LARGEST_TEXT_BYTES)
+            return self._tree.read([place.path], most_bytes=largest_file_bytes(folder))
         names = [entry.name for entry in wanted]
         if place.kind == "folder":
             return self._tree.read([f"{place.path}/{name}" for name in names])
