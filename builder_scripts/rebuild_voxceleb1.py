@@ -24,6 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError
+from mmvoxceleb.files.atomic import replacing, write_atomically, writing
 from mmvoxceleb.processing.crop.metadata import Metadata, MetadataRow, read_metadata
 from mmvoxceleb.processing.crop.videos import metadata_videos
 
@@ -115,16 +116,13 @@ def selection_path(out: Path) -> Path:
 
 def write_rows(path: Path, rows: tuple[MetadataRow, ...]) -> None:
     """Write rows in the dialect with ``person_id``; the file appears whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.partial")
-    with aside.open("w", newline="", encoding="utf-8") as file:
+    with writing(path), replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
             box = "-".join(map(str, row.box_xyxy_px))
             frames = (row.start, row.end)
             writer.writerow((row.video_id, *frames, box, f"{row.fps:g}", row.width_px, row.height_px, row.person_id))
-    aside.replace(path)
 
 
 def run(options: argparse.Namespace, plan: Plan) -> None:
@@ -231,7 +229,8 @@ def main(argv: list[str]) -> int:
     try:
         table, plan = make_plan(options)
         if options.json is not None:
-            options.json.write_text(json.dumps(plan.as_dict(), indent=1) + "\n", "utf-8")
+            with writing(options.json):
+                write_atomically(options.json, (json.dumps(plan.as_dict(), indent=1) + "\n").encode())
         if not options.plan:
             run(options, plan)
         show(Console(), options, table, plan)

@@ -1,7 +1,6 @@
 """Download one file from the first of several sources that gives it, resumed, retried and checked."""
 
 import contextlib
-import hashlib
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
 from mmvoxceleb.files.atomic import move_into_place
+from mmvoxceleb.files.hashing import sha256_of
 from mmvoxceleb.files.stalls import StalledError, while_growing
 from mmvoxceleb.stores.drive import get_from_drive
 from mmvoxceleb.stores.retry import redirect_problem
@@ -20,7 +20,7 @@ from mmvoxceleb.stores.retry import redirect_problem
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["download", "hash_file"]
+__all__ = ["download"]
 
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
@@ -280,14 +280,5 @@ def _check(partial: Path, source: str, size_bytes: int | None, sha256: str | Non
     size = partial.stat().st_size
     if size_bytes is not None and size != size_bytes:
         raise WeightsError(f"{source}: gave {size:,} bytes where {size_bytes:,} were expected")
-    if sha256 is not None and (came := hash_file(partial)) != sha256:
+    if sha256 is not None and (came := sha256_of(partial)) != sha256:
         raise WeightsError(f"{source}: gave a file with sha256 {came} where {sha256} was expected")
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.download import download, hash_file
+from mmvoxceleb.files import hashing
+from mmvoxceleb.processing.download import download
 from mmvoxceleb.processing.published import PUBLISHED, WeightFile
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    return hash_file(path)
+    return hashing.sha256_of(path)
 
 
 def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = PINNED_HASHES) -> "dict[str, Tensor]":

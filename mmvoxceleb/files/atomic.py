@@ -2,7 +2,7 @@
 
 A rename may reach the disk before the content of the file that is renamed, so the content is synced before it, and
 the folder that holds the name after it. The files of a clip are synced together, once all of them are written: the
-disk then takes them in one go (docs/pipeline.md has the cost).
+disk then takes them in one go (benchmarks/results/pipeline.md has the cost).
 """
 
 import contextlib
@@ -96,6 +96,8 @@ def make_folder(path: Path) -> None:
         if os.path.lexists(path) and not path.is_dir():  # others may make it between the two questions
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         absent.append(path)
+        if path == path.parent:  # the working folder is gone
+            break
         path = path.parent
     for folder in reversed(absent):
         folder.mkdir(exist_ok=True)
