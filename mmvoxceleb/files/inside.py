@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from mmvoxceleb.errors import UnsafeArchiveError
+from mmvoxceleb.files.quoting import quoted
 
 __all__ = ["check_inside", "inside"]
 
@@ -33,8 +34,8 @@ def check_inside(path: object, where: str) -> str:
         if plain and "\\" not in path and "\0" not in path and _DRIVE.match(path) is None:
             return path
     raise UnsafeArchiveError(
-        f"{where}: names {_short(path)}, which is no path below its folder; nothing there was touched, so find out who "
-        "made this file"
+        f"{where}: names {quoted(path, 80)}, which is no path below its folder; nothing there was touched, so "
+        "find out who made this file"
     )
 
 
@@ -68,8 +69,3 @@ def _real(path: Path) -> Path:
 
 def _is_too_long(name: str) -> bool:
     return len(name) > _LONGEST_NAME_BYTES or len(name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME_BYTES
-
-
-def _short(value: object) -> str:
-    shown = ascii(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.quoting import quoted
 
 __all__ = ["MOST_LEVELS", "parse_json", "parse_json_object"]
 
@@ -70,7 +71,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the key {_short(twice)} twice")
+        raise ValueError(f"an object has the key {quoted(twice)} twice")
     return content
 
 
@@ -107,13 +108,8 @@ def _check(content: Any) -> None:
                 try:
                     value.encode()
                 except UnicodeEncodeError:
-                    raise ValueError(f"half of a surrogate pair in {_short(value)}") from None
+                    raise ValueError(f"half of a surrogate pair in {quoted(value)}") from None
         if not below:
             return
         level = below
     raise ValueError(f"nested over {MOST_LEVELS} levels deep")
-
-
-def _short(text: str) -> str:
-    shown = ascii(text)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

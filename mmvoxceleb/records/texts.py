@@ -4,6 +4,7 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.interface import LARGEST_TEXT_BYTES
 
@@ -46,7 +47,9 @@ def parse_label(data: bytes, *, clip_id: str) -> list[int]:
     label = []
     for name, value in zip(ATTRIBUTES, values, strict=True):
         if value.strip() not in ("0", "1", "-1"):
-            raise CorruptSourceError(f"clip {clip_id}: its label says {value!r} for {name}, not 0 or 1; mend the file")
+            raise CorruptSourceError(
+                f"clip {clip_id}: its label says {quoted(value)} for {name}, not 0 or 1; mend the file"
+            )
         label.append(int(value))
     return label
 

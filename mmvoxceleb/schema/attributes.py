@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.quoting import quoted
 
 __all__ = ["ATTRIBUTES", "ATTRIBUTE_INDEX", "SENSITIVE_ATTRIBUTES", "attribute_index", "drop_sensitive", "present"]
 
@@ -43,9 +44,11 @@ def attribute_index(name: str) -> int:
     Raises:
         ConfigError: No attribute has that name; the known ones are listed.
     """
-    index = _LOOSE_INDEX.get("".join(filter(str.isalnum, name.lower())))
+    index = ATTRIBUTE_INDEX.get(name)  # which is quick, for tables name each one in every line
     if index is None:
-        raise ConfigError(f"{name!r} is not a CelebA attribute; the 40 known ones are: {', '.join(ATTRIBUTES)}")
+        index = _LOOSE_INDEX.get("".join(filter(str.isalnum, name.lower())))
+    if index is None:
+        raise ConfigError(f"{quoted(name)} is not a CelebA attribute; the 40 known ones are: {', '.join(ATTRIBUTES)}")
     return index
 
 

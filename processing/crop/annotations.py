@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.files.quoting import quoted, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,7 +140,8 @@ def _read_table(
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise CorruptSourceError(
-            f"{path}: the annotation lacks the column {', '.join(missing)} (it has {', '.join(names)}); get it again"
+            f"{path}: the annotation lacks the column {', '.join(missing)} (it has {shortened(', '.join(names))}); "
+            "get it again"
         )
     places = [names.index(name) for name in COLUMNS]
     rows = []
@@ -150,9 +152,11 @@ def _read_table(
         try:
             row = [float(fields[place]) for place in places]
         except (IndexError, ValueError) as error:
-            raise CorruptSourceError(f"{path}: line {number} is not a frame and a box: {line.strip()!r}") from error
+            raise CorruptSourceError(
+                f"{path}: line {number} is not a frame and a box: {quoted(line.strip())}"
+            ) from error
         if not all(map(np.isfinite, row)) or row[0] < 0 or row[3] < 0 or row[4] < 0:
-            raise CorruptSourceError(f"{path}: line {number} has an impossible frame or box: {line.strip()!r}")
+            raise CorruptSourceError(f"{path}: line {number} has an impossible frame or box: {quoted(line.strip())}")
         rows.append(row)
     if not rows:
         raise CorruptSourceError(f"{path}: the annotation has a header and no frames; leave it out")

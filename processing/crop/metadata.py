@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.files.quoting import quoted, shortened
 
 __all__ = ["Metadata", "MetadataRow", "read_metadata"]
 
@@ -98,7 +99,8 @@ def _read(path: Path, reader: "csv.DictReader[str]") -> Metadata:
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise CorruptSourceError(
-            f"{path}: the metadata lacks the column {', '.join(missing)}; it has {', '.join(names) or 'none'}"
+            f"{path}: the metadata lacks the column {', '.join(missing)}; "
+            f"it has {shortened(', '.join(names)) or 'none'}"
         )
     seen: set[tuple[str, ...]] = set()
     unique: set[MetadataRow] = set()
@@ -133,15 +135,17 @@ def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
             height_px=int(record["height"]),
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise CorruptSourceError(f"{path}, line {line}: this is not a row of the metadata ({error})") from error
+        raise CorruptSourceError(
+            f"{path}, line {line}: this is not a row of the metadata ({shortened(error)})"
+        ) from error
     left, top, right, bottom = row.box_xyxy_px
     problem = None
     if not (video_id and person_id):
         problem = "it names no person; expected a column person_id, or video#person as video_id"
     elif any(character in video_id + person_id for character in "#/\\"):
-        problem = f"{video_id!r} and {person_id!r} cannot be names of a video and a person"
+        problem = f"{quoted(video_id)} and {quoted(person_id)} cannot be names of a video and a person"
     elif not (left < right and top < bottom and row.width_px > 0 and row.height_px > 0 and row.fps > 0):
-        problem = f"its box {record['bbox']} or its picture size is empty"
+        problem = f"its box {shortened(record['bbox'])} or its picture size is empty"
     elif not 0 <= row.start < row.end:
         problem = f"it ends ({row.end}) before it starts ({row.start})"
     if problem:
@@ -160,7 +164,7 @@ def _edges(text: str) -> list[str]:
         edges.append(sign + part)
         sign = ""
     if len(edges) != 4:
-        raise ValueError(f"expected a box left-top-right-bottom, got {text!r}")
+        raise ValueError(f"expected a box left-top-right-bottom, got {quoted(text)}")
     return edges
 
 

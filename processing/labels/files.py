@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json
+from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index, present
 
 __all__ = ["FORMS", "Annotations", "contradictions", "form_of", "read_annotations", "write_annotations"]
@@ -93,7 +94,9 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
             except ConfigError:
                 annotations.unknown[name] += 1
         if raw.setdefault(clip, known) != known:
-            raise CorruptSourceError(f"{where}: clip {clip} comes twice, with different attributes; keep one of them")
+            raise CorruptSourceError(
+                f"{where}: clip {shortened(clip, 100)} comes twice, with different attributes; keep one of them"
+            )
     celeba = not any(value == 0 for values in raw.values() for value in values.values())
     for clip, known in raw.items():
         decided = {name: 0 if value == -1 and celeba else value for name, value in known.items()}
@@ -201,7 +204,7 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
     content = parse_json(text, str(path), "mend it")
     if isinstance(content, dict):
         for clip, attributes in content.items():
-            where = f"{path}, clip {clip}"
+            where = f"{path}, clip {shortened(clip, 100)}"
             yield where, clip, "", _values(where, attributes)
     elif isinstance(content, list):
         for number, record in enumerate(content):
@@ -228,7 +231,7 @@ def _values(where: str, attributes: Any) -> Raw:
     if isinstance(attributes, dict):
         return {str(name): _value(where, str(name), value) for name, value in attributes.items()}
     if not isinstance(attributes, list):
-        raise CorruptSourceError(f"{where}: holds {attributes!r} where attributes were expected")
+        raise CorruptSourceError(f"{where}: holds {quoted(attributes)} where attributes were expected")
     if all(isinstance(name, str) for name in attributes):
         return _listed(attributes)
     if len(attributes) != len(ATTRIBUTES):
@@ -254,5 +257,7 @@ def _same_names(names: Sequence[str]) -> Raw:
 def _value(where: str, name: str, value: Any) -> int | None:
     word = "" if value is None else str(value).strip().lower()
     if word not in _WORDS:
-        raise CorruptSourceError(f"{where}: {name} is {value!r}; expected 1, 0, true, false, or nothing where unknown")
+        raise CorruptSourceError(
+            f"{where}: {shortened(name, 60)} is {quoted(value)}; expected 1, 0, true, false, or nothing where unknown"
+        )
     return _WORDS[word]

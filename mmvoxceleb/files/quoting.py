@@ -1,0 +1,16 @@
+"""Quote what data say in messages: on one line, and no longer than a line."""
+
+__all__ = ["quoted", "shortened"]
+
+
+def quoted(value: object, most: int = 60) -> str:
+    """Return the ASCII form of a value; of a long one the beginning."""
+    if isinstance(value, (str, bytes)):
+        value = value[: most + 1]  # what is cut off need not be escaped
+    return shortened(ascii(value), most)
+
+
+def shortened(text: object, most: int = 300) -> str:
+    """Return a text, such as that of another library's error, on one line; of a long one the beginning."""
+    line = " ".join(str(text)[: most + 1].split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."
