@@ -1,11 +1,13 @@
-# make demo | test | test-oldest | lint | format | bench | clean. Each builds the environment that it needs.
+# make demo | test | test-oldest | fuzz | lint | format | bench | clean. Each builds the environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
 BENCHMARKS ?= loading sampling
+COUNT ?= 5000
+SEED ?= 0
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-oldest lint format bench clean
+.PHONY: demo test test-oldest fuzz lint format bench clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +30,10 @@ test: $(VENV)/.installed
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest tests/loading
 
+# damaged inputs of every kind; those that fail are saved in fuzz_failures/
+fuzz: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
+
 lint: $(VENV)/.installed
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check .
@@ -44,4 +50,4 @@ bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; done
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info demo_output bench_data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info demo_output bench_data fuzz_failures .pytest_cache .mypy_cache .ruff_cache
