@@ -2,14 +2,14 @@
 
 import logging
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
-from mmvoxceleb.sampling.epochs import Epoch
+from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.randomness import rng_of_index
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 class ClipSampler(Dataset[dict[str, Any]]):
     """Frames, masks, drawings, text and label of clips as tensors, decoding only what a sample shows.
 
-    Over a streamed dataset this makes a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
+    Each pass of a ``DataLoader`` is a new epoch, with other windows, cuts and sentences; see :meth:`set_epoch`. Over a
+    streamed dataset this makes a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
 
     A sample is a dict. T frames of H x W px; every value but the strings is a tensor once a ``DataLoader`` batched it:
 
@@ -80,7 +81,6 @@ class ClipSampler(Dataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         self.options = SampleOptions.named(settings)
-        self._epoch = Epoch()
         self._threads = DecodeThreads(self.options.threads)
         source = source_of(data, self._wanted(), self.options.style)
         has = source.modalities(self.options.style)
@@ -90,6 +90,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
             raise MissingModalityError(f"the data has no {', '.join(lacking)} (it has {', '.join(has) or 'nothing'})")
         check_combination(self.options, self.modalities)
         self._source = self._long_enough(source)
+        self._epochs = IndexEpochs(len(self))
         places = (self.options.mask_at, self.options.drawing_at, self.options.image_at)
         self._same_video = SameVideo(self._source.clip_ids) if "other_clip" in places else None
         self._other_labels = OtherLabels(self._source.labels()) if self.options.negative_text else None
@@ -167,7 +168,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
 
     def _sample(self, index: int, work: Work) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
-        rng = rng_of_index(self.options.seed, self._epoch.value, index)
+        rng = rng_of_index(self.options.seed, self._epochs.of(index), index)
         same_video, other_labels = self._same_video, self._other_labels
         return make_sample(
             self._source.clip(position),
@@ -186,8 +187,28 @@ class ClipSampler(Dataset[dict[str, Any]]):
         return list(self._source.clip_ids)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch: other windows, cuts and sentences. It reaches workers that are running, too."""
-        self._epoch.value = epoch
+        """Let the next pass be of an epoch, and the ones after that of those that follow.
+
+        The passes of a ``DataLoader`` are epochs 0, 1, 2, ... without it. It makes a pass repeat another, as over
+        held-out clips, and all ranks of a distributed run be in the same epoch. Samples asked for by index are of the
+        epoch set, 0 at first. It reaches workers that are running, too.
+        """
+        self._epochs.set(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which epoch each sample is in, for :meth:`load_state_dict`."""
+        return self._epochs.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the epochs of :meth:`state_dict`.
+
+        Raises:
+            ConfigError: The state is of a sampler with another number of samples.
+        """
+        try:
+            self._epochs.load_state_dict(state)
+        except ValueError as error:
+            raise ConfigError(f"{error}; make the sampler with the settings and clips of then") from error
 
 
 def check_combination(options: SampleOptions, modalities: tuple[str, ...]) -> None:

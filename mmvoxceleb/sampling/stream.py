@@ -8,7 +8,7 @@ from torch.utils.data import IterableDataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.sampling.arrow_source import columns_of, modalities_in
-from mmvoxceleb.sampling.epochs import Epoch
+from mmvoxceleb.sampling.epochs import StreamEpochs
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.randomness import rng_of_clip
 from mmvoxceleb.sampling.sample import make_sample
@@ -41,7 +41,8 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         self.options = SampleOptions.named(settings)
-        self._epoch = Epoch()
+        self._stream_epochs = StreamEpochs()
+        self._epoch = 0
         self._threads = DecodeThreads(self.options.threads)
         self._rows = data.with_format(None).decode(False)
         names = _names_of(self._rows)
@@ -76,7 +77,7 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
         Raises:
             MMVoxCelebError: A clip is damaged.
         """
-        epoch = self._epoch.value
+        epoch = self._epoch = self._stream_epochs.begin()
         self._rows.set_epoch(epoch)
         skip, self._skip = self._skip, 0
         before = self._rows.state_dict()
@@ -102,6 +103,11 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
             return False
         return len(valid_starts(indices, options.num_frames, options.frame_step)) > 0
 
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be of an epoch, and the ones after that of those that follow; see the sampler's."""
+        self._epoch = epoch
+        self._stream_epochs.set(epoch)
+
     def state_dict(self) -> dict[str, Any]:
         """Return where the stream is, for :meth:`load_state_dict`: behind the last sample given by this process.
 
@@ -109,11 +115,11 @@ class ClipStream(ClipSampler, IterableDataset[dict[str, Any]]):
         """
         in_row = 0 < self._windows_done < self.options.windows
         rows = self._state_before_row if in_row else self._rows.state_dict()
-        return {"rows": rows, "windows_done": self._windows_done if in_row else 0, "epoch": self._epoch.value}
+        return {"rows": rows, "windows_done": self._windows_done if in_row else 0, "epoch": self._epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on behind the last sample that was given before :meth:`state_dict`."""
-        self._epoch.value = state["epoch"]
+        self.set_epoch(state["epoch"])
         self._rows.set_epoch(state["epoch"])
         self._rows.load_state_dict(state["rows"])
         self._skip = self._windows_done = int(state["windows_done"])

@@ -102,6 +102,7 @@ def test_forked_and_spawned_workers_start_threads_of_their_own(prepared: Dataset
     expected = [sampler[index] for index in range(6)]
     for context in ("fork", "spawn"):
         loader = DataLoader(sampler, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=120)
+        sampler.set_epoch(0)
         assert all(map(are_same, loader, expected))
     assert are_same(sampler[2], expected[2])
 
