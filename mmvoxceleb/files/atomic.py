@@ -64,22 +64,32 @@ def write_folder(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
         for name, _ in files:
             sync_file(partial / name)
         _sync_folder(partial)
-        remove_folder(path)
+        before = _move_aside(path)
         os.rename(partial, path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     _sync_folder(path.parent)
+    if before is not None:  # only now: readers should miss the folder for no longer than a moment
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def remove_folder(path: Path) -> None:
     """Remove a folder so that no half of it is ever seen under its own name; nothing happens where there is none."""
+    before = _move_aside(path)
+    if before is not None:
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def _move_aside(path: Path) -> Path | None:
+    """Give a folder a temporary name, and return it; None where there is none. A link is taken away."""
     if path.is_symlink():
         path.unlink()
     elif path.is_dir():
         aside = _aside(path.parent)
         os.rename(path, aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        return aside
+    return None
 
 
 def move_into_place(partial: Path, path: Path) -> None:
