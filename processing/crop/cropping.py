@@ -7,7 +7,7 @@ grow with the length of the video.
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,10 +24,12 @@ from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overha
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.tracks import Track, annotated_track, free_track, metadata_track
+from mmvoxceleb.processing.crop.tracks import Track, annotated_tracks, free_tracks, metadata_tracks
 from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
+from mmvoxceleb.processing.decoders.interface import FrameCounts, ShownFrame
+from mmvoxceleb.processing.decoders.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,8 +137,8 @@ def crop_tubes(
                 reject(unwanted.rejection)
             except (CorruptSourceError, UnsuitableDecoderError) as error:
                 reject(Rejection(video.input_name(utterance), _REJECTIONS[type(error)], str(error)))
-        if opened.damaged_packets:
-            logger.warning("%s: %d damaged packets were passed over", video.path, opened.damaged_packets)
+        if opened.counts.undecodable:
+            logger.warning("%s: %d damaged packets were passed over", video.path, opened.counts.undecodable)
 
 
 def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:
@@ -151,8 +153,16 @@ class _WatchedDecoder(Decoder):
         self._decoder = decoder
         self._progress = progress
 
-    def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
-        for frame in self._decoder.frames(start, stop, fps=fps):
+    @property
+    def timeline(self) -> Timeline:
+        return self._decoder.timeline
+
+    @property
+    def counts(self) -> FrameCounts:
+        return self._decoder.counts
+
+    def shown(self, start: int, stop: int, *, fps: int = FPS) -> Iterator[ShownFrame]:
+        for frame in self._decoder.shown(start, stop, fps=fps):
             self._progress()
             yield frame
 
@@ -184,45 +194,58 @@ class _UtteranceCrop:
         self.annotation: Annotation | None = None
 
     def clips(self, reject: Callable[[Rejection], None]) -> Iterator[CroppedClip]:
-        track = self._track()
-        if len(track.boxes) == 0:
-            seconds = track.first / FPS
+        tracks = self._tracks()
+        if not tracks:
+            seconds = self._first_number() / FPS
             raise self._unwanted("video too short", f"it ends before {seconds:.2f} s, where the utterance begins")
-        if self.detector is not None and not track.boxes.any():
-            raise self._unwanted("no face", f"in none of {len(track.boxes)} frames")
-        tubes = cut_tubes(
-            track.boxes,
-            min_iou_with_first=self.settings.min_iou_with_first,
-            max_frames=self.settings.max_frames if self.utterance.row is None else len(track.boxes),
-            cuts=track.cuts,
-        )
-        for tube in tubes:
-            clip_id = self.video.clip_id(self.utterance, self._number(tube))
-            verdict = self._judge(tube, track)
-            if isinstance(verdict, tuple):
-                reject(Rejection(clip_id, *verdict))
-                continue
-            meta = self._meta(tube, track, verdict)
-            yield CroppedClip(clip_id, self._frames(track.first + tube.start, verdict, meta), meta)
+        if self.detector is not None and not any(track.boxes.any() for track in tracks):
+            raise self._unwanted("no face", f"in none of {sum(len(track.boxes) for track in tracks)} frames")
+        number = 0
+        for track in tracks:
+            tubes = cut_tubes(
+                track.boxes,
+                min_iou_with_first=self.settings.min_iou_with_first,
+                max_frames=self.settings.max_frames if self.utterance.row is None else len(track.boxes),
+                cuts=track.cuts,
+            )
+            for tube in tubes:
+                clip_id = self.video.clip_id(self.utterance, self._number(number))
+                number += 1
+                verdict = self._judge(tube, track)
+                if isinstance(verdict, tuple):
+                    reject(Rejection(clip_id, *verdict))
+                    continue
+                meta = self._meta(tube, track, verdict)
+                yield CroppedClip(clip_id, self._frames(track.first + tube.start, verdict, meta), meta)
 
-    def _number(self, tube: Tube) -> int:
-        return tube.number + (self.utterance.row.chunk if self.utterance.row is not None else 0)
+    def _number(self, tube: int) -> int:
+        row = self.utterance.row
+        if row is None:
+            return tube
+        # rows of the same frames are numbered already; what they are cut into must not meet
+        alike = sum(other.name == self.utterance.name for other in self.video.utterances)
+        return row.chunk + tube * alike
+
+    def _first_number(self) -> int:
+        if self.utterance.row is not None:
+            return round(self.utterance.row.start * FPS / self.utterance.row.fps)
+        return 0 if self.annotation is None else int(self.annotation.frames[0])
 
     def _unwanted(self, code: str, detail: str) -> _Unwanted:
         return _Unwanted(Rejection(self.video.input_name(self.utterance), code, detail))
 
-    def _track(self) -> Track:
+    def _tracks(self) -> list[Track]:
         if self.utterance.row is not None:
-            return metadata_track(self.decoder, self.utterance.row, self.settings)
+            return metadata_tracks(self.decoder, self.utterance.row, self.settings)
         if self.utterance.annotation is None:
             assert self.detector is not None
-            return free_track(self.decoder, self.settings, self.detector)
+            return free_tracks(self.decoder, self.settings, self.detector)
         try:
             self.annotation = read_annotation(self.utterance.annotation)
         except MMVoxCelebError as error:
             raise self._unwanted("bad annotation", str(error)) from error
         self._check_annotation(self.annotation)
-        return annotated_track(self.decoder, self.annotation, self.settings, self.detector)
+        return annotated_tracks(self.decoder, self.annotation, self.settings, self.detector)
 
     def _check_annotation(self, annotation: Annotation) -> None:
         """Refuse, before any frame is decoded, what can never become a clip."""
@@ -233,20 +256,27 @@ class _UtteranceCrop:
         num_frames = int(annotation.frames[-1] - annotation.frames[0])
         if num_frames < settings.min_frames:
             raise self._unwanted("too short", f"{num_frames} annotated frames, {settings.min_frames} wanted")
-        shorter = min(info.width_px, info.height_px)
+        first, last = int(annotation.frames[0]), int(annotation.frames[-1])
+        sizes = [
+            (part.width_px, part.height_px)
+            for part in self.decoder.timeline.stretches()
+            if part.start < last and first < part.stop
+        ]
+        width, height = max(sizes or [(info.width_px, info.height_px)], key=min)
+        shorter = min(width, height)
         needed = int((1 + 2 * settings.growth) * settings.min_face_px) - 1
         if settings.border == "reject" and shorter < needed:
-            detail = f"a crop takes {needed} px, the video has {info.width_px}x{info.height_px}"
+            detail = f"a crop takes {needed} px, the video has {width}x{height}"
             raise self._unwanted("video too small", detail)
-        left, top, right, bottom = union(annotation.boxes_px(info.width_px, info.height_px))
+        left, top, right, bottom = union(annotation.boxes_px(width, height))
         longest = max(right - left, bottom - top)
         if longest * (1.0 if self.detector is None else DETECTION_SLACK) < settings.min_face_px:
-            detail = f"the annotated face covers {longest:.0f} px of {info.width_px}x{info.height_px}"
+            detail = f"the annotated face covers {longest:.0f} px of {width}x{height}"
             raise self._unwanted("annotated face too small", f"{detail}, {settings.min_face_px} wanted")
 
     def _judge(self, tube: Tube, track: Track) -> "NDArray[np.float64] | tuple[str, str]":
         """Give the crop box of every frame, float64 [1 or N, 4], or the code and detail of a rejection."""
-        settings, info = self.settings, self.decoder.info
+        settings = self.settings
         known = self.utterance.row is not None
         if not tube.has_face:
             return "no face", f"in {tube.num_frames} frames"
@@ -256,47 +286,56 @@ class _UtteranceCrop:
         if track.overlaps is not None and not track.overlaps[part].any():
             return "wrong face", "no face overlaps the annotated box"
         if settings.smooth_box and not known:
-            return self._smooth(track.boxes[part])
+            return self._smooth(track.boxes[part], track)
         left, top, right, bottom = tube.box_xyxy_px
         longest = max(right - left, bottom - top)
         if longest < settings.min_face_px and not known:
             return "too small", f"the face covers {longest:.0f} px, {settings.min_face_px} wanted"
         box = grow_to_square(tube.box_xyxy_px, settings.growth)
-        beyond = overhang_px(box, info.width_px, info.height_px)
+        beyond = overhang_px(box, track.width_px, track.height_px)
         if beyond > 0 and settings.border == "reject":
             return "at the border", f"the crop reaches {beyond:.0f} px beyond the picture"
         if beyond > 0:
-            box = move_inside(box, info.width_px, info.height_px)
+            box = move_inside(box, track.width_px, track.height_px)
         return np.array([box], np.float64)
 
-    def _smooth(self, boxes: "NDArray[np.float64]") -> "NDArray[np.float64] | tuple[str, str]":
-        settings, info = self.settings, self.decoder.info
+    def _smooth(self, boxes: "NDArray[np.float64]", track: Track) -> "NDArray[np.float64] | tuple[str, str]":
+        settings = self.settings
         centres = smooth_boxes(boxes, SMOOTH_CENTRE_FRAMES)
         sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         side = smooth_boxes(np.repeat(sides[:, None], 4, axis=1), SMOOTH_SIDE_FRAMES)[:, 0]
         if np.median(side) < settings.min_face_px:
             return "too small", f"the face covers {np.median(side):.0f} px, {settings.min_face_px} wanted"
-        half = np.minimum(side * (0.5 + settings.growth), min(info.width_px, info.height_px) / 2)
+        half = np.minimum(side * (0.5 + settings.growth), min(track.width_px, track.height_px) / 2)
         x, y = (centres[:, 0] + centres[:, 2]) / 2, (centres[:, 1] + centres[:, 3]) / 2
         beyond = max(
-            overhang_px(box, info.width_px, info.height_px)
+            overhang_px(box, track.width_px, track.height_px)
             for box in np.stack([x - half, y - half, x + half, y + half], axis=1)
         )
         if beyond > 0 and settings.border == "reject":
             return "at the border", f"the crop reaches {beyond:.0f} px beyond the picture"
-        x, y = np.clip(x, half, info.width_px - half), np.clip(y, half, info.height_px - half)
+        x, y = np.clip(x, half, track.width_px - half), np.clip(y, half, track.height_px - half)
         return np.stack([x - half, y - half, x + half, y + half], axis=1)
 
     def _frames(self, first: int, boxes: "NDArray[np.float64]", meta: dict[str, Any]) -> "Iterator[NDArray[np.uint8]]":
         meter = QualityMeter()
         count = 0
-        for count, frame in enumerate(self.decoder.frames(first, meta["end"]), 1):
-            box = boxes[min(count, len(boxes)) - 1]
-            cropped = crop_and_resize(frame, box, self.settings.size_px)
+        before = self.decoder.counts
+        for frame in self.decoder.shown(first, meta["end"]):
+            if frame.number != first + count or (frame.begins_stretch and count):
+                seconds = (first + count) / FPS
+                raise CorruptSourceError(
+                    f"{self.decoder.info.path}: at {seconds:.2f} s frames are missing, or the picture changes its size "
+                    "where no header says so; write the video anew with ffmpeg"
+                )
+            box = boxes[min(count + 1, len(boxes)) - 1]
+            count += 1
+            cropped = crop_and_resize(frame.picture, box, self.settings.size_px)
             meter.add(cropped)
             yield cropped
         meta["end"] = first + count
         meta["num_frames"] = count
+        meta["frames"] = asdict(self.decoder.counts - before)
         meta["quality"].update(meter.figures())
 
     def _meta(self, tube: Tube, track: Track, boxes: "NDArray[np.float64]") -> dict[str, Any]:
@@ -315,9 +354,10 @@ class _UtteranceCrop:
         meta = {
             "source": self.source,
             "video": {
-                "width_px": info.width_px,
-                "height_px": info.height_px,
+                "width_px": track.width_px,
+                "height_px": track.height_px,
                 "codec": info.codec,
+                **({"stream": info.stream, "video_streams": info.streams} if info.streams > 1 else {}),
                 **info.picture.changes(),
             },
             "fps": FPS,

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmvoxceleb.errors import IncompatibleOutputError, SourceUnavailableError
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
@@ -71,12 +71,14 @@ class WrittenClip:
         num_new_frames: Frames that this run wrote; 0 for a clip of an earlier run.
         files: The files of ``video/<clip_id>``, where this run wrote them as pictures.
         pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
+        source_frames: How many frames of the video were ``dropped``, ``doubled`` and ``undecodable`` on the way.
     """
 
     clip_id: str
     num_new_frames: int = 0
     files: list[tuple[str, bytes]] = field(default_factory=list)
     pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
+    source_frames: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -298,12 +300,11 @@ class CropJob:
                 continue
             self._guard(provenance, clip.clip_id)
             written = WrittenClip(clip.clip_id)
-            if self.codec == "mp4":
-                data: bytes | list[tuple[str, bytes]] = encode_h264(clip.frames, fps=FPS)
-            else:
-                expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
-                kept = frozenset(keep(expected)) if keep is not None else frozenset()
-                data = written.files = encode_pngs(keeping(clip.frames, kept, written.pictures))
+            try:
+                data = self._encode(clip, keep, written)
+            except CorruptSourceError as error:
+                result.rows.append(_rejected(Rejection(clip.clip_id, "broken video", str(error))))
+                continue
             count = clip.meta["num_frames"]
             if count < self.settings.min_frames:
                 detail = f"it ends after {count} frames of the clip, {self.settings.min_frames} wanted"
@@ -319,8 +320,18 @@ class CropJob:
                 continue
             result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
             result.num_frames += count
-            written.num_new_frames = count
+            written.num_new_frames, written.source_frames = count, clip.meta["frames"]
             yield written
+
+    def _encode(
+        self, clip: CroppedClip, keep: Callable[[Clip], Collection[int]] | None, written: WrittenClip
+    ) -> "bytes | list[tuple[str, bytes]]":
+        if self.codec == "mp4":
+            return encode_h264(clip.frames, fps=FPS)
+        expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
+        kept = frozenset(keep(expected)) if keep is not None else frozenset()
+        written.files = encode_pngs(keeping(clip.frames, kept, written.pictures))
+        return written.files
 
     def _finished_section(
         self, provenance: Provenance, clip: CroppedClip, options: dict[str, Any]

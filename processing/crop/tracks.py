@@ -1,8 +1,8 @@
 """Watch a part of a video and note, frame by frame, where its face is."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from mmvoxceleb.processing.crop.scenes import CutDetector
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.tubes import NO_FACE, FaceFollower, bridge_gaps, match_annotation
 from mmvoxceleb.processing.decoders import FPS, Decoder
+from mmvoxceleb.processing.decoders.timeline import Stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmvoxceleb.processing.detectors import Detection, Detector
 
-__all__ = ["Track", "annotated_track", "free_track", "metadata_track"]
+__all__ = ["Track", "annotated_tracks", "free_tracks", "metadata_tracks"]
 
 BATCH_FRAMES = 16
 """Frames that go to the detector together."""
@@ -27,12 +28,14 @@ BATCH_FRAMES = 16
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Where the face is.
+    """Where the face is in a stretch of a video, or in a part of one.
 
     Args:
         first: Frame number of the first box, 25 a second from the start of the video.
         boxes: float64 [N, 4], left, top, right, bottom in pixels of the video;
             :data:`mmvoxceleb.processing.crop.tubes.NO_FACE` where there is none.
+        width_px: Width of the picture.
+        height_px: Height of the picture.
         scores: float64 [N], the detector's; NaN where nothing was detected; None without a detector.
         overlaps: float64 [N], IoU of the chosen face with the annotated box; None without a comparison.
         cuts: Places in ``boxes`` where a new scene begins.
@@ -40,140 +43,203 @@ class Track:
 
     first: int
     boxes: "NDArray[np.float64]"
+    width_px: int
+    height_px: int
     scores: "NDArray[np.float64] | None" = None
     overlaps: "NDArray[np.float64] | None" = None
     cuts: tuple[int, ...] = ()
 
 
-def annotated_track(
+def annotated_tracks(
     decoder: Decoder, annotation: Annotation, settings: CropSettings, detector: "Detector | None"
-) -> Track:
+) -> list[Track]:
     """Follow the annotated face: in every frame the detection that overlaps its annotated box best.
 
     Like the original, it takes the frames from the first annotated one up to and without the last one. Without a
     detector the annotated boxes serve.
     """
-    info = decoder.info
     first, stop = int(annotation.frames[0]), int(annotation.frames[-1])
-    annotated = annotation.boxes_on_every_frame(info.width_px, info.height_px)[: stop - first]
     if detector is None:
-        cuts, count = _cuts(decoder, first, stop, settings) if settings.scene_cuts else ((), len(annotated))
-        return Track(first, annotated[: min(count, _frames_left(decoder, first))], cuts=cuts)
-    boxes, scores, overlaps, places = [], [], [], []
-    for place, (faces, is_cut) in enumerate(_watch(decoder, first, stop, settings, detector)):
-        face, overlap = match_annotation(faces, annotated[place])
-        boxes.append(NO_FACE if face is None else face.box_xyxy_px)
-        scores.append(np.nan if face is None else face.score)
-        overlaps.append(overlap)
-        if is_cut:
-            places.append(place)
+
+        def boxes_of(part: Stretch) -> "NDArray[np.float64]":
+            boxes = annotation.boxes_on_every_frame(part.width_px, part.height_px)
+            return boxes[part.start - first : part.stop - first]
+
+        return _known_tracks(decoder, first, stop, boxes_of, settings)
+    notes: list[_Notes] = []
+    annotated: NDArray[np.float64] | None = None
+    for seen in _watch(decoder, first, stop, settings, detector):
+        if seen.begins_stretch or annotated is None:
+            notes.append(_Notes(seen.number, seen.width_px, seen.height_px))
+            annotated = annotation.boxes_on_every_frame(seen.width_px, seen.height_px)
+        face, overlap = match_annotation(seen.faces, annotated[seen.number - first])
+        notes[-1].add(face, seen.is_cut, overlap)
     # the original clips detections at 0, and only there
-    array = np.maximum(np.array(boxes, np.float64).reshape(-1, 4), 0)
-    return Track(first, array, np.array(scores), np.array(overlaps), tuple(places))
+    return [note.track(np.maximum(note.array(), 0), with_overlaps=True) for note in notes]
 
 
-def metadata_track(decoder: Decoder, row: MetadataRow, settings: CropSettings) -> Track:
+def metadata_tracks(decoder: Decoder, row: MetadataRow, settings: CropSettings) -> list[Track]:
     """Repeat the one box of a row, scaled from its reference picture to the video."""
-    info = decoder.info
     first, stop = round(row.start * FPS / row.fps), round(row.end * FPS / row.fps)
-    scale = np.array([info.width_px / row.width_px, info.height_px / row.height_px] * 2)
-    box = np.floor(np.array(row.box_xyxy_px) * scale)
-    cuts, count = _cuts(decoder, first, stop, settings) if settings.scene_cuts else ((), stop - first)
-    count = max(0, min(count, _frames_left(decoder, first)))
-    return Track(first, np.tile(box, (count, 1)), cuts=cuts)
+
+    def boxes_of(part: Stretch) -> "NDArray[np.float64]":
+        scale = np.array([part.width_px / row.width_px, part.height_px / row.height_px] * 2)
+        return np.tile(np.floor(np.array(row.box_xyxy_px) * scale), (part.stop - part.start, 1))
+
+    return _known_tracks(decoder, first, stop, boxes_of, settings)
 
 
-def free_track(decoder: Decoder, settings: CropSettings, detector: "Detector") -> Track:
+def free_tracks(decoder: Decoder, settings: CropSettings, detector: "Detector") -> list[Track]:
     """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`.
 
     A detector that is quick near a known box searches the whole picture only for the first face, after a cut, and
     where the face is not near its last box.
     """
-    follow = _follow_near if detector.looks_near else _follow
-    boxes, scores, places = [], [], []
-    for place, (face, is_cut) in enumerate(follow(decoder, settings, detector)):
-        boxes.append(NO_FACE if face is None else face.box_xyxy_px)
-        scores.append(np.nan if face is None else face.score)
-        if is_cut:
-            places.append(place)
-    array = np.array(boxes, np.float64).reshape(-1, 4)
-    array = bridge_gaps(array, max_gap_frames=settings.max_gap_frames, cuts=places)
-    return Track(0, array, np.array(scores), cuts=tuple(places))
+    watch = _watch_near if detector.looks_near else _watch
+    notes: list[_Notes] = []
+    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+    for seen in watch(decoder, 0, _FOREVER, settings, detector):
+        if seen.begins_stretch:
+            notes.append(_Notes(seen.number, seen.width_px, seen.height_px))
+            follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+        if detector.looks_near:  # it was followed already
+            face = seen.faces[0] if seen.faces else None
+        else:
+            face = follower.follow(seen.faces, is_cut=seen.is_cut)
+        notes[-1].add(face, seen.is_cut)
+    return [
+        note.track(bridge_gaps(note.array(), max_gap_frames=settings.max_gap_frames, cuts=note.cuts)) for note in notes
+    ]
 
 
 _FOREVER = 10**9
 
 
-def _follow(
-    decoder: Decoder, settings: CropSettings, detector: "Detector"
-) -> "Iterator[tuple[Detection | None, bool]]":
-    """Yield the followed face of every frame in pixels of the video, and whether a scene begins with it."""
-    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
-    for faces, is_cut in _watch(decoder, 0, _FOREVER, settings, detector):
-        yield follower.follow(faces, is_cut=is_cut), is_cut
+class _Notes:
+    """What was seen in a stretch, frame by frame."""
+
+    def __init__(self, first: int, width_px: int, height_px: int) -> None:
+        self.first = first
+        self.size = width_px, height_px
+        self.boxes: list[tuple[float, float, float, float]] = []
+        self.scores: list[float] = []
+        self.overlaps: list[float] = []
+        self.cuts: list[int] = []
+
+    def add(self, face: "Detection | None", is_cut: bool, overlap: float = 0.0) -> None:
+        if is_cut:
+            self.cuts.append(len(self.boxes))
+        self.boxes.append(NO_FACE if face is None else face.box_xyxy_px)
+        self.scores.append(np.nan if face is None else face.score)
+        self.overlaps.append(overlap)
+
+    def array(self) -> "NDArray[np.float64]":
+        return np.array(self.boxes, np.float64).reshape(-1, 4)
+
+    def track(self, boxes: "NDArray[np.float64]", *, with_overlaps: bool = False) -> Track:
+        overlaps = np.array(self.overlaps) if with_overlaps else None
+        return Track(self.first, boxes, *self.size, np.array(self.scores), overlaps, tuple(self.cuts))
 
 
-def _follow_near(
-    decoder: Decoder, settings: CropSettings, detector: "Detector"
-) -> "Iterator[tuple[Detection | None, bool]]":
-    """Do the same, looking for the face near its last box first."""
-    info = decoder.info
-    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
-    cut_detector = CutDetector() if settings.scene_cuts else None
-    min_face_px = _min_face_px(decoder, settings)
-    last: Detection | None = None
-    for frame in decoder.frames(0, _FOREVER):
-        small = shrink_to_height(frame, settings.detection_height_px)
-        is_cut = cut_detector is not None and cut_detector.is_cut(small)
-        faces: list[Detection] = []
-        if last is not None and not is_cut:
-            faces = detector.detect_near(small, last.box_xyxy_px, min_face_px=min_face_px)
-        if not faces:
-            (faces,) = detector.detect([small], min_face_px=min_face_px)
-        last = follower.follow(faces, is_cut=is_cut)
-        yield last and last.scaled(info.width_px / small.shape[1], info.height_px / small.shape[0]), is_cut
+class _Seen(NamedTuple):
+    """A frame with its faces, in pixels of the video."""
+
+    number: int
+    faces: "list[Detection]"
+    is_cut: bool
+    begins_stretch: bool
+    width_px: int
+    height_px: int
 
 
-def _min_face_px(decoder: Decoder, settings: CropSettings) -> float:
-    """A face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it."""
-    return 0.5 * settings.min_face_px * settings.detection_height_px / decoder.info.height_px
+class _Small(NamedTuple):
+    """A frame for detection."""
+
+    number: int
+    picture: "NDArray[np.uint8]"
+    is_cut: bool
+    begins_stretch: bool
+    width_px: int
+    height_px: int
+
+    def seen(self, faces: "Iterable[Detection]") -> _Seen:
+        """Say where faces, which were found in the small picture, are in the large one."""
+        factors = self.width_px / self.picture.shape[1], self.height_px / self.picture.shape[0]
+        scaled = [face.scaled(*factors) for face in faces]
+        return _Seen(self.number, scaled, self.is_cut, self.begins_stretch, self.width_px, self.height_px)
+
+    def min_face_px(self, settings: CropSettings) -> float:
+        """A face of less than half the size wanted cannot overlap one of that size enough to be in a tube with it."""
+        return 0.5 * settings.min_face_px * settings.detection_height_px / self.height_px
 
 
-def _watch(
-    decoder: Decoder, first: int, stop: int, settings: CropSettings, detector: "Detector"
-) -> "Iterator[tuple[list[Detection], bool]]":
-    """Yield the faces of every frame in pixels of the video, and whether a scene begins with it."""
-    info = decoder.info
-    cut_detector = CutDetector() if settings.scene_cuts else None
-    batch: list[NDArray[np.uint8]] = []
-    min_face_px = _min_face_px(decoder, settings)
+def _shrunk(decoder: Decoder, first: int, stop: int, settings: CropSettings) -> Iterator[_Small]:
+    """Yield frames for detection, and whether a scene begins with them."""
+    cut_detector = CutDetector()
+    for frame in decoder.shown(first, stop):
+        height, width = frame.picture.shape[:2]
+        small = shrink_to_height(frame.picture, settings.detection_height_px)
+        if frame.begins_stretch:
+            cut_detector = CutDetector()
+        is_cut = settings.scene_cuts and cut_detector.is_cut(small)
+        yield _Small(frame.number, small, is_cut, frame.begins_stretch, width, height)
 
-    def flush() -> "Iterator[tuple[list[Detection], bool]]":
-        for small, faces in zip(batch, detector.detect(batch, min_face_px=min_face_px), strict=True):
-            factors = info.width_px / small.shape[1], info.height_px / small.shape[0]
-            is_cut = cut_detector is not None and cut_detector.is_cut(small)
-            yield [face.scaled(*factors) for face in faces], is_cut
+
+def _watch(decoder: Decoder, first: int, stop: int, settings: CropSettings, detector: "Detector") -> Iterator[_Seen]:
+    """Yield all faces of every frame."""
+    batch: list[_Small] = []
+
+    def flush() -> Iterator[_Seen]:
+        if batch:
+            found = detector.detect([small.picture for small in batch], min_face_px=batch[0].min_face_px(settings))
+            for small, faces in zip(batch, found, strict=True):
+                yield small.seen(faces)
         batch.clear()
 
-    for frame in decoder.frames(first, stop):
-        batch.append(shrink_to_height(frame, settings.detection_height_px))
-        if len(batch) == BATCH_FRAMES:
+    for small in _shrunk(decoder, first, stop, settings):
+        if small.begins_stretch or len(batch) == BATCH_FRAMES:
             yield from flush()
-    if batch:
-        yield from flush()
+        batch.append(small)
+    yield from flush()
 
 
-def _cuts(decoder: Decoder, first: int, stop: int, settings: CropSettings) -> tuple[tuple[int, ...], int]:
-    detector = CutDetector()
-    places, count = [], 0
-    for place, frame in enumerate(decoder.frames(first, stop)):
-        count = place + 1
-        if detector.is_cut(shrink_to_height(frame, settings.detection_height_px)):
-            places.append(place)
-    return tuple(places), count
+def _watch_near(
+    decoder: Decoder, first: int, stop: int, settings: CropSettings, detector: "Detector"
+) -> Iterator[_Seen]:
+    """Yield the followed face of every frame, looked for near its last box first."""
+    follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
+    last: Detection | None = None
+    for small in _shrunk(decoder, first, stop, settings):
+        if small.begins_stretch:
+            follower, last = FaceFollower(max_gap_frames=settings.max_gap_frames), None
+        min_face_px = small.min_face_px(settings)
+        faces: list[Detection] = []
+        if last is not None and not small.is_cut:
+            faces = detector.detect_near(small.picture, last.box_xyxy_px, min_face_px=min_face_px)
+        if not faces:
+            (faces,) = detector.detect([small.picture], min_face_px=min_face_px)
+        last = follower.follow(faces, is_cut=small.is_cut)
+        yield small.seen([] if last is None else [last])
 
 
-def _frames_left(decoder: Decoder, first: int) -> int:
-    """An upper bound, from the header, of the frames from ``first`` to the end of the video."""
-    seconds = decoder.info.duration_seconds_from_header
-    return _FOREVER if seconds is None else max(0, int(seconds * FPS) + 1 - first)
+def _known_tracks(
+    decoder: Decoder,
+    first: int,
+    stop: int,
+    boxes_of: "Callable[[Stretch], NDArray[np.float64]]",
+    settings: CropSettings,
+) -> list[Track]:
+    """Lay known boxes over the stretches that the numbers from ``first`` up to ``stop`` touch, as far as they reach."""
+    tracks = []
+    for stretch in decoder.timeline.stretches():
+        part = replace(stretch, start=max(first, stretch.start), stop=min(stop, stretch.stop))
+        if part.start >= part.stop:
+            continue
+        cuts: list[int] = []
+        if settings.scene_cuts:
+            shrunk = [small.is_cut for small in _shrunk(decoder, part.start, part.stop, settings)]
+            part, cuts = replace(part, stop=part.start + len(shrunk)), [i for i, cut in enumerate(shrunk) if cut]
+            if not shrunk:
+                continue
+        tracks.append(Track(part.start, boxes_of(part), part.width_px, part.height_px, cuts=tuple(cuts)))
+    return tracks

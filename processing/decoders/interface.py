@@ -2,36 +2,73 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.decoders.probe import VideoInfo
+from mmvoxceleb.processing.decoders.timeline import FPS, LATENESS_SECONDS, Timeline, read_timeline
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FPS", "LATENESS_SECONDS", "Decoder", "require_plain"]
+__all__ = ["FPS", "LATENESS_SECONDS", "Decoder", "FrameCounts", "ShownFrame", "require_plain"]
 
-FPS = 25
-"""VoxCeleb counts frames at 25 a second from the start of the video."""
 
-LATENESS_SECONDS = 0.001
-"""A frame may come this much after a time of the grid and still be the one shown then.
+class ShownFrame(NamedTuple):
+    """What is shown at one number of the grid.
 
-Containers such as Matroska round timestamps to a millisecond.
-"""
+    Args:
+        number: The number.
+        picture: uint8 [H, W, 3], RGB. A repeated frame is the same array, so do not write into it.
+        begins_stretch: Whether it does not go on from the one before it: it is the first asked for, or the clock
+            started again, or for over a second nothing was shown, or the size of the picture is another.
+    """
+
+    number: int
+    picture: "NDArray[np.uint8]"
+    begins_stretch: bool
+
+
+@dataclass(frozen=True)
+class FrameCounts:
+    """How the frames given differ from those of the file.
+
+    Args:
+        dropped: Frames of the file between those given that are not shown, as the file has more a second.
+        doubled: Frames given that repeat the one before, as the file has fewer a second, or misses some.
+        undecodable: Packets that could not be decoded, and frames whose time was not after that of the one before.
+    """
+
+    dropped: int = 0
+    doubled: int = 0
+    undecodable: int = 0
+
+    def __sub__(self, other: "FrameCounts") -> "FrameCounts":
+        return FrameCounts(
+            self.dropped - other.dropped, self.doubled - other.doubled, self.undecodable - other.undecodable
+        )
+
+    def __add__(self, other: "FrameCounts") -> "FrameCounts":
+        return FrameCounts(
+            self.dropped + other.dropped, self.doubled + other.doubled, self.undecodable + other.undecodable
+        )
 
 
 class Decoder(ABC):
     """One open video.
 
-    Time starts with the first frame of the video stream. The frame shown at a time is the last one whose timestamp
-    is not later (by more than a millisecond), so a slower video repeats frames and a faster one skips some; with a
-    variable frame rate each frame is shown for as long as it was meant to be. Pictures come as they are to be shown:
-    deinterlaced, in BT.709, with square pixels, rotated and mirrored as the container says. All decoders
-    choose the same frames.
+    Time starts with the first frame of the video stream that can be shown. The frame shown at a time is the last one
+    whose timestamp is not later (by more than a millisecond), so a slower video repeats frames and a faster one skips
+    some; with a variable frame rate each frame is shown for as long as it was meant to be, up to a second. Where a file
+    has no times (AVI with B-frames), they come from the frame rate and the order of display. A clock that starts again
+    goes on with the number after the last. All decoders choose the same frames.
+
+    Pictures come as they are to be shown: deinterlaced, in BT.709, with square pixels, rotated and mirrored as the
+    container says.
 
     Args:
         info: What :func:`probe` found.
@@ -44,13 +81,23 @@ class Decoder(ABC):
         self.info = info
         self.num_threads = num_threads
 
+    @cached_property
+    def timeline(self) -> Timeline:
+        """When each frame is shown, by the packets of the file."""
+        return read_timeline(self.info)
+
+    @property
+    def counts(self) -> FrameCounts:
+        """What was dropped, doubled and undecodable so far."""
+        return FrameCounts()
+
     @property
     def damaged_packets(self) -> int:
-        """How many packets could not be decoded so far, where the decoder can tell."""
-        return 0
+        """How many packets and frames were passed over as undecodable so far."""
+        return self.counts.undecodable
 
     @abstractmethod
-    def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
+    def shown(self, start: int, stop: int, *, fps: int = FPS) -> Iterator[ShownFrame]:
         """Decode what is shown at the times ``start / fps``, ``(start + 1) / fps``, ... before ``stop / fps``.
 
         Memory does not grow with the length of the video. One such stream at a time: asking for another ends
@@ -62,12 +109,16 @@ class Decoder(ABC):
             fps: Numbers a second.
 
         Yields:
-            uint8 [H, W, 3], RGB. Fewer than asked for when the video ends earlier; a repeated frame is the same array,
-            so do not write into it.
+            A frame for every number at which there is one: none in gaps, and none after the end.
 
         Raises:
             CorruptSourceError: The video cannot be decoded.
+            UnsuitableDecoderError: This decoder shows it wrong.
         """
+
+    def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
+        """Give the pictures of :meth:`shown` alone: uint8 [H, W, 3], RGB."""
+        return (frame.picture for frame in self.shown(start, stop, fps=fps))
 
     def close(self) -> None:  # noqa: B027  a decoder may hold nothing open
         """Close the file."""

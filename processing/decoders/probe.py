@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
 __all__ = ["VideoInfo", "probe"]
+
+_MOST_FAILURES = 100
+"""After so many places in a row that cannot be read, the rest of a file is given up."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,9 @@ class VideoInfo:
         duration_seconds_from_header: Length of the video stream; None where the header does not say.
         codec: Name of the codec, ``h264``.
         picture: What the pictures need before they are shown.
+        stream: Index of the video stream in the file.
+        streams: How many video streams the file has, cover pictures not counted.
+        first_pts: Timestamp of the first frame that can be shown, in ticks; None where it has none.
     """
 
     path: Path
@@ -33,6 +40,9 @@ class VideoInfo:
     duration_seconds_from_header: float | None
     codec: str
     picture: Picture = field(default_factory=Picture)
+    stream: int = 0
+    streams: int = 1
+    first_pts: int | None = None
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -59,6 +69,9 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             duration_seconds_from_header=None if duration is None else float(duration),
             codec=stream.codec_context.name,
             picture=picture,
+            stream=stream.index,
+            streams=len(_moving(container)),
+            first_pts=frame.pts,
         )
 
 
@@ -85,20 +98,51 @@ def open_container(path: Path) -> Any:
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """Pick the first video stream that is not a cover picture.
+    """Pick the video stream that a player would show: of those marked as default, else of all, the largest picture.
+
+    Cover pictures are none.
 
     Raises:
         CorruptSourceError: There is none.
     """
     from av.stream import Disposition
 
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-    raise CorruptSourceError(
-        f"{path}: it has no video stream (only {', '.join(kinds)}); leave it out, or get the video and not the sound"
-    )
+    streams = _moving(container)
+    if not streams:
+        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+        raise CorruptSourceError(
+            f"{path}: it has no video stream (only {', '.join(kinds)}); leave it out, or get the video and not the "
+            "sound"
+        )
+    defaults = [stream for stream in streams if stream.disposition & Disposition.default]
+    return max(defaults or streams, key=lambda stream: (stream.width or 0) * (stream.height or 0))
+
+
+def _moving(container: Any) -> list[Any]:
+    from av.stream import Disposition
+
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
+def demuxed(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the packets of a stream that hold something to be shown, in the order of the file.
+
+    Places that the demuxer cannot read are passed over, so that every reading of a file gives the same packets.
+    """
+    import av
+
+    failures = 0
+    packets = container.demux(stream)
+    while failures < _MOST_FAILURES:
+        try:
+            for packet in packets:
+                if packet.size and not packet.is_discard:
+                    failures = 0
+                    yield packet
+            return
+        except av.FFmpegError:
+            failures += 1
+            packets = container.demux(stream)
 
 
 def first_frame(container: Any, stream: Any, path: Path) -> Any:
@@ -110,18 +154,29 @@ def first_frame(container: Any, stream: Any, path: Path) -> Any:
     import av
 
     reason = "it is empty"
-    packets = container.demux(stream)
-    while True:
+    for packet in demuxed(container, stream):
         try:
-            for frame in next(packets).decode():
+            for frame in packet.decode():
                 return frame
-        except StopIteration:
-            break
+        except av.InvalidDataError as error:
+            reason = str(error.strerror)
         except av.FFmpegError as error:
             reason = str(error.strerror)
-            if not isinstance(error, av.InvalidDataError):
-                break
+            break
+    else:
+        for frame in last_frames(stream):
+            return frame
     raise CorruptSourceError(f"{path}: no frame of the video can be decoded ({reason}); replace the file")
+
+
+def last_frames(stream: Any) -> list[Any]:
+    """Get the frames that a decoder held back, after the last packet."""
+    import av
+
+    try:
+        return list(stream.codec_context.decode(None))
+    except av.FFmpegError:
+        return []
 
 
 def _orientation(frame: Any) -> tuple[int, int, int, int]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
-from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder, require_plain
+from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
+from mmvoxceleb.processing.decoders.interface import LATENESS_SECONDS
 from mmvoxceleb.processing.decoders.picture import UPRIGHT
 from mmvoxceleb.processing.decoders.probe import VideoInfo
 
@@ -14,53 +15,42 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchCodecDecoder"]
 
-BATCH = 8
-"""Frames asked for at a time: 22 MB at 720p."""
 
-
-class TorchCodecDecoder(Decoder):
-    """Reads the timestamps of the whole file on opening, then asks for what is shown at each time."""
+class TorchCodecDecoder(IndexedDecoder):
+    """Reads the timestamps of the whole file on opening, then asks for frames by number, and compares their times."""
 
     name = "torchcodec"
 
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
         super().__init__(info, num_threads=num_threads)
-        require_plain(info, self.name)
         decoder_class = _import_decoder()
         try:
             self._decoder = decoder_class(
-                str(info.path.absolute()), dimension_order="NHWC", num_ffmpeg_threads=num_threads, seek_mode="exact"
+                str(info.path.absolute()),
+                stream_index=info.stream,
+                dimension_order="NHWC",
+                num_ffmpeg_threads=num_threads,
+                seek_mode="exact",
             )
         except (RuntimeError, ValueError) as error:
             raise CorruptSourceError(f"{info.path}: torchcodec cannot read this video ({error})") from error
         if info.picture.orientation != UPRIGHT and not hasattr(self._decoder.metadata, "rotation"):
             raise UnsuitableDecoderError(f"{info.path}: torchcodec before 0.11 ignores rotation; choose --decoder pyav")
+        self._begin = self._decoder.metadata.begin_stream_seconds_from_content
+        self._require_frames(self._decoder.metadata.num_frames_from_content)
 
-    def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
-        metadata = self._decoder.metadata
-        begin, end = metadata.begin_stream_seconds_from_content, metadata.end_stream_seconds_from_content
-        times = (number / fps for number in range(start, stop))
-        # the whole grid is lazy, so that hours of video cost nothing here
-        batch: list[float] = []
-        for seconds in times:
-            if seconds > end - begin - LATENESS_SECONDS:
-                break
-            batch.append(min(seconds + LATENESS_SECONDS, end - begin - 1e-6) + begin)
-            if len(batch) == BATCH:
-                yield from self._decode(batch)
-                batch = []
-        if batch:
-            yield from self._decode(batch)
-
-    def _decode(self, seconds: list[float]) -> "Iterator[NDArray[np.uint8]]":
+    def _pictures(self, places: list[int]) -> "Iterator[NDArray[np.uint8]]":
         try:
-            pictures: NDArray[np.uint8] = self._decoder.get_frames_played_at(seconds).data.numpy()
+            batch = self._decoder.get_frames_at(places)
         except RuntimeError as error:
             raise CorruptSourceError(
-                f"{self.info.path}: torchcodec cannot decode around {seconds[0]:.2f} s ({error}); "
+                f"{self.info.path}: torchcodec cannot decode around {self._times[places[0]]:.2f} s ({error}); "
                 "--decoder pyav passes over damaged packets"
             ) from error
-        yield from map(self.info.picture.show_rotated, pictures)
+        seconds = batch.pts_seconds.numpy() - self._begin
+        if abs(seconds - self._times[places]).max() > LATENESS_SECONDS:
+            self._refuse(f"gives other frames than those asked for around {self._times[places[0]]:.2f} s")
+        yield from map(self.info.picture.show_rotated, batch.data.numpy())
 
 
 def _import_decoder() -> Any:

@@ -27,6 +27,7 @@ class ClipOutcome:
             the encoding), and ``write``.
         device_seconds: The part of it that the device was held.
         figures: Numbers that the stages put into the provenance, as ``mask.flicker``.
+        source_frames: How many frames of the source video were dropped, doubled and undecodable, where it was cropped.
     """
 
     clip_id: str
@@ -38,6 +39,7 @@ class ClipOutcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     device_seconds: float = 0.0
     figures: Mapping[str, float] = field(default_factory=dict)
+    source_frames: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Summary:
         workers: Worker processes, each with a device of its own.
         is_complete: Whether the run came to its end, and was not stopped before.
         figures: Numbers that the stages put into the provenance of clips done in this run, by name.
+        source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
     """
 
     location: str
@@ -90,6 +93,7 @@ class Summary:
     workers: int = 1
     is_complete: bool = False
     figures: dict[str, list[float]] = field(default_factory=dict)
+    source_frames: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: ClipOutcome) -> None:
         """Count one clip."""
@@ -105,6 +109,7 @@ class Summary:
         self.device_seconds += outcome.device_seconds
         for name, value in outcome.seconds.items():
             self.seconds_by_step[name] = self.seconds_by_step.get(name, 0.0) + value
+        self.source_frames.update(outcome.source_frames)
         for name, value in outcome.figures.items():
             self.figures.setdefault(name, []).append(value)
 
@@ -153,6 +158,7 @@ class Summary:
             "engine": self.engine,
             "workers": self.workers,
             "is_complete": self.is_complete,
+            "source_frames": dict(sorted(self.source_frames.items())),
             "mean_figures": {name: round(sum(got) / len(got), 6) for name, got in sorted(self.figures.items())},
             "device_busy_share": round(self.device_seconds * rate / max(1, self.workers), 4),
         }

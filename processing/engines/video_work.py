@@ -173,6 +173,7 @@ class VideoWork(Work):
             seconds={STAGE: crop_seconds, **outcome.seconds},
             device_seconds=outcome.device_seconds,
             figures=outcome.figures,
+            source_frames=clip.source_frames,
         )
 
     def _source_of(self, clip: WrittenClip) -> ClipSource:

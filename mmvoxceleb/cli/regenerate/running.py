@@ -238,6 +238,9 @@ def _print_summary(summary: "Summary", unit: str) -> None:
         table.add_row("videos", f"{summary.units} gone through")
     table.add_row("done", f"{summary.done} clips, {summary.frames} frames")
     table.add_row("skipped", f"{summary.skipped} clips were finished")
+    if any(summary.source_frames.values()):
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(summary.source_frames.items()))
+        table.add_row("of the videos", f"{counts} frames")
     for reason, count in summary.rejected.most_common():
         table.add_row("rejected", f"{count} {reason}")
     table.add_row("failed", f"{len(summary.failed)} clips")

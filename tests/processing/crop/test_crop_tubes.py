@@ -8,7 +8,7 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailable
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.tracks import free_track
+from mmvoxceleb.processing.crop.tracks import free_tracks
 from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import HaarDetector, open_detector
@@ -357,7 +357,7 @@ def test_following_near_the_last_box_searches_little_and_finds_what_a_full_searc
     settings = CropSettings(**SMALL, border="shift", max_gap_frames=5)
     near, everywhere = Counting(), Everywhere()
     with open_decoder(tmp_path / "ann.mp4") as decoder:
-        a, again, b = (free_track(decoder, settings, detector) for detector in (near, Counting(), everywhere))
+        (a,), (again,), (b,) = (free_tracks(decoder, settings, detector) for detector in (near, Counting(), everywhere))
     assert everywhere.full == 73
     assert 2 <= near.full < 10  # the first frame, the lost ones, the first one back
     assert np.array_equal(a.boxes, again.boxes)

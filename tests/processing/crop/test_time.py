@@ -1,0 +1,295 @@
+"""One clock for all decoders: videos with odd clocks, whose frame number is in the pixels."""
+
+import itertools
+import json
+import struct
+import time
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.processing.crop.cropping import crop_tubes
+from mmvoxceleb.processing.crop.job import CropJob
+from mmvoxceleb.processing.crop.metadata import MetadataRow
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
+from mmvoxceleb.processing.decoders import open_decoder, probe
+from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
+from mmvoxceleb.processing.detectors import Detection, Detector
+from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.video_work import VideoWork
+from tests.support.videos import number_of, numbered, write_video
+
+B_FRAMES = {"preset": "veryfast", "bf": "3", "x264-params": "b-adapt=0:b-pyramid=2:keyint=30:scenecut=0", "crf": "10"}
+SETTINGS = {"size_px": 64, "min_frames": 5, "min_face_px": 8}
+
+
+@pytest.fixture(params=["pyav", "torchcodec", "decord"])
+def decoder(request):
+    if request.param == "torchcodec":
+        try:
+            import torchcodec.decoders  # noqa: F401
+        except (ImportError, RuntimeError, OSError) as error:
+            pytest.skip(f"torchcodec does not load here: {str(error)[:80]}")
+    if request.param == "decord":
+        pytest.importorskip("cv2")
+        pytest.importorskip("decord")
+    return request.param
+
+
+def encode(path, numbers, *, codec="libx264", options=None, rate=25, size=(96, 64), start=0, bit_rate=None):
+    """Encode numbered frames; the clock begins at ``start`` frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = options or {}
+        if bit_rate:
+            stream.bit_rate = bit_rate
+        for place, number in enumerate(numbers):
+            frame = av.VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
+            frame.pts, frame.time_base = start + place, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def joined(path, *parts):
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def shown(path, decoder="pyav", start=0, stop=1_000_000):
+    """Give (number on the grid, number in the pixels) of every frame, and the grid numbers that begin a stretch."""
+    with open_decoder(path, decoder=decoder) as opened:
+        frames = [(frame.number, number_of(frame.picture), frame.begins_stretch) for frame in opened.shown(start, stop)]
+    return [frame[:2] for frame in frames], [frame[0] for frame in frames if frame[2]]
+
+
+def refused(path, decoder, why):
+    with pytest.raises(UnsuitableDecoderError, match=f"{decoder} {why}.*; choose --decoder pyav"):
+        open_decoder(path, decoder=decoder)
+
+
+class Everywhere(Detector):
+    """Finds one face, in the middle of every picture."""
+
+    name = "everywhere"
+
+    def settings(self):
+        return {"name": self.name}
+
+    def detect(self, frames, *, min_face_px=0):
+        return [
+            [Detection((width * 0.3, height * 0.3, width * 0.6, height * 0.7), 0.9)]
+            for height, width in (frame.shape[:2] for frame in frames)
+        ]
+
+
+def free(path):
+    return SourceVideo("p", "v", path, (Utterance("00000"),))
+
+
+def known(path, start, end, *, size=(96, 64), rows=1):
+    boxes = [(10 + place, 10, 50 + place, 50) for place in range(rows)]
+    wanted = [MetadataRow("p", "v", start, end, box, 25.0, *size, chunk=place) for place, box in enumerate(boxes)]
+    return SourceVideo("p", "v", path, tuple(Utterance(row.utterance, row=row) for row in wanted))
+
+
+def clips_of(video, settings, detector=None):
+    rejected, clips = [], []
+    for clip in crop_tubes(video, settings=settings, detector=detector, rejected=rejected.append):
+        clips.append((clip.clip_id, len(list(clip.frames)), clip.meta))
+    return clips, rejected
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", ["h264", "xvid"])
+def test_avi_with_b_frames_shows_every_frame_once(tmp_path, decoder, kind, threads):
+    path = tmp_path / "b.avi"
+    if kind == "h264":
+        encode(path, range(200), options=B_FRAMES)
+    else:
+        encode(path, range(200), codec="mpeg4", options={"bf": "2", "g": "30", "b_strategy": "0"}, bit_rate=3_000_000)
+    with av.open(str(path)) as container:
+        kinds = [frame.pict_type for frame in container.decode(video=0)]
+    assert kinds.count(av.video.frame.PictureType.B) > 80
+    if decoder != "pyav":
+        return refused(path, decoder, "takes the order of decoding")
+    with open_decoder(path, num_threads=threads) as opened:
+        assert [number_of(frame) for frame in opened.frames(0, 10_000)] == list(range(200))
+        assert [number_of(frame) for frame in opened.frames(150, 155)] == list(range(150, 155))
+        assert [number_of(frame) for frame in opened.frames(20, 25)] == list(range(20, 25))
+
+
+@pytest.mark.parametrize("offset", [0, 70 * 25], ids=["starts again", "jumps ahead"])
+def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path, decoder, offset):
+    first = encode(tmp_path / "a.ts", range(60), options=B_FRAMES)
+    second = encode(tmp_path / "b.ts", range(60, 200), options=B_FRAMES, start=offset)
+    path = joined(tmp_path / "both.ts", first, second)
+    if decoder != "pyav":
+        return refused(path, decoder, "cannot follow the clock")
+    frames, begins = shown(path)
+    assert frames == [(number, number) for number in range(200)]
+    assert begins == [0, 60]
+    with open_decoder(path) as opened:  # wherever one jumps to
+        for start in (190, 50, 130, 0, 60):
+            got = [number_of(frame) for frame in opened.frames(start, start + 8)]
+            assert got == list(range(start, min(start + 8, 200)))
+    assert [(part.start, part.stop) for part in open_decoder(path).timeline.stretches()] == [(0, 60), (60, 200)]
+
+
+def test_clips_end_where_the_clock_starts_again(tmp_path):
+    path = joined(
+        tmp_path / "both.ts", *(encode(tmp_path / f"{n}.ts", range(n, n + 60), options=B_FRAMES) for n in (0, 60))
+    )
+    clips, rejected = clips_of(free(path), CropSettings.for_free_videos(**SETTINGS, scene_cuts=False), Everywhere())
+    assert [(meta["start"], meta["end"], count) for _, count, meta in clips] == [(0, 60, 60), (60, 120, 60)]
+    clips, rejected = clips_of(known(path, 30, 100), CropSettings.for_metadata(**SETTINGS))
+    assert [(meta["start"], meta["end"], count) for _, count, meta in clips] == [(30, 60, 30), (60, 100, 40)]
+    assert not rejected
+
+
+@pytest.mark.parametrize("seconds", [3, 3600])
+def test_nothing_is_shown_in_a_gap(tmp_path, decoder, seconds):
+    times = [*range(0, 2000, 40), *range(1960 + seconds * 1000, 3960 + seconds * 1000, 40)]
+    path = write_video(tmp_path / "gap.mkv", map(numbered, range(100)), times_ms=times)
+    later = 49 + seconds * 25
+    frames, begins = shown(path, decoder)
+    assert frames == [*((n, n) for n in range(50)), *((later + n, 50 + n) for n in range(50))]
+    assert begins == [0, later]
+    assert shown(path, decoder, 45, later + 2)[0] == [*((n, n) for n in range(45, 50)), (later, 50), (later + 1, 51)]
+    if decoder == "pyav":
+        clips, _ = clips_of(free(path), CropSettings.for_free_videos(**SETTINGS, scene_cuts=False), Everywhere())
+        assert [(meta["start"], meta["end"]) for _, _, meta in clips] == [(0, 50), (later, later + 50)]
+
+
+def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path, decoder):
+    large = encode(tmp_path / "a.ts", range(50), options=B_FRAMES, size=(192, 128))
+    # the muxer moved the first clock by two frames, so that no timestamp is negative
+    small = encode(tmp_path / "b.ts", range(50, 100), options=B_FRAMES, size=(96, 64), start=52)
+    path = joined(tmp_path / "sizes.ts", large, small)
+    if decoder != "pyav":
+        return refused(path, decoder, "cannot follow the pictures")
+    assert shown(path) == ([(n, n) for n in range(100)], [0, 50])
+    with open_decoder(path) as opened:
+        parts = [(part.start, part.stop, part.width_px) for part in opened.timeline.stretches()]
+    assert parts == [(0, 50, 192), (50, 100, 96)]
+    for video, settings, detector in (
+        (free(path), CropSettings.for_free_videos(**SETTINGS, scene_cuts=False), Everywhere()),
+        (known(path, 0, 100, size=(192, 128)), CropSettings.for_metadata(**SETTINGS), None),
+    ):
+        clips, rejected = clips_of(video, settings, detector)
+        assert not rejected
+        found = [(meta["start"], meta["end"], meta["video"]["width_px"]) for _, _, meta in clips]
+        assert found == [(0, 50, 192), (50, 100, 96)]
+        sides = [meta["crop_box_xyxy_px"][2] - meta["crop_box_xyxy_px"][0] for _, _, meta in clips]
+        assert abs(sides[0] - 2 * sides[1]) <= 2
+
+
+def test_parts_of_rows_of_the_same_frames_have_keys_of_their_own(tmp_path):
+    path = joined(
+        tmp_path / "both.ts", *(encode(tmp_path / f"{n}.ts", range(n, n + 30), options=B_FRAMES) for n in (0, 30))
+    )
+    clips, _ = clips_of(known(path, 0, 60, rows=2), CropSettings.for_metadata(**SETTINGS))
+    assert len(clips) == 4
+    assert len({clip_id for clip_id, _, _ in clips}) == 4
+
+
+def test_a_header_that_is_too_short_cuts_nothing(tmp_path):
+    path = write_video(tmp_path / "short.mkv", map(numbered, range(100)))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3
+    assert struct.unpack(">d", data[at : at + 8]) == (4000.0,)
+    data[at : at + 8] = struct.pack(">d", 1000.0)
+    path.write_bytes(data)
+    assert probe(path).duration_seconds_from_header == 1
+    ((_, count, meta),), rejected = clips_of(known(path, 10, 90), CropSettings.for_metadata(**SETTINGS))
+    assert (count, meta["end"], rejected) == (80, 90, [])
+
+
+def test_the_default_video_stream_is_shown_else_the_largest(tmp_path, decoder):
+    from av.stream import Disposition
+
+    def write(path, default):
+        with av.open(str(path), "w") as container:
+            streams = []
+            for place, size in enumerate([(96, 64), (192, 128)]):
+                stream = container.add_stream("libx264", rate=25)
+                stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+                stream.options = {"preset": "ultrafast", "crf": "10"}
+                stream.disposition = Disposition.default if place == default else Disposition(0)
+                streams.append((stream, size))
+            for number in range(30):
+                for place, (stream, size) in enumerate(streams):
+                    frame = av.VideoFrame.from_ndarray(numbered(100 * place + number, *size), format="rgb24")
+                    frame.pts, frame.time_base = number, Fraction(1, 25)
+                    container.mux(stream.encode(frame))
+            for stream, _ in streams:
+                container.mux(stream.encode())
+        return path
+
+    for default, chosen in ((0, 0), (1, 1), (None, 1)):
+        path = write(tmp_path / f"{default}.mkv", default)
+        info = probe(path)
+        assert (info.stream, info.streams, info.width_px) == (chosen, 2, 192 if chosen else 96)
+        if decoder == "decord":
+            refused(path, decoder, "cannot choose among the 2 video streams")
+        else:
+            assert shown(path, decoder)[0] == [(n, 100 * chosen + n) for n in range(30)]
+    ((_, _, meta),), _ = clips_of(known(path, 0, 20, size=(192, 128)), CropSettings.for_metadata(**SETTINGS))
+    assert (meta["video"]["stream"], meta["video"]["video_streams"]) == (1, 2)
+
+
+def test_times_with_b_frames_are_those_of_display(tmp_path, decoder):
+    path = encode(tmp_path / "b.mp4", range(120), options=B_FRAMES)
+    assert shown(path, decoder) == ([(n, n) for n in range(120)], [0])
+    assert shown(path, decoder, 70, 75)[0] == [(n, n) for n in range(70, 75)]
+
+
+@pytest.mark.parametrize(("rate", "dropped", "doubled"), [(25, 0, 0), (50, 49, 0), (20, 0, 10)])
+def test_dropped_and_doubled_frames_are_counted(tmp_path, decoder, rate, dropped, doubled):
+    path = write_video(tmp_path / "a.mp4", map(numbered, range(2 * rate)), fps=rate)
+    with open_decoder(path, decoder=decoder) as opened:
+        assert len(list(opened.frames(0, 1000))) == 50
+        assert (opened.counts.dropped, opened.counts.doubled) == (dropped, doubled)
+
+
+def test_counts_stand_in_meta_and_in_the_summary(tmp_path):
+    rng = np.random.default_rng(1)
+    frames = [rng.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(60)]
+    path = write_video(tmp_path / "a.avi", frames, codec="mjpeg", fps=50)
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"]
+    data[starts[31] : starts[32] - 16] = bytes(starts[32] - 16 - starts[31])
+    path.write_bytes(data)
+    job = CropJob(tmp_path / "out", CropSettings.for_metadata(**SETTINGS))
+    summary = run_local(VideoWork([known(path, 0, 30)], job), lanes=1)
+    assert summary.done == 1
+    assert summary.as_dict()["source_frames"] == {"doubled": 0, "dropped": 28, "undecodable": 1}
+    (meta,) = (tmp_path / "out" / "meta").glob("p*.json")
+    frames = json.loads(meta.read_text())["crop"]["frames"]
+    assert frames == {"dropped": 28, "doubled": 0, "undecodable": 1}
+
+
+def test_decord_is_given_up_when_it_does_not_answer(tmp_path):
+    pytest.importorskip("decord")
+    path = write_video(tmp_path / "a.mp4", map(numbered, range(10)))
+    begun = time.perf_counter()
+    with pytest.raises(CorruptSourceError, match=r"took longer than 0\.001 s.*--decoder pyav"):
+        DecordDecoder(probe(path), most_seconds=0.001)
+    assert time.perf_counter() - begun < 20
+
+
+def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path, decoder):
+    path = write_video(tmp_path / "slides.mkv", map(numbered, range(4)), times_ms=[0, 1000, 2000, 7000])
+    frames, begins = shown(path, decoder)
+    by_picture = {place: [n for n, _ in group] for place, group in itertools.groupby(frames, key=lambda f: f[1])}
+    assert by_picture[0] == list(range(25))
+    assert by_picture[1] == list(range(25, 50))
+    assert by_picture[2][0] == 50
+    assert len(by_picture[2]) <= 25
+    assert by_picture[3][0] == 175
+    assert begins == [0, 175]
