@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.quality import Quality, measure_quality
 from mmvoxceleb.records.h264 import repeatable_options
@@ -69,7 +70,7 @@ def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: st
 
 def decode_mp4(data: bytes) -> "Iterator[NDArray[np.uint8]]":
     """Decode an MP4 file to frames, uint8 [H, W, 3], RGB."""
-    with _import_av().open(io.BytesIO(data)) as container:
+    with open_video_bytes(data) as container:
         for frame in container.decode(video=0):
             yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 

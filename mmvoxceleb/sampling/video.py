@@ -1,13 +1,13 @@
 """Chosen frames of a clip that is stored as one video file."""
 
 import bisect
-import io
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.sampling.sources import Clip
 
@@ -18,9 +18,7 @@ __all__ = ["VideoClip", "decode_frames"]
 
 
 def _open(data: "bytes | memoryview") -> Any:
-    import av
-
-    container = av.open(io.BytesIO(data), mode="r")
+    container = open_video_bytes(data)
     container.streams.video[0].thread_type = "NONE"
     container.streams.video[0].codec_context.thread_count = 1
     return container

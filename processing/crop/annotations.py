@@ -24,6 +24,10 @@ REFERENCE_HEIGHT_PX = 360
 """Height of the picture that VoxCeleb1's boxes are measured in (``REF_FRAME_SIZE`` of crop_vox.py)."""
 
 COLUMNS = ("FRAME", "X", "Y", "W", "H")
+LARGEST_FRAME = 25 * 3600 * 24 * 2
+"""No video is longer than two days; a frame number beyond it is damage."""
+LARGEST_EDGE = 1e5
+"""In pixels; the largest pictures there are have a third of it."""
 LARGEST_FRACTION = 1.5
 """Values up to here can be fractions: a box may reach a little beyond the picture."""
 
@@ -155,7 +159,7 @@ def _read_table(
             raise CorruptSourceError(
                 f"{path}: line {number} is not a frame and a box: {quoted(line.strip())}"
             ) from error
-        if not all(map(np.isfinite, row)) or row[0] < 0 or row[3] < 0 or row[4] < 0:
+        if not _is_possible(row):
             raise CorruptSourceError(f"{path}: line {number} has an impossible frame or box: {quoted(line.strip())}")
         rows.append(row)
     if not rows:
@@ -164,3 +168,16 @@ def _read_table(
     # one box a frame, in order
     frames, first = np.unique(table[:, 0].astype(np.int64), return_index=True)
     return frames, table[first, 1:]
+
+
+def _is_possible(row: list[float]) -> bool:
+    frame, left, top, width, height = row
+    return (
+        all(map(np.isfinite, row))
+        and 0 <= frame <= LARGEST_FRAME
+        and frame == int(frame)
+        and 0 <= width <= LARGEST_EDGE
+        and 0 <= height <= LARGEST_EDGE
+        and abs(left) <= LARGEST_EDGE
+        and abs(top) <= LARGEST_EDGE
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.quoting import quoted, shortened
+from mmvoxceleb.processing.crop.annotations import LARGEST_EDGE, LARGEST_FRAME
 
 __all__ = ["Metadata", "MetadataRow", "read_metadata"]
 
@@ -147,7 +148,9 @@ def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
     elif not (left < right and top < bottom and row.width_px > 0 and row.height_px > 0 and row.fps > 0):
         problem = f"its box {shortened(record['bbox'])} or its picture size is empty"
     elif not 0 <= row.start < row.end:
-        problem = f"it ends ({row.end}) before it starts ({row.start})"
+        problem = f"it ends ({shortened(row.end)}) before it starts ({shortened(row.start)})"
+    elif row.end > LARGEST_FRAME or max(map(abs, row.box_xyxy_px)) > LARGEST_EDGE or not row.fps < LARGEST_EDGE:
+        problem = "its frames, box or frame rate are beyond any video's"
     if problem:
         raise CorruptSourceError(f"{path}, line {line}: {problem}")
     return row

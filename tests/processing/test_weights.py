@@ -1,8 +1,10 @@
 """Weights: found, downloaded from a real loopback server, checked, read safely, fitted exactly."""
 
+import contextlib
 import hashlib
 import http.server
 import pickle
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,6 +271,69 @@ def test_truncated_file_is_named(tmp_path: Path, zipped: bool, share: float) -> 
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(WeightsError, match=r"short\.pth: is "):
         load_state_dict(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.full((3,), float("nan")), "holds values that are not finite"),
+        (torch.tensor([1.0, float("inf")], dtype=torch.float16), "holds values that are not finite"),
+        (torch.ones(2, dtype=torch.complex64), "holds complex numbers"),
+        (torch.ones(2, 2).to_sparse(), "is a tensor without plain values"),
+        (torch.ones(2, device="meta"), "is a tensor without plain values"),
+    ],
+    ids=["NaN", "infinite", "complex", "sparse", "meta"],
+)
+def test_values_that_no_network_has_are_refused(
+    tmp_path: Path, value: torch.Tensor, message: str, zipped: bool
+) -> None:
+    path = tmp_path / "model.pth"
+    torch.save({"good": torch.ones(2), "bad": value}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match=rf"model.pth: bad {message}.*get it again"):
+        load_state_dict(path)
+
+
+def test_a_flipped_bit_in_a_zipped_checkpoint_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    torch.save({"weight": torch.arange(4096, dtype=torch.float32)}, path)
+    data = bytearray(path.read_bytes())
+    at = data.index(torch.arange(1000, 1010, dtype=torch.float32).numpy().tobytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+    assert torch.load(path, weights_only=True)["weight"][1000] != 1000  # torch does not look
+    with pytest.raises(WeightsError, match="fails its checksum"):
+        load_state_dict(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_any_damage_gives_tensors_or_one_error(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "model.pth"
+    torch.save(nn.Conv2d(3, 4, 3).state_dict(), path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    chance = random.Random(7)
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 8))):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data)
+        with contextlib.suppress(WeightsError):
+            assert all(torch.isfinite(tensor).all() for tensor in load_state_dict(path).values())
+
+
+def test_integers_do_not_fit_where_fractions_belong() -> None:
+    network = nn.Linear(2, 1)
+    state = {"weight": torch.ones(1, 2, dtype=torch.int64), "bias": torch.zeros(1)}
+    with pytest.raises(WeightsError, match=r"1 of another type: weight torch\.int64 instead"):
+        fit_state_dict(network, state)
+    fit_state_dict(network, {"weight": torch.ones(1, 2, dtype=torch.float16), "bias": torch.zeros(1)})
+
+
+def test_another_file_under_a_published_name_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / PUBLISHED["yunet"].file_name
+    path.write_bytes(b"something else")
+    assert locate("yunet", path) == path
+    assert f"{path} differs from the published file" in caplog.text
 
 
 def test_web_page_saved_as_weights_is_refused(tmp_path: Path) -> None:

@@ -84,6 +84,9 @@ def test_rows_out_of_order_or_repeated(tmp_path):
         (VOX1.replace(" \t130 \t130\n002317", "\n002317"), "line 8 is not a frame and a box"),
         (VOX1.replace("225 \t81", "225 \tnan"), "line 9 has an impossible"),
         (VOX1.replace("136 \t136", "-136 \t136"), "line 10 has an impossible"),
+        (VOX1.replace("002317", "1e300"), "line 9 has an impossible"),
+        (VOX1.replace("002317", "2317.5"), "line 9 has an impossible"),
+        (VOX1.replace("225 \t81", "1e300 \t81"), "line 9 has an impossible"),
     ],
 )
 def test_what_is_no_annotation(tmp_path, text, message):

@@ -63,6 +63,12 @@ def test_negative_edges(tmp_path):
         (HEAD + "v,zero,70,1-2-3-4,25,1280,720,train,id1\n", "line 2: this is not a row"),
         (HEAD + "v,0\n", "line 2: this is not a row"),
         (HEAD + "v,70,70,1-2-3-4,25,1280,720,train,id1\n", r"line 2: it ends \(70\) before it starts"),
+        (
+            HEAD + "v,0,9999999999999,1-2-3-4,25,1280,720,train,id1\n",
+            "line 2: its frames, box or frame rate",
+        ),
+        (HEAD + "v,0,70,1-2-1e300-4,25,1280,720,train,id1\n", "line 2: its frames, box or frame rate"),
+        (HEAD + "v,0,70,1-2-3-4,inf,1280,720,train,id1\n", "line 2: its frames, box or frame rate"),
         (HEAD + "v,0,70,3-2-1-4,25,1280,720,train,id1\n", "line 2: its box 3-2-1-4"),
         (HEAD + "v,0,70,1-2-3-4,25,1280,720,train,\n", "line 2: it names no person"),
         (HEAD + "../v,0,70,1-2-3-4,25,1280,720,train,id1\n", "line 2: '../v' and 'id1' cannot be names"),

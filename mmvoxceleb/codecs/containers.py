@@ -1,0 +1,59 @@
+"""Open a video so that FFmpeg reads the given file or bytes, and nothing else.
+
+FFmpeg guesses a format from the content, whatever the name ends in, and some formats are texts that name other files or
+addresses: lists of ``concat``, HLS and DASH playlists, SDP descriptions, which open sockets. A QuickTime file may keep
+its pictures in another file. So only containers that hold their own content are read, and external tracks are not.
+"""
+
+import io
+import os
+from typing import Any
+
+__all__ = ["CONTAINERS", "open_video_bytes", "open_video_file"]
+
+CONTAINERS: tuple[str, ...] = (
+    "mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "h264", "hevc", "vvc", "evc",
+    "m4v", "h261", "h263", "av1", "obu", "ivf", "flv", "live_flv", "asf", "ogg", "mxf", "vc1", "dv", "gxf", "nsv",
+    "nut", "rm", "wtv", "ty", "mjpeg", "smjpeg", "dirac", "cavsvideo", "amv", "yuv4mpegpipe",
+)  # fmt: skip
+"""FFmpeg's demuxers of files that hold a video themselves; those of lists, pictures, devices and networks are out."""
+
+_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "enable_drefs": "0", "use_absolute_path": "0"}
+
+
+def open_video_file(path: str | os.PathLike[str]) -> Any:
+    """Open a local file with PyAV, whatever characters its name has.
+
+    Returns:
+        An ``av.container.InputContainer``.
+
+    Raises:
+        av.error.FFmpegError: It is no container of :data:`CONTAINERS`, or damaged; or there is no such file.
+        ImportError: PyAV is not installed.
+    """
+    import av
+
+    # an absolute path, so that no character of a name is taken for a protocol or an option
+    absolute = os.path.abspath(path)
+    return av.open(absolute, mode="r", metadata_errors="ignore", options={**_OPTIONS, "protocol_whitelist": "file"})
+
+
+def open_video_bytes(data: "bytes | memoryview") -> Any:
+    """Open the content of a video file with PyAV.
+
+    Returns:
+        An ``av.container.InputContainer`` with at least one video stream.
+
+    Raises:
+        ValueError: It is no container of :data:`CONTAINERS`, damaged, or without a video; FFmpeg's errors are such.
+        ImportError: PyAV is not installed.
+    """
+    import av
+
+    container = av.open(
+        io.BytesIO(data), mode="r", metadata_errors="ignore", options={**_OPTIONS, "protocol_whitelist": "none"}
+    )
+    if not container.streams.video:
+        container.close()
+        raise ValueError("it has no video stream")
+    return container

@@ -1,0 +1,217 @@
+"""Checkpoints: read without running any code in them, checked, and fitted to a network."""
+
+import os
+import zipfile
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.files import hashing
+from mmvoxceleb.processing.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["PINNED_HASHES", "fit_state_dict", "load_state_dict", "sha256_of"]
+
+PINNED_HASHES: frozenset[str] = frozenset(record.sha256 for record in PUBLISHED.values() if record.sha256)
+"""The known hashes of :data:`PUBLISHED`."""
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Hash a file; once per process as long as its size and time of change stay the same."""
+    path = Path(path).resolve()
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    return hashing.sha256_of(path)
+
+
+def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = PINNED_HASHES) -> "dict[str, Tensor]":
+    """Read the tensors of a checkpoint onto the CPU.
+
+    Nothing in the file is executed: ``.safetensors`` holds tensors only, every other file is read by
+    ``torch.load(weights_only=True)``. A TorchScript archive is a program, so it is opened only when its hash
+    is a pinned one.
+
+    Args:
+        path: The file.
+        pinned: sha256 of the TorchScript archives that may be opened.
+
+    Raises:
+        WeightsError: The file is absent, damaged, no checkpoint, not a plain dict of dense tensors of finite values, or
+            carries code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: there is no such file of weights; check the path")
+    try:
+        state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, pinned)
+    except (WeightsError, ImportError):
+        raise
+    except Exception as error:  # a damaged file can make the readers raise anything, also MemoryError
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise WeightsError(f"{path}: is damaged, truncated or no checkpoint ({reason}); get it again") from error
+    others = [key for key, value in state.items() if not (isinstance(key, str) and _is_tensor(value))]
+    if others:
+        raise WeightsError(
+            f"{path}: holds {', '.join(map(repr, others[:5]))} that are no tensors, so it is not a plain state dict; "
+            "save the model's entry alone: torch.save(model.state_dict(), ...)"
+        )
+    for key, value in state.items():
+        if problem := _problem_of(value):
+            raise WeightsError(f"{path}: {key} {problem}; the file is damaged or no plain state dict: get it again")
+    return state
+
+
+def fit_state_dict(
+    network: "nn.Module", state: "Mapping[str, Tensor]", *, source: str | os.PathLike[str] = "the checkpoint"
+) -> None:
+    """Copy a state dict into a network that it must fit exactly.
+
+    Two harmless traces of training are tolerated: the prefix ``module.`` of DataParallel on every key, and the
+    running statistics that InstanceNorm layers saved before torch 0.4.
+
+    Args:
+        network: Any module; changed in place.
+        state: Tensors by key.
+        source: The file, for messages.
+
+    Raises:
+        WeightsError: Keys are missing or unexpected, or have another shape or type; all are listed.
+    """
+    if state and all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    expected = network.state_dict()
+    given = {key: value for key, value in state.items() if key in expected or not _is_norm_buffer(network, key)}
+    problems = [
+        _listed("missing", [key for key in expected if key not in given]),
+        _listed("unexpected", [key for key in given if key not in expected]),
+        _listed(
+            "of another shape",
+            [
+                f"{key} {tuple(given[key].shape)} instead of {tuple(value.shape)}"
+                for key, value in expected.items()
+                if key in given and given[key].shape != value.shape
+            ],
+        ),
+        _listed(
+            "of another type",
+            [
+                f"{key} {given[key].dtype} instead of {value.dtype}"
+                for key, value in expected.items()
+                if key in given and given[key].is_floating_point() != value.is_floating_point()
+            ],
+        ),
+    ]
+    if any(problems):
+        raise WeightsError(
+            f"{source}: does not fit {type(network).__name__}: {'; '.join(filter(None, problems))}. "
+            "It belongs to another model or another version of it: check which file you passed"
+        )
+    network.load_state_dict(given)
+
+
+def _read_safetensors(path: Path) -> "dict[str, Tensor]":
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ImportError(f"{path}: reading .safetensors needs: pip install 'mmvoxceleb[processing]'") from error
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path}: is broken or truncated ({error}); delete it and get it again") from error
+
+
+def _read_torch(path: Path, pinned: Collection[str]) -> "dict[str, Tensor]":
+    import pickle
+
+    import torch
+
+    if _is_torchscript(path):
+        return _read_torchscript(path, pinned)
+    _check_archive(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" not in str(error).lower():
+            raise WeightsError(f"{path}: is broken or no checkpoint ({error}); get it again") from error
+        raise WeightsError(
+            f"{path}: holds more than tensors, and opening it could run code that it carries; refused. "
+            "Get the published file, or have its owner save model.state_dict() alone or as .safetensors"
+        ) from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"{path}: holds a {type(state).__name__} instead of a state dict; check the file")
+    return dict(state)
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name or name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _check_archive(path: Path) -> None:
+    """Compare the checksums of a checkpoint that is a zip, which torch does not. The legacy form has none."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise WeightsError(f"{path}: {damaged} in it fails its checksum; the file is damaged: get it again")
+
+
+def _problem_of(tensor: "Tensor") -> str:
+    """Say what is wrong with a tensor that no network can have; empty where nothing is."""
+    import torch
+
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized:
+        return f"is a tensor without plain values ({tensor.device.type}, {tensor.layout})"
+    if tensor.is_complex():
+        return f"holds complex numbers ({tensor.dtype})"
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        return "holds values that are not finite"
+    return ""
+
+
+def _read_torchscript(path: Path, pinned: Collection[str]) -> "dict[str, Tensor]":
+    import torch
+
+    if sha256_of(path) not in pinned:
+        raise WeightsError(
+            f"{path}: is a TorchScript archive, which is a program, and its sha256 {sha256_of(path)} is not a "
+            "published one; refused. Get the published file, or save the model's state_dict() alone"
+        )
+    return dict(torch.jit.load(path, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+
+
+def _is_tensor(value: object) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _is_norm_buffer(network: "nn.Module", key: str) -> bool:
+    """Tell whether ``key`` is a statistic of an InstanceNorm that keeps none."""
+    from torch import nn
+
+    owner, _, leaf = key.rpartition(".")
+    if leaf not in ("running_mean", "running_var", "num_batches_tracked"):
+        return False
+    try:
+        return isinstance(network.get_submodule(owner), nn.InstanceNorm2d)
+    except AttributeError:
+        return False
+
+
+def _listed(what: str, keys: list[str], limit: int = 20) -> str:
+    if not keys:
+        return ""
+    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return f"{len(keys)} {what}: {', '.join(keys[:limit])}{more}"
