@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmvoxceleb.codecs.containers import open_video_file
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
@@ -76,19 +77,18 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def open_container(path: Path) -> Any:
-    """Open a local file with PyAV, whatever characters its name has.
+    """Open a local file with PyAV: this file, as a container of video, and no other.
 
     Raises:
         SourceUnavailableError: There is no such file.
-        CorruptSourceError: FFmpeg cannot read it.
+        CorruptSourceError: FFmpeg cannot read it, or takes it for a list that leads to other files.
     """
     import av
 
     if not path.is_file():
         raise SourceUnavailableError(f"{path}: there is no such video; check the path")
     try:
-        # an absolute path, so that no character of a name is taken for a protocol or an option
-        return av.open(str(path.absolute()), metadata_errors="ignore")
+        return open_video_file(path)
     except PermissionError as error:
         raise SourceUnavailableError(f"{path}: the video may not be read ({error}); check its permissions") from error
     except av.FFmpegError as error:

@@ -1,8 +1,10 @@
 """A video is read from the given file or bytes, and from nothing else."""
 
 import socket
+import struct
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,10 @@ from mmvoxceleb import ClipSampler
 from mmvoxceleb.codecs.containers import open_video_bytes, open_video_file
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.mp4 import decode_mp4
-from tests.support.videos import numbered, write_video
+from mmvoxceleb.processing.crop.cropping import Rejection, crop_tubes
+from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.decoders import open_decoder
+from tests.support.videos import number_of, numbered, write_video
 
 CLIP = "id10001#1zcIwhmdeo4#00001.txt#000.mp4"
 
@@ -82,3 +87,58 @@ def test_a_record_whose_video_is_a_list_is_one_error_at_once(tmp_path: Path, kin
     with pytest.raises(ValueError, match="nvalid"):
         list(decode_mp4(data))
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("decoder", ["pyav", "torchcodec", "decord"])
+def test_no_clip_is_made_of_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: str) -> None:
+    pytest.importorskip({"pyav": "av"}.get(decoder, decoder))
+    monkeypatch.chdir(tmp_path)
+    for suffix in ("mp4", "ts", "mkv", "vob", "mxf"):
+        path = tmp_path / f"list.{suffix}"
+        path.write_bytes(texts(tmp_path)["concat"])
+        with pytest.raises(CorruptSourceError, match=rf"list.{suffix}: FFmpeg cannot read this as a video"):
+            open_decoder(path, decoder=decoder)
+        rejected: list[Rejection] = []
+        (video,) = free_videos(path)
+        assert list(crop_tubes(video, detector=cast(Any, object()), decoder=decoder, rejected=rejected.append)) == []
+        assert [rejection.code for rejection in rejected] == ["broken video"]
+
+
+def test_a_quicktime_file_does_not_lead_to_another(tmp_path: Path) -> None:
+    """A reference movie: its sample table speaks of the bytes of another file."""
+    other = write_video(tmp_path / "other.mov", (numbered(200) for _ in range(6)), lossless=True)
+    own = tmp_path / "own.mov"
+    own.write_bytes(with_external_track(other.read_bytes(), other.name))
+    try:
+        with open_decoder(own) as opened:
+            shown = list(opened.frames(0, 6))
+    except CorruptSourceError:
+        return
+    assert all(number_of(frame) != 200 for frame in shown)
+
+
+def with_external_track(data: bytes, name: str) -> bytes:
+    """Take the media out of a QuickTime file, and let its data reference name another file in the same folder."""
+    alias = bytearray(150 + 4 + len(name) + len(name) % 2 + 4)
+    alias[10] = len("disk")
+    alias[11:15] = b"disk"
+    alias[50] = len(name)
+    alias[51 : 51 + len(name)] = name.encode()
+    struct.pack_into(">2H", alias, 130, 1, 1)  # one folder up from the alias, one down to the file
+    struct.pack_into(">2H", alias, 150, 2, len(name))
+    alias[154 : 154 + len(name)] = name.encode()
+    alias[-4:-2] = b"\xff\xff"
+    entry = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + bytes(alias)
+    at = data.index(b"dref") + 12
+    (size,) = struct.unpack_from(">I", data, at)
+    grown = len(entry) - size
+    changed = bytearray(data[:at] + entry + data[at + size :])
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        place = data.index(box) - 4
+        assert place < at
+        struct.pack_into(">I", changed, place, struct.unpack_from(">I", changed, place)[0] + grown)
+    media = data.index(b"mdat") + 4
+    end = media - 8 + struct.unpack_from(">I", data, media - 8)[0]
+    assert end <= data.index(b"moov")
+    changed[media:end] = bytes(end - media)
+    return bytes(changed)
