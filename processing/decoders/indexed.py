@@ -3,6 +3,7 @@
 import bisect
 from abc import abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import UnsuitableDecoderError
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexedDecoder"]
 
+_MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV\1", b"OggS", b"\0\0\1", b"\x47", b"0&\xb2u", b"\x06\x0e\x2b\x34")
+"""How Matroska, AVI, FLV, Ogg, MPEG-PS and bare MPEG, MPEG-TS, ASF and MXF begin."""
+
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+"""What an MP4 or QuickTime file begins with, behind 4 bytes of length."""
+
 BATCH = 8
 """Frames asked for at a time: 22 MB at 720p."""
 
@@ -32,11 +39,14 @@ class IndexedDecoder(Decoder):
 
     Raises:
         UnsuitableDecoderError: The frames have no times of their own, or the clock starts again, or the picture changes
-            its size: numbers would name other frames than they should.
+            its size: numbers would name other frames than they should. Or the file does not begin as a container does:
+            other releases of FFmpeg than PyAV's cannot be told which formats to leave alone.
     """
 
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
         super().__init__(info, num_threads=num_threads)
+        if not _is_container_at_sight(info.path):
+            self._refuse("may take this file for a list of other files")
         require_plain(info, self.name)
         timeline = self.timeline
         if not timeline.is_timed:
@@ -116,3 +126,10 @@ class IndexedDecoder(Decoder):
                 self._dropped += 0 if begins else place - last[0] - 1
                 last[:] = place, pictures[place]
             yield ShownFrame(number, last[1], begins)
+
+
+def _is_container_at_sight(path: Path) -> bool:
+    """Whether the first bytes alone say that a file is a container, so that no FFmpeg takes it for a text."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return head.startswith(_MAGIC) or head[4:8] in _BOXES

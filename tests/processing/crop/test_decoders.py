@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, UnsuitableDecoderError
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.pyav_decoder import PyAVDecoder
 from tests.support.videos import number_of, numbered, with_matrix, write_sound, write_video
@@ -150,6 +150,36 @@ def test_what_is_no_video_is_refused(tmp_path, decoder):
     sound = write_sound(tmp_path / "sound.m4a")
     with pytest.raises(CorruptSourceError, match="no video stream"):
         open_decoder(sound, decoder=decoder)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv", "vob", "mxf"])
+def test_a_list_of_other_files_is_no_video(tmp_path, monkeypatch, decoder, suffix):
+    write_video(tmp_path / "other.ts", map(numbered, range(5)))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"list.{suffix}"
+    for text in (
+        "ffconcat version 1.0\nfile other.ts\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+        "a=rtpmap:96 H264/90000\n",
+    ):
+        path.write_text(text)
+        with pytest.raises(CorruptSourceError, match=f"list.{suffix}: FFmpeg cannot read this"):
+            open_decoder(path, decoder=decoder)
+
+
+def test_a_list_with_a_video_behind_it_shows_no_other_file(tmp_path, monkeypatch, decoder):
+    write_video(tmp_path / "other.ts", map(numbered, range(100, 105)))
+    own = write_video(tmp_path / "own.ts", map(numbered, range(40)))
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n" + own.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    error = CorruptSourceError if decoder == "pyav" else (CorruptSourceError, UnsuitableDecoderError)
+    try:
+        got = numbers(path, decoder)
+    except error:
+        return
+    assert got == list(range(40))
 
 
 def test_a_header_without_frames_is_refused(tmp_path):
