@@ -60,8 +60,9 @@ def damage_file(rng: Random, path: Path, way: Any) -> str:
 
 
 def pick(rng: Random, case: Path, *patterns: str) -> Path:
-    """Choose a file."""
-    return rng.choice(sorted(path for pattern in patterns for path in case.glob(pattern) if path.is_file()))
+    """Choose a file. Locks and the like, whose names begin with a dot, are never chosen."""
+    found = (path for pattern in patterns for path in case.glob(pattern))
+    return rng.choice(sorted(path for path in found if path.is_file() and not path.name.startswith(".")))
 
 
 def difference(got: Any, clean: Any, place: str = "") -> str:

@@ -24,6 +24,8 @@ ODD = {
     "status as number": b'{"clip_id": "c", "stage": "mask", "status": 1}',
     "unknown status": b'{"clip_id": "c", "stage": "mask", "status": "lost"}',
     "reason as null": b'{"clip_id": "c", "stage": "mask", "status": "done", "reason": null}',
+    "empty clip": b'{"clip_id": "", "stage": "mask", "status": "done"}',
+    "empty stage": b'{"clip_id": "c", "stage": "", "status": "done"}',
     "unknown key": b'{"clip_id": "c", "stage": "mask", "status": "done", "who": 1}',
     "nested": b'{"clip_id": ' + b"[" * 50_000,
     "not UTF-8": b'{"clip_id": "\xff", "stage": "mask", "status": "done"}',

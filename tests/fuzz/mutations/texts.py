@@ -81,5 +81,5 @@ def _many(rng: Random, data: bytes) -> tuple[bytes, str]:
     lines = data.splitlines(keepends=True) or [b"x\n"]
     line = rng.choice(lines)
     if rng.random() < 0.5:
-        return data + line * (1 + 20_000_000 // (len(line) + 1)), "a line 20 MB of times"
+        return data + line * (1 + 5_000_000 // (len(line) + 1)), "a line 5 MB of times"
     return data + line.rstrip(b"\r\n") * (1 + 20_000_000 // (len(line) + 1)), "a line of 20 MB"
