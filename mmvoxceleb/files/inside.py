@@ -34,7 +34,7 @@ def check_inside(path: object, where: str) -> str:
         if plain and "\\" not in path and "\0" not in path and _DRIVE.match(path) is None:
             return path
     raise UnsafeArchiveError(
-        f"{where}: names {quoted(path, 80)}, which is no path below its folder; nothing there was touched, so "
+        f"{where}: names {quoted(path)}, which is no path below its folder; nothing there was touched, so "
         "find out who made this file"
     )
 

@@ -3,7 +3,7 @@
 __all__ = ["quoted", "shortened"]
 
 
-def quoted(value: object, most: int = 60) -> str:
+def quoted(value: object, most: int = 80) -> str:
     """Return the ASCII form of a value; of a long one the beginning."""
     if isinstance(value, (str, bytes)):
         value = value[: most + 1]  # what is cut off need not be escaped

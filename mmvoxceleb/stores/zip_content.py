@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, LARGEST_FILE_BYTES, Entry, frame_entries
 from mmvoxceleb.stores.numbering import doubtful_positions
 from mmvoxceleb.stores.ranges import ByteSource, LocalSource
@@ -61,15 +62,15 @@ def _refuse_bombs(location: str, entries: Sequence[ZipEntry]) -> None:
     for entry in entries:
         if entry.size > LARGEST_FILE_BYTES or entry.size > LARGEST_RATIO * max(entry.packed, 1):
             raise UnsafeArchiveError(
-                f"{location}: entry {entry.name!r} unpacks from {entry.packed:,} to {entry.size:,} bytes; refused, the "
-                f"limits are {LARGEST_FILE_BYTES >> 20} MB and {LARGEST_RATIO:,} times its size. "
+                f"{location}: entry {quoted(entry.name)} unpacks from {entry.packed:,} to {entry.size:,} bytes; "
+                f"refused, the limits are {LARGEST_FILE_BYTES >> 20} MB and {LARGEST_RATIO:,} times its size. "
                 "Get the archive from another source"
             )
         packed, total = packed + entry.packed, total + entry.size
     if total > LARGEST_CLIP_BYTES or total > max(_FREE_BYTES, LARGEST_CLIP_RATIO * packed):
         raise UnsafeArchiveError(
-            f"{location}: {len(entries):,} entries from {entries[0].name!r} on unpack from {packed:,} to {total:,} "
-            f"bytes; refused, the limits are {LARGEST_CLIP_BYTES >> 20} MB and, over {_FREE_BYTES >> 20} MB, "
+            f"{location}: {len(entries):,} entries from {quoted(entries[0].name)} on unpack from {packed:,} to "
+            f"{total:,} bytes; refused, the limits are {LARGEST_CLIP_BYTES >> 20} MB and, over {_FREE_BYTES >> 20} MB, "
             f"{LARGEST_CLIP_RATIO} times their size. Get the archive from another source, or fewer frames of the clip"
         )
 
@@ -105,7 +106,7 @@ def _unpack(location: str, entry: ZipEntry, span: memoryview, span_start: int) -
 
 
 def _corrupt(location: str, entry: ZipEntry, what: str, advice: str = "get the archive again") -> CorruptSourceError:
-    return CorruptSourceError(f"{location}: entry {entry.name!r} at byte {entry.offset:,}: {what}; {advice}")
+    return CorruptSourceError(f"{location}: entry {quoted(entry.name)} at byte {entry.offset:,}: {what}; {advice}")
 
 
 def list_pictures(source: ByteSource, entries: Sequence[ZipEntry]) -> list[Entry]:

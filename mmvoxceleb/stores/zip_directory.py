@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_end import Directory
 
@@ -154,8 +155,8 @@ def _parse(buffer: bytes, starts: "NDArray[np.int64]", directory: Directory, loc
         name = names[int(lengths[:first].sum()) :][: int(lengths[first])].decode("utf-8", "replace")
         moved = f" (moved by {directory.shift:,}, as its end record says)" if directory.shift else ""
         raise CorruptSourceError(
-            f"{location}: its directory places entry {name!r} at byte {offset[first]:,} with {packed[first]:,} bytes, "
-            f"outside of the {directory.start:,} bytes before the directory{moved}; get the file again"
+            f"{location}: its directory places entry {quoted(name)} at byte {offset[first]:,} with {packed[first]:,} "
+            f"bytes, outside of the {directory.start:,} bytes before the directory{moved}; get the file again"
         )
     kind = (fixed["external"] >> 16) & _FILE_KIND
     return RecordBlock(

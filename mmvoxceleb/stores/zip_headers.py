@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock
 
@@ -65,10 +66,10 @@ def check_local_header(source: ByteSource, name: str, offset: int) -> None:
 
 def disagreement(location: str, name: str, offset: int, local_name: str | None) -> str:
     """Say that directory and local header are not of the same entry."""
-    local = "no local header is there" if local_name is None else f"the local header there is of {local_name!r}"
+    local = "no local header is there" if local_name is None else f"the local header there is of {quoted(local_name)}"
     return (
-        f"{location}: its directory places entry {name!r} at byte {offset:,}, and {local}; the file is damaged, so "
-        "get it again"
+        f"{location}: its directory places entry {quoted(name)} at byte {offset:,}, and {local}; the file is "
+        "damaged, so get it again"
     )
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock, gather_slices, iterate_records
 from mmvoxceleb.stores.zip_end import Directory, find_directory
@@ -163,7 +164,7 @@ def _refuse_unsafe(block: RecordBlock, names: pa.StringArray, location: str) -> 
     if block.is_symlink.any():
         name = names[int(np.flatnonzero(block.is_symlink)[0])].as_py()
         raise UnsafeArchiveError(
-            f"{location}: entry {name!r} is a symbolic link; refused, so make the archive anew without links"
+            f"{location}: entry {quoted(name)} is a symbolic link; refused, so make the archive anew without links"
         )
     raw = block.names
     if not (b".." in raw or b"\\" in raw or b":" in raw or b"\0" in raw or b"//" in raw or pc.any(
@@ -174,7 +175,7 @@ def _refuse_unsafe(block: RecordBlock, names: pa.StringArray, location: str) -> 
         parts = name.split("/")
         if ".." in parts or name.startswith("/") or "\\" in name or "\0" in name or name[1:2] == ":":
             raise UnsafeArchiveError(
-                f"{location}: entry {name!r} would land outside the folder; refused, "
+                f"{location}: entry {quoted(name)} would land outside the folder; refused, "
                 "get the archive from another source"
             )
 
@@ -184,8 +185,8 @@ def _refuse_filled_folders(block: RecordBlock, bases: pa.StringArray, names: pa.
     if len(filled):
         name = names[int(filled[0])].as_py()
         raise CorruptSourceError(
-            f"{location}: entry {name!r} is named as a folder and has {block.size[filled[0]]:,} bytes; the file is "
-            "damaged, so get it again"
+            f"{location}: entry {quoted(name)} is named as a folder and has {block.size[filled[0]]:,} bytes; the file "
+            "is damaged, so get it again"
         )
 
 

@@ -17,7 +17,7 @@ HEADER = "person_id,video_id,start,end,bbox,fps,width,height"
 def test_a_quotation_is_one_short_line_of_ascii() -> None:
     assert quoted("id10001") == "'id10001'"
     assert quoted("a\nb\x00\ud800é") == r"'a\nb\x00\ud800\xe9'"
-    assert len(quoted(LONG)) == 60
+    assert len(quoted(LONG)) == 80
     assert quoted([LONG], 20) == "['xxxxxxxxxxxxxxx..."
     assert shortened("one\n  two") == "one two"
     assert len(shortened(ValueError(LONG))) == 300

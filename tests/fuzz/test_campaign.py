@@ -16,8 +16,7 @@ from tests.fuzz.kinds import KINDS
 SEED = 14
 OF_EACH_KIND = 14
 """Some 400 in all."""
-QUICK = [name for name in KINDS if name not in ("video-sampled", "weights-legacy", "weights-pth")]
-INPUTS = OF_EACH_KIND * len(QUICK)
+INPUTS = OF_EACH_KIND * len(KINDS)
 
 Results = dict[str, list[dict[str, Any]]]
 
@@ -25,19 +24,7 @@ Results = dict[str, list[dict[str, Any]]]
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("fuzz")
-    command = [
-        sys.executable,
-        "-m",
-        "tests.fuzz",
-        "--count",
-        str(INPUTS),
-        "--seed",
-        str(SEED),
-        "--jobs",
-        "2",
-        "--kinds",
-        ",".join(QUICK),
-    ]
+    command = [sys.executable, "-m", "tests.fuzz", "--count", str(INPUTS), "--seed", str(SEED), "--jobs", "2"]
     done = subprocess.run(
         [*command, "--keep", str(folder / "failures"), "--report", str(folder / "report.json")],
         capture_output=True, text=True, timeout=600, cwd=Path(__file__).parents[2],
@@ -54,7 +41,7 @@ def _is_right(result: dict[str, Any]) -> bool:
     return result["outcome"] in ("same", "other", "error")
 
 
-@pytest.mark.parametrize("kind", QUICK)
+@pytest.mark.parametrize("kind", KINDS)
 def test_damaged_inputs_give_a_right_record_or_one_error(results: Results, kind: str) -> None:
     assert len(results[kind]) == OF_EACH_KIND
     wrong = [
