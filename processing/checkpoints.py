@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.files import hashing
+from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.processing.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
     return hashing.sha256_of(path)
+
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = PINNED_HASHES) -> "dict[str, Tensor]":
@@ -60,12 +64,14 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
     others = [key for key, value in state.items() if not (isinstance(key, str) and _is_tensor(value))]
     if others:
         raise WeightsError(
-            f"{path}: holds {', '.join(map(repr, others[:5]))} that are no tensors, so it is not a plain state dict; "
+            f"{path}: holds {', '.join(map(quoted, others[:5]))} that are no tensors, so it is not a plain state dict; "
             "save the model's entry alone: torch.save(model.state_dict(), ...)"
         )
     for key, value in state.items():
-        if problem := _problem_of(value):
-            raise WeightsError(f"{path}: {key} {problem}; the file is damaged or no plain state dict: get it again")
+        if problem := _problem_of(value, path.stat().st_size):
+            raise WeightsError(
+                f"{path}: {shortened(key, 80)} {problem}; the file is damaged or no plain state dict: get it again"
+            )
     return state
 
 
@@ -167,14 +173,23 @@ def _check_archive(path: Path) -> None:
             raise WeightsError(f"{path}: {damaged} in it fails its checksum; the file is damaged: get it again")
 
 
-def _problem_of(tensor: "Tensor") -> str:
-    """Say what is wrong with a tensor that no network can have; empty where nothing is."""
+def _problem_of(tensor: "Tensor", most_bytes: int) -> str:
+    """Say what is wrong with a tensor that no network can have; empty where nothing is.
+
+    Args:
+        tensor: A tensor of a file.
+        most_bytes: Size of the file. A tensor that is repeated without end by its strides takes none of it.
+    """
     import torch
 
     if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized:
         return f"is a tensor without plain values ({tensor.device.type}, {tensor.layout})"
     if tensor.is_complex():
         return f"holds complex numbers ({tensor.dtype})"
+    if tensor.is_floating_point() and tensor.dtype not in {getattr(torch, name) for name in _FLOATS}:
+        return f"holds numbers of a type for storage alone ({tensor.dtype})"
+    if tensor.numel() * tensor.element_size() > most_bytes:
+        return f"is larger than the file, {tuple(tensor.shape)}"
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
         return "holds values that are not finite"
     return ""

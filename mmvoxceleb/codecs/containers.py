@@ -9,7 +9,7 @@ import io
 import os
 from typing import Any
 
-__all__ = ["CONTAINERS", "open_video_bytes", "open_video_file"]
+__all__ = ["CONTAINERS", "open_video_bytes", "open_video_file", "video_errors"]
 
 CONTAINERS: tuple[str, ...] = (
     "mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "h264", "hevc", "vvc", "evc",
@@ -45,7 +45,8 @@ def open_video_bytes(data: "bytes | memoryview") -> Any:
         An ``av.container.InputContainer`` with at least one video stream.
 
     Raises:
-        ValueError: It is no container of :data:`CONTAINERS`, damaged, or without a video; FFmpeg's errors are such.
+        ValueError: It has no video, or one of no known codec.
+        av.error.FFmpegError: It is no container of :data:`CONTAINERS`, or damaged.
         ImportError: PyAV is not installed.
     """
     import av
@@ -53,7 +54,15 @@ def open_video_bytes(data: "bytes | memoryview") -> Any:
     container = av.open(
         io.BytesIO(data), mode="r", metadata_errors="ignore", options={**_OPTIONS, "protocol_whitelist": "none"}
     )
-    if not container.streams.video:
+    streams = container.streams.video
+    if not streams or streams[0].codec_context is None:
         container.close()
-        raise ValueError("it has no video stream")
+        raise ValueError("its video is of no known codec" if streams else "it has no video stream")
     return container
+
+
+def video_errors() -> tuple[type[Exception], ...]:
+    """List what reading a damaged video may raise. FFmpeg's errors are other built-in kinds too, or none."""
+    import av
+
+    return av.FFmpegError, ValueError, IndexError, OSError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.codecs.containers import open_video_bytes
+from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.sampling.sources import Clip
 
@@ -81,7 +81,7 @@ class VideoClip(Clip):
             return [*decode_frames(data, positions)]
         except ImportError as error:
             raise ImportError("videos are decoded by PyAV; pip install 'mmvoxceleb[train]'") from error
-        except (IndexError, OSError, ValueError) as error:
+        except video_errors() as error:
             raise CorruptSourceError(
                 f"clip {self.clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"
             ) from error
@@ -95,7 +95,7 @@ class VideoClip(Clip):
         try:
             with _open(data) as container:
                 return len(_times(container)[0])
-        except (OSError, ValueError) as error:
+        except video_errors() as error:
             raise CorruptSourceError(f"clip {self.clip_id}: its video is damaged ({error}); get it again") from error
 
     def read_path(self, path: str | None) -> bytes:

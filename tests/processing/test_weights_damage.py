@@ -40,7 +40,7 @@ def test_values_that_are_not_finite_are_refused_in_safetensors(tmp_path: Path) -
 
     path = tmp_path / "odd.safetensors"
     save_file({"layer.weight": ODD["nan"]}, path)
-    check_refused(path, "'layer.weight' has values that are not finite")
+    check_refused(path, "layer.weight holds values that are not finite")
 
 
 def test_sound_types_are_read(tmp_path: Path) -> None:
