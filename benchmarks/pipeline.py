@@ -25,7 +25,7 @@ import torch
 from mmvoxceleb.processing import CropSettings, CropStage, DrawStage, FaceParser, MaskStage, Pipeline, PortraitDrawer
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs
-from mmvoxceleb.processing.crop.videos import annotated_videos
+from mmvoxceleb.processing.crop.sources import annotated_videos
 from mmvoxceleb.processing.detectors import open_detector
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.stage import LabelStage

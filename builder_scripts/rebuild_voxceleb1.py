@@ -26,7 +26,7 @@ from rich.table import Table
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError
 from mmvoxceleb.files.atomic import replacing, write_atomically, writing
 from mmvoxceleb.processing.crop.metadata import Metadata, MetadataRow, read_metadata
-from mmvoxceleb.processing.crop.videos import metadata_videos
+from mmvoxceleb.processing.crop.sources import metadata_videos
 
 COLUMNS = ("video_id", "start", "end", "bbox", "fps", "width", "height", "person_id")
 

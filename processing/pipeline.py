@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
-from mmvoxceleb.processing.crop.videos import SourceVideo, free_videos
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
@@ -105,7 +106,7 @@ class Pipeline:
 
         Args:
             source: With a crop, a folder of videos that nobody annotated, or a list from
-                :mod:`mmvoxceleb.processing.crop.videos`. Else a store, or the path or URL of one.
+                :mod:`mmvoxceleb.processing.crop.sources`. Else a store, or the path or URL of one.
             store: Folder for the results, or an fsspec URL, ``s3://...``; for clips of a store it may be that store.
                 Credentials for URLs come from their service's own configuration or fsspec's.
             engine: ``local``, or ``ray``.

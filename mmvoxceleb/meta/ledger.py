@@ -26,7 +26,7 @@ class LedgerRow:
         clip_id: The key.
         stage: The stage's name.
         status: ``done``, ``failed``, or ``rejected`` for an input that is no clip by the rules of the crop.
-        reason: Why it failed or was rejected; empty when done.
+        reason: Why it failed or was rejected; when done, empty, or which file its name was made from.
     """
 
     clip_id: str

@@ -221,7 +221,7 @@ class CropJob:
         else:
             yield from self._crop(video, result, options, check, keep, detector or self.detector)
         self._forget_others(record, result)
-        result.rows.sort()
+        result.rows = sorted(_noted(row, video.note) for row in result.rows)
         removals, content = (
             Removals(),
             {
@@ -409,6 +409,13 @@ def _opencv_version() -> str:
     import cv2
 
     return str(cv2.__version__)
+
+
+def _noted(row: LedgerRow, note: str) -> LedgerRow:
+    if not note:
+        return row
+    between = "" if not row.reason else "; " if ":" in row.reason else ": "  # up to the colon it is a word for counting
+    return replace(row, reason=f"{row.reason}{between}{note}")
 
 
 def _rejected(rejection: Rejection) -> LedgerRow:

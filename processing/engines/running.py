@@ -112,7 +112,7 @@ def _save(work: Work, summary: Summary, begun: datetime) -> None:
     name = f"{begun:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
     content = {"begun": begun.isoformat(timespec="seconds"), **summary.as_dict()}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    work.writer.tree.write(f"{RUNS_FOLDER}/{name}", text.encode())
+    work.writer.tree.write(f"{RUNS_FOLDER}/{name}", text.encode("utf-8", "replace"))
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ class VideoWork(Work):
     """Takes source videos to clips, and each clip through some stages while its frames are in memory.
 
     Args:
-        videos: From :mod:`mmvoxceleb.processing.crop.videos`.
+        videos: From :mod:`mmvoxceleb.processing.crop.sources`.
         job: How to crop, and where to.
         stages: What else to do with the clips, in this order.
 

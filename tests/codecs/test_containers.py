@@ -16,7 +16,7 @@ from mmvoxceleb.codecs.containers import open_video_bytes, open_video_file
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.mp4 import decode_mp4
 from mmvoxceleb.processing.crop.cropping import Rejection, crop_tubes
-from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from tests.support.videos import number_of, numbered, write_video
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.sources import annotated_videos
 from mmvoxceleb.processing.crop.stage import CropStage
-from mmvoxceleb.processing.crop.videos import SourceVideo, annotated_videos
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.pipeline import Pipeline
 from tests.support.stages import Grey, Label, Text
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video

@@ -155,7 +155,7 @@ def make_crop_stage(choices: CropChoices) -> "CropStage":
 
 def find_videos(choices: CropChoices) -> "list[SourceVideo]":
     """List the videos; what is odd about ``vox-metadata.csv`` is counted on stderr."""
-    from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
+    from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos, metadata_videos
 
     if choices.download:
         choices.raw.mkdir(parents=True, exist_ok=True)

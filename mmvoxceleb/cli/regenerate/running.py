@@ -168,6 +168,7 @@ def _run(
     work: "Work", limit: int | None, engine: Literal["local", "ray"], workers: int | None, address: str | None
 ) -> "Summary":
     from rich.console import Console
+    from rich.markup import escape
 
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.processing.engines.outcomes import Summary
@@ -190,7 +191,8 @@ def _run(
             shares = " ".join(f"{name} {share:.0%}" for name, share in list(seen.shares().items())[:4])
             progress.update(task, rate=rate, shares=shares)
             for reason in outcome.failed.values():
-                console.print(f"[red]failed:[/] {outcome.clip_id}: {reason}", highlight=False, soft_wrap=True)
+                failure = escape(f"{outcome.clip_id}: {reason}")
+                console.print(f"[red]failed:[/] {failure}", highlight=False, soft_wrap=True)
 
         try:
             return run_work(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mmvoxceleb.processing.crop.annotations import annotation_files, read_annotation
-from mmvoxceleb.processing.crop.videos import SourceVideo, free_videos, metadata_videos
+from mmvoxceleb.processing.crop.sources import free_videos, metadata_videos
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.labels.files import read_annotations, write_annotations
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.schema import ATTRIBUTES, ClipId

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmvoxceleb.hub.mp4 import encode_mp4
-from mmvoxceleb.processing.crop.videos import fingerprint, free_videos
+from mmvoxceleb.processing.crop.sources import free_videos
+from mmvoxceleb.processing.crop.videos import fingerprint
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.sampling.video import VideoClip
 from tests.fuzz.kind import Kind, damage_file

@@ -16,7 +16,7 @@ import pytest
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.videos import annotated_videos
+from mmvoxceleb.processing.crop.sources import annotated_videos
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter

@@ -8,8 +8,8 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailable
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.crop.tracks import free_tracks
-from mmvoxceleb.processing.crop.videos import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import HaarDetector, open_detector
 from tests.support.videos import (
@@ -418,13 +418,6 @@ def test_who_it_is_from_a_table(tmp_path):
     table.write_text("file,person_id\na.mp4,ann#x\nb.mp4,\n")
     with pytest.raises(CorruptSourceError, match="line 3: it names no file or no person"):
         free_videos(tmp_path / "raw", table)
-
-
-def test_two_videos_of_one_name(tmp_path):
-    (tmp_path / "a.mp4").touch()
-    (tmp_path / "a.webm").touch()
-    with pytest.raises(ConfigError, match="would both become a#a; rename one"):
-        free_videos(tmp_path)
 
 
 def test_nothing_to_crop(tmp_path):

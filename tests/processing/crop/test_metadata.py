@@ -5,7 +5,7 @@ import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.crop.metadata import read_metadata
-from mmvoxceleb.processing.crop.videos import metadata_videos
+from mmvoxceleb.processing.crop.sources import metadata_videos
 
 SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[4] / "shared"))
 HEAD = "video_id,start,end,bbox,fps,width,height,partition,person_id\n"

@@ -9,7 +9,7 @@ from av.filter import Graph
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.crop.cropping import crop_tubes
-from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.picture import Deinterlacer
 from tests.support.videos import numbered, with_matrix, write_video

@@ -10,7 +10,7 @@ from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.resize import shrink_to_height
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.videos import free_videos
+from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
 
