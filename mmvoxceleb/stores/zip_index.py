@@ -13,6 +13,7 @@ from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock, gather_slices, iterate_records
 from mmvoxceleb.stores.zip_end import Directory, find_directory
 from mmvoxceleb.stores.zip_headers import LoneEntries, check_local_header, decode_name
+from mmvoxceleb.stores.zip_holes import tell_unlisted
 
 __all__ = ["ENTRY_SCHEMA", "FOLDER_SCHEMA", "ZipEntry", "ZipIndex", "read_index"]
 
@@ -139,8 +140,11 @@ def build_tables(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa
         lone.add(codes, names, block)
     table = pa.Table.from_batches(batches, schema=ENTRY_SCHEMA)
     offsets = np.concatenate([offsets for _, _, offsets in all_codes] or [np.zeros(0, np.int64)])
-    ends = _ends(offsets, np.concatenate(all_ends or [offsets]), directory.start, source.location)
+    least_ends = np.concatenate(all_ends or [offsets])
+    ends = _ends(offsets, least_ends, directory.start, source.location)
     _check_places(source, directory, offsets, lone)
+    if len(offsets):
+        tell_unlisted(source, offsets, least_ends, directory.start)
     keep = np.concatenate([kept for _, kept, _ in all_codes] or [np.zeros(0, bool)])
     codes = np.concatenate([codes for codes, _, _ in all_codes] or [np.zeros(0, np.int64)])[keep]
     longest = table.column("offset").to_numpy() + table.column("packed").to_numpy() + _LONGEST_FRAMING
