@@ -11,6 +11,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import PROBLEMS, Report, validate_store
 from mmvoxceleb.validation.checks import ranges
+from tests.fuzz.mutations.png import chunks_of, join_chunks
 from tests.support.corpus import Corpus, png, zip_corpus
 from tests.support.http_server import FileServer
 
@@ -263,3 +264,11 @@ def test_the_result_does_not_depend_on_the_number_of_workers(own_corpus: Corpus)
 def test_numbers_are_written_shortly() -> None:
     assert ranges([3, 7, 8, 9, 12]) == "3, 7-9, 12"
     assert ranges(range(0, 40, 2)) == "0, 2, 4, 6 and 16 more"
+
+
+def test_a_png_that_pillow_stumbles_over_is_a_problem(own_corpus: Corpus) -> None:
+    path = own_corpus.root / "mask" / own_corpus.clips[0] / "0000004.png"
+    chunks = [(b"abCd" if kind == b"IDAT" else kind, body) for kind, body in chunks_of(path.read_bytes())]
+    path.write_bytes(join_chunks(chunks))
+    report = validate_store(open_store(own_corpus.root), deep=True)
+    assert [problem.file for problem in report.problems] == ["mask/0000004.png"]

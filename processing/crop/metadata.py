@@ -143,7 +143,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
     problem = None
     if not (video_id and person_id):
         problem = "it names no person; expected a column person_id, or video#person as video_id"
-    elif any(character in video_id + person_id for character in "#/\\"):
+    elif any(character in "#/\\" or not character.isprintable() for character in video_id + person_id):
         problem = f"{quoted(video_id)} and {quoted(person_id)} cannot be names of a video and a person"
     elif not (left < right and top < bottom and row.width_px > 0 and row.height_px > 0 and row.fps > 0):
         problem = f"its box {shortened(record['bbox'])} or its picture size is empty"

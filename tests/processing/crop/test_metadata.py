@@ -71,6 +71,7 @@ def test_negative_edges(tmp_path):
         (HEAD + "v,0,70,1-2-3-4,inf,1280,720,train,id1\n", "line 2: its frames, box or frame rate"),
         (HEAD + "v,0,70,3-2-1-4,25,1280,720,train,id1\n", "line 2: its box 3-2-1-4"),
         (HEAD + "v,0,70,1-2-3-4,25,1280,720,train,\n", "line 2: it names no person"),
+        (HEAD + "v,0,70,1-2-3-4,25,1280,720,train,id\ufeff1\n", r"line 2: 'v' and 'id\\ufeff1' cannot be names"),
         (HEAD + "../v,0,70,1-2-3-4,25,1280,720,train,id1\n", "line 2: '../v' and 'id1' cannot be names"),
     ],
 )
