@@ -24,7 +24,7 @@ from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overha
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.tracks import Track, annotated_tracks, free_tracks, metadata_tracks
+from mmvoxceleb.processing.crop.tracks import Track, annotated_tracks, free_tracks, metadata_tracks, whole_tracks
 from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
@@ -48,6 +48,9 @@ _REJECTIONS: dict[type[Exception], str] = {
     CorruptSourceError: "broken video",
     UnsuitableDecoderError: "unsuitable decoder",
 }
+
+MOST_OBLONG = 1.1
+"""Longer by shorter side of a picture that is taken whole: the square in its middle is kept, the rest is background."""
 
 SMOOTH_CENTRE_FRAMES = 12.0
 SMOOTH_SIDE_FRAMES = 25.0
@@ -142,7 +145,9 @@ def crop_tubes(
 
 
 def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:
-    return utterance.row is None and not (utterance.annotation is not None and settings.boxes == "annotation")
+    if settings.boxes == "whole" or utterance.row is not None:
+        return False
+    return utterance.annotation is None or settings.boxes == "detect"
 
 
 class _WatchedDecoder(Decoder):
@@ -237,6 +242,8 @@ class _UtteranceCrop:
     def _tracks(self) -> list[Track]:
         if self.utterance.row is not None:
             return metadata_tracks(self.decoder, self.utterance.row, self.settings)
+        if self.settings.boxes == "whole":
+            return whole_tracks(self.decoder, self.settings)
         if self.utterance.annotation is None:
             assert self.detector is not None
             return free_tracks(self.decoder, self.settings, self.detector)
@@ -277,7 +284,10 @@ class _UtteranceCrop:
     def _judge(self, tube: Tube, track: Track) -> "NDArray[np.float64] | tuple[str, str]":
         """Give the crop box of every frame, float64 [1 or N, 4], or the code and detail of a rejection."""
         settings = self.settings
-        known = self.utterance.row is not None
+        known = self.utterance.row is not None or settings.boxes == "whole"
+        longer, shorter = max(track.width_px, track.height_px), min(track.width_px, track.height_px)
+        if settings.boxes == "whole" and longer > MOST_OBLONG * shorter:
+            return "not square", f"{track.width_px}x{track.height_px}; find its face, without --cropped"
         if not tube.has_face:
             return "no face", f"in {tube.num_frames} frames"
         if tube.num_frames < settings.min_frames:
@@ -343,7 +353,9 @@ class _UtteranceCrop:
         part = slice(tube.start, tube.stop)
         face = track.boxes[part]
         faces = face[face.any(1)]
-        quality = {"face_px": round(float(np.median((faces[:, 2:] - faces[:, :2]).max(1))), 1)}
+        quality: dict[str, float] = {}
+        if self.settings.boxes != "whole":
+            quality["face_px"] = round(float(np.median((faces[:, 2:] - faces[:, :2]).max(1))), 1)
         if track.scores is not None:
             scores = track.scores[part]
             found = scores[np.isfinite(scores)]
@@ -378,6 +390,8 @@ class _UtteranceCrop:
     def _boxes_from(self) -> str:
         if self.utterance.row is not None:
             return "metadata"
+        if self.settings.boxes == "whole":
+            return "whole picture"
         return "annotation" if self.detector is None else "detection"
 
 

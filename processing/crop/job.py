@@ -390,7 +390,10 @@ def _inputs(video: SourceVideo) -> dict[str, Any]:
     for utterance in video.utterances:
         digest.update(f"{utterance.name}\n{utterance.row}\n".encode())
         if utterance.annotation is not None:
-            digest.update(utterance.annotation.read_bytes() if utterance.annotation.is_file() else b"-")
+            try:
+                digest.update(utterance.annotation.read_bytes())
+            except OSError:
+                digest.update(b"-")  # the utterance is rejected for it
     try:
         source = None if video.path is None else fingerprint(video.path)
     except SourceUnavailableError:

@@ -20,7 +20,8 @@ class CropSettings:
         growth: How much the box grows at each end, as a share of its longer side; the crop is the square around it.
         min_iou_with_first: A tube ends when the box overlaps its first box less than this.
         border: ``reject`` a tube whose crop reaches beyond the picture, or ``shift`` the crop inside.
-        boxes: ``detect``: find the face in every frame; ``annotation``: take the annotated boxes as they are.
+        boxes: ``detect``: find the face in every frame; ``annotation``: take the annotated boxes as they are;
+            ``whole``: take the whole picture of clips that are cropped already.
         scene_cuts: Whether a scene cut ends a tube.
         max_gap_frames: Videos without annotations: a face lost for so long is taken to be between its neighbours.
         smooth_box: Videos without annotations: let the crop follow the face, smoothed over time, in place of one
@@ -35,7 +36,7 @@ class CropSettings:
     growth: float = 0.1
     min_iou_with_first: float = 0.25
     border: Literal["reject", "shift"] = "reject"
-    boxes: Literal["detect", "annotation"] = "detect"
+    boxes: Literal["detect", "annotation", "whole"] = "detect"
     scene_cuts: bool = False
     max_gap_frames: int = 0
     smooth_box: bool = False
@@ -52,8 +53,8 @@ class CropSettings:
             raise ConfigError(f"max_frames ({self.max_frames}) is less than min_frames ({self.min_frames})")
         if self.border not in ("reject", "shift"):
             raise ConfigError(f"border is {self.border!r}; the known values are reject and shift")
-        if self.boxes not in ("detect", "annotation"):
-            raise ConfigError(f"boxes is {self.boxes!r}; the known values are detect and annotation")
+        if self.boxes not in ("detect", "annotation", "whole"):
+            raise ConfigError(f"boxes is {self.boxes!r}; the known values are detect, annotation and whole")
 
     @classmethod
     def for_metadata(cls, **changes: Any) -> "CropSettings":
@@ -64,6 +65,11 @@ class CropSettings:
     def for_free_videos(cls, **changes: Any) -> "CropSettings":
         """Defaults for videos without annotations: cuts end a tube, short losses are bridged, crops are shifted."""
         return replace(cls(border="shift", scene_cuts=True, max_gap_frames=5), **changes)
+
+    @classmethod
+    def for_cropped(cls, **changes: Any) -> "CropSettings":
+        """Defaults for clips that are cropped already: every frame, the whole picture, nothing is judged."""
+        return replace(cls(boxes="whole", growth=0.0, min_frames=1, min_face_px=1), **changes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.processing.detectors import Detection, Detector
 
-__all__ = ["Track", "annotated_tracks", "free_tracks", "metadata_tracks"]
+__all__ = ["Track", "annotated_tracks", "free_tracks", "metadata_tracks", "whole_tracks"]
 
 BATCH_FRAMES = 16
 """Frames that go to the detector together."""
@@ -110,6 +110,17 @@ def free_tracks(decoder: Decoder, settings: CropSettings, detector: "Detector") 
     return [
         note.track(bridge_gaps(note.array(), max_gap_frames=settings.max_gap_frames, cuts=note.cuts)) for note in notes
     ]
+
+
+def whole_tracks(decoder: Decoder, settings: CropSettings) -> list[Track]:
+    """Take the square in the middle of the picture, all of it where it is square, through a whole video."""
+
+    def boxes_of(part: Stretch) -> "NDArray[np.float64]":
+        side = min(part.width_px, part.height_px)
+        left, top = (part.width_px - side) // 2, (part.height_px - side) // 2
+        return np.tile(np.array([left, top, left + side, top + side], np.float64), (part.stop - part.start, 1))
+
+    return _known_tracks(decoder, 0, _FOREVER, boxes_of, settings)
 
 
 _FOREVER = 10**9

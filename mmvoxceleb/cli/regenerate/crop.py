@@ -13,6 +13,7 @@ from mmvoxceleb.cli.regenerate.crop_options import (
     Border,
     BoxesOption,
     CropChoices,
+    CroppedOption,
     DecoderName,
     DetectorOption,
     DownloadOption,
@@ -57,6 +58,10 @@ The same with the annotated boxes, without a detector:
 
   mmvoxceleb regenerate crop videos/ out/ --annotations txt/ --boxes annotation
 
+Clips that are cropped already, such as VoxCeleb2's mp4/<person>/<video>/<utterance>.mp4:
+
+  mmvoxceleb regenerate crop mp4/ out/ --cropped
+
 The clips of vox-metadata.csv, fetching missing videos from YouTube:
 
   mmvoxceleb regenerate crop videos/ out/ --metadata vox-metadata.csv --download
@@ -76,6 +81,7 @@ def crop(
     annotations: AnnotationsOption = None,
     metadata: MetadataOption = None,
     identities: IdentitiesOption = None,
+    cropped: CroppedOption = False,
     download: DownloadOption = False,
     download_url: DownloadUrlOption = YOUTUBE_URL,
     detector: DetectorOption = None,
@@ -88,9 +94,9 @@ def crop(
     ] = "auto",
     boxes: BoxesOption = "detect",
     size: SizeOption = 256,
-    min_frames: MinFramesOption = 64,
+    min_frames: MinFramesOption = None,
     max_frames: MaxFramesOption = 1024,
-    min_face: MinFaceOption = 256,
+    min_face: MinFaceOption = None,
     growth: Annotated[
         float | None,
         typer.Option(
@@ -132,13 +138,14 @@ def crop(
     """Crop face videos to clips of 256x256 frames.
 
     With VoxCeleb's annotations (--annotations) by the original's rules; by the boxes of vox-metadata.csv (--metadata);
-    or, with neither, by finding the faces in any videos. Finished videos are skipped when the command is run again.
+    clips that are cropped already as they are (--cropped); or, with none of these, by finding the faces in any videos.
+    Finished videos are skipped when the command is run again.
     """
     choices = CropChoices(
-        raw=raw, annotations=annotations, metadata=metadata, identities=identities, download=download,
-        download_url=download_url, detector=detector, detector_weights=weights, device=device, boxes=boxes, size=size,
-        min_frames=min_frames, max_frames=max_frames, min_face=min_face, growth=growth, border=border,
-        scene_cuts=scene_cuts, smooth_box=smooth_box, codec=codec, decoder=decoder,
+        raw=raw, annotations=annotations, metadata=metadata, identities=identities, cropped=cropped,
+        download=download, download_url=download_url, detector=detector, detector_weights=weights, device=device,
+        boxes=boxes, size=size, min_frames=min_frames, max_frames=max_frames, min_face=min_face, growth=growth,
+        border=border, scene_cuts=scene_cuts, smooth_box=smooth_box, codec=codec, decoder=decoder,
     )  # fmt: skip
     from mmvoxceleb.processing.pipeline import Pipeline
 

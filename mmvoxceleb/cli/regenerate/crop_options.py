@@ -40,6 +40,13 @@ IdentitiesOption: TypeAlias = Annotated[
         rich_help_panel=INPUT,
     ),
 ]  # fmt: skip
+CroppedOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--cropped", help="RAW holds clips that are cropped already, as VoxCeleb2's mp4/: take the whole picture.",
+        rich_help_panel=INPUT,
+    ),
+]  # fmt: skip
 DownloadOption: TypeAlias = Annotated[
     bool, typer.Option("--download", help="Fetch missing videos into RAW with yt-dlp.", rich_help_panel=INPUT)
 ]
@@ -57,17 +64,22 @@ BoxesOption: TypeAlias = Annotated[
     Boxes, typer.Option("--boxes", help="annotation: use the annotated boxes, no detector.", rich_help_panel=FACES)
 ]
 MinFramesOption: TypeAlias = Annotated[
-    int, typer.Option("--min-frames", help="Reject shorter tubes.", rich_help_panel=RULES)
-]
+    int | None,
+    typer.Option(
+        "--min-frames", help="Reject shorter tubes. Default: 64; 1 for --cropped.", show_default=False,
+        rich_help_panel=RULES,
+    ),
+]  # fmt: skip
 MaxFramesOption: TypeAlias = Annotated[
     int, typer.Option("--max-frames", help="End a tube after so many.", rich_help_panel=RULES)
 ]
 MinFaceOption: TypeAlias = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--min-face", help="Reject tubes with a smaller face box, in pixels of the video.", rich_help_panel=RULES
+        "--min-face", help="Reject tubes with a smaller face box, in pixels of the video. Default: 256.",
+        show_default=False, rich_help_panel=RULES,
     ),
-]
+]  # fmt: skip
 SizeOption: TypeAlias = Annotated[int, typer.Option("--size", help="Side of a frame in pixels.", rich_help_panel=RULES)]
 SmoothBoxOption: TypeAlias = Annotated[
     bool,
@@ -89,6 +101,7 @@ class CropChoices:
     annotations: Path | None = None
     metadata: Path | None = None
     identities: Path | None = None
+    cropped: bool = False
     download: bool = False
     download_url: str = YOUTUBE_URL
     detector: DetectorName | None = None
@@ -96,9 +109,9 @@ class CropChoices:
     device: str = "auto"
     boxes: Boxes = "detect"
     size: int = 256
-    min_frames: int = 64
+    min_frames: int | None = None
     max_frames: int = 1024
-    min_face: int = 256
+    min_face: int | None = None
     growth: float | None = None
     border: Border | None = None
     scene_cuts: bool | None = None
@@ -116,6 +129,16 @@ class CropChoices:
             raise ConfigError("--boxes annotation needs --annotations")
         if self.smooth_box and (annotated or self.metadata is not None):
             raise ConfigError("--smooth-box is for videos without annotations; leave it out")
+        if self.cropped:
+            said = {
+                "--annotations": annotated, "--metadata": self.metadata is not None, "--detector": bool(self.detector),
+                "--detector-weights": self.detector_weights is not None, "--min-face": self.min_face is not None,
+                "--growth": self.growth is not None, "--border": self.border is not None,
+                "--smooth-box": self.smooth_box, "--boxes": self.boxes != "detect",
+            }  # fmt: skip
+            for option, is_given in said.items():
+                if is_given:
+                    raise ConfigError(f"--cropped takes the whole picture, so {option} says nothing; leave it out")
         if self.codec == "mp4" and self.size % 2:
             raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
         if self.download and not annotated and self.metadata is None:
@@ -129,20 +152,22 @@ def make_crop_stage(choices: CropChoices) -> "CropStage":
     from mmvoxceleb.processing.detectors import open_detector
 
     changes: dict[str, Any] = {
-        "size_px": choices.size, "min_frames": choices.min_frames, "max_frames": choices.max_frames,
-        "min_face_px": choices.min_face, "boxes": choices.boxes, "smooth_box": choices.smooth_box,
+        "size_px": choices.size, "max_frames": choices.max_frames, "smooth_box": choices.smooth_box,
+        "boxes": "whole" if choices.cropped else choices.boxes, "min_frames": choices.min_frames,
+        "min_face_px": choices.min_face, "growth": choices.growth, "border": choices.border,
+        "scene_cuts": choices.scene_cuts,
     }  # fmt: skip
-    for name in ("growth", "border", "scene_cuts"):
-        if getattr(choices, name) is not None:
-            changes[name] = getattr(choices, name)
-    if choices.annotations is not None:
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if choices.cropped:
+        settings = CropSettings.for_cropped(**changes)
+    elif choices.annotations is not None:
         settings = CropSettings(**changes)
     elif choices.metadata is not None:
         settings = CropSettings.for_metadata(**changes)
     else:
         settings = CropSettings.for_free_videos(**changes)
     name = choices.detector or ("yunet" if choices.annotations is None else "s3fd")
-    needed = choices.metadata is None and choices.boxes == "detect"
+    needed = choices.metadata is None and choices.boxes == "detect" and not choices.cropped
     return CropStage(
         settings,
         detector=open_detector(name, weights=choices.detector_weights, device=choices.device) if needed else None,

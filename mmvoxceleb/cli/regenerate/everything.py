@@ -10,6 +10,7 @@ from mmvoxceleb.cli.regenerate.crop_options import (
     AnnotationsOption,
     BoxesOption,
     CropChoices,
+    CroppedOption,
     DetectorOption,
     DownloadOption,
     IdentitiesOption,
@@ -99,6 +100,7 @@ def everything(
     annotations: AnnotationsOption = None,
     metadata: MetadataOption = None,
     identities: IdentitiesOption = None,
+    cropped: CroppedOption = False,
     download: DownloadOption = False,
     detector: DetectorOption = None,
     detector_weights: Annotated[
@@ -106,8 +108,8 @@ def everything(
     ] = None,
     boxes: BoxesOption = "detect",
     size: SizeOption = 256,
-    min_frames: MinFramesOption = 64,
-    min_face: MinFaceOption = 256,
+    min_frames: MinFramesOption = None,
+    min_face: MinFaceOption = None,
     smooth_box: SmoothBoxOption = False,
     models: Annotated[
         Literal["published", "sample"],
@@ -196,8 +198,8 @@ def everything(
     if "://" in raw:
         raise ConfigError(f"{raw}: videos are read from a folder on this machine; copy or mount them")
     choices = CropChoices(
-        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, download=download,
-        detector=detector, detector_weights=detector_weights, device=device, boxes=boxes, size=size,
+        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, cropped=cropped,
+        download=download, detector=detector, detector_weights=detector_weights, device=device, boxes=boxes, size=size,
         min_frames=min_frames, min_face=min_face, smooth_box=smooth_box,
     )  # fmt: skip
     crop = make_crop_stage(choices)

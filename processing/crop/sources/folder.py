@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +16,8 @@ __all__ = ["free_videos"]
 
 _Names: TypeAlias = tuple[str, str, str | None]
 """Person, video and utterance; None where the video is whole."""
+
+_VOXCELEB_ID = re.compile(r"id\d{5}")
 
 
 def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] | None = None) -> list[SourceVideo]:
@@ -39,7 +42,7 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
     found: list[tuple[Path | None, str, _Names]] = []
     for file, relative in files.relative():
         place = relative.as_posix()
-        found.append((file, place, named.pop(place) if place in named else _name_parts(relative)))
+        found.append((file, place, named.pop(place) if place in named else _name_parts(relative, files.root)))
     found += [(None, place, parts) for place, parts in named.items()]
     names = PartNames()
     videos = []
@@ -49,8 +52,11 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
     return sorted(videos, key=lambda video: (video.person_id, video.video_id, video.utterances[0].name))
 
 
-def _name_parts(relative: Path) -> _Names:
+def _name_parts(relative: Path, root: Path) -> _Names:
     stem, folders = relative.stem, relative.parts[:-1]
+    above = (*root.absolute().parts[-2:], *folders)[-2:]
+    if len(above) == 2 and _VOXCELEB_ID.fullmatch(above[0]):  # also where one person's folder was given, or one video's
+        folders = above
     person_id, *others = stem.removesuffix(".txt").split("#")
     if person_id and others and others[0]:
         utterance = "-".join(others[1:]).replace(".txt", "")
