@@ -1,8 +1,10 @@
 """Devices, number formats and batches: what every model here does in the same way."""
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import logging
+import platform
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -20,6 +22,8 @@ __all__ = [
     "Precision",
     "check_frames",
     "compiled",
+    "computation",
+    "device_kind",
     "faithful_kernels",
     "resolve_backend",
     "resolve_device",
@@ -138,15 +142,56 @@ def faithful_kernels() -> Iterator[None]:
         yield
 
 
+def device_kind(device: "torch.device") -> str:
+    """Name what kind of device computes, as far as it may round otherwise than another kind.
+
+    Returns:
+        ``cpu x86_64 AVX512``: the processor's architecture and the instructions that torch chose for it; ``cuda`` and
+        the GPU's name; ``mps``. Never a number or a host, so that equal machines say the same.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    if device.type == "cpu":
+        return f"cpu {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return device.type
+
+
+def computation(
+    device: "torch.device", batcher: "Batcher | None", *, backend: str = "torch", compile: bool = False
+) -> dict[str, Any]:
+    """Tell how a model computed last, for the provenance: what may change the last bits beside its settings.
+
+    Args:
+        device: Where the model is.
+        batcher: What cut its frames into batches.
+        backend: ``torch`` or ``ncnn``.
+        compile: Whether the network was compiled.
+
+    Returns:
+        ``device`` (see :func:`device_kind`), ``batch_sizes`` (see :attr:`Batcher.used`), ``libraries`` (versions by
+        name) and, of a compiled network, ``compiled``.
+    """
+    libraries = ("torch", "ncnn") if backend == "ncnn" else ("torch",)
+    return {
+        "device": device_kind(device),
+        "batch_sizes": list(batcher.used) if batcher else [],
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+        **({"compiled": True} if compile else {}),
+    }
+
+
 class Batcher:
     """Cuts frames into batches of one size, and into smaller ones when the device's memory does not hold them.
 
     The last batch is filled up by repeating its last frame: a kernel may round otherwise at another batch size,
-    and a frame must give the same result wherever it stands. On the CPU a batch is one frame, which is as fast.
+    and a frame must give the same result wherever it stands. For the same reason a batch on the CPU is one frame,
+    whatever is asked for: there the batch size never changes a bit.
 
     Args:
         device: Where the model is.
-        batch_size: Frames in a batch; None chooses ``most``, or what fits into the free memory.
+        batch_size: Frames in a batch; None chooses ``most``, or what fits into the free memory. Not for the CPU.
         most: Frames that are enough to keep a GPU busy.
         bytes_per_frame: Memory that the model takes for one frame.
     """
@@ -154,26 +199,32 @@ class Batcher:
     def __init__(self, device: "torch.device", batch_size: int | None, *, most: int, bytes_per_frame: int) -> None:
         if batch_size is not None and batch_size < 1:
             raise ConfigError(f"batch size must be at least 1, got {batch_size}")
-        self.size = batch_size or _batch_that_fits(device, most, bytes_per_frame)
+        self.size = 1 if device.type == "cpu" else batch_size or _batch_that_fits(device, most, bytes_per_frame)
+        self.used: list[int] = []
+        """The sizes of the batches of the last run, each once, in order: several where the memory was too small."""
 
     def run(
-        self, frames: "NDArray[np.uint8]", function: "Callable[[NDArray[np.uint8]], Result]"
+        self, frames: "NDArray[np.uint8]", function: Callable[..., Result], *beside: "NDArray[Any]"
     ) -> Iterator[tuple[int, Result]]:
-        """Yield for each batch how many of its frames count, and ``function(batch)``.
+        """Yield for each batch how many of its frames count, and ``function(batch, ...)``.
+
+        Args:
+            frames: [N, ...], what is cut into batches.
+            function: Called with a batch of frames and with that of each of ``beside``.
+            beside: [N, ...] each, what goes with the frames: cut and filled up in the same way.
 
         Raises:
             ProcessingError: Even one frame does not fit into memory.
         """
         import torch
 
+        self.used = []
         start = 0
         while start < len(frames):
-            batch = frames[start : start + self.size]
-            count = len(batch)
-            if count < self.size:
-                batch = np.concatenate([batch, np.repeat(batch[-1:], self.size - count, axis=0)])
+            count = min(self.size, len(frames) - start)
+            parts = [_filled(array[start : start + count], self.size) for array in (frames, *beside)]
             try:
-                result = function(batch)
+                result = function(*parts)
             except torch.cuda.OutOfMemoryError as error:
                 if self.size == 1:
                     raise ProcessingError(
@@ -181,6 +232,8 @@ class Batcher:
                         "or pass --device cpu"
                     ) from error
             else:
+                if self.size not in self.used:
+                    self.used.append(self.size)
                 yield count, result
                 start += count
                 continue
@@ -208,11 +261,14 @@ def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Re
     return faster
 
 
+def _filled(batch: "NDArray[Any]", size: int) -> "NDArray[Any]":
+    missing = size - len(batch)
+    return np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)]) if missing else batch
+
+
 def _batch_that_fits(device: "torch.device", most: int, bytes_per_frame: int) -> int:
     import torch
 
-    if device.type == "cpu":
-        return 1
     if device.type != "cuda":
         return min(most, 4)
     free, _ = torch.cuda.mem_get_info(device)

@@ -13,6 +13,7 @@ from mmvoxceleb.processing.device import (
     Batcher,
     check_frames,
     compiled,
+    computation,
     dtype_of,
     faithful_kernels,
     on_device,
@@ -46,13 +47,14 @@ class Drawer(ABC):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow to begin with, faster afterwards.
-        batch_size: Frames in a batch; None chooses.
+        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
 
     Raises:
         ConfigError: A style, device or precision is unknown.
     """
 
     backend: Literal["torch", "ncnn"] = "torch"
+    _is_compiled = False
 
     def __init__(
         self,
@@ -73,6 +75,10 @@ class Drawer(ABC):
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+
+    def computation(self) -> dict[str, Any]:
+        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
+        return computation(self.device, self._batcher, backend=self.backend, compile=self._is_compiled)
 
     @abstractmethod
     def setup(self) -> None:
@@ -124,7 +130,7 @@ class PortraitDrawer(Drawer):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow to begin with, faster afterwards.
-        batch_size: Frames in a batch; None chooses.
+        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
         backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Raises:
@@ -179,6 +185,8 @@ class PortraitDrawer(Drawer):
                 self._encode = compiled(network.encode, pictures)
                 features = self._encode(pictures)
                 self._decode = compiled(network.decode, features, STYLES.index(self.styles[0]))
+                # bound methods are made anew by each look at them, so that `is` would never hold
+                self._is_compiled = (self._encode, self._decode) != (network.encode, network.decode)
 
     def teardown(self) -> None:
         super().teardown()
@@ -228,6 +236,9 @@ class DrawStage(Stage):
             "backend": self.drawer.backend,
             "stride": self.stride,
         }
+
+    def computation(self) -> dict[str, Any]:
+        return self.drawer.computation()
 
     def setup(self) -> None:
         self.drawer.setup()

@@ -46,9 +46,11 @@ class SampleDrawer(Drawer):
         self._lines = on_device(load_sample_network(), self.device, self.precision).drawing
         self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=50_000_000)
         if self.compile:
-            example = np.zeros((1, _INPUT_PX, _INPUT_PX, 3), np.uint8)
+            example = np.zeros((self._batcher.size, _INPUT_PX, _INPUT_PX, 3), np.uint8)
             with torch.inference_mode(), faithful_kernels():
-                self._lines = compiled(self._lines, self._normalised(example))
+                plain = self._lines
+                self._lines = compiled(plain, self._normalised(example))
+                self._is_compiled = self._lines is not plain
 
     def teardown(self) -> None:
         super().teardown()
@@ -58,9 +60,7 @@ class SampleDrawer(Drawer):
         import torch
 
         with torch.inference_mode():
-            # one frame at a time: at another batch size a kernel rounds otherwise, which flips single grey levels
-            pictures = torch.split(self._normalised(frames), 1)
-            lines = torch.cat([self._lines(picture)[:, 0].float() for picture in pictures])
+            lines = self._lines(self._normalised(frames))[:, 0].float()
             return {DEFAULT_STYLE: lines.mul(255).round().to(torch.uint8)}
 
     def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":

@@ -94,6 +94,15 @@ class Stage(ABC):
         A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
         """
 
+    def computation(self) -> dict[str, Any]:
+        """Tell how the last ``process`` computed: what may flip single pixels beside the settings, as JSON values.
+
+        Recorded of each clip under ``computation`` and not compared, so that a run may go on on another device or with
+        less memory; where ``device`` is among it, clips of another one are told. Called after ``process``, on its
+        thread. The same machines must give the same: no host names or worker numbers.
+        """
+        return {}
+
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
         """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
 

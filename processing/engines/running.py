@@ -20,7 +20,7 @@ from mmvoxceleb.processing.removed import RemovalWatch
 __all__ = ["RUNS_FOLDER", "Run", "open_run"]
 
 RUNS_FOLDER = "meta/runs"
-"""Where a store keeps the summaries of the runs that made it. All else in a store is the same whoever made it."""
+"""Where a store keeps the summaries of the runs that made it. All else is the same on one kind of device."""
 
 
 @dataclass

@@ -17,6 +17,7 @@ from mmvoxceleb.errors import (
     MMVoxCelebError,
     ProcessingError,
 )
+from mmvoxceleb.processing.engines.elsewhere import COMPUTATION, Elsewhere
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
@@ -46,6 +47,7 @@ class Loaded:
         wanted: Frame indices by stage, for the stages that are to be run.
         inputs: What each of these stages reads, for its provenance.
         results: What ``process`` returned, by stage.
+        computations: How it was computed, by stage.
         skipped: Stages that were finished already.
         failed: Reason by stage.
         seconds: By step.
@@ -57,6 +59,7 @@ class Loaded:
     wanted: dict[str, Sequence[int]] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    computations: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class ClipSteps:
             raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
         self._with_label = any(stage.uses_label for stage in self.stages)
         self._is_set_up = False
+        self._elsewhere = Elsewhere()
 
     @property
     def folders(self) -> tuple[Folder, ...]:
@@ -103,7 +107,7 @@ class ClipSteps:
         return next((stage.device for stage in self.stages if stage.device != "cpu"), "cpu")
 
     def plan(self, clip_ids: Iterable[str]) -> Plan:
-        """Compare the settings of clips with those of an earlier run.
+        """Compare the settings of clips with those of an earlier run, and tell of other devices.
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
@@ -111,6 +115,7 @@ class ClipSteps:
         now = copy.copy(self)
         now.writer = self.writer.snapshot()
         now.provenance = Provenance(now.writer.tree)
+        now._elsewhere = Elsewhere()
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
@@ -130,6 +135,7 @@ class ClipSteps:
                 f"{conflicts[0]}.{more} Use the same settings, write to another folder with --out, "
                 "or replace them with --overwrite"
             )
+        now._elsewhere.tell()
         return Plan(tuple(todo), tuple(finished))
 
     def select(self, clip: Clip) -> set[int]:
@@ -191,7 +197,9 @@ class ClipSteps:
             if stage.name in loaded.wanted:
                 with self._watched(stage, loaded):
                     pictures = loaded.frames.take(loaded.wanted[stage.name])
-                    loaded.results[stage.name] = stage.process(loaded.clip, pictures)
+                    result = stage.process(loaded.clip, pictures)
+                    loaded.computations[stage.name] = stage.computation()
+                    loaded.results[stage.name] = result
         loaded.device_seconds = time.perf_counter() - start
 
     def write(self, loaded: Loaded) -> ClipOutcome:
@@ -259,6 +267,7 @@ class ClipSteps:
                 {
                     name: {
                         **output.meta,
+                        **({COMPUTATION: loaded.computations[name]} if loaded.computations.get(name) else {}),
                         "settings": self.settings[name],
                         "input": loaded.inputs[name],
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
@@ -318,6 +327,8 @@ class ClipSteps:
             raise IncompatibleOutputError(
                 f"{self.writer.location}: clip {clip_id} was made by {stage.name} in another way: {'; '.join(others)}"
             )
+        if not others:
+            self._elsewhere.note(stage, section)
         return not others
 
     def _own_label(self, clip_id: str) -> Sequence[int] | None:

@@ -59,9 +59,9 @@ class AttributeModel(ABC):
 
     @abstractmethod
     def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None"
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
     ) -> "NDArray[np.float32]":
-        """Predict for one batch.
+        """Predict for one batch, as :class:`mmvoxceleb.processing.device.Batcher` cuts it.
 
         Args:
             frames: uint8 [N, H, W, 3], RGB.
@@ -117,7 +117,7 @@ class FaRLModel(AttributeModel):
         self._network = None
 
     def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None"
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
     ) -> "NDArray[np.float32]":
         assert landmarks is not None
         probabilities: NDArray[np.float32] = self.logits(frames, landmarks).sigmoid().numpy()

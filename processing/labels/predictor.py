@@ -11,12 +11,15 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.processing.device import (
     PRECISIONS,
+    Batcher,
     Precision,
     check_frames,
+    computation,
     dtype_of,
     resolve_device,
     resolve_precision,
 )
+from mmvoxceleb.processing.labels.alignment import similarity
 from mmvoxceleb.processing.labels.models import open_model
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["AttributePredictor", "label_of", "read_thresholds", "thresholds_of"]
+
+
+_BYTES_PER_FRAME = 100_000_000
+"""FaRL's activations of a frame and the frame itself in fp32, counted generously; not measured on a GPU."""
 
 
 class AttributePredictor:
@@ -38,7 +45,7 @@ class AttributePredictor:
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, which rounds less than bf16; its effect on
             the logits was not measured. The faces are cut out in fp32 always.
-        batch_size: Frames that go through the network at once.
+        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
     """
 
     def __init__(
@@ -47,17 +54,17 @@ class AttributePredictor:
         *,
         device: str = "auto",
         precision: Precision = "auto",
-        batch_size: int = 16,
+        batch_size: int | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(f"unknown precision {precision!r}; the known ones are {', '.join(PRECISIONS)}")
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
         self.device = device
         self.precision: Precision = precision
         self.batch_size = batch_size
         self.model = open_model(weights)
-        self._is_set_up = False
+        self._batcher: Batcher | None = None
 
     @property
     def needs_landmarks(self) -> bool:
@@ -82,17 +89,21 @@ class AttributePredictor:
             "precision": self._resolve()[1],
         }
 
+    def computation(self) -> dict[str, Any]:
+        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
+        return computation(self._resolve()[0], self._batcher)
+
     def setup(self) -> None:
         """Load the model; the first call does it where nobody did."""
-        if not self._is_set_up:
+        if self._batcher is None:
             device, precision = self._resolve()
             self.model.load(device, dtype_of(precision))
-            self._is_set_up = True
+            self._batcher = Batcher(device, self.batch_size, most=16, bytes_per_frame=_BYTES_PER_FRAME)
 
     def teardown(self) -> None:
         """Release the model."""
         self.model.unload()
-        self._is_set_up = False
+        self._batcher = None
 
     def __call__(
         self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
@@ -111,6 +122,7 @@ class AttributePredictor:
         Raises:
             ConfigError: An argument has another shape or type, or landmarks are not finite.
             WeightsError: The weights are absent, do not fit or are unsafe to read.
+            ProcessingError: The device has too little memory for one frame.
         """
         frames = check_frames(frames)
         points = None
@@ -120,16 +132,14 @@ class AttributePredictor:
             points = np.asarray(landmarks, dtype=np.float32)
             if points.shape != (len(frames), 5, 2):
                 raise ConfigError(f"landmarks must be [{len(frames)}, 5, 2] for these frames; got {points.shape = }")
+            similarity(points)  # names a frame of the call, where a batch would name one of its own
         if not len(frames):
             return np.empty((0, len(ATTRIBUTES)), np.float32)
         self.setup()
-        batches = [slice(start, start + self.batch_size) for start in range(0, len(frames), self.batch_size)]
-        return np.concatenate(
-            [
-                self.model.probabilities(frames[batch], points[batch] if points is not None else None)
-                for batch in batches
-            ]
-        )
+        assert self._batcher is not None
+        beside = () if points is None else (points,)
+        batches = self._batcher.run(frames, self.model.probabilities, *beside)
+        return np.concatenate([probabilities[:count] for count, probabilities in batches])
 
     @property
     def resolved_device(self) -> str:
@@ -142,7 +152,7 @@ class AttributePredictor:
         return device, resolve_precision(self.precision, device)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_is_set_up": False}
+        return {**self.__dict__, "_batcher": None}
 
 
 def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> list[int]:

@@ -51,11 +51,9 @@ class SampleAttributes(AttributeModel):
         device, dtype = self._place
         result = np.full((len(frames), len(ATTRIBUTES)), np.nan, np.float32)
         with torch.inference_mode(), faithful_kernels():
-            # one frame at a time, so that no frame's last bits depend on its neighbours
-            for row, frame in zip(result, frames, strict=True):
-                picture = resized_on(device, frame[None], _INPUT_PX, _INPUT_PX).to(torch.float32).div_(127.5).sub_(1)
-                logits = self._network.attributes(picture.to(dtype).permute(0, 3, 1, 2))
-                row[_COLUMNS] = logits[0].float().sigmoid().cpu().numpy()
+            pictures = resized_on(device, frames, _INPUT_PX, _INPUT_PX).to(torch.float32).div_(127.5).sub_(1)
+            logits = self._network.attributes(pictures.to(dtype).permute(0, 3, 1, 2))
+            result[:, _COLUMNS] = logits.float().sigmoid().cpu().numpy()
         return result
 
     def __getstate__(self) -> dict[str, Any]:

@@ -79,6 +79,9 @@ class LabelStage(Stage):
             "thresholds": self.thresholds,
         }
 
+    def computation(self) -> dict[str, Any]:
+        return self.predictor.computation()
+
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
         if section.get("label_source") != MANUAL or self.overwrite_manual:
             return False
@@ -121,7 +124,7 @@ class LabelStage(Stage):
 
     def encode(self, clip: Clip, result: "tuple[list[int], NDArray[np.float64]]") -> StageOutput:
         indices, means = result
-        # five digits are kept, and decided on, so that the last bits of another batch or thread count cannot show
+        # five digits are kept, and decided on, so that the last bits of another device rarely show
         probabilities = [None if np.isnan(value) else round(float(value), 5) for value in means]
         label = label_of([np.nan if value is None else value for value in probabilities], self.thresholds)
         source = self.predictor.label_source

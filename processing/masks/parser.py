@@ -11,6 +11,7 @@ from mmvoxceleb.processing.device import (
     Batcher,
     check_frames,
     compiled,
+    computation,
     dtype_of,
     faithful_kernels,
     on_device,
@@ -42,7 +43,7 @@ class Parser(ABC):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow to begin with, faster afterwards.
-        batch_size: Frames in a batch; None chooses.
+        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
     """
 
     align_corners: ClassVar[bool] = False
@@ -67,6 +68,10 @@ class Parser(ABC):
     @abstractmethod
     def _load(self) -> "torch.nn.Module":
         """Build the network with its weights, in eval mode, on the CPU."""
+
+    def computation(self) -> dict[str, Any]:
+        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
+        return computation(self.device, self._batcher, backend=self.backend, compile=self._is_compiled)
 
     def __call__(self, frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
         """Parse pictures.
@@ -104,7 +109,9 @@ class Parser(ABC):
         if self.compile:
             example = np.zeros((self._batcher.size, *self.input_size, 3), np.uint8)
             with torch.inference_mode(), faithful_kernels():
-                self._logits = compiled(self._logits, self._normalised(example))
+                plain = self._logits
+                self._logits = compiled(plain, self._normalised(example))
+                self._is_compiled = self._logits is not plain
 
     def teardown(self) -> None:
         """Release the network."""
@@ -112,6 +119,7 @@ class Parser(ABC):
         self._logits = None
 
     _logits: Any = None
+    _is_compiled = False
 
     def _ready(self, network: "torch.nn.Module") -> Any:
         """Turn a network into what computes logits from normalised pictures."""

@@ -68,6 +68,9 @@ class MaskStage(Stage):
             "encoding": self.encoding,
         }
 
+    def computation(self) -> dict[str, Any]:
+        return self.parser.computation()
+
     def setup(self) -> None:
         self.parser.setup()
 

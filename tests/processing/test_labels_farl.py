@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.processing.device import Batcher
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.labels import AttributePredictor
@@ -46,6 +47,51 @@ def test_logits_equal_the_published_computation(checkpoint):
     np.testing.assert_allclose(logits, REFERENCE["logits"], atol=2e-3, rtol=0)
     assert np.abs(logits - REFERENCE["logits"]).max() < 3e-4  # what we reach
     assert tuple(REFERENCE["labels"]) == ATTRIBUTES
+
+
+@pytest.fixture(scope="module")
+def told(checkpoint):
+    """A predictor that was asked for batches of three on the CPU, and what it says of three frames."""
+    predictor = AttributePredictor(checkpoint, device="cpu", batch_size=3)
+    return predictor, predictor(pictures(), LANDMARKS)
+
+
+def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told):
+    (predictor, together), frames, before = told, pictures(), torch.get_num_threads()
+    assert predictor.computation()["batch_sizes"] == [1]
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert np.array_equal(predictor(frames[2:], LANDMARKS[2:])[0], together[2])
+    finally:
+        torch.set_num_threads(before)
+    # what one frame at a time is for
+    assert not np.array_equal(predictor.model.probabilities(frames, LANDMARKS), together)
+
+
+def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monkeypatch):
+    predictor, together = told
+    # a GPU's batches, computed on the CPU
+    monkeypatch.setattr(predictor, "_batcher", Batcher(torch.device("cuda"), 4, most=16, bytes_per_frame=1))
+    sizes, compute = [], predictor.model.probabilities
+
+    def tight(frames, landmarks):
+        sizes.append((len(frames), len(landmarks)))
+        if len(frames) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return compute(frames, landmarks)
+
+    monkeypatch.setattr(predictor.model, "probabilities", tight)
+    np.testing.assert_allclose(predictor(pictures(), LANDMARKS), together, atol=1e-5)
+    assert sizes == [(4, 4), (2, 2), (2, 2)]
+    assert predictor.computation()["batch_sizes"] == [2]
+
+
+def test_unusable_landmarks_are_named_by_the_frame_of_the_call(checkpoint):
+    landmarks = LANDMARKS.copy()
+    landmarks[2] = 7
+    with pytest.raises(ConfigError, match="frame 2 are not five points"):
+        AttributePredictor(checkpoint, device="cpu")(pictures(), landmarks)
 
 
 def test_aligned_input_equals_the_published_one():

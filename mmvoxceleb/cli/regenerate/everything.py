@@ -183,7 +183,7 @@ def everything(
         made.append(DrawStage(drawer, stride=stride))
     if "label" in wanted:
         chosen = label_weights or ("sample" if models == "sample" else None)
-        made.append(_label_stage(chosen, landmark_weights, device, precision))
+        made.append(_label_stage(chosen, landmark_weights, device, precision, batch_size))
     if "text" in wanted:
         from mmvoxceleb.processing.text.stage import TextStage
 
@@ -218,11 +218,13 @@ def _parse_stages(stages: str) -> set[str]:
     return wanted
 
 
-def _label_stage(weights: str | None, landmark_weights: Path | None, device: str, precision: str) -> "Stage":
+def _label_stage(
+    weights: str | None, landmark_weights: Path | None, device: str, precision: str, batch_size: int | None
+) -> "Stage":
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.labels import AttributePredictor
     from mmvoxceleb.processing.labels.stage import LabelStage
 
-    predictor = AttributePredictor(weights, device=device, precision=precision)  # type: ignore[arg-type]
+    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)  # type: ignore[arg-type]
     finder = open_detector("yunet", weights=landmark_weights, device=device) if predictor.needs_landmarks else None
     return LabelStage(predictor, finder)

@@ -85,7 +85,7 @@ def label(
     from mmvoxceleb.processing.labels.stage import LabelStage
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size or 16)
+    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)
     finder = open_detector(detector, weights=detector_weights, device=device) if predictor.needs_landmarks else None
     stage = LabelStage(
         predictor,

@@ -77,7 +77,13 @@ BackendOption: TypeAlias = Annotated[
     typer.Option("--backend", help="auto: ncnn for fp32 on a CPU where it is installed, which is faster; else torch."),
 ]
 BatchOption: TypeAlias = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Frames in a batch; chosen by default.", show_default=False)
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Frames in a batch on a GPU; chosen by default. A CPU takes one at a time.",
+        show_default=False,
+    ),
 ]
 StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Every how many frames.")]
 
