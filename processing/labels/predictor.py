@@ -194,8 +194,11 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
         ConfigError: It cannot be read or is no JSON object.
     """
     try:
-        return parse_json_object(
-            Path(path).read_bytes(), str(path), 'expected thresholds by attribute, such as {"Smiling": 0.4}'
-        )
-    except (OSError, CorruptSourceError) as error:
+        return parse_json_object(Path(path).read_bytes(), str(path), "mend the file")
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read as JSON thresholds ({error})") from error
+    except CorruptSourceError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ConfigError(
+            f'{path}: must hold a JSON object of thresholds by attribute, such as {{"Smiling": 0.4}}, but {reason}'
+        ) from error
