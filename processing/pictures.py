@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.records.jpeg import JPEG_START
+from mmvoxceleb.records.pictures import PNG_START, check_content, check_side
 from mmvoxceleb.schema import PALETTE
 
 if TYPE_CHECKING:
@@ -15,9 +17,6 @@ __all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey"
 
 PICTURE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Endings of the files that count as frames."""
-
-MAX_SIDE_PX = 8192
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
@@ -33,13 +32,14 @@ def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
         uint8 [H, W, 3], RGB.
 
     Raises:
-        CorruptSourceError: The bytes are no such picture, are cut short, or the picture is over 8192 px a side.
+        CorruptSourceError: The bytes are no such picture, cut short or damaged.
+        UnsafeArchiveError: The picture is over 8,192 px a side.
     """
     import cv2
 
-    if data[:8] == _PNG and len(data) >= 24:
-        width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))
-        _check_size(width, height, where)
+    if not data or data.startswith((PNG_START, JPEG_START)):
+        check_content(data, where=where)
+    if data.startswith(PNG_START):
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if picture is not None:
             return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
@@ -76,18 +76,13 @@ def _decode_slowly(data: bytes, where: str) -> "NDArray[np.uint8]":
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _check_size(*image.size, where)
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "BMP", "WEBP")) as image:
+            check_side(image.height, image.width, where=where)
             if image.mode.startswith("I;16"):
                 grey = (np.asarray(image) >> 8).astype(np.uint8)
                 return np.repeat(grey[..., None], 3, axis=2)
             return np.array(image.convert("RGB"))
-    except CorruptSourceError:
+    except (CorruptSourceError, UnsafeArchiveError):
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on bad bytes
         raise CorruptSourceError(f"{where}: cannot be decoded ({error}); get this file again") from error
-
-
-def _check_size(width: int, height: int, where: str) -> None:
-    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
-        raise CorruptSourceError(f"{where}: claims {width} x {height} px; at most {MAX_SIDE_PX} px a side are accepted")

@@ -10,6 +10,7 @@ from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.quality import Quality, measure_quality
 from mmvoxceleb.records.h264 import repeatable_options
+from mmvoxceleb.records.png import decode_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,12 +77,7 @@ def decode_mp4(data: bytes) -> "Iterator[NDArray[np.uint8]]":
 
 
 def _decode(data: bytes, clip_id: str) -> "NDArray[np.uint8]":
-    import cv2
-
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise CorruptSourceError(f"clip {clip_id}: a frame cannot be decoded; get it again, or pass --on-error skip")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    return decode_rgb(data, where=f"clip {clip_id}, a frame")[..., :3].copy()
 
 
 def _import_av() -> Any:

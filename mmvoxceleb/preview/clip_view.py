@@ -1,6 +1,5 @@
 """What there is to see of a clip: some frames, what belongs to them, and what is said of the person."""
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from PIL import Image
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
 from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.records.pictures import check_picture
+from mmvoxceleb.records.png import decode_rgb
 from mmvoxceleb.schema import ATTRIBUTES, DEFAULT_STYLE, PALETTE, ClipId, Folder
 from mmvoxceleb.stores import Entry, Store
 
@@ -161,8 +161,8 @@ def _read_alone(store: Store, folder: Folder, clip_id: str, entry: Entry) -> byt
 def _picture(data: bytes, clip_id: str, name: str) -> Image.Image | None:
     try:
         check_picture(data, clip_id=clip_id, name=name)
-        return Image.open(io.BytesIO(data)).convert("RGB")
-    except (MMVoxCelebError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
+        return Image.fromarray(decode_rgb(data, where=f"clip {clip_id}, {name}")[..., :3].copy())
+    except MMVoxCelebError:
         return None
 
 

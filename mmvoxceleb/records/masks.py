@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.png import decode_rgb
+from mmvoxceleb.records.jpeg import JPEG_START
+from mmvoxceleb.records.pictures import PNG_START
+from mmvoxceleb.records.png import decode_picture, decode_rgb, open_other
 from mmvoxceleb.schema import NUM_CLASSES, PALETTE, PALETTE_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["encode_palette_mask", "ids_of_colours", "read_mask_ids", "to_palette_png"]
+__all__ = ["encode_palette_mask", "has_our_palette", "ids_of_colours", "read_mask_ids", "stored_ids", "to_palette_png"]
 
 _UNKNOWN = 255
 _LEVEL = 3
@@ -76,17 +78,16 @@ def to_palette_png(data: bytes, *, clip_id: str, name: str) -> bytes:
     Raises:
         CorruptSourceError: It cannot be decoded, or has a colour outside the palette.
     """
-    if _is_our_palette(data):
-        return data
     ids = read_mask_ids(data, clip_id=clip_id, name=name)
-    return encode_palette_mask(ids)
+    return data if has_our_palette(data) else encode_palette_mask(ids)
 
 
 def read_mask_ids(data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]":
-    """Decode a mask of either kind to class ids.
+    """Decode a mask of any lossless kind to class ids.
 
     Args:
-        data: A colour PNG or a palette PNG.
+        data: A PNG in the original colours, a palette PNG or TIFF with these colours, or grey values that are class
+            ids; what ``datasets.map`` writes of such a mask is one of these.
         clip_id: The clip, for messages.
         name: The file, for messages.
 
@@ -96,9 +97,13 @@ def read_mask_ids(data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]
     Raises:
         CorruptSourceError: It cannot be decoded, or has a colour outside the palette.
     """
-    if _is_our_palette(data):
-        return _decode_palette(data, clip_id, name)
-    picture = decode_rgb(data, where=f"clip {clip_id}, {name}")
+    where = f"clip {clip_id}, {name}"
+    found = stored_ids(data, where=where)
+    if found is not None:
+        if found.max(initial=0) >= NUM_CLASSES:
+            raise CorruptSourceError(f"{where}: class id {found.max()} is over 18; get the mask again")
+        return found
+    picture = decode_rgb(data, where=where)
     ids = ids_of_colours(picture)
     if ids.max(initial=0) == _UNKNOWN:
         row, column = (int(position[0]) for position in np.nonzero(ids == _UNKNOWN))
@@ -110,20 +115,36 @@ def read_mask_ids(data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]
     return ids
 
 
-def _is_our_palette(data: bytes) -> bool:
+def has_our_palette(data: "bytes | memoryview") -> bool:
     """Tell a palette PNG whose palette begins with the original colours, from its first chunks."""
-    return data[24:26] == b"\x08\x03" and PALETTE_BYTES in data[33:1024]
+    return bytes(data[24:26]) == b"\x08\x03" and PALETTE_BYTES in bytes(data[33:1024])
 
 
-def _decode_palette(data: bytes, clip_id: str, name: str) -> "NDArray[np.uint8]":
-    from PIL import Image
+def stored_ids(data: "bytes | memoryview", *, where: str) -> "NDArray[np.uint8] | None":
+    """Return the values of a mask that is stored as class ids: uint8 [H, W], not looked at; None for colours.
 
-    try:
-        ids = np.asarray(Image.open(io.BytesIO(data)))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise CorruptSourceError(
-            f"clip {clip_id}, {name}: the mask cannot be decoded ({error}); get it again"
-        ) from error
-    if ids.max(initial=0) >= NUM_CLASSES:
-        raise CorruptSourceError(f"clip {clip_id}, {name}: class id {ids.max()} is over 18; get the mask again")
-    return ids
+    Raises:
+        CorruptSourceError: It cannot be decoded, or the values do not fit into 8 bits.
+        UnsafeArchiveError: A side is over 8,192 px.
+    """
+    start = bytes(data[:8])
+    if start == PNG_START:
+        if has_our_palette(data):
+            return decode_picture(data, where=where).copy()
+        if len(data) < 26 or data[25] != 0:
+            return None
+        if data[24] == 8:
+            return decode_picture(data, where=where).copy()
+        raise CorruptSourceError(f"{where}: the mask is a grey picture of {data[24]} bits; save class ids with 8 bits")
+    if start.startswith(JPEG_START) or not start:
+        return None
+    image = open_other(data, where=where)
+    if image.mode == "P":
+        palette = bytes(image.getpalette("RGB") or ())
+        return np.array(image, np.uint8) if palette.startswith(PALETTE_BYTES) else None
+    if image.mode == "L" or image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min(initial=0) < 0 or values.max(initial=0) > _UNKNOWN:
+            raise CorruptSourceError(f"{where}: the mask has values that are no class ids; get it again")
+        return values.astype(np.uint8)
+    return None

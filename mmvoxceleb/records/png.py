@@ -1,10 +1,11 @@
-"""Decode PNG files quickly, and only whole ones.
+"""Decode pictures, PNG files quickly, and only whole ones.
 
 Inflating and undoing the row filters take nearly all of the time in every decoder. Here the data is inflated by
 ``isal`` where it is installed (three times as fast) and by :mod:`zlib` otherwise, either of which checks it to the
 last byte; the filters are undone by :mod:`mmvoxceleb.records.unfilter`. Rows without filters, as Pillow writes for
 palette pictures, need no second step. What this does not know (interlaced, 16 bits, JPEG), and everything where Numba
-is not installed, goes to OpenCV. ``benchmarks/sampling.py`` measures them.
+is not installed, goes to OpenCV; other files, such as the TIFF that ``datasets.map`` makes of a mask, to Pillow.
+``benchmarks/sampling.py`` measures them.
 """
 
 import functools
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, check_content
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.quoting import shortened
+from mmvoxceleb.records.jpeg import JPEG_START
+from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, PNG_START, check_content, check_side
 
 _new_inflater: Callable[[], Any]
 try:
@@ -30,11 +33,14 @@ except ImportError:
     _new_inflater = zlib.decompressobj
 
 if TYPE_CHECKING:
+    import PIL.Image
     from numpy.typing import NDArray
 
-__all__ = ["decode_picture", "decode_rgb", "is_palette", "size_of_png"]
+__all__ = ["OTHER_FORMATS", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
 
-_START = b"\x89PNG\r\n\x1a\n"
+OTHER_FORMATS: tuple[str, ...] = ("TIFF", "BMP", "WEBP", "PPM", "GIF")
+"""What else Pillow may open here; its other formats are no pictures of a dataset, and some run programs."""
+
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">2I5B")
 _PALETTE = 3
@@ -54,7 +60,7 @@ logger = logging.getLogger(__name__)
 
 def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
     """Return height and width in px as the header has them; None where this is no PNG, or none of a sane size."""
-    if bytes(data[:8]) != _START or len(data) <= 57:
+    if bytes(data[:8]) != PNG_START or len(data) <= 57:
         return None
     width, height = _HEADER.unpack_from(data, 16)[:2]
     return (height, width) if min(width, height) > 0 and max(width, height) <= LARGEST_SIDE_PX else None
@@ -63,7 +69,7 @@ def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
 def decode_picture(
     data: "bytes | memoryview", *, where: str, rows: "NDArray[np.intp] | None" = None
 ) -> "NDArray[np.uint8]":
-    """Decode a PNG or JPEG file.
+    """Decode a PNG or JPEG file, or one of :data:`OTHER_FORMATS`. A note that turns it is ignored.
 
     Args:
         data: The file's content.
@@ -78,12 +84,17 @@ def decode_picture(
 
     Raises:
         CorruptSourceError: Cut short, damaged, or no picture.
+        UnsafeArchiveError: A side is over 8,192 px.
     """
-    picture = _decode_quickly(data, where, rows)
-    if picture is None:
+    if _is_png_or_jpeg(data):
+        check_content(data, where=where, with_checksums=False)
+        quickly = _decode_quickly(data, where, rows)
+        if quickly is not None:
+            return quickly
         picture = _by_opencv(data, where)
-        picture = picture if rows is None else picture[rows]
-    return picture
+    else:
+        picture = _by_pillow(data, where)
+    return picture if rows is None else picture[rows]
 
 
 def is_palette(data: "bytes | memoryview") -> bool:
@@ -104,15 +115,57 @@ def decode_rgb(data: "bytes | memoryview", *, where: str) -> "NDArray[np.uint8]"
     Raises:
         CorruptSourceError: Cut short, damaged, or no picture.
     """
-    if is_palette(data):
-        from PIL import Image
-
-        try:
-            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise CorruptSourceError(f"{where}: the picture cannot be decoded ({error}); get it again") from error
     picture = decode_picture(data, where=where)
+    if is_palette(data):
+        colours = _palette_of(data)
+        if picture.max(initial=0) >= len(colours):
+            raise CorruptSourceError(f"{where}: the PNG is damaged (a colour is not in its palette); get it again")
+        return colours[picture]
     return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+
+
+def open_other(data: "bytes | memoryview", *, where: str) -> "PIL.Image.Image":
+    """Open a picture of :data:`OTHER_FORMATS` with Pillow, and read all of it.
+
+    Raises:
+        CorruptSourceError: It is none, or damaged.
+        UnsafeArchiveError: A side is over 8,192 px.
+    """
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=OTHER_FORMATS)
+        check_side(image.height, image.width, where=where)
+        image.load()
+    except (CorruptSourceError, UnsafeArchiveError):
+        raise
+    except Exception as error:  # Pillow's plugins raise many kinds on bad bytes
+        start = bytes(data[:8])
+        raise CorruptSourceError(
+            f"{where}: no picture that can be decoded (it starts with {start!r}: {shortened(error)}); get it again, or "
+            "leave the clip out by on_error='skip'"
+        ) from error
+    return image
+
+
+def _is_png_or_jpeg(data: "bytes | memoryview") -> bool:
+    start = bytes(data[:8])
+    return start == PNG_START or start.startswith(JPEG_START) or not start
+
+
+def _palette_of(data: "bytes | memoryview") -> "NDArray[np.uint8]":
+    """Return the colours of a PNG that passed the gate: uint8 [N, 3], RGB."""
+    view, at = memoryview(data), 8
+    while True:
+        length, kind = _CHUNK.unpack_from(view, at)
+        if kind == b"PLTE":
+            return np.frombuffer(view[at + 8 : at + 8 + length], np.uint8).reshape(-1, 3)
+        at += 12 + length
+
+
+def _by_pillow(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
+    image = open_other(data, where=where)
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"), np.uint8)
 
 
 def _decode_quickly(
@@ -194,20 +247,18 @@ def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDAr
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     """Decode what the quick way does not know; palettes, whose indices OpenCV does not give, by Pillow."""
-    picture: NDArray[np.uint8] | None
+    check_content(data, where=where)
     if is_palette(data):
         from PIL import Image
 
         try:
-            picture = np.asarray(Image.open(io.BytesIO(data)), np.uint8)
+            return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)), np.uint8)
         except (OSError, SyntaxError, ValueError) as error:
             raise CorruptSourceError(f"{where}: the picture cannot be decoded ({error}); get it again") from error
-        return picture
     import cv2
 
-    check_content(bytes(data), where=where)
-    is_grey = bytes(data[:8]) == _START and data[25] == 0
-    flag = cv2.IMREAD_GRAYSCALE if is_grey else cv2.IMREAD_COLOR
+    is_grey = bytes(data[:8]) == PNG_START and data[25] == 0
+    flag = (cv2.IMREAD_GRAYSCALE if is_grey else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
         raise CorruptSourceError(f"{where}: the picture cannot be decoded; get it again")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.records.masks import to_palette_png
-from mmvoxceleb.records.pictures import check_picture
+from mmvoxceleb.records.pictures import check_picture, upright
 from mmvoxceleb.records.texts import parse_label, parse_meta, parse_text
 from mmvoxceleb.schema import (
     DEFAULT_STYLE,
@@ -82,7 +82,7 @@ def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str,
                 to_palette_png(data, clip_id=clip_id, name=f"{folder}/{entry.name}")
                 for entry, data in zip(chosen, content, strict=True)
             ]
-        record[pictures] = [{"bytes": data, "path": None} for data in content]
+        record[pictures] = [{"bytes": upright(data), "path": None} for data in content]
         record[indices] = [entry.index for entry in chosen]
     if "text" in options.modalities:
         record["text"] = parse_text(store.read(Folder("text"), clip_id)[0], clip_id=clip_id)

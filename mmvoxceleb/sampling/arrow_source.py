@@ -136,6 +136,8 @@ class ArrowClip(VideoClip):
         if _is_video(cell):
             return self.frames_of_video(self._content(cell), positions)
         files = cell.values  # a slice of the column: nothing is copied
+        if not (_is_file(files.type) or pa.types.is_binary(files.type) or pa.types.is_large_binary(files.type)):
+            raise self.no_pictures(self._columns(folder)[0], str(cell.type))
         content = files.field("bytes") if pa.types.is_struct(files.type) else files
         found: list[bytes | memoryview | NDArray[np.uint8]] = []
         for position in positions:
@@ -158,3 +160,7 @@ class ArrowClip(VideoClip):
 
 def _is_video(cell: pa.Scalar) -> bool:
     return bool(pa.types.is_struct(cell.type))
+
+
+def _is_file(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)

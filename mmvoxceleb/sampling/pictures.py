@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.masks import ids_of_colours
+from mmvoxceleb.records.masks import has_our_palette, ids_of_colours, stored_ids
 from mmvoxceleb.records.png import decode_picture, decode_rgb, is_palette, size_of_png
 from mmvoxceleb.sampling.geometry import View
-from mmvoxceleb.schema import NUM_CLASSES, PALETTE_BYTES, SIDE_PAIRS
+from mmvoxceleb.schema import NUM_CLASSES, SIDE_PAIRS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["drawing_of", "frame_of", "mask_of"]
+
+_BITS, _GREY, _RGB = 8, 0, 2
+"""Of a PNG's header."""
 
 _MIRRORED_IDS = np.arange(256, dtype=np.uint8)
 for _left, _right in SIDE_PAIRS:
@@ -64,7 +67,7 @@ def mask_of(data: "bytes | memoryview", view: View, size: tuple[int, int] | None
     """Return a mask, cut, resized and mirrored, left and right classes changed over: uint8 [H, W], 0 to 18.
 
     Args:
-        data: A palette PNG of class ids, or a PNG in the original colours.
+        data: A palette PNG of class ids, a PNG in the original colours, or what ``datasets.map`` made of them.
         view: The cut and the mirroring.
         size: Height and width in px; None for the picture's own.
         where: Clip and file, for messages.
@@ -91,12 +94,14 @@ def _mask_pixels(
 
     picture: NDArray[np.uint8] | None = None
     height_width = size_of_png(data)
-    if is_palette(data) and PALETTE_BYTES not in bytes(data[33:1024]):
-        picture = decode_rgb(data, where=where)
-    elif size is None or height_width is None:
+    if height_width is None or not _has_rows_of_masks(data):
+        picture = stored_ids(data, where=where)
+        picture = decode_rgb(data, where=where) if picture is None else picture
+        height_width = picture.shape[:2]
+    elif size is None:
         picture = decode_picture(data, where=where)
     if size is not None:
-        height, width = height_width or picture.shape[:2]  # type: ignore[union-attr]
+        height, width = height_width
         x1, y1, x2, y2 = view.box(height, width, size[1] / size[0])
         rows = y1 + _nearest_rows(y2 - y1, size[0])
         picture = decode_picture(data, where=where, rows=rows) if picture is None else picture[rows]
@@ -104,6 +109,11 @@ def _mask_pixels(
         picture = np.asarray(cv2.resize(picture[:, x1:x2], (size[1], size[0]), interpolation=how), np.uint8)
     assert picture is not None
     return np.asarray(cv2.flip(picture, 1), np.uint8) if view.mirrored else picture
+
+
+def _has_rows_of_masks(data: "bytes | memoryview") -> bool:
+    """Whether a PNG's samples are colours, or class ids, in 8 bits: of such some rows can be decoded alone."""
+    return data[24] == _BITS and (data[25] in (_GREY, _RGB) or has_our_palette(data))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
@@ -22,6 +22,9 @@ __all__ = ["ClipSampler"]
 
 _MOST_AT_ONCE = 16
 """Samples whose pictures are read before the first is whole: what bounds the memory."""
+
+_LOOKED_AT = 5
+"""Clips that tell which frames there are."""
 
 logger = logging.getLogger(__name__)
 
@@ -123,15 +126,34 @@ class ClipSampler(Dataset[dict[str, Any]]):
         return source.subset(kept)
 
     def _spanning(self, source: ClipSource, kept: Any, counts: Any) -> Any:
-        """Keep the clips in which a window fits. Frames may have been thinned out: the first clip tells by how much."""
-        indices = source.clip(int(kept[0])).indices(Folder("video"))
-        stride = int(np.diff(indices).min()) if len(indices) > 1 else 1
+        """Keep the clips in which a window fits. Frames may have been thinned out: some clips tell by how much."""
+        stride = self._stride(source, kept)
         if self.options.num_frames > 1 and self.options.frame_step % stride:
             raise ConfigError(
                 f"frame_step={self.options.frame_step}, but the data has every {stride}th frame only; "
                 f"take a multiple of {stride}"
             )
         return kept[(counts[kept] - 1) * stride + 1 >= self.options.span]
+
+    @staticmethod
+    def _stride(source: ClipSource, kept: Any) -> int:
+        """Return the distance of neighbouring frames, from a few clips: one of them may be damaged.
+
+        Raises:
+            MMVoxCelebError: All of them are; this says how the first one is.
+        """
+        strides: list[int] = []
+        first_error: MMVoxCelebError | None = None
+        for position in kept[np.linspace(0, len(kept) - 1, min(_LOOKED_AT, len(kept)), dtype=int)]:
+            try:
+                indices = source.clip(int(position)).indices(Folder("video"))
+            except MMVoxCelebError as error:
+                first_error = first_error or error
+            else:
+                strides.append(int(np.diff(indices).min()) if len(indices) > 1 else 1)
+        if not strides and first_error is not None:
+            raise first_error
+        return min(strides)
 
     def __len__(self) -> int:
         return len(self._source) * self.options.windows

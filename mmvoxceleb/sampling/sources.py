@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import MissingModalityError
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.schema import Folder
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ class Clip(ABC):
     @abstractmethod
     def label(self) -> list[int]:
         """Return the 40 values of the label, each 0, 1 or -1 for unknown."""
+
+    def no_pictures(self, column: str, kind: str) -> CorruptSourceError:
+        """Make the error for a column that holds something else than the files of pictures."""
+        return CorruptSourceError(
+            f"clip {self.clip_id}: the column {column} holds {kind} and no pictures; make them pictures again: "
+            f"dataset.cast_column({column!r}, datasets.List(datasets.Image()))"
+        )
 
     def missing(self, what: object) -> MissingModalityError:
         """Make the error for something that the clip lacks."""

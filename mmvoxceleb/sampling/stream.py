@@ -168,7 +168,10 @@ class _RowClip(VideoClip):
         cell = self._cell(self._columns(folder)[0])
         if isinstance(cell, Mapping):
             return self.frames_of_video(self._content(cell), positions)
-        return [self._content(cell[position]) for position in positions]
+        chosen = [cell[position] for position in positions]
+        if not all(isinstance(one, Mapping) and "bytes" in one for one in chosen):
+            raise self.no_pictures(self._columns(folder)[0], f"a list of {type(chosen[0]).__name__}")
+        return [self._content(one) for one in chosen]
 
     def _content(self, cell: Mapping[str, Any]) -> bytes:
         data = cell.get("bytes")

@@ -89,6 +89,20 @@ def broken_meta(corpus: Corpus) -> Path:
     return path
 
 
+def source_that_is_a_list(corpus: Corpus) -> Path:
+    path = corpus.root / "meta" / f"{corpus.clips[0]}.json"
+    path.parent.mkdir()
+    path.write_text('{"label_source": ["manual"]}')
+    return path
+
+
+def half_a_surrogate_pair(corpus: Corpus) -> Path:
+    path = corpus.root / "meta" / f"{corpus.clips[0]}.json"
+    path.parent.mkdir()
+    path.write_text('{"label_source": "\\ud800"}')
+    return path
+
+
 CASES = [
     (truncated_png, r"video/0000005\.png: cut short at"),
     (empty_png, r"draw/style1/0000004\.png: the file is empty"),
@@ -100,6 +114,8 @@ CASES = [
     (label_with_a_two, "says '2' for Arched_Eyebrows"),
     (text_of_bytes, "not UTF-8"),
     (broken_meta, "meta file is no JSON"),
+    (source_that_is_a_list, r"label_source .*manual.*no text"),
+    (half_a_surrogate_pair, "meta file"),
 ]
 
 

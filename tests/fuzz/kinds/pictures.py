@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.records import RecordOptions, read_record
@@ -69,7 +69,12 @@ class Frames(Kind):
         return [(place, path) for place, path in enumerate(files) if place % 4 == 0]
 
     def record_fault(self, data: bytes, file: bytes, sample: Any) -> str | None:
-        return None if data == file else "is not the file"
+        if data == file:
+            return None
+        with Image.open(io.BytesIO(file)) as turned, Image.open(io.BytesIO(data)) as plain:
+            is_right = turned.getexif().get(0x0112, 1) != 1 and plain.getexif().get(0x0112, 1) == 1
+            same = np.array_equal(np.asarray(turned), np.asarray(plain))
+        return None if is_right and same else "is neither the file nor the file without the note that turns it"
 
     def references(self, data: bytes) -> list[Any]:
         return [_plain(np.asarray(picture.convert("RGB")).transpose(2, 0, 1)) for picture in _by_pillow(data)]
@@ -153,11 +158,11 @@ class Drawings(Frames):
 
 
 def _by_pillow(data: bytes) -> list[Image.Image]:
-    """Decode by Pillow, as stored and as EXIF says that it stands; nothing where Pillow refuses."""
+    """Decode by Pillow, as stored, whatever EXIF says; nothing where Pillow refuses."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
-            return [picture, ImageOps.exif_transpose(picture)]
+            return [picture]
     except Exception:
         return []
 
