@@ -21,10 +21,18 @@ from mmvoxceleb.errors import (
 )
 from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
+from mmvoxceleb.processing.crop.listed import ManualLabel
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.tracks import Track, annotated_tracks, free_tracks, metadata_tracks, whole_tracks
+from mmvoxceleb.processing.crop.tracks import (
+    Track,
+    annotated_tracks,
+    free_tracks,
+    listed_tracks,
+    metadata_tracks,
+    whole_tracks,
+)
 from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
@@ -52,6 +60,9 @@ _REJECTIONS: dict[type[Exception], str] = {
 MOST_OBLONG = 1.1
 """Longer by shorter side of a picture that is taken whole: the square in its middle is kept, the rest is background."""
 
+REACH_PX = 16
+"""So far may a listed box reach beyond the picture: codecs round sides up to blocks."""
+
 SMOOTH_CENTRE_FRAMES = 12.0
 SMOOTH_SIDE_FRAMES = 25.0
 
@@ -63,11 +74,13 @@ class CroppedClip(NamedTuple):
         clip_id: The key.
         frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for.
         meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
+        label: What a list says of the person.
     """
 
     clip_id: str
     frames: "Iterator[NDArray[np.uint8]]"
     meta: dict[str, Any]
+    label: ManualLabel | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,8 @@ def crop_tubes(
 def _needs_detector(utterance: Utterance, settings: CropSettings) -> bool:
     if settings.boxes == "whole" or utterance.row is not None:
         return False
+    if utterance.listed is not None:
+        return utterance.listed.box_xyxy is None
     return utterance.annotation is None or settings.boxes == "detect"
 
 
@@ -206,6 +221,7 @@ class _UtteranceCrop:
         if self.detector is not None and not any(track.boxes.any() for track in tracks):
             raise self._unwanted("no face", f"in none of {sum(len(track.boxes) for track in tracks)} frames")
         number = 0
+        label = None if self.utterance.listed is None else self.utterance.listed.label
         for track in tracks:
             tubes = cut_tubes(
                 track.boxes,
@@ -221,7 +237,7 @@ class _UtteranceCrop:
                     reject(Rejection(clip_id, *verdict))
                     continue
                 meta = self._meta(tube, track, verdict)
-                yield CroppedClip(clip_id, self._frames(track.first + tube.start, verdict, meta), meta)
+                yield CroppedClip(clip_id, self._frames(track.first + tube.start, verdict, meta), meta, label)
 
     def _number(self, tube: int) -> int:
         row = self.utterance.row
@@ -234,6 +250,8 @@ class _UtteranceCrop:
     def _first_number(self) -> int:
         if self.utterance.row is not None:
             return round(self.utterance.row.start * FPS / self.utterance.row.fps)
+        if self.utterance.listed is not None:
+            return round(self.utterance.listed.start_seconds * FPS)
         return 0 if self.annotation is None else int(self.annotation.frames[0])
 
     def _unwanted(self, code: str, detail: str) -> _Unwanted:
@@ -244,6 +262,11 @@ class _UtteranceCrop:
             return metadata_tracks(self.decoder, self.utterance.row, self.settings)
         if self.settings.boxes == "whole":
             return whole_tracks(self.decoder, self.settings)
+        if self.utterance.listed is not None:
+            tracks = listed_tracks(self.decoder, self.utterance.listed, self.settings, self.detector)
+            for track in tracks if self.detector is None else ():
+                self._check_reach(track)
+            return tracks
         if self.utterance.annotation is None:
             assert self.detector is not None
             return free_tracks(self.decoder, self.settings, self.detector)
@@ -253,6 +276,13 @@ class _UtteranceCrop:
             raise self._unwanted("bad annotation", str(error)) from error
         self._check_annotation(self.annotation)
         return annotated_tracks(self.decoder, self.annotation, self.settings, self.detector)
+
+    def _check_reach(self, track: Track) -> None:
+        """Refuse a box that was measured in a larger picture than that of the video."""
+        right, bottom = track.boxes[0, 2:]
+        if right > track.width_px + REACH_PX or bottom > track.height_px + REACH_PX:
+            detail = f"it ends at {right:.0f}x{bottom:.0f}, the picture at {track.width_px}x{track.height_px}"
+            raise self._unwanted("box beyond the picture", f"{detail}; get the video in its best resolution")
 
     def _check_annotation(self, annotation: Annotation) -> None:
         """Refuse, before any frame is decoded, what can never become a clip."""
@@ -284,7 +314,7 @@ class _UtteranceCrop:
     def _judge(self, tube: Tube, track: Track) -> "NDArray[np.float64] | tuple[str, str]":
         """Give the crop box of every frame, float64 [1 or N, 4], or the code and detail of a rejection."""
         settings = self.settings
-        known = self.utterance.row is not None or settings.boxes == "whole"
+        known = self.detector is None and (self.utterance.annotation is None or settings.boxes == "whole")
         longer, shorter = max(track.width_px, track.height_px), min(track.width_px, track.height_px)
         if settings.boxes == "whole" and longer > MOST_OBLONG * shorter:
             return "not square", f"{track.width_px}x{track.height_px}; find its face, without --cropped"
@@ -301,7 +331,8 @@ class _UtteranceCrop:
         longest = max(right - left, bottom - top)
         if longest < settings.min_face_px and not known:
             return "too small", f"the face covers {longest:.0f} px, {settings.min_face_px} wanted"
-        box = grow_to_square(tube.box_xyxy_px, settings.growth)
+        is_listed = self.utterance.listed is not None and known  # around head and hair already
+        box = grow_to_square(tube.box_xyxy_px, 0.0 if is_listed else settings.growth)
         beyond = overhang_px(box, track.width_px, track.height_px)
         if beyond > 0 and settings.border == "reject":
             return "at the border", f"the crop reaches {beyond:.0f} px beyond the picture"
@@ -392,6 +423,8 @@ class _UtteranceCrop:
             return "metadata"
         if self.settings.boxes == "whole":
             return "whole picture"
+        if self.utterance.listed is not None and self.detector is None:
+            return "list"
         return "annotation" if self.detector is None else "detection"
 
 

@@ -12,6 +12,7 @@ from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, Sourc
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
+from mmvoxceleb.processing.crop.listed import ManualLabel
 from mmvoxceleb.processing.crop.records import (
     RECORDS,
     STAGE,
@@ -26,6 +27,7 @@ from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
+from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
@@ -196,7 +198,7 @@ class CropJob:
         unreachable = None
         if video.path is None and self.download_to is not None:
             try:
-                path = fetch_video(video.video_id, self.download_to, url_template=self.url_template)
+                path = fetch_video(video.video_id, self.download_to, url_template=self._url_of(video))
                 video = replace(video, path=path)
             except SourceUnavailableError as error:
                 unreachable = str(error)
@@ -240,6 +242,10 @@ class CropJob:
             place = self.record_path(video.key)
             self.tree.remove(place) if data is None else self.tree.write(place, data)
         result.rows = [row for row in result.rows if not is_removed(row.clip_id, removals)]
+
+    def _url_of(self, video: SourceVideo) -> str:
+        """What the user named goes before what the list names."""
+        return video.url if video.url and self.url_template == YOUTUBE else self.url_template
 
     def written(self, key: str) -> list[str]:
         """List the clips that an earlier run made of a video; empty where it is not done."""
@@ -311,9 +317,13 @@ class CropJob:
                 result.rows.append(_rejected(Rejection(clip.clip_id, "video too short", detail)))
                 continue
             if clip.clip_id not in self.removed.now():
-                provenance.begin(clip.clip_id, [STAGE])
+                provenance.begin(clip.clip_id, [STAGE] if clip.label is None else [STAGE, LABEL.path])
                 self._write(clip.clip_id, data)
-                provenance.finish(clip.clip_id, {STAGE: {**clip.meta, "settings": options, "versions": versions}})
+                content = {STAGE: {**clip.meta, "settings": options, "versions": versions}}
+                content.update(self._write_label(clip.clip_id, clip.label))
+                provenance.finish(clip.clip_id, content)
+                if clip.label is not None:
+                    provenance.record([LedgerRow(clip.clip_id, LABEL.path, "done")])
             if clip.clip_id in self.removed.now():
                 self.take_away(clip.clip_id)
                 result.removed.append(clip.clip_id)
@@ -351,9 +361,18 @@ class CropJob:
             self._remove_mp4(clip_id)
             self.writer.write(VIDEO, clip_id, data)
 
+    def _write_label(self, clip_id: str, label: ManualLabel | None) -> dict[str, Any]:
+        """Write what a list says of the person; return what the provenance says of that."""
+        if label is None:
+            return {}
+        self.writer.write(LABEL, clip_id, [("", format_label(label.values))])
+        section = {"label_source": MANUAL, "annotation_file": label.file, "annotation_sha256": label.sha256}
+        return {LABEL.path: section, "label_source": MANUAL}
+
     def take_away(self, clip_id: str) -> None:
         """Delete a clip and what is said of it, because it was removed while it was being made."""
         self.writer.remove(VIDEO, clip_id)
+        self.writer.remove(LABEL, clip_id)
         self._remove_mp4(clip_id)
         self.tree.remove(Provenance(self.tree).path_of(clip_id))
 
@@ -389,6 +408,8 @@ def _inputs(video: SourceVideo) -> dict[str, Any]:
     digest = hashlib.sha256()
     for utterance in video.utterances:
         digest.update(f"{utterance.name}\n{utterance.row}\n".encode())
+        if utterance.listed is not None:
+            digest.update(f"{utterance.listed}\n".encode())
         if utterance.annotation is not None:
             try:
                 digest.update(utterance.annotation.read_bytes())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mmvoxceleb.processing.crop.annotations import Annotation
+from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.metadata import MetadataRow
 from mmvoxceleb.processing.crop.resize import shrink_to_height
 from mmvoxceleb.processing.crop.scenes import CutDetector
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.processing.detectors import Detection, Detector
 
-__all__ = ["Track", "annotated_tracks", "free_tracks", "metadata_tracks", "whole_tracks"]
+__all__ = ["Track", "annotated_tracks", "free_tracks", "listed_tracks", "metadata_tracks", "whole_tracks"]
 
 BATCH_FRAMES = 16
 """Frames that go to the detector together."""
@@ -89,16 +90,38 @@ def metadata_tracks(decoder: Decoder, row: MetadataRow, settings: CropSettings) 
     return _known_tracks(decoder, first, stop, boxes_of, settings)
 
 
-def free_tracks(decoder: Decoder, settings: CropSettings, detector: "Detector") -> list[Track]:
-    """Follow the largest face through a whole video; see :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`.
+def listed_tracks(
+    decoder: Decoder, clip: ListedClip, settings: CropSettings, detector: "Detector | None"
+) -> list[Track]:
+    """Repeat the box of a listed clip; follow the largest face through its time where it has none."""
+    first = round(clip.start_seconds * FPS)
+    stop = _FOREVER if clip.end_seconds is None else round(clip.end_seconds * FPS)
+    if clip.box_xyxy is None:
+        assert detector is not None
+        return free_tracks(decoder, settings, detector, first=first, stop=stop)
 
-    A detector that is quick near a known box searches the whole picture only for the first face, after a cut, and
-    where the face is not near its last box.
+    def boxes_of(part: Stretch) -> "NDArray[np.float64]":
+        box = np.array(clip.box_px(part.width_px, part.height_px), np.float64)
+        return np.tile(box, (part.stop - part.start, 1))
+
+    return _known_tracks(decoder, first, stop, boxes_of, settings)
+
+
+_FOREVER = 10**9
+
+
+def free_tracks(
+    decoder: Decoder, settings: CropSettings, detector: "Detector", *, first: int = 0, stop: int = _FOREVER
+) -> list[Track]:
+    """Follow the largest face through a video or a part of it.
+
+    See :class:`mmvoxceleb.processing.crop.tubes.FaceFollower`. A detector that is quick near a known box searches the
+    whole picture only for the first face, after a cut, and where the face is not near its last box.
     """
     watch = _watch_near if detector.looks_near else _watch
     notes: list[_Notes] = []
     follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
-    for seen in watch(decoder, 0, _FOREVER, settings, detector):
+    for seen in watch(decoder, first, stop, settings, detector):
         if seen.begins_stretch:
             notes.append(_Notes(seen.number, seen.width_px, seen.height_px))
             follower = FaceFollower(max_gap_frames=settings.max_gap_frames)
@@ -121,9 +144,6 @@ def whole_tracks(decoder: Decoder, settings: CropSettings) -> list[Track]:
         return np.tile(np.array([left, top, left + side, top + side], np.float64), (part.stop - part.start, 1))
 
     return _known_tracks(decoder, 0, _FOREVER, boxes_of, settings)
-
-
-_FOREVER = 10**9
 
 
 class _Notes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.metadata import MetadataRow
 from mmvoxceleb.processing.crop.names import plain_name
 from mmvoxceleb.schema import ClipId
@@ -25,12 +26,14 @@ class Utterance:
     Args:
         name: Third part of the clips' keys: ``00001``.
         annotation: The annotation file, for VoxCeleb's own.
-        row: The row, for vox-metadata.csv. With neither, the whole video is searched for a face.
+        row: The row, for vox-metadata.csv.
+        listed: The clip, for other lists. With none of these, the whole video is searched for a face.
     """
 
     name: str
     annotation: Path | None = None
     row: MetadataRow | None = None
+    listed: ListedClip | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class SourceVideo:
         path: The file; None where it is not there.
         utterances: What is wanted of it.
         note: What the ledger says of its clips: which file they are named after, where that is not plain.
+        url: Where the video comes from, if its list says so.
     """
 
     person_id: str
@@ -50,12 +54,14 @@ class SourceVideo:
     path: Path | None
     utterances: tuple[Utterance, ...]
     note: str = ""
+    url: str = ""
 
     @property
     def key(self) -> str:
         """Person and video, ``id10001#1zcIwhmdeo4``; and the utterance where each has a file of its own."""
         first = self.utterances[0]
-        own_file = first.annotation is None and first.row is None and first.name != WHOLE_VIDEO
+        is_known = first.annotation is not None or first.row is not None or first.listed is not None
+        own_file = not is_known and first.name != WHOLE_VIDEO
         return f"{self.person_id}#{self.video_id}" + (f"#{first.name}" if own_file else "")
 
     def input_name(self, utterance: Utterance) -> str:

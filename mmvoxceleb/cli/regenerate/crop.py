@@ -19,6 +19,8 @@ from mmvoxceleb.cli.regenerate.crop_options import (
     DownloadOption,
     DownloadUrlOption,
     IdentitiesOption,
+    ListFormOption,
+    ListOption,
     MaxFramesOption,
     MetadataOption,
     MinFaceOption,
@@ -62,6 +64,10 @@ Clips that are cropped already, such as VoxCeleb2's mp4/<person>/<video>/<uttera
 
   mmvoxceleb regenerate crop mp4/ out/ --cropped
 
+CelebV-HQ, with its manual labels:
+
+  mmvoxceleb regenerate crop videos/ out/ --list celebvhq_info.json --list-form celebv-hq --download
+
 The clips of vox-metadata.csv, fetching missing videos from YouTube:
 
   mmvoxceleb regenerate crop videos/ out/ --metadata vox-metadata.csv --download
@@ -81,6 +87,8 @@ def crop(
     annotations: AnnotationsOption = None,
     metadata: MetadataOption = None,
     identities: IdentitiesOption = None,
+    list_: ListOption = None,
+    list_form: ListFormOption = "csv",
     cropped: CroppedOption = False,
     download: DownloadOption = False,
     download_url: DownloadUrlOption = YOUTUBE_URL,
@@ -142,15 +150,16 @@ def crop(
     Finished videos are skipped when the command is run again.
     """
     choices = CropChoices(
-        raw=raw, annotations=annotations, metadata=metadata, identities=identities, cropped=cropped,
-        download=download, download_url=download_url, detector=detector, detector_weights=weights, device=device,
-        boxes=boxes, size=size, min_frames=min_frames, max_frames=max_frames, min_face=min_face, growth=growth,
-        border=border, scene_cuts=scene_cuts, smooth_box=smooth_box, codec=codec, decoder=decoder,
+        raw=raw, annotations=annotations, metadata=metadata, identities=identities, listed=list_,
+        list_form=list_form, cropped=cropped, download=download, download_url=download_url, detector=detector,
+        detector_weights=weights, device=device, boxes=boxes, size=size, min_frames=min_frames,
+        max_frames=max_frames, min_face=min_face, growth=growth, border=border, scene_cuts=scene_cuts,
+        smooth_box=smooth_box, codec=codec, decoder=decoder,
     )  # fmt: skip
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    stage = make_crop_stage(choices)
     videos = find_videos(choices)
+    stage = make_crop_stage(choices, videos)
     if not dry_run and limit != 0:
         check_models(stage)
     run_pipeline(

@@ -1,5 +1,6 @@
 """The options that say which videos are cropped and how, for the commands ``crop`` and ``all``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -19,6 +20,7 @@ INPUT, RULES, FACES = "Input", "Rules", "Faces"
 Boxes: TypeAlias = Literal["detect", "annotation"]
 Border: TypeAlias = Literal["reject", "shift"]
 DetectorName: TypeAlias = Literal["s3fd", "yunet", "haar"]
+ListForm: TypeAlias = Literal["csv", "celebv-hq", "celebv-text", "hdtf", "vfhq", "talkvid"]
 DecoderName: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 
 RawArgument: TypeAlias = Annotated[
@@ -40,6 +42,15 @@ IdentitiesOption: TypeAlias = Annotated[
         rich_help_panel=INPUT,
     ),
 ]  # fmt: skip
+ListOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--list", help="A list of clips by time and box, of another dataset or your own.", rich_help_panel=INPUT
+    ),
+]
+ListFormOption: TypeAlias = Annotated[
+    ListForm, typer.Option("--list-form", help="Whose form the list has.", rich_help_panel=INPUT)
+]
 CroppedOption: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -101,6 +112,8 @@ class CropChoices:
     annotations: Path | None = None
     metadata: Path | None = None
     identities: Path | None = None
+    listed: Path | None = None
+    list_form: ListForm = "csv"
     cropped: bool = False
     download: bool = False
     download_url: str = YOUTUBE_URL
@@ -121,32 +134,36 @@ class CropChoices:
 
     def __post_init__(self) -> None:
         annotated = self.annotations is not None
-        if annotated and self.metadata is not None:
-            raise ConfigError("--annotations and --metadata say two things about the same videos; give one of them")
-        if self.identities is not None and (annotated or self.metadata is not None):
+        lists = {"--annotations": annotated, "--metadata": self.metadata is not None, "--list": self.listed is not None}
+        given = [name for name, is_given in lists.items() if is_given]
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} say two things about the same videos; give one of them")
+        if self.list_form != "csv" and self.listed is None:
+            raise ConfigError("--list-form says whose form --list has; give --list")
+        if self.identities is not None and given:
             raise ConfigError("--identities is for videos without annotations; leave it out")
         if self.boxes == "annotation" and not annotated:
             raise ConfigError("--boxes annotation needs --annotations")
-        if self.smooth_box and (annotated or self.metadata is not None):
+        if self.smooth_box and given:
             raise ConfigError("--smooth-box is for videos without annotations; leave it out")
         if self.cropped:
             said = {
                 "--annotations": annotated, "--metadata": self.metadata is not None, "--detector": bool(self.detector),
                 "--detector-weights": self.detector_weights is not None, "--min-face": self.min_face is not None,
                 "--growth": self.growth is not None, "--border": self.border is not None,
-                "--smooth-box": self.smooth_box, "--boxes": self.boxes != "detect",
+                "--list": self.listed is not None, "--smooth-box": self.smooth_box, "--boxes": self.boxes != "detect",
             }  # fmt: skip
             for option, is_given in said.items():
                 if is_given:
                     raise ConfigError(f"--cropped takes the whole picture, so {option} says nothing; leave it out")
         if self.codec == "mp4" and self.size % 2:
             raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
-        if self.download and not annotated and self.metadata is None:
-            raise ConfigError("--download needs --annotations or --metadata, which name the videos")
+        if self.download and not given:
+            raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 
 
-def make_crop_stage(choices: CropChoices) -> "CropStage":
-    """Make the stage; nothing is loaded yet."""
+def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) -> "CropStage":
+    """Make the stage for videos of one kind; nothing is loaded yet."""
     from mmvoxceleb.processing.crop.settings import CropSettings
     from mmvoxceleb.processing.crop.stage import CropStage
     from mmvoxceleb.processing.detectors import open_detector
@@ -162,12 +179,13 @@ def make_crop_stage(choices: CropChoices) -> "CropStage":
         settings = CropSettings.for_cropped(**changes)
     elif choices.annotations is not None:
         settings = CropSettings(**changes)
-    elif choices.metadata is not None:
+    elif (choices.listed is not None and not _lacks_box(videos)) or choices.metadata is not None:
         settings = CropSettings.for_metadata(**changes)
     else:
         settings = CropSettings.for_free_videos(**changes)
     name = choices.detector or ("yunet" if choices.annotations is None else "s3fd")
     needed = choices.metadata is None and choices.boxes == "detect" and not choices.cropped
+    needed = needed and (choices.listed is None or _lacks_box(videos))
     return CropStage(
         settings,
         detector=open_detector(name, weights=choices.detector_weights, device=choices.device) if needed else None,
@@ -178,14 +196,20 @@ def make_crop_stage(choices: CropChoices) -> "CropStage":
     )
 
 
+def _lacks_box(videos: "Sequence[SourceVideo]") -> bool:
+    return any(part.listed is None or part.listed.box_xyxy is None for video in videos for part in video.utterances)
+
+
 def find_videos(choices: CropChoices) -> "list[SourceVideo]":
     """List the videos; what is odd about ``vox-metadata.csv`` is counted on stderr."""
-    from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos, metadata_videos
+    from mmvoxceleb.processing.crop.sources import LISTS, annotated_videos, free_videos, metadata_videos
 
     if choices.download:
         choices.raw.mkdir(parents=True, exist_ok=True)
     if choices.annotations is not None:
         return annotated_videos(choices.raw, choices.annotations)
+    if choices.listed is not None:
+        return LISTS[choices.list_form](choices.raw, choices.listed)
     if choices.metadata is None:
         return free_videos(choices.raw, choices.identities)
     videos, table = metadata_videos(choices.raw, choices.metadata)

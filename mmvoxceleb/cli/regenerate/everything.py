@@ -14,6 +14,8 @@ from mmvoxceleb.cli.regenerate.crop_options import (
     DetectorOption,
     DownloadOption,
     IdentitiesOption,
+    ListFormOption,
+    ListOption,
     MetadataOption,
     MinFaceOption,
     MinFramesOption,
@@ -100,6 +102,8 @@ def everything(
     annotations: AnnotationsOption = None,
     metadata: MetadataOption = None,
     identities: IdentitiesOption = None,
+    list_: ListOption = None,
+    list_form: ListFormOption = "csv",
     cropped: CroppedOption = False,
     download: DownloadOption = False,
     detector: DetectorOption = None,
@@ -198,12 +202,13 @@ def everything(
     if "://" in raw:
         raise ConfigError(f"{raw}: videos are read from a folder on this machine; copy or mount them")
     choices = CropChoices(
-        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, cropped=cropped,
-        download=download, detector=detector, detector_weights=detector_weights, device=device, boxes=boxes, size=size,
-        min_frames=min_frames, min_face=min_face, smooth_box=smooth_box,
+        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, listed=list_,
+        list_form=list_form, cropped=cropped, download=download, detector=detector,
+        detector_weights=detector_weights, device=device, boxes=boxes, size=size, min_frames=min_frames,
+        min_face=min_face, smooth_box=smooth_box,
     )  # fmt: skip
-    crop = make_crop_stage(choices)
     videos = find_videos(choices)
+    crop = make_crop_stage(choices, videos)
     if not dry_run and limit != 0:
         check_models(crop)
     run_pipeline(Pipeline([crop, *made]), videos, out, **options)  # type: ignore[arg-type]

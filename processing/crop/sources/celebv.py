@@ -1,0 +1,103 @@
+"""CelebV-HQ's celebvhq_info.json and CelebV-Text's celebvtext_info.json.
+
+Both name clips ``<YouTube id>_<number>`` with times in seconds. CelebV-HQ's boxes are fractions of the sides;
+CelebV-Text's are described as pixels and used as fractions by its script, so they are told apart by their values.
+Nobody says who the persons are: each video counts as a person.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.quoting import quoted, shortened
+from mmvoxceleb.processing.crop.listed import ListedClip, ManualLabel
+from mmvoxceleb.processing.crop.sources.files import VideoFiles
+from mmvoxceleb.processing.crop.sources.grouping import Entry, videos_of
+from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.schema import ATTRIBUTES, attribute_index
+
+__all__ = ["celebv_videos"]
+
+LARGEST_FRACTION = 1.5
+"""Boxes up to here are fractions, as in VoxCeleb2's annotations."""
+
+_SPELLED = {"blonde_hair": "Blond_Hair"}
+"""How CelebV-HQ spells an attribute that CelebA spells otherwise."""
+
+
+def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> list[SourceVideo]:
+    """List the videos of CelebV-HQ or CelebV-Text.
+
+    CelebV-HQ's 40 appearance attributes become manual labels: the 37 that CelebA has too, by name; -1 for CelebA's
+    ``Attractive``, ``Mouth_Slightly_Open`` and ``Smiling``.
+
+    Raises:
+        SourceUnavailableError: The folder or the list is not there.
+        CorruptSourceError: The list has another form; the clip is named.
+    """
+    path = Path(listed)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
+    content = parse_json_object(data, str(path), "get the list again")
+    clips = content.get("clips", content)
+    about = content.get("meta_info")
+    names = about.get("appearance_mapping") if isinstance(about, dict) else None
+    places = _places(names, path) if names is not None else None
+    digest = hashlib.sha256(data).hexdigest()
+    if not isinstance(clips, dict):
+        raise CorruptSourceError(f"{path}: its clips are no object of clips by name; get the list again")
+    entries = []
+    for name, record in clips.items():
+        try:
+            entries.append(_entry(name, record, places, path.name, digest))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"lacks {error}" if isinstance(error, KeyError) else shortened(error)
+            raise CorruptSourceError(f"{path}: clip {quoted(name)} is not as it should be: {what}") from error
+    return videos_of(entries, VideoFiles(raw), str(path))
+
+
+def _entry(name: str, record: dict[str, Any], places: list[int | None] | None, file: str, digest: str) -> Entry:
+    video, times, edges = str(record["ytb_id"]), record["duration"], record["bbox"]
+    start = times["start_sec"] if "start_sec" in times else times["start_frame"]  # both hold seconds
+    end = times["end_sec"] if "end_sec" in times else times["end_frame"]
+    box = tuple(float(edges[edge]) for edge in ("left", "top", "right", "bottom"))
+    side = 1.0 if max(box) <= LARGEST_FRACTION else None
+    label = None
+    attributes = record.get("attributes")
+    if places is not None and attributes is not None:
+        label = ManualLabel(_label(attributes["appearance"], places), file, digest)
+    clip = ListedClip(float(start), float(end), box, side, side, label)  # type: ignore[arg-type]
+    return Entry(video, video, name.removeprefix(f"{video}_") or name, clip)
+
+
+def _places(names: Any, path: Path) -> list[int | None]:
+    """Find the column of a label for each attribute of the list; None for those that CelebA has not."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CorruptSourceError(f"{path}: its appearance_mapping is no list of names; get the list again")
+    places: list[int | None] = []
+    for name in names:
+        try:
+            places.append(attribute_index(_SPELLED.get(name.lower()) or name))
+        except ConfigError:
+            places.append(None)
+    known = [place for place in places if place is not None]
+    if len(set(known)) != len(known):
+        raise CorruptSourceError(f"{path}: its appearance_mapping names an attribute twice; get the list again")
+    return places
+
+
+def _label(values: Any, places: list[int | None]) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) != len(places):
+        raise ValueError(f"it has {len(values)} appearance values, and appearance_mapping {len(places)} names")
+    if any(type(value) is not int or value not in (0, 1) for value in values):
+        raise ValueError("an appearance value is neither 0 nor 1")
+    label = [-1] * len(ATTRIBUTES)
+    for place, value in zip(places, values, strict=True):
+        if place is not None:
+            label[place] = value
+    return tuple(label)
