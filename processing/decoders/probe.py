@@ -108,6 +108,10 @@ def video_stream(container: Any, path: Path) -> Any:
     from av.stream import Disposition
 
     streams = _moving(container)
+    if not streams and _moving(container, of_known_codec=False):
+        raise CorruptSourceError(
+            f"{path}: its video is of a codec that FFmpeg does not know; convert it, or leave it out"
+        )
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise CorruptSourceError(
@@ -118,10 +122,15 @@ def video_stream(container: Any, path: Path) -> Any:
     return max(defaults or streams, key=lambda stream: (stream.width or 0) * (stream.height or 0))
 
 
-def _moving(container: Any) -> list[Any]:
+def _moving(container: Any, *, of_known_codec: bool = True) -> list[Any]:
     from av.stream import Disposition
 
-    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    return [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+        and (stream.codec_context is not None or not of_known_codec)
+    ]
 
 
 def demuxed(container: Any, stream: Any) -> Iterator[Any]:

@@ -89,3 +89,15 @@ def test_a_zip_whose_local_header_points_elsewhere_is_refused(tmp_path: Path) ->
     data[at + 28] ^= 4  # the length of the extra field
     path.write_bytes(bytes(data))
     check_refused(path)
+
+
+def test_an_entry_that_torch_takes_for_a_folder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "folder.pth"
+    torch.save({"a": torch.arange(64.0)}, path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\1\2")
+    while b"/data/0" not in data[at + 46 : at + 46 + data[at + 28]]:
+        at = data.index(b"PK\1\2", at + 4)
+    data[at + 38] |= 0x10  # DOS's attribute of a folder
+    path.write_bytes(data)
+    check_refused(path)

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.sampling.video import VideoClip
 from tests.fuzz.mutations.videos import boxes_of, damage_mp4
 from tests.support.videos import numbered, write_video
@@ -55,3 +56,11 @@ def test_two_hundred_damaged_videos_give_frames_or_one_error(video: bytes) -> No
 
 def test_the_undamaged_video_is_read(video: bytes, tmp_path: Path) -> None:
     assert InMemory(CLIP_ID).count_frames(video) == 8
+
+
+def test_a_raw_video_of_no_known_codec_is_one_error(video: bytes, tmp_path: Path) -> None:
+    start, _, _ = next(box for box in boxes_of(video) if box[2] == b"stsd")
+    path = tmp_path / "a.mov"
+    path.write_bytes(video[:start] + bytes((0, 0, 0, 1)) + video[start + 4 :])
+    with pytest.raises(CorruptSourceError, match=r"a\.mov: "):
+        open_decoder(path)
