@@ -60,7 +60,9 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
         raise
     except Exception as error:  # a damaged file can make the readers raise anything, also MemoryError
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise WeightsError(f"{path}: is damaged, truncated or no checkpoint ({reason}); get it again") from error
+        raise WeightsError(
+            f"{path}: is damaged, truncated or no checkpoint ({shortened(reason)}); get it again"
+        ) from error
     others = [key for key, value in state.items() if not (isinstance(key, str) and _is_tensor(value))]
     if others:
         raise WeightsError(
@@ -132,7 +134,9 @@ def _read_safetensors(path: Path) -> "dict[str, Tensor]":
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path}: is broken or truncated ({error}); delete it and get it again") from error
+        raise WeightsError(
+            f"{path}: is broken or truncated ({shortened(error)}); delete it and get it again"
+        ) from error
 
 
 def _read_torch(path: Path, pinned: Collection[str]) -> "dict[str, Tensor]":
@@ -147,7 +151,7 @@ def _read_torch(path: Path, pinned: Collection[str]) -> "dict[str, Tensor]":
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error).lower():
-            raise WeightsError(f"{path}: is broken or no checkpoint ({error}); get it again") from error
+            raise WeightsError(f"{path}: is broken or no checkpoint ({shortened(error)}); get it again") from error
         raise WeightsError(
             f"{path}: holds more than tensors, and opening it could run code that it carries; refused. "
             "Get the published file, or have its owner save model.state_dict() alone or as .safetensors"

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.records import RecordOptions
 from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, Folder, check_modalities, folders_of
 
@@ -63,7 +64,7 @@ class ExportSettings:
             ("on_error", ("raise", "skip")),
         ):
             if getattr(self, name) not in known:
-                raise ConfigError(f"{name}={getattr(self, name)!r}; the known ones are {', '.join(known)}")
+                raise ConfigError(f"{name}={quoted(getattr(self, name))}; the known ones are {', '.join(known)}")
         for style in self.styles:
             if not isinstance(style, str) or _STYLE.fullmatch(style) is None:
                 raise ConfigError(f"style {style!r}: is no name of a drawing style, such as {DEFAULT_STYLE}")
@@ -123,7 +124,8 @@ class ExportSettings:
             settings = cls(**arguments)
         except (TypeError, ConfigError) as error:
             raise ConfigError(
-                f"{where}: the settings are damaged, or of another version of mmvoxceleb ({error}); export anew"
+                f"{where}: the settings are damaged, or of another version of mmvoxceleb ({shortened(error)}); "
+                "export anew"
             ) from error
         names = [each.name for each in fields(cls)]
         wrong = [name for name in names if not _is_of(getattr(settings, name), getattr(_DEFAULTS, name))]

@@ -4,6 +4,7 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.files.quoting import quoted, shortened
+from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.processing.crop.annotations import read_annotation
 from mmvoxceleb.processing.crop.metadata import read_metadata
 from mmvoxceleb.processing.labels.files import read_annotations
@@ -51,3 +52,10 @@ def test_an_unknown_attribute_is_quoted_in_part() -> None:
         attribute_index(LONG)
     assert isinstance(caught.value, MMVoxCelebError)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("change", [{"video": LONG}, {LONG: 1}])
+def test_settings_of_an_export_are_quoted_in_part(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="the settings are damaged") as caught:
+        ExportSettings.from_json({**ExportSettings().to_json(), **change}, "plan.json")
+    assert len(str(caught.value)) < 700

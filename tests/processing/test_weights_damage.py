@@ -101,3 +101,12 @@ def test_an_entry_that_torch_takes_for_a_folder_is_refused(tmp_path: Path) -> No
     data[at + 38] |= 0x10  # DOS's attribute of a folder
     path.write_bytes(data)
     check_refused(path)
+
+
+def test_a_header_of_megabytes_is_quoted_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "long.safetensors"
+    header = b'{"a": ' + b'"' + b"x" * 100_000 + b'"}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(WeightsError) as caught:
+        load_state_dict(path)
+    assert len(str(caught.value)) < 700
