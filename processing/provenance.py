@@ -11,7 +11,10 @@ from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_
 from mmvoxceleb.processing.output_tree import Place, open_output
 from mmvoxceleb.schema import Folder
 
-__all__ = ["LedgerRow", "Provenance", "differences"]
+__all__ = ["COMPUTATION", "LedgerRow", "Provenance", "differences"]
+
+COMPUTATION = "computation"
+"""Key of a stage's section: how it computed, where another device or batch may flip single pixels. Not compared."""
 
 _PENDING = "pending"
 _ADVICE = "delete it and the clip is made again"

@@ -30,7 +30,7 @@ from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
+from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
 from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
@@ -284,6 +284,8 @@ class CropJob:
         detector: Detector | None,
     ) -> Iterator[WrittenClip]:
         versions = _versions(self.decoder)
+        computation = detector.computation() if detector is not None else {}
+        computed = {COMPUTATION: computation} if computation else {}
         provenance = Provenance(self.tree)
         cropped = crop_tubes(
             video,
@@ -319,7 +321,7 @@ class CropJob:
             if clip.clip_id not in self.removed.now():
                 provenance.begin(clip.clip_id, [STAGE] if clip.label is None else [STAGE, LABEL.path])
                 self._write(clip.clip_id, data)
-                content = {STAGE: {**clip.meta, "settings": options, "versions": versions}}
+                content = {STAGE: {**clip.meta, **computed, "settings": options, "versions": versions}}
                 content.update(self._write_label(clip.clip_id, clip.label))
                 provenance.finish(clip.clip_id, content)
                 if clip.label is not None:

@@ -75,6 +75,10 @@ class Detector(ABC):
             SourceUnavailableError: The weights cannot be downloaded.
         """
 
+    def computation(self) -> dict[str, Any]:
+        """Tell how it computes, for the provenance, as :meth:`Stage.computation` does. Nothing on the CPU alone."""
+        return {}
+
     def setup(self) -> None:  # noqa: B027  a detector may have nothing to load
         """Load the model. ``detect`` calls it when nobody did. May be called again."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
+from mmvoxceleb.processing.device import device_kind
 from mmvoxceleb.processing.weights import locate, sha256_of
 
 if TYPE_CHECKING:
@@ -58,6 +60,15 @@ class S3FDDetector(Detector):
             "name": self.name,
             "weights_sha256": sha256_of(self._locate()),
             "min_score": self.min_score,
+        }
+
+    def computation(self) -> dict[str, Any]:
+        import torch
+
+        return {
+            "device": device_kind(torch.device(self.resolved_device)),
+            "batch_sizes": [self.batch_size],
+            "libraries": {name: version(name) for name in ("face-alignment", "torch")},
         }
 
     def setup(self) -> None:

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmvoxceleb.processing.device import device_kind
+from mmvoxceleb.processing.provenance import COMPUTATION
 from mmvoxceleb.processing.stage import Stage
 
-__all__ = ["COMPUTATION", "Elsewhere"]
-
-COMPUTATION = "computation"
-"""Key of a stage's section in ``meta/<clip_id>.json``: what :meth:`Stage.computation` told."""
+__all__ = ["Elsewhere"]
 
 logger = logging.getLogger(__name__)
 
 
 class Elsewhere:
-    """Counts results of other devices. They are kept: at the same settings they differ in single pixels at most."""
+    """Counts results of other devices. They are kept: at the same settings rounding alone tells them apart."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()

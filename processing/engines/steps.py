@@ -17,11 +17,11 @@ from mmvoxceleb.errors import (
     MMVoxCelebError,
     ProcessingError,
 )
-from mmvoxceleb.processing.engines.elsewhere import COMPUTATION, Elsewhere
+from mmvoxceleb.processing.engines.elsewhere import Elsewhere
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance, differences
+from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
 from mmvoxceleb.processing.removal import forget_rows
 from mmvoxceleb.processing.removed import REMOVED, RemovalWatch
 from mmvoxceleb.processing.source import ClipSource, Frames

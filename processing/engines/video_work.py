@@ -217,6 +217,9 @@ class _OnDevice(Detector):
     def settings(self) -> dict[str, Any]:
         return self._detector.settings()
 
+    def computation(self) -> dict[str, Any]:
+        return self._detector.computation()
+
     def detect(self, frames: Any, *, min_face_px: float = 0) -> list[list[Detection]]:
         found = self._host.on_device(lambda: self._detector.detect(frames, min_face_px=min_face_px))
         return list(found)

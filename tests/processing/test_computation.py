@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mmvoxceleb.cli.regenerate.everything import _label_stage
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.device import Batcher, device_kind
 from mmvoxceleb.processing.drawings import DrawStage, make_drawer
@@ -119,3 +120,9 @@ def test_records_of_another_form_are_no_device(store: Path, computation: object)
 def test_a_stage_that_tells_nothing_leaves_nothing(store: Path) -> None:
     Pipeline([Grey()]).run(store, store).raise_if_failed()
     assert "computation" not in meta_of(store)["draw/grey"]
+
+
+def test_the_batch_size_of_regenerate_all_is_that_of_labels_too() -> None:
+    stage = _label_stage("sample", None, "cpu", "fp32", 5)
+    assert isinstance(stage, LabelStage)
+    assert stage.predictor.batch_size == 5

@@ -17,6 +17,7 @@ from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingEr
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos
+from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
@@ -111,6 +112,25 @@ def test_provenance_holds_no_times_hosts_or_paths(reference, inputs):
     assert section["settings"]["size_px"] == 64
     assert section["quality"]["sharpness"] > 0
     assert set(section["versions"]) == {"av", "mmvoxceleb", "opencv"}
+
+
+def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_path):
+    computation = {"device": "cuda NVIDIA H100 80GB HBM3", "batch_sizes": [8]}
+
+    class OnGpu(HaarDetector):
+        needs_device = True
+
+        def computation(self):
+            return computation
+
+    for name, detector in (("gpu", OnGpu()), ("cpu", HaarDetector())):
+        crop_videos(videos_of(inputs)[:1], job_to(tmp_path / name, detector=detector))
+        clips = sorted((tmp_path / name / "video").iterdir())
+        assert clips
+        section = Provenance(tmp_path / name).section(clips[0].name, "crop")
+        assert section.get("computation") == (computation if name == "gpu" else None)
+    # another device is no reason to refuse
+    assert crop_videos(videos_of(inputs)[:1], job_to(tmp_path / "gpu", detector=HaarDetector())).skipped == 2
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -233,6 +233,10 @@ def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights):
     assert red[1][0].score == pytest.approx(1 / (1 + np.exp(-5)), abs=1e-4)
     assert red[1][0].landmarks_px is None
     assert detector.settings()["min_score"] == 0.5
+    computation = detector.computation()
+    assert computation["device"].startswith("cpu ")
+    assert computation["batch_sizes"] == [8]
+    assert set(computation["libraries"]) == {"face-alignment", "torch"}
 
 
 def test_s3fd_batches_do_not_mix_pictures(s3fd_weights):
