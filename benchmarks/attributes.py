@@ -68,7 +68,7 @@ def main() -> None:
         path = random_checkpoint(folder)
         predictors = {
             size: AttributePredictor(path, device=options.device, precision=options.precision, batch_size=size)
-            for size in (1, 4, 16)
+            for size in ((1,) if options.device == "cpu" else (1, 4, 16))  # a CPU takes one frame at a time
         }
         seconds: dict[int, list[float]] = {size: [] for size in predictors}
         for predictor in predictors.values():
