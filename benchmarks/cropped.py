@@ -1,0 +1,119 @@
+"""Measure ``--cropped``: clips a second from VoxCeleb2's form to PNGs, against ffmpeg writing the same PNGs.
+
+    python benchmarks/cropped.py [--clips 24] [--frames 125] [--rounds 3]
+
+Both read the same 224x224 H.264 clips and write a PNG of 224 px for every frame at 25 a second, in turns in one run.
+ffmpeg, which must be on PATH, is started for each clip, as scripts do, with as many at once as there are processors;
+its compression is set to the level and filter that we write with, and as it stands. The pixels are compared.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+import mmvoxceleb
+from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.pipeline import Pipeline
+
+SIZE = 224
+
+
+def write_clips(root: Path, count: int, frames: int, picture: np.ndarray) -> list[Path]:
+    """Write one face that sways, and copy it under the names of so many clips."""
+    first = root / "first.mp4"
+    with av.open(str(first), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "23"}
+        face = cv2.resize(picture, (SIZE + 32, SIZE + 32), interpolation=cv2.INTER_AREA)
+        for number in range(frames):
+            x, y = (round(16 + 16 * wave(number / 25)) for wave in (np.sin, np.cos))
+            part = np.ascontiguousarray(face[y : y + SIZE, x : x + SIZE])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(part, format="rgb24")))
+        container.mux(stream.encode())
+    paths = [
+        root / "mp4" / "id00012" / f"video{number // 10:06d}" / f"{number % 10:05d}.mp4" for number in range(count)
+    ]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(first.read_bytes())
+    return paths
+
+
+def run_ours(root: Path, out: Path) -> None:
+    settings = CropSettings.for_cropped(size_px=SIZE)
+    Pipeline([CropStage(settings)]).run(root / "mp4", out).raise_if_failed()
+
+
+def run_ffmpeg(paths: list[Path], out: Path, options: list[str]) -> None:
+    def convert(numbered: tuple[int, Path]) -> None:
+        number, path = numbered
+        folder = out / f"{number:05d}"
+        folder.mkdir(parents=True)
+        command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(path), "-r", "25", *options]
+        subprocess.run([*command, "-start_number", "0", str(folder / "%07d.png")], check=True)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(convert, enumerate(paths)))
+
+
+def largest_difference(ours: Path, theirs: Path) -> tuple[int, float]:
+    """Compare the first clip: the largest difference in grey levels, and the mean."""
+    folder = min((ours / "video").iterdir())
+    largest, means = 0, []
+    for path in sorted(folder.iterdir()):
+        first, second = (cv2.imread(str(each)).astype(int) for each in (path, theirs / "00000" / path.name))
+        largest = max(largest, int(np.abs(first - second).max()))
+        means.append(np.abs(first - second).mean())
+    return largest, float(np.mean(means))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--frames", type=int, default=125)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with zipfile.ZipFile(Path(mmvoxceleb.__file__).parent / "sample" / "video.zip") as archive:
+        name = min(name for name in archive.namelist() if name.endswith(".png"))
+        data = archive.read(name)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    seconds: dict[str, list[float]] = {"ours": [], "ffmpeg, level 1": [], "ffmpeg as it stands": []}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        paths = write_clips(root, options.clips, options.frames, picture)
+        for number in range(options.rounds):
+            outs = {name: root / f"{name}-{number}" for name in seconds}
+            level = ["-compression_level", "1", "-pred", "none"]
+            calls = {
+                "ours": partial(run_ours, root, outs["ours"]),
+                "ffmpeg, level 1": partial(run_ffmpeg, paths, outs["ffmpeg, level 1"], level),
+                "ffmpeg as it stands": partial(run_ffmpeg, paths, outs["ffmpeg as it stands"], []),
+            }
+            for name, call in calls.items():
+                start = time.perf_counter()
+                call()
+                seconds[name].append(time.perf_counter() - start)
+        largest, mean = largest_difference(outs["ours"], outs["ffmpeg as it stands"])
+        for name, times in seconds.items():
+            rates = [options.clips / each for each in times]
+            size = sum(path.stat().st_size for path in outs[name].rglob("*.png")) / options.clips / options.frames
+            spread = f"{statistics.median(rates):.2f} clips/s ({min(rates):.2f} to {max(rates):.2f})"
+            print(f"{name}: {spread}, {size:.0f} B a frame")
+    print(f"differences of the pixels: {largest} at most, {mean:.3f} on average; load {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
