@@ -1,5 +1,6 @@
 """Crop one source video into a store, whole or not at all, and remember that it is done."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +23,7 @@ from mmvoxceleb.processing.crop.records import (
     without_removed,
     written_in,
 )
+from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
@@ -194,19 +196,35 @@ class CropJob:
             IncompatibleOutputError: The output holds clips of these names that were made of something else.
             OSError: The output cannot be written.
         """
-        options = self.options()
         unreachable = None
-        if video.path is None and self.download_to is not None:
+        with contextlib.ExitStack() as scratch:
             try:
-                path = fetch_video(video.video_id, self.download_to, url_template=self._url_of(video))
-                video = replace(video, path=path)
+                if video.path is None and video.remote:
+                    video = replace(video, path=scratch.enter_context(fetched(video.remote, check=check)))
+                elif video.path is None and self.download_to is not None:
+                    path = fetch_video(video.video_id, self.download_to, url_template=self._url_of(video))
+                    video = replace(video, path=path)
             except SourceUnavailableError as error:
                 unreachable = str(error)
+            yield from self._clips(video, unreachable, result, check, keep, detector)
+
+    def _clips(
+        self,
+        video: SourceVideo,
+        unreachable: str | None,
+        result: SourceResult,
+        check: Callable[[], None] | None,
+        keep: Callable[[Clip], Collection[int]] | None,
+        detector: Detector | None,
+    ) -> Iterator[WrittenClip]:
+        options = self.options()
         inputs = _inputs(video)
         record = self.read_record(video.key)
         if record is not None:
             self.check(video.key, options)
-            if record["inputs"] == inputs and record["options"] == options and self._is_whole(record, video):
+            is_lost = unreachable is not None and bool(written_in(record))  # then what was made of it stands
+            is_same = record["options"] == options and (is_lost or record["inputs"] == inputs)
+            if is_same and self._is_whole(record, video, is_lost):
                 result.rows = [row_of(row) for row in record["rows"]]
                 result.num_frames, result.was_finished = record["num_frames"], True
                 yield from (WrittenClip(clip_id) for clip_id in written_in(record))
@@ -270,9 +288,9 @@ class CropJob:
             return self.tree.kind(_mp4_path(clip_id)) == "file"
         return self.writer.has(VIDEO, clip_id)
 
-    def _is_whole(self, record: dict[str, Any], video: SourceVideo) -> bool:
+    def _is_whole(self, record: dict[str, Any], video: SourceVideo, is_lost: bool) -> bool:
         """What could not be had before is tried again."""
-        return video.path is not None and all(self.has(name) for name in written_in(record))
+        return (is_lost or video.path is not None) and all(self.has(name) for name in written_in(record))
 
     def _crop(
         self,

@@ -43,10 +43,11 @@ class SourceVideo:
     Args:
         person_id: First part of the clips' keys.
         video_id: Second part.
-        path: The file; None where it is not there.
+        path: The file; None where it is not here.
         utterances: What is wanted of it.
         note: What the ledger says of its clips: which file they are named after, where that is not plain.
         url: Where the video comes from, if its list says so.
+        remote: URL of the file, where it is not on this machine: it is fetched when it is its turn.
     """
 
     person_id: str
@@ -55,6 +56,7 @@ class SourceVideo:
     utterances: tuple[Utterance, ...]
     note: str = ""
     url: str = ""
+    remote: str = ""
 
     @property
     def key(self) -> str:

@@ -24,7 +24,7 @@ ListForm: TypeAlias = Literal["csv", "celebv-hq", "celebv-text", "hdtf", "vfhq",
 DecoderName: TypeAlias = Literal["pyav", "torchcodec", "decord"]
 
 RawArgument: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="RAW", help="Folder of videos, in any container; or one video.")
+    str, typer.Argument(metavar="RAW", help="Folder of videos, in any container, or one video; also a URL (s3://...).")
 ]
 AnnotationsOption: TypeAlias = Annotated[
     Path | None,
@@ -108,7 +108,7 @@ class CropChoices:
         ConfigError: Two choices contradict each other.
     """
 
-    raw: Path
+    raw: str | Path
     annotations: Path | None = None
     metadata: Path | None = None
     identities: Path | None = None
@@ -158,6 +158,8 @@ class CropChoices:
                     raise ConfigError(f"--cropped takes the whole picture, so {option} says nothing; leave it out")
         if self.codec == "mp4" and self.size % 2:
             raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
+        if self.download and "://" in str(self.raw):
+            raise ConfigError(f"--download puts videos into RAW, and {self.raw} is no folder on this machine")
         if self.download and not given:
             raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 
@@ -191,7 +193,7 @@ def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) 
         detector=open_detector(name, weights=choices.detector_weights, device=choices.device) if needed else None,
         decoder=choices.decoder,
         codec=choices.codec,
-        download_to=choices.raw if choices.download else None,
+        download_to=Path(choices.raw) if choices.download else None,
         url_template=choices.download_url,
     )
 
@@ -205,7 +207,7 @@ def find_videos(choices: CropChoices) -> "list[SourceVideo]":
     from mmvoxceleb.processing.crop.sources import LISTS, annotated_videos, free_videos, metadata_videos
 
     if choices.download:
-        choices.raw.mkdir(parents=True, exist_ok=True)
+        Path(choices.raw).mkdir(parents=True, exist_ok=True)
     if choices.annotations is not None:
         return annotated_videos(choices.raw, choices.annotations)
     if choices.listed is not None:

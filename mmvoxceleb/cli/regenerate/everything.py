@@ -199,10 +199,8 @@ def everything(
     if "crop" not in wanted:
         run_pipeline(Pipeline(made), raw, out, **options)  # type: ignore[arg-type]
         return
-    if "://" in raw:
-        raise ConfigError(f"{raw}: videos are read from a folder on this machine; copy or mount them")
     choices = CropChoices(
-        raw=Path(raw), annotations=annotations, metadata=metadata, identities=identities, listed=list_,
+        raw=raw, annotations=annotations, metadata=metadata, identities=identities, listed=list_,
         list_form=list_form, cropped=cropped, download=download, detector=detector,
         detector_weights=detector_weights, device=device, boxes=boxes, size=size, min_frames=min_frames,
         min_face=min_face, smooth_box=smooth_box,

@@ -2,13 +2,18 @@
 
 import logging
 import os
+import urllib.parse
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
+from typing import NamedTuple
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.processing.crop.names import plain_name
+from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
+from mmvoxceleb.stores.ranges import is_url
+from mmvoxceleb.stores.trees import FileTree, open_tree
 
-__all__ = ["VIDEO_SUFFIXES", "VideoFiles", "walk"]
+__all__ = ["VIDEO_SUFFIXES", "FoundVideo", "VideoFiles", "video_of", "walk"]
 
 logger = logging.getLogger(__name__)
 
@@ -18,30 +23,45 @@ VIDEO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 """Files that are taken for videos in a folder. A file named by itself may have any name."""
 
 
+class FoundVideo(NamedTuple):
+    """A video in a source.
+
+    Args:
+        relative: Its path below the source.
+        path: The file, on this machine.
+        remote: Its URL, where it is elsewhere; one of the two is given.
+    """
+
+    relative: PurePath
+    path: Path | None = None
+    remote: str = ""
+
+
 class VideoFiles:
     """The videos under a folder, or a single one.
 
     Args:
-        raw: The folder or the video. Hidden files and folders are left out, links to folders are followed.
+        raw: The folder or the video, on disk or behind an fsspec URL. Hidden files and folders are left out, links to
+            folders are followed.
 
     Raises:
-        SourceUnavailableError: There is no such folder or video.
+        SourceUnavailableError: There is no such folder or video, or it cannot be listed.
     """
 
     def __init__(self, raw: str | os.PathLike[str]) -> None:
-        root = Path(raw)
-        if root.is_file():
-            self.root, self.paths = root.parent, [root]
-        elif root.is_dir():
-            self.root = root
-            self.paths = sorted(path for path in walk(root) if path.suffix.lower() in VIDEO_SUFFIXES)
+        self._raw = plain_name(raw)
+        self.root: PurePath
+        if is_url(os.fspath(raw)):
+            self.root, self.found = _remote_videos(os.fspath(raw))
         else:
-            raise SourceUnavailableError(f"{plain_name(root)}: there is no such folder or video; check the path")
-        self._by_id: dict[str, Path] = {}
-        for path in sorted(self.paths, key=_first_choice, reverse=True):
-            self._by_id[path.stem] = path
-            if path.stem.endswith("]"):  # as yt-dlp names files
-                self._by_id.setdefault(path.stem.rpartition("[")[2][:-1], path)
+            self.root, self.found = _local_videos(Path(raw))
+        self.found.sort(key=_first_choice)
+        self._by_id: dict[str, FoundVideo] = {}
+        for found in reversed(self.found):
+            stem = found.relative.stem
+            self._by_id[stem] = found
+            if stem.endswith("]"):  # as yt-dlp names files
+                self._by_id.setdefault(stem.rpartition("[")[2][:-1], found)
 
     def require(self) -> None:
         """Refuse a place without videos.
@@ -49,22 +69,62 @@ class VideoFiles:
         Raises:
             SourceUnavailableError: There is none.
         """
-        if not self.paths:
+        if not self.found:
             raise SourceUnavailableError(
-                f"{plain_name(self.root)}: there is no video in it; files that end in {_SUFFIXES} are known"
+                f"{self._raw}: there is no video in it; files that end in {_SUFFIXES} are known"
             )
 
-    def relative(self) -> Iterator[tuple[Path, Path]]:
-        """Yield each file with its path below the folder.
-
-        Of files that differ in their suffix, ``.mp4`` first, and of those that differ in case, small letters.
-        """
-        for path in sorted(self.paths, key=_first_choice):
-            yield path, path.relative_to(self.root)
-
-    def by_id(self, video_id: str) -> Path | None:
+    def by_id(self, video_id: str) -> FoundVideo | None:
         """Return ``<id>.mp4`` in any container and subfolder, or ``... [<id>].mp4``."""
         return self._by_id.get(video_id)
+
+
+def video_of(
+    person_id: str,
+    video_id: str,
+    found: FoundVideo | None,
+    utterances: tuple[Utterance, ...],
+    note: str = "",
+    url: str = "",
+) -> SourceVideo:
+    """Say of a video what is wanted of it, and where it is; None where it is not there."""
+    path, remote = (found.path, found.remote) if found is not None else (None, "")
+    return SourceVideo(person_id, video_id, path, utterances, note, url, remote)
+
+
+def _local_videos(root: Path) -> tuple[PurePath, list[FoundVideo]]:
+    if root.is_file():
+        return root.parent.absolute(), [FoundVideo(PurePath(root.name), root)]
+    if not root.is_dir():
+        raise SourceUnavailableError(f"{plain_name(root)}: there is no such folder or video; check the path")
+    paths = (path for path in walk(root) if path.suffix.lower() in VIDEO_SUFFIXES)
+    return root.absolute(), [FoundVideo(path.relative_to(root), path) for path in paths]
+
+
+def _remote_videos(url: str) -> tuple[PurePath, list[FoundVideo]]:
+    place = PurePosixPath(urllib.parse.unquote(url.partition("://")[2].partition("?")[0]))
+    if place.suffix.lower() in VIDEO_SUFFIXES:
+        return place.parent, [FoundVideo(PurePosixPath(place.name), remote=url)]
+    found = [
+        FoundVideo(PurePosixPath(path), remote=address)
+        for path, address in _walk_remote(open_tree(url), "", _MOST_LEVELS)
+        if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+    ]
+    return place, found
+
+
+_MOST_LEVELS = 32
+
+
+def _walk_remote(tree: FileTree, path: str, levels: int) -> Iterator[tuple[str, str]]:
+    if not levels:
+        raise SourceUnavailableError(f"{tree.location}/{path}: folders lie in each other over {_MOST_LEVELS} deep")
+    for item in tree.items(path):
+        below = f"{path}/{item.name}" if path else item.name
+        if item.is_folder:
+            yield from _walk_remote(tree, below, levels - 1)
+        else:
+            yield below, tree.source(below).location
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -97,6 +157,7 @@ def walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _first_choice(path: Path) -> tuple[str, str, bool, str]:
-    stem = str(path.with_suffix(""))
-    return stem.casefold(), stem.swapcase(), path.suffix != ".mp4", path.suffix
+def _first_choice(found: FoundVideo) -> tuple[str, str, bool, str]:
+    """Of files that differ in their suffix ``.mp4`` goes first, of those that differ in case small letters."""
+    stem, suffix = str(found.relative.with_suffix("")), found.relative.suffix
+    return stem.casefold(), stem.swapcase(), suffix != ".mp4", suffix

@@ -4,12 +4,12 @@ import csv
 import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.crop.names import PartNames
-from mmvoxceleb.processing.crop.sources.files import VideoFiles
+from mmvoxceleb.processing.crop.sources.files import FoundVideo, VideoFiles, video_of
 from mmvoxceleb.processing.crop.videos import WHOLE_VIDEO, SourceVideo, Utterance
 
 __all__ = ["free_videos"]
@@ -39,22 +39,23 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
     files = VideoFiles(raw)
     files.require()
     named = _read_identities(Path(identities)) if identities is not None else {}
-    found: list[tuple[Path | None, str, _Names]] = []
-    for file, relative in files.relative():
-        place = relative.as_posix()
-        found.append((file, place, named.pop(place) if place in named else _name_parts(relative, files.root)))
+    found: list[tuple[FoundVideo | None, str, _Names]] = []
+    for each in files.found:
+        place = each.relative.as_posix()
+        found.append((each, place, named.pop(place) if place in named else _name_parts(each.relative, files.root)))
     found += [(None, place, parts) for place, parts in named.items()]
     names = PartNames()
     videos = []
-    for path, place, parts in found:
+    for here, place, parts in found:
         person_id, video_id, utterance, note = names.give(*parts, place)
-        videos.append(SourceVideo(person_id, video_id, path, (Utterance(utterance or WHOLE_VIDEO),), note))
+        wanted = (Utterance(utterance or WHOLE_VIDEO),)
+        videos.append(video_of(person_id, video_id, here, wanted, note))
     return sorted(videos, key=lambda video: (video.person_id, video.video_id, video.utterances[0].name))
 
 
-def _name_parts(relative: Path, root: Path) -> _Names:
+def _name_parts(relative: PurePath, root: PurePath) -> _Names:
     stem, folders = relative.stem, relative.parts[:-1]
-    above = (*root.absolute().parts[-2:], *folders)[-2:]
+    above = (*root.parts[-2:], *folders)[-2:]
     if len(above) == 2 and _VOXCELEB_ID.fullmatch(above[0]):  # also where one person's folder was given, or one video's
         folders = above
     person_id, *others = stem.removesuffix(".txt").split("#")

@@ -8,7 +8,7 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.names import PartNames
-from mmvoxceleb.processing.crop.sources.files import VideoFiles
+from mmvoxceleb.processing.crop.sources.files import VideoFiles, video_of
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 
 __all__ = ["Entry", "videos_of", "youtube_id"]
@@ -50,7 +50,7 @@ def videos_of(entries: Iterable[Entry], files: VideoFiles, where: str) -> list[S
         CorruptSourceError: An address is none of the web, or there is no entry.
     """
     names = PartNames()
-    paths = {relative.as_posix(): path for path, relative in files.relative()}
+    places = {found.relative.as_posix(): found for found in files.found}
     grouped: dict[tuple[str, str], list[tuple[Entry, Utterance, str]]] = {}
     for entry in sorted(entries, key=lambda each: (each.person, each.video, each.clip.start_seconds, each.utterance)):
         if entry.url and not entry.url.startswith(("https://", "http://")):
@@ -66,9 +66,9 @@ def videos_of(entries: Iterable[Entry], files: VideoFiles, where: str) -> list[S
     videos = []
     for (person_id, video_id), found in sorted(grouped.items()):
         first = found[0][0]
-        known = [paths.get(name) or files.by_id(name) for name in (*first.files, first.video)]
-        path = next((each for each in known if each is not None), None)
+        known = [places.get(name) or files.by_id(name) for name in (*first.files, first.video)]
+        here = next((each for each in known if each is not None), None)
         note = next((note for _, _, note in found if note), "")
         utterances = tuple(utterance for _, utterance, _ in found)
-        videos.append(SourceVideo(person_id, video_id, path, utterances, note, first.url))
+        videos.append(video_of(person_id, video_id, here, utterances, note, first.url))
     return videos

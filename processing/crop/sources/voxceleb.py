@@ -5,7 +5,7 @@ import os
 from mmvoxceleb.processing.crop.annotations import annotation_files
 from mmvoxceleb.processing.crop.metadata import Metadata, read_metadata
 from mmvoxceleb.processing.crop.names import PartNames
-from mmvoxceleb.processing.crop.sources.files import VideoFiles
+from mmvoxceleb.processing.crop.sources.files import VideoFiles, video_of
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 
 __all__ = ["annotated_videos", "metadata_videos"]
@@ -31,7 +31,7 @@ def annotated_videos(raw: str | os.PathLike[str], annotations: str | os.PathLike
     for (person_id, video_id), found in sorted(grouped.items()):
         utterances = tuple(sorted((each for _, each, _ in found), key=lambda each: each.name))
         note = next((note for _, _, note in found if note), "")
-        videos.append(SourceVideo(person_id, video_id, files.by_id(found[0][0]), utterances, note))
+        videos.append(video_of(person_id, video_id, files.by_id(found[0][0]), utterances, note))
     return videos
 
 
@@ -52,5 +52,5 @@ def metadata_videos(
     videos = []
     for (person, video), wanted in sorted(grouped.items()):
         person_id, video_id, _, note = PartNames().give(person, video, None, f"{person}#{video}")
-        videos.append(SourceVideo(person_id, video_id, files.by_id(video), tuple(wanted), note))
+        videos.append(video_of(person_id, video_id, files.by_id(video), tuple(wanted), note))
     return videos, table
