@@ -83,6 +83,8 @@ def crop_tubes(
                 reject(unwanted.rejection)
             except (CorruptSourceError, UnsuitableDecoderError) as error:
                 reject(Rejection(video.input_name(utterance), _REJECTIONS[type(error)], str(error)))
+            finally:
+                crop.is_over = True
         if opened.counts.undecodable:
             logger.warning("%s: %d damaged packets were passed over", video.path, opened.counts.undecodable)
 

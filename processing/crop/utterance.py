@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mmvoxceleb.errors import (
+    ConfigError,
     CorruptSourceError,
     MMVoxCelebError,
 )
@@ -53,7 +54,8 @@ class CroppedClip(NamedTuple):
 
     Args:
         clip_id: The key.
-        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for.
+        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for; later
+            they raise ConfigError.
         meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
         label: What a list says of the person.
     """
@@ -122,6 +124,8 @@ class UtteranceCrop:
         self.decoder = decoder
         self.source = source
         self.annotation: Annotation | None = None
+        self.is_over = False
+        """Whether the video is closed, or another utterance's turn has come."""
 
     def clips(self, reject: Callable[[Rejection], None]) -> Iterator[CroppedClip]:
         tracks = self._tracks()
@@ -271,6 +275,7 @@ class UtteranceCrop:
     def _frames(self, first: int, boxes: "NDArray[np.float64]", meta: dict[str, Any]) -> "Iterator[NDArray[np.uint8]]":
         meter = QualityMeter()
         count = 0
+        self._require_open()
         before = self.decoder.counts
         for frame in self.decoder.shown(first, meta["end"]):
             if frame.number != first + count or (frame.begins_stretch and count):
@@ -284,10 +289,16 @@ class UtteranceCrop:
             cropped = crop_and_resize(frame.picture, box, self.settings.size_px)
             meter.add(cropped)
             yield cropped
+            self._require_open()
         meta["end"] = first + count
         meta["num_frames"] = count
         meta["frames"] = asdict(self.decoder.counts - before)
         meta["quality"].update(meter.figures())
+
+    def _require_open(self) -> None:
+        """Refuse to go on with a clip whose video is closed: FFmpeg would end the process."""
+        if self.is_over:
+            raise ConfigError(f"{self.video.key}: take the frames of a clip before you ask for the next one")
 
     def _meta(self, tube: Tube, track: Track, boxes: "NDArray[np.float64]") -> dict[str, Any]:
         info = self.decoder.info

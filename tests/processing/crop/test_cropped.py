@@ -115,6 +115,13 @@ def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path):
     assert "id00012" not in (tmp_path / "out" / "meta" / "ledger.jsonl").read_text()
 
 
+def test_frames_that_are_taken_too_late_raise(tree):
+    (video,) = [each for each in free_videos(tree / "mp4") if each.key.endswith("VDQ#00002")]
+    (clip,) = crop_tubes(video, settings=CropSettings.for_cropped(size_px=64))
+    with pytest.raises(ConfigError, match="before you ask for the next"):
+        next(clip.frames)
+
+
 def test_no_detector_is_loaded_and_other_rules_are_refused(tree):
     assert make_crop_stage(CropChoices(raw=tree, cropped=True)).detector is None
     for change in ({"detector": "haar"}, {"annotations": tree}, {"growth": 0.1}, {"min_face": 9}, {"smooth_box": True}):
