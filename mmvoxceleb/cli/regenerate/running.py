@@ -256,6 +256,7 @@ def _print_summary(summary: "Summary", unit: str) -> None:
         workers = f", {summary.workers} workers" if summary.workers > 1 else ""
         rate = f"{figures['frames_per_second']} frames/s, {figures['clips_per_second']} clips/s"
         table.add_row("time", f"{summary.seconds:.1f} s{workers}: {rate}")
-        table.add_row("spent on", ", ".join(f"{name} {share:.0%}" for name, share in summary.shares().items()))
+        if shares := summary.shares():
+            table.add_row("spent on", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     table.add_row("results", summary.location)
     Console(soft_wrap=True, highlight=False).print(table)
