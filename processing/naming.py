@@ -15,6 +15,22 @@ from mmvoxceleb.stores.removals import Removals
 __all__ = ["Names"]
 
 _IN_PLACE = "(removed)"
+
+_OUR_WORDS = frozenset({
+    "av", "backend", "begun", "border", "boxes", "boxes_from", "cascade", "codec", "decoder", "device",
+    "encoding", "engine", "grammar", "label_source", "made_with", "mmvoxceleb", "model", "ncnn", "opencv",
+    "precision", "sha256", "stage", "status", "style", "torch", "transformers",
+})  # fmt: skip
+"""Fields of our own files whose values are words of ours: a person who is called as one of them is not meant."""
+_OUR_KEYS = _OUR_WORDS | {
+    "annotations", "annotations_sha256", "batch_sizes", "clip_id", "computation", "crop", "detector", "done",
+    "draw", "failed", "file", "frames", "input", "inputs", "key", "label", "libraries", "listing", "location",
+    "mask", "mean_figures", "meta", "name", "options", "probabilities", "quality", "reason", "rejected", "rows",
+    "seconds", "seconds_by_step", "settings", "shares", "skipped", "source", "start", "end", "summary", "text",
+    "thresholds", "units", "versions", "video", "weights", "weights_sha256", "workers",
+}  # fmt: skip
+"""Fields of our own files: they are never taken out, whatever a person is called."""
+_OUR_STYLES = "draw/"
 _TOKEN = re.compile(r"[\w-]*")
 
 
@@ -56,7 +72,11 @@ class Names:
 
     def _cut(self, content: Any) -> Any:
         if isinstance(content, dict):
-            return {key: self._cut(value) for key, value in content.items() if not self.are_in(key)}
+            return {
+                key: value if key in _OUR_WORDS and isinstance(value, str) else self._cut(value)
+                for key, value in content.items()
+                if key in _OUR_KEYS or key.startswith(_OUR_STYLES) or not self.are_in(key)
+            }
         if isinstance(content, list):
             return [self._cut(value) for value in content]
         return self.cut_from(content) if isinstance(content, str) else content

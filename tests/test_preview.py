@@ -150,3 +150,9 @@ def test_a_gif_needs_frames(own_corpus: Corpus) -> None:
     shutil.rmtree(own_corpus.root / "video")
     with pytest.raises(MissingModalityError, match="no frames to show"):
         clip_gif(open_store(own_corpus.root), own_corpus.clips[0])
+
+
+def test_letters_that_the_font_lacks_are_spelt_with_others() -> None:
+    from mmvoxceleb.preview.canvas import printable
+
+    assert printable("Jörg und Straße, Éł … “ok” · 日") == "Jorg und Strasse, El … “ok” · ?"

@@ -34,7 +34,8 @@ BIAS = """\
 ## What it leans to
 
 Celebrities, in interviews, lit and made up for a camera, mostly frontal and speaking. VoxCeleb leans to some nations
-and to men. Only faces of 256 px and more were kept, so newer and high-definition videos are favoured. Attribute
+and to men. Small faces are left out (those under 256 px, unless the crop was told otherwise), so newer and
+high-definition videos are favoured. Attribute
 predictors err more on people who were rare in CelebA. Do not take results on this data for results on people at
 large."""
 

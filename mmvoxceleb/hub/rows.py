@@ -109,7 +109,7 @@ def _hashes(value: Any, path: str = "") -> Iterator[str]:
     """Find the hashes of weights in a section of provenance, wherever a stage put them; hashes of inputs are others."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _hashes(inner, f"{path}/{key}")
+            yield from _hashes(inner, f"{path}/model/{key}" if "model" in value else f"{path}/{key}")
     elif isinstance(value, list):
         for inner in value:
             yield from _hashes(inner, path)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from mmvoxceleb.errors import ConfigError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.loading.ahead import results_ahead
 from mmvoxceleb.loading.config import CONFIG_MODALITIES, MMVoxCelebConfig
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
@@ -88,6 +88,19 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             if isinstance(error.__cause__, MMVoxCelebError):
                 raise error.__cause__ from None
             raise
+
+    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what was prepared.
+
+        Raises:
+            MissingModalityError: No clip was left, where ``datasets`` would say that a split corresponds to no data.
+        """
+        if self.info.splits is not None and not any(split.num_examples for split in self.info.splits.values()):
+            raise MissingModalityError(
+                f"{self._open().location}: no clip is left: all are shorter than min_frames={self.config.min_frames}, "
+                "or damaged (on_error='skip'); the log names them"
+            )
+        return super().as_dataset(*args, **kwargs)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Stream the dataset; Drive cannot be streamed from, and says so."""

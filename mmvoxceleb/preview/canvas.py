@@ -1,5 +1,6 @@
 """The look of the sheet: its colours, its type, and text that fits a width."""
 
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAINT", "HAIRLINE", "INK", "MUTED", "PAPER", "SPLIT_COLOURS", "WARNING", "draw_chips", "draw_pill", "font",
-    "text_width_px", "wrap",
+    "printable", "text_width_px", "wrap",
 ]  # fmt: skip
 
 PAPER, INK, MUTED, HAIRLINE, FAINT, WARNING = "#ffffff", "#16191d", "#6b7280", "#e3e6ea", "#f4f5f7", "#b42318"
 SPLIT_COLOURS = {"train": ("#e4edff", "#1d4ed8"), "test": ("#fdebd6", "#a34a06")}
 """Background and text of the badge of a split."""
+
+_OTHER_LETTERS = "\N{MIDDLE DOT}\N{HORIZONTAL ELLIPSIS}\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+"""What Pillow's font has beside ASCII and a sheet needs."""
+_SPELT_OUT = str.maketrans(
+    {"\N{LATIN SMALL LETTER SHARP S}": "ss", "\N{LATIN SMALL LETTER O WITH STROKE}": "o", "\N{EN DASH}": "-",
+     "\N{LATIN SMALL LETTER L WITH STROKE}": "l", "\N{EM DASH}": "-", "\N{RIGHT SINGLE QUOTATION MARK}": "'"}
+)  # fmt: skip
 
 _CHIP_PADDING_PX, _CHIP_GAP_PX, _CHIP_HEIGHT_PX = 11, 8, 28
 
@@ -27,6 +35,21 @@ def font(size_px: int) -> "FreeTypeFont | BitmapFont":
     return ImageFont.load_default(size_px)
 
 
+def printable(text: str) -> str:
+    """Return a text in letters that the font has: accents are dropped, and what is left unknown becomes ``?``."""
+    if text.isascii():
+        return text
+    plain = (
+        character if character in _OTHER_LETTERS else unicodedata.normalize("NFKD", character) for character in text
+    )
+    letters = "".join(plain).translate(_SPELT_OUT)
+    return "".join(
+        character if character.isascii() or character in _OTHER_LETTERS else "?"
+        for character in letters
+        if not unicodedata.combining(character)
+    )
+
+
 def text_width_px(text: str, size_px: int) -> float:
     """Measure a line of text."""
     return float(font(size_px).getlength(text))
@@ -35,7 +58,7 @@ def text_width_px(text: str, size_px: int) -> float:
 def wrap(text: str, size_px: int, width_px: float, *, most_lines: int) -> list[str]:
     """Break ``text`` into lines of at most ``width_px``; what does not fit in ``most_lines`` becomes an ellipsis."""
     lines: list[str] = []
-    words = text.split()
+    words = printable(text).split()
     while words:
         line = words.pop(0)
         while words and text_width_px(f"{line} {words[0]}", size_px) <= width_px:

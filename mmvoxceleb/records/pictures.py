@@ -90,7 +90,29 @@ def check_side(height: int, width: int, *, where: str) -> None:
 
 def upright(data: bytes) -> bytes:
     """Return a picture without a note by which viewers would turn it; see the rule above."""
-    return upright_jpeg(data) if data.startswith(JPEG_START) else data
+    if data.startswith(JPEG_START):
+        return upright_jpeg(data)
+    if any(note in data for note in _PNG_NOTES):
+        return _upright_png(data)
+    return data
+
+
+_PNG_NOTES = (b"eXIf", b"XML:com.adobe.xmp")
+
+
+def _upright_png(data: bytes) -> bytes:
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        if image.getexif().get(0x0112, 1) == 1:
+            return data
+    parts = [PNG_START]
+    for kind, content, checksum in _chunks(memoryview(data), "a picture"):
+        if kind != b"eXIf" and not (kind in (b"iTXt", b"tEXt", b"zTXt") and bytes(content[:17]) == _PNG_NOTES[1]):
+            parts.append(_CHUNK.pack(len(content), kind) + bytes(content) + checksum.to_bytes(4, "big"))
+    return b"".join(parts)
 
 
 _WAY_ON = "get it again, or leave the clip out (load_dataset: on_error='skip')"

@@ -136,6 +136,10 @@ def open_other(data: "bytes | memoryview", *, where: str) -> "PIL.Image.Image":
     try:
         image = Image.open(io.BytesIO(data), formats=OTHER_FORMATS)
         check_side(image.height, image.width, where=where)
+        if image.getexif().get(0x0112, 1) != 1:
+            raise CorruptSourceError(f"{where}: its file says that it is turned; save it upright")
+        if getattr(image, "n_frames", 1) > 1:
+            raise CorruptSourceError(f"{where}: it holds several pictures; save one a file")
         image.load()
     except (CorruptSourceError, UnsafeArchiveError):
         raise
@@ -165,6 +169,12 @@ def _palette_of(data: "bytes | memoryview") -> "NDArray[np.uint8]":
 
 def _by_pillow(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     image = open_other(data, where=where)
+    if image.mode.startswith("I;16"):  # as of a PNG, the upper 8 bits
+        return (np.asarray(image) >> 8).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise CorruptSourceError(
+            f"{where}: its samples are of type {image.mode} with a range that nobody says; save it with 8 bits a sample"
+        )
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"), np.uint8)
 
 
@@ -195,6 +205,14 @@ def _decode_quickly(
     else:
         return None
     return picture if rows is None or is_cut else picture[rows]
+
+
+def _check_rows(data: "bytes | memoryview", where: str) -> None:
+    """Inflate a PNG that is not interlaced, for Pillow takes rows that are missing for zeros."""
+    width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
+    if not interlace:
+        bits = depth * {2: 3, 4: 2, 6: 4}.get(colour_type, 1)
+        _inflate(data, height * (1 + (width * bits + 7) // 8), where)
 
 
 def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
@@ -251,6 +269,7 @@ def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     if is_palette(data):
         from PIL import Image
 
+        _check_rows(data, where)
         try:
             return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)), np.uint8)
         except (OSError, SyntaxError, ValueError) as error:

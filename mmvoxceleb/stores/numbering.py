@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from mmvoxceleb.errors import CorruptSourceError
+
 __all__ = ["doubtful_positions", "missing_frames", "tell_missing_frames"]
 
 _USUAL_STEPS = (1, 4)
@@ -64,7 +66,15 @@ def tell_missing_frames(where: str, indices: Sequence[int]) -> None:
     Args:
         where: Store, clip and folder.
         indices: Frame numbers of the clip in one folder, ascending.
+
+    Raises:
+        CorruptSourceError: Two files have one number: nobody can tell which is the frame.
     """
+    twice = [before for before, after in pairwise(indices) if before == after]
+    if twice:
+        raise CorruptSourceError(
+            f"{where}: several files for frame {twice[0]} (a name without a number counts as 0); take one of them away"
+        )
     gaps, step = missing_frames(indices)
     if not gaps or where in _told:
         return

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmvoxceleb.errors import MissingModalityError, SourceUnavailableError
+from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive, modality_of_name
@@ -92,7 +92,9 @@ def _parts_below(tree: FileTree, items: Sequence[Item]) -> list[Store]:
 
 
 class MergedStore(Store):
-    """Several stores read as one. Where two have the same file of a clip, the first one's is taken.
+    """Several stores read as one. Where two have the same files of a clip, the first one's are taken.
+
+    Parts that have different files of a clip are put together; those that share some of them only are refused.
 
     Args:
         location: What the user named.
@@ -138,6 +140,13 @@ class MergedStore(Store):
                 entries = part.entries(folder, clip_id)
             except MissingModalityError:
                 continue
+            names = {entry.name for entry in entries}
+            if 0 < len(names & found.keys()) < len(names | found.keys()):
+                first = next(holder for name, (_, holder) in found.items() if name in names)
+                raise CorruptSourceError(
+                    f"{self.location}: clip {clip_id}, {folder}: {first.location} and {part.location} have some files "
+                    "in common and others not, so that versions would be mixed; take one of them away"
+                )
             for entry in entries:
                 found.setdefault(entry.name, (entry, part))
         if not found:

@@ -1,5 +1,6 @@
 """The removal list of a store: who was taken out, so that no later run brings them back."""
 
+import contextlib
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ REMOVALS_PATH = "meta/removed.jsonl"
 
 _FIELDS = ("person_id", "video_id", "clip_id")
 logger = logging.getLogger(__name__)
+_TOLD: set[tuple[str, int]] = set()
 
 _ADVICE = "mend it before going on, for nobody on it may come back"
 
@@ -112,8 +114,12 @@ class Removals:
         return found
 
     def tell_unmatched(self, clip_ids: Iterable[str], location: str) -> None:
-        """Warn of entries that match none of the clips of a store, by their number: names would get into logs."""
+        """Warn, once in a process, of entries that match no clip of a store, by their number: logs would keep names."""
         if unmatched := self.unmatched(clip_ids):
+            told = location, len(unmatched)
+            if told in _TOLD:
+                return
+            _TOLD.add(told)
             logger.warning(
                 "%s/%s: %d of its %d entries match no clip here: right where `mmvoxceleb remove` took the clips out; "
                 "else check how they are spelt",
@@ -160,7 +166,27 @@ def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[
     found = _read(tree)
     for name in _folders_below(tree) if root == os.path.expanduser(os.fspath(location)) else ():
         found |= _read(tree.below(name))
+    for folder in _linked_roots(root, os.path.expanduser(os.fspath(location))):
+        found |= _read(LocalTree(folder))
     return found
+
+
+def _linked_roots(root: str, location: str) -> list[str]:
+    """The stores that links of a local store lead to: their lists hold for what they lend."""
+    if is_url(root):
+        return []
+    folder = Path(root)
+    links = [Path(location), folder]
+    with contextlib.suppress(OSError):
+        links += [child for child in folder.iterdir() if child.is_symlink()]
+    found = set()
+    for link in links:
+        target = Path(os.path.realpath(link))
+        if target == Path(os.path.abspath(link)):
+            continue
+        # of a folder of clips or an archive the store is what holds it; of a whole store it is the folder itself
+        found |= {str(target), str(target.parent)} if target.is_dir() else {str(target.parent)}
+    return sorted(found - {os.path.abspath(root)})
 
 
 def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:

@@ -69,7 +69,7 @@ class PartNames:
         note = ""
         if is_taken or parts != given:
             why = "whose name another file has" if is_taken else "whose name no clip can have"
-            note = f"named so for the file {quoted(place, 400)}, {why}"
+            note = f"renamed from the file {quoted(place, 400)}, {why}"
         return parts[0], parts[1], parts[2] if utterance is not None else None, note
 
     @staticmethod

@@ -81,6 +81,7 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
         raise CorruptSourceError(f"{path}: cannot be read as text in UTF-8 ({error})") from error
     annotations = Annotations()
     raw: dict[str, Raw] = {}
+    spellings: dict[str, str] = {}
     for where, clip, source, values in _json_rows(path, text) if path.suffix.lower() == ".json" else _rows(path, text):
         if not clip:
             raise CorruptSourceError(f"{where}: names no clip")
@@ -90,10 +91,14 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
         known: Raw = {}
         for name, value in values.items():
             try:
-                known[ATTRIBUTES[attribute_index(name)]] = value
+                attribute = ATTRIBUTES[attribute_index(name)]
             except ConfigError:
                 annotations.unknown[name] += 1
-        if raw.setdefault(clip, known) != known:
+                continue
+            if known.setdefault(attribute, value) != value:
+                raise CorruptSourceError(f"{where}: says two things of {attribute}; keep one of the columns or fields")
+        spelling = spellings.setdefault(clip.removesuffix(".mp4"), clip)
+        if raw.setdefault(spelling, known) != known:
             raise CorruptSourceError(
                 f"{where}: clip {shortened(clip, 100)} comes twice, with different attributes; keep one of them"
             )
@@ -186,9 +191,17 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
         where = f"{path}, line {number}"
         if len(cells) != len(header):
             raise CorruptSourceError(f"{where}: has {len(cells)} cells under {len(header)} columns")
-        row = dict(zip(header[1:], cells[1:], strict=True))
+        row = _without_repeats(where, zip(header[1:], cells[1:], strict=True))
         source = row.pop(_SOURCE_COLUMN, "")
         yield where, cells[0], source, {name: _value(where, name, cell) for name, cell in row.items()}
+
+
+def _without_repeats(where: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    row: dict[str, str] = {}
+    for name, cell in pairs:
+        if row.setdefault(name, cell) != cell:
+            raise CorruptSourceError(f"{where}: says two things of {shortened(name, 100)}; keep one of the columns")
+    return row
 
 
 def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:

@@ -103,3 +103,11 @@ def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
 def test_the_corpus_of_the_tests_is_told_as_not_recorded(corpus: Corpus, tmp_path: Path) -> None:
     export_store(corpus.root, tmp_path / "out", ExportSettings(modalities=("label",)))
     assert "5 clips: not recorded" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_weights_of_every_stage_are_found_in_its_provenance() -> None:
+    from mmvoxceleb.hub.rows import _hashes
+
+    section = {"settings": {"model": "bisenet", "sha256": "a" * 64}, "input": {"sha256": "b" * 64}}
+    assert list(_hashes(section)) == ["a" * 64]
+    assert list(_hashes({"settings": {"detector": {"weights_sha256": "c" * 64}}})) == ["c" * 64]

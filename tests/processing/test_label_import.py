@@ -1,6 +1,7 @@
 """Annotation files in all their forms, into a store and out of it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -240,3 +241,20 @@ def test_other_mistakes(tmp_path, store):
         export_labels(store, tmp_path / "out.xlsx")
     with pytest.raises(MissingModalityError, match="has no labels to export"):
         export_labels(store, tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "clip_id,Smiling,Young\n{clip},1,0\n{short},0,1\n"),
+        ("a.json", '{{"{clip}": {{"Smiling": 1}}, "{short}": {{"Smiling": 0}}}}'),
+        ("a.csv", "clip_id,Smiling,smiling\n{clip},1,0\n"),
+        ("a.csv", "clip_id,Smiling,Smiling\n{clip},1,0\n"),
+    ],
+)
+def test_what_is_said_twice_and_differently_is_an_error(tmp_path: Path, name: str, text: str) -> None:
+    clip = "id10001#AbCdEfGhIj1#00001.txt#000.mp4"
+    path = tmp_path / name
+    path.write_text(text.format(clip=clip, short=clip.removesuffix(".mp4")))
+    with pytest.raises(CorruptSourceError, match=r"comes twice|says two things"):
+        read_annotations(path)

@@ -10,12 +10,15 @@ import datasets
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.processing.pictures import decode_rgb as decode_source
+from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.records.pictures import upright
+from mmvoxceleb.records.png import decode_picture
 from tests.support.corpus import Corpus
 from tests.support.odd_pictures import BAD, PICTURE, encoded
 
@@ -114,3 +117,40 @@ def test_a_sampler_says_what_is_damaged_and_not_that_clips_are_short(corpus: Cor
             path.rename(path.with_name(f"{int(path.stem) + 2**40}.png"))
     with pytest.raises((CorruptSourceError, ConfigError), match=r"no frame has such a number"):
         ClipSampler(str(root), num_frames=2, frame_step=2, min_frames=0, image_size=16)
+
+
+@pytest.mark.parametrize("kind", ["exif", "xmp"])
+def test_a_note_that_turns_a_png_counts_nowhere(tmp_path: Path, kind: str) -> None:
+    note: dict[str, Any] = {}
+    if kind == "exif":
+        note["exif"] = Image.Exif()
+        note["exif"][0x0112] = 2
+    else:
+        xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="2" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"/>'
+        note["pnginfo"] = PngInfo()
+        note["pnginfo"].add_itxt("XML:com.adobe.xmp", f"{xmp}</x:xmpmeta>")
+    folder = tmp_path / "video" / "id00001#abcdefghijk#00001.txt#000.mp4"
+    folder.mkdir(parents=True)
+    for index in range(2):
+        (folder / f"{index:07d}.png").write_bytes(encoded(PICTURE, **note))
+    row = next(
+        iter(datasets.load_dataset("mmvoxceleb", "video", data_dir=str(tmp_path), split="train", streaming=True))
+    )
+    assert np.array_equal(np.asarray(row["frames"][0]), PICTURE)
+
+
+def test_turned_and_many_paged_tiff_masks_are_refused() -> None:
+    ids = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    turned = encoded(ids, "TIFF", tiffinfo={274: 6})
+    with pytest.raises(CorruptSourceError, match="says that it is turned"):
+        read_mask_ids(turned, clip_id="x", name="0")
+    pages = encoded(ids, "TIFF", save_all=True, append_images=[Image.fromarray(ids)])
+    with pytest.raises(CorruptSourceError, match="several pictures"):
+        read_mask_ids(pages, clip_id="x", name="0")
+
+
+def test_samples_of_more_bits_are_scaled_or_refused() -> None:
+    grey = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000).astype(np.uint16)
+    assert np.array_equal(decode_picture(encoded(grey, "TIFF"), where="x"), (grey >> 8).astype(np.uint8))
+    with pytest.raises(CorruptSourceError, match="save it with 8 bits"):
+        decode_picture(encoded(grey.astype(np.float32) / 64000, "TIFF"), where="x")
