@@ -23,7 +23,8 @@ __all__ = ["StoreRemoval", "erase", "forget_rows", "obey", "remove_from_store", 
 
 logger = logging.getLogger(__name__)
 
-_DEEPEST = 4
+_DEEPEST = 12
+"""Folders below a store that are looked into for names."""
 _SUFFIXES = (".zip", ".txt", ".json")
 _LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
 """What MMVID's loader leaves beside the folder that it reads: pickles with the names of all clips."""
@@ -219,7 +220,7 @@ def _walk(tree: OutputTree, folder: str, depth: int, folders: list[str]) -> Iter
     """Yield files, and folders of clips, without going into the latter."""
     for name in tree.names(folder):
         path = f"{folder}/{name}" if folder else name
-        if name.startswith(PARTIAL) or name.endswith(".lock"):
+        if name.startswith(PARTIAL) or (name.startswith(".") and name.endswith(".lock")):
             continue
         try:
             kind = tree.kind(path)
@@ -229,7 +230,7 @@ def _walk(tree: OutputTree, folder: str, depth: int, folders: list[str]) -> Iter
             yield path, False
         elif ClipId.matches(name):
             yield path, True
-        elif depth < _DEEPEST and (not name.startswith(".") or path == RECORDS):
+        elif depth < _DEEPEST:
             folders.append(path)
             yield from _walk(tree, path, depth + 1, folders)
 

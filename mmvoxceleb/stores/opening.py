@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive, modality_of_name
@@ -39,10 +39,13 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         storage_options: Passed to fsspec for URLs.
 
     Raises:
+        ConfigError: The URL looks into an archive (``zip://``) where the archive itself is meant.
         SourceUnavailableError: There is nothing there, or it cannot be reached.
         MissingModalityError: What is there holds no modality.
     """
     location = os.path.expanduser(os.fspath(location))
+    if location.startswith("zip:"):
+        raise ConfigError(f"{location}: name the archive itself, without zip://; zips are read wherever they lie")
     forget_listings(location, storage_options)
     if location.lower().split("?", 1)[0].endswith(".zip"):
         source = open_source(location, storage_options)

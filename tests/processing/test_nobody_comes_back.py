@@ -239,10 +239,13 @@ def test_longer_names_of_others_and_their_provenance_stay(tmp_path: Path) -> Non
     provenance.record([LedgerRow(ann, "label", "done"), LedgerRow(anna, "label", "failed", f"{anna}: not as {ann}")])
     (tmp_path / "meta" / "ledger.jsonl").open("ab").write(b'{"clip_id": "ann#')
     (tmp_path / "notes.csv").write_text("who\nann\n")
+    for place in (".hidden/a.txt", "deep/b/c/d/e/f/g.txt", "ann.lock"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("ann")
     (tmp_path / "x_local.pkl").write_bytes(b"\x80\x04ann#v-1")
     report = remove_from_store(tmp_path, Removals(person_id=frozenset({"Ann"}), video_id=frozenset({"other"})))
     assert (report.clips, report.unmatched) == ([ann], ["video_id 'other'"])
-    assert [path.name for path in report.naming] == ["notes.csv"]
+    assert sorted(path.name for path in report.naming) == ["a.txt", "ann.lock", "g.txt", "notes.csv"]
     assert not (tmp_path / "x_local.pkl").exists()
     assert clips_of(tmp_path) == {anna}
     assert provenance.read(anna)["clip_id"] == anna

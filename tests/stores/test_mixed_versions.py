@@ -12,7 +12,7 @@ from PIL import Image
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb import ClipSampler
-from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.removals import read_removals
@@ -85,3 +85,9 @@ def test_no_clip_left_is_one_error(tmp_path: Path) -> None:
     write_folder(tmp_path, CLIP, ["0000000.png", "0000001.png"])
     with pytest.raises(MissingModalityError, match="no clip is left"):
         load_dataset("mmvoxceleb", "video", data_dir=str(tmp_path), min_frames=9, cache_dir=str(tmp_path / "cache"))
+
+
+def test_an_address_inside_an_archive_is_one_error(tmp_path: Path) -> None:
+    write_zip(tmp_path / "video.zip", {0: 1})
+    with pytest.raises(ConfigError, match="name the archive itself"):
+        open_store(f"zip://video::{tmp_path}/video.zip")
