@@ -39,21 +39,26 @@ def portrait() -> np.ndarray:
         return cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def write_portrait_video(path: Path, seconds: int, *, bit_rate: int = 800_000) -> Path:
-    """1280x720 at 25 fps: the portrait on a slow circle, ten seconds long and repeated without encoding it again."""
-    face = cv2.resize(portrait(), (600, 600), interpolation=cv2.INTER_CUBIC)
-    wall = cv2.resize(np.random.default_rng(0).integers(60, 130, (9, 16, 3), np.uint8), (1280, 720))
+def write_portrait_video(
+    path: Path, seconds: int, *, bit_rate: int = 800_000, size: tuple[int, int] = (1280, 720)
+) -> Path:
+    """At 25 fps: the portrait on a slow circle, ten seconds long and repeated without encoding it again."""
+    width, height = size
+    side = height * 5 // 6
+    face = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_CUBIC)
+    wall = cv2.resize(np.random.default_rng(0).integers(60, 130, (9, 16, 3), np.uint8), size)
     packets = []
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 1280, 720, "yuv420p", bit_rate
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", bit_rate
         stream.options = {"preset": "veryfast", "g": "50", "bf": "0"}
         stream.time_base = stream.codec_context.time_base = Fraction(1, 25)
         for number in range(250):
             angle = 2 * np.pi * number / 250
-            x, y = 340 + round(30 * np.cos(angle)), 60 + round(20 * np.sin(angle))
+            x = (width - side) // 2 + round(height / 24 * np.cos(angle))
+            y = (height - side) // 2 + round(height / 36 * np.sin(angle))
             frame = wall.copy()
-            frame[y : y + 600, x : x + 600] = face
+            frame[y : y + side, x : x + side] = face
             packets += stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24"))
         packets += stream.encode()
         copies = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets]
