@@ -3,8 +3,8 @@
 Inflating and undoing the row filters take nearly all of the time in every decoder. Here the data is inflated by
 ``isal`` where it is installed (three times as fast) and by :mod:`zlib` otherwise, either of which checks it to the
 last byte; the filters are undone by :mod:`mmvoxceleb.records.unfilter`. Rows without filters, as Pillow writes for
-palette pictures, need no second step. What this does not know (interlaced, 16 bits, JPEG), and everything where Numba
-is not installed, goes to OpenCV; other files, such as the TIFF that ``datasets.map`` makes of a mask, to Pillow.
+palette pictures, need no second step. What this does not know (interlaced, 16 bits), and everything where Numba is not
+installed, goes to OpenCV; JPEG and other files, such as the TIFF that ``datasets.map`` makes of a mask, to Pillow.
 ``benchmarks/sampling.py`` measures them.
 """
 
@@ -264,19 +264,24 @@ def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDAr
 
 
 def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
-    """Decode what the quick way does not know; palettes, whose indices OpenCV does not give, by Pillow."""
+    """Decode what the quick way does not know.
+
+    Pillow decodes palettes, whose indices OpenCV does not give, and JPEG, of which OpenCV shows damage as grey blocks.
+    """
     check_content(data, where=where)
-    if is_palette(data):
+    if bytes(data[:8]) != PNG_START or is_palette(data):
         from PIL import Image
 
-        _check_rows(data, where)
         try:
-            return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)), np.uint8)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise CorruptSourceError(f"{where}: the picture cannot be decoded ({error}); get it again") from error
+            image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
+            return np.asarray(image if is_palette(data) else image.convert("RGB"), np.uint8)
+        except Exception as error:  # Pillow raises many kinds on bad bytes
+            raise CorruptSourceError(
+                f"{where}: the picture cannot be decoded ({shortened(error)}); get it again"
+            ) from error
     import cv2
 
-    is_grey = bytes(data[:8]) == PNG_START and data[25] == 0
+    is_grey = data[25] == 0
     flag = (cv2.IMREAD_GRAYSCALE if is_grey else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
