@@ -44,7 +44,7 @@ class StoreRemoval:
         rewritten: Zips that were written again without them.
         holding: Zips that still hold them, because rewriting was not asked for or the store is behind a URL.
         caches: Cache files of the original loader that may still name them.
-        naming: Other files that are none of ours and name them.
+        naming: Other files that are none of ours and name them, and what links of clips led to.
         unmatched: What was asked for and matched nobody.
     """
 
@@ -201,6 +201,8 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
         name = path.rpartition("/")[2]
         clip = _clip_of(name)
         if (clip is not None and clip in removals) or (path.startswith(f"{RECORDS}/") and is_record_of(name, removals)):
+            if tree.is_local and (link := Path(tree.address) / path).is_symlink():
+                report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
             _take_away(tree, path)
             report.paths += 1
             report.clips += [] if clip is None else [clip]

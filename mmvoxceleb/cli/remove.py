@@ -83,7 +83,7 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
             "Exports leave them out all the same."
         )
     for path in report.naming:
-        typer.echo(f"STILL NAMES THEM: {path}, a file that is none of ours; mend or delete it")
+        typer.echo(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
     for entry in report.unmatched:
         typer.echo(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
     for path in report.caches:

@@ -324,3 +324,17 @@ def test_what_a_killed_run_left_goes_with_the_next_run_that_writes_there(
     assert len(open_store(tmp_path).clips(Folder("video"))) == LEFT + 2  # nobody asked this run for frames
     Pipeline([CROP]).run(videos_of(raw), tmp_path)
     assert mentions(tmp_path, PERSON) == []
+
+
+def test_what_a_link_leads_to_is_told(tmp_path: Path) -> None:
+    clip = "ann#v-1#00001.txt#000.mp4"
+    outside = tmp_path / "elsewhere" / clip
+    outside.mkdir(parents=True)
+    (outside / "0000000.png").write_bytes(b"x")
+    store = tmp_path / "store"
+    (store / "video").mkdir(parents=True)
+    (store / "video" / clip).symlink_to(outside)
+    report = remove_from_store(store, Removals(person_id=frozenset({"ann"})))
+    assert not (store / "video" / clip).is_symlink()
+    assert report.naming == [outside.resolve()]
+    assert outside.is_dir()
