@@ -1,7 +1,6 @@
 """Where an engine takes clips from: their frames, decoded once, and what identifies them."""
 
 import hashlib
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store
+from mmvoxceleb.stores.numbering import refuse_repeats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,12 +114,7 @@ class StoreSource(ClipSource):
         entries = [
             entry for entry in self.store.entries(_VIDEO, clip_id) if entry.name.lower().endswith(PICTURE_SUFFIXES)
         ]
-        for first, second in itertools.pairwise(entries):
-            if first.index == second.index:
-                raise CorruptSourceError(
-                    f"{self.location}: clip {clip_id} has two files for frame {first.index}: {first.name} and "
-                    f"{second.name}; remove one of them"
-                )
+        refuse_repeats(f"{self.location}: clip {clip_id}", entries)
         return Clip(
             clip_id,
             [entry.index for entry in entries],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-__all__ = ["JPEG_START", "size_of_jpeg", "upright_jpeg"]
+__all__ = ["JPEG_START", "is_turned", "size_of_jpeg", "upright_jpeg"]
 
 JPEG_START = b"\xff\xd8\xff"
 
@@ -11,6 +11,8 @@ _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length: TEM and the restart markers."""
 _SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+_ORIENTATION = 0x0112
+"""Of EXIF, table 4; 1 is upright."""
 
 
 def size_of_jpeg(data: "bytes | memoryview") -> tuple[int, int]:
@@ -38,18 +40,24 @@ def size_of_jpeg(data: "bytes | memoryview") -> tuple[int, int]:
     raise ValueError("it is cut short")
 
 
-def upright_jpeg(data: bytes) -> bytes:
-    """Return a JPEG without the note by which viewers turn it; the pixels stay. Others come back as they are."""
+def is_turned(data: "bytes | memoryview", kind: str) -> bool:
+    """Tell whether EXIF or XMP of a file says that viewers should turn it; so it is where they cannot be read."""
     import io
 
     from PIL import Image
 
+    try:
+        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+            return bool(image.getexif().get(_ORIENTATION, 1) != 1)
+    except Exception:  # Pillow raises many kinds of damaged notes
+        return True
+
+
+def upright_jpeg(data: bytes) -> bytes:
+    """Return a JPEG without the note by which viewers turn it; the pixels stay. Others come back as they are."""
     notes = [(begin - 4, end) for kind, begin, end in _segments(data) if kind == _APP1]
-    if not notes:
+    if not notes or not is_turned(data, "JPEG"):
         return data
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        if image.getexif().get(0x0112, 1) == 1:
-            return data
     parts, at = [], 0
     for begin, end in notes:
         parts.append(data[at:begin])

@@ -1,7 +1,8 @@
 """The gate that every picture passes before anything decodes it: kind, size, whole and undamaged as far as can be told.
 
 One rule for turned pictures: pixels count as they are stored, for frames, masks and drawings alike. A note by which
-viewers would turn a JPEG (EXIF) is ignored where we decode, and taken out of records, since ``datasets`` obeys it.
+viewers would turn a picture (EXIF, XMP) is ignored where we decode, and taken out of records, since ``datasets``
+obeys it.
 """
 
 import struct
@@ -9,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.records.jpeg import JPEG_START, size_of_jpeg, upright_jpeg
+from mmvoxceleb.records.jpeg import JPEG_START, is_turned, size_of_jpeg, upright_jpeg
 
 _crc32: Callable[..., int]
 try:
@@ -101,13 +102,8 @@ _PNG_NOTES = (b"eXIf", b"XML:com.adobe.xmp")
 
 
 def _upright_png(data: bytes) -> bytes:
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-        if image.getexif().get(0x0112, 1) == 1:
-            return data
+    if not is_turned(data, "PNG"):
+        return data
     parts = [PNG_START]
     for kind, content, checksum in _chunks(memoryview(data), "a picture"):
         if kind != b"eXIf" and not (kind in (b"iTXt", b"tEXt", b"zTXt") and bytes(content[:17]) == _PNG_NOTES[1]):

@@ -18,7 +18,7 @@ from mmvoxceleb.schema import (
     present,
 )
 from mmvoxceleb.stores.interface import Entry, Store
-from mmvoxceleb.stores.numbering import tell_missing_frames
+from mmvoxceleb.stores.numbering import check_frames
 
 __all__ = ["RecordOptions", "read_record"]
 
@@ -107,7 +107,7 @@ def _entries_of_frames(store: Store, clip_id: str, options: RecordOptions) -> di
     """Choose the files to read, by frame index, before anything is read."""
     chosen = {folder: store.entries(folder, clip_id) for folder, _, _ in _frame_columns(options)}
     for folder, entries in chosen.items():
-        tell_missing_frames(f"{store.location}: clip {clip_id}, {folder}", [entry.index for entry in entries])
+        check_frames(f"{store.location}: clip {clip_id}, {folder}", entries)
     if options.frame_stride > 1:
         chosen = {
             folder: [entry for entry in entries if entry.index % options.frame_stride == 0]

@@ -10,7 +10,7 @@ from mmvoxceleb.records.texts import parse_label, parse_text
 from mmvoxceleb.sampling.sources import Clip, ClipSource
 from mmvoxceleb.schema import MODALITIES, Folder, folders_of
 from mmvoxceleb.stores import Entry, Store
-from mmvoxceleb.stores.numbering import tell_missing_frames
+from mmvoxceleb.stores.numbering import check_frames
 from mmvoxceleb.stores.removals import read_removals
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class _StoreClip(Clip):
     def _entries(self, folder: Folder) -> list[Entry]:
         if folder not in self._found:
             self._found[folder] = self._store.entries(folder, self.clip_id)
-            where = f"{self._store.location}: clip {self.clip_id}, {folder}"
-            tell_missing_frames(where, [entry.index for entry in self._found[folder]])
+            check_frames(f"{self._store.location}: clip {self.clip_id}, {folder}", self._found[folder])
         return self._found[folder]
 
     def indices(self, folder: Folder) -> "NDArray[np.int64]":

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.stores.interface import Entry
 
-__all__ = ["doubtful_positions", "missing_frames", "tell_missing_frames"]
+__all__ = ["check_frames", "doubtful_positions", "missing_frames", "refuse_repeats", "tell_missing_frames"]
 
 _USUAL_STEPS = (1, 4)
 """Frames follow one another; the original has a mask and a drawing of every fourth."""
@@ -60,21 +61,37 @@ def missing_frames(indices: Sequence[int]) -> tuple[list[range], int]:
     return gaps, step
 
 
+def check_frames(where: str, entries: Sequence[Entry]) -> None:
+    """Check the frame numbers of a clip in one folder before it is read, and tell of gaps.
+
+    Args:
+        where: Store, clip and folder.
+        entries: By frame number, as :meth:`mmvoxceleb.stores.Store.entries` gives them.
+
+    Raises:
+        CorruptSourceError: Two files have one number: nobody can tell which is the frame.
+    """
+    refuse_repeats(where, entries)
+    tell_missing_frames(where, [entry.index for entry in entries])
+
+
+def refuse_repeats(where: str, entries: Sequence[Entry]) -> None:
+    """Do the first part of :func:`check_frames`."""
+    for first, second in pairwise(entries):
+        if first.index == second.index:
+            raise CorruptSourceError(
+                f"{where}: has two files for frame {first.index} (a name without a number counts as 0): {first.name} "
+                f"and {second.name}; remove one of them"
+            )
+
+
 def tell_missing_frames(where: str, indices: Sequence[int]) -> None:
     """Warn, once per process, where frames are missing between the first and the last of a clip.
 
     Args:
         where: Store, clip and folder.
         indices: Frame numbers of the clip in one folder, ascending.
-
-    Raises:
-        CorruptSourceError: Two files have one number: nobody can tell which is the frame.
     """
-    twice = [before for before, after in pairwise(indices) if before == after]
-    if twice:
-        raise CorruptSourceError(
-            f"{where}: several files for frame {twice[0]} (a name without a number counts as 0); take one of them away"
-        )
     gaps, step = missing_frames(indices)
     if not gaps or where in _told:
         return

@@ -12,7 +12,7 @@ from PIL import Image
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.processing.pictures import decode_rgb as decode_source
 from mmvoxceleb.records.masks import read_mask_ids, to_palette_png
-from mmvoxceleb.records.pictures import check_content
+from mmvoxceleb.records.pictures import check_content, upright
 from mmvoxceleb.records.png import decode_picture, decode_rgb
 from tests.support.odd_pictures import BAD, IDS, MASK, PICTURE, encoded
 
@@ -63,3 +63,13 @@ def test_grey_masks_whose_values_would_be_scaled_are_refused() -> None:
     deep.save(buffer, "PNG")
     with pytest.raises(CorruptSourceError, match="grey picture of 16 bits; save class ids with 8 bits"):
         read_mask_ids(buffer.getvalue(), clip_id="x", name="0")
+
+
+@pytest.mark.parametrize(
+    "note", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"http://ns.adobe.com/xap/1.0/\0<x"]
+)
+def test_a_damaged_note_that_may_turn_a_jpeg_is_no_traceback(note: bytes) -> None:
+    plain = encoded(PICTURE, "JPEG")
+    noted = plain[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + plain[2:]
+    with Image.open(io.BytesIO(upright(noted))) as shown, Image.open(io.BytesIO(plain)) as wanted:
+        assert np.array_equal(np.asarray(shown), np.asarray(wanted))

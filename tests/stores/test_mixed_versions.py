@@ -57,9 +57,9 @@ def test_parts_of_a_clip_in_two_zips_are_put_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("extra", ["cover.png", "0000001 (1).png", "0000001_old.png", "0000001.jpg"])
 def test_a_further_picture_in_a_clip_is_no_frame_without_a_word(tmp_path: Path, extra: str) -> None:
     write_folder(tmp_path, CLIP, ["0000000.png", "0000001.png", "0000002.png", extra])
-    with pytest.raises(CorruptSourceError, match="several files for frame"):
+    with pytest.raises(CorruptSourceError, match="has two files for frame"):
         list(load_dataset("mmvoxceleb", "video", data_dir=str(tmp_path), split="train", streaming=True))
-    with pytest.raises(CorruptSourceError, match="several files for frame"):
+    with pytest.raises(CorruptSourceError, match="has two files for frame"):
         ClipSampler(str(tmp_path), num_frames=2, frame_step=1, min_frames=1, modalities=("video",))[0]
 
 
