@@ -278,7 +278,7 @@ def masks() -> None:
     import numpy as np
     from PIL import Image
 
-    from mmvoxceleb.records.masks import to_palette_png
+    from mmvoxceleb.codecs.masks import to_palette_png
     from mmvoxceleb.schema import PALETTE
 
     zips = make_corpus(DATA / "zips-60", 60, 100, layout="zip")

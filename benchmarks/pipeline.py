@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
+from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.processing import CropSettings, CropStage, DrawStage, FaceParser, MaskStage, Pipeline, PortraitDrawer
 from mmvoxceleb.processing.crop import crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs
@@ -31,7 +32,6 @@ from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.text.stage import TextStage
-from mmvoxceleb.records.masks import encode_palette_mask
 from tests.support.attribute_model import save_classifier
 from tests.support.pseudo_weights import fill, read_keys
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video

@@ -40,7 +40,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 import mmvoxceleb  # noqa: F401  lets load_dataset find it
 from mmvoxceleb import ClipSampler
-from mmvoxceleb.records import png
+from mmvoxceleb.codecs import png
 from mmvoxceleb.sampling import pictures
 from mmvoxceleb.sampling.video import decode_frames
 

@@ -22,13 +22,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.processing.drawings import make_drawer
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.masks import make_parser
 from mmvoxceleb.processing.networks.sample import DRAWING_STEP, MASK_STEP, SampleNetwork
 from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES, sample_weights
 from mmvoxceleb.processing.weights import sha256_of
-from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES, CLASSES, NUM_CLASSES, Folder
 from mmvoxceleb.stores import open_store

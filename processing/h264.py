@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mmvoxceleb.records.h264 import repeatable_options
+from mmvoxceleb.codecs.h264 import repeatable_options
 
 if TYPE_CHECKING:
     import numpy as np

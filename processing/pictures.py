@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.codecs.jpeg import JPEG_START
+from mmvoxceleb.codecs.pictures import PNG_START, check_content, check_side
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.records.jpeg import JPEG_START
-from mmvoxceleb.records.pictures import PNG_START, check_content, check_side
 from mmvoxceleb.schema import PALETTE
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.atomic import remove_folder, write_atomically, write_folder
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.records.masks import read_mask_ids
 from mmvoxceleb.schema import Folder, colours_of, drawing_columns
 
 __all__ = ["hash_clip", "remove_clip", "to_colour_png", "write_clip"]

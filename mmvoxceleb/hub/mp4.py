@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.codecs.containers import open_video_bytes
+from mmvoxceleb.codecs.h264 import repeatable_options
+from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.hub.quality import Quality, measure_quality
-from mmvoxceleb.records.h264 import repeatable_options
-from mmvoxceleb.records.png import decode_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from mmvoxceleb.codecs.masks import read_mask_ids
+from mmvoxceleb.codecs.pictures import check_picture
+from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.records.masks import read_mask_ids
-from mmvoxceleb.records.pictures import check_picture
-from mmvoxceleb.records.png import decode_rgb
 from mmvoxceleb.schema import ATTRIBUTES, DEFAULT_STYLE, PALETTE, ClipId, Folder
 from mmvoxceleb.stores import Entry, Store
 

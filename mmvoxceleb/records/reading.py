@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mmvoxceleb.codecs.masks import to_palette_png
+from mmvoxceleb.codecs.pictures import check_picture, upright
 from mmvoxceleb.errors import MissingModalityError
-from mmvoxceleb.records.masks import to_palette_png
-from mmvoxceleb.records.pictures import check_picture, upright
 from mmvoxceleb.records.texts import parse_label, parse_meta, parse_text
 from mmvoxceleb.schema import (
     DEFAULT_STYLE,

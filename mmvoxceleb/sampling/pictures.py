@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.codecs.masks import has_our_palette, ids_of_colours, stored_ids
+from mmvoxceleb.codecs.png import decode_picture, decode_rgb, is_palette, size_of_png
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.masks import has_our_palette, ids_of_colours, stored_ids
-from mmvoxceleb.records.png import decode_picture, decode_rgb, is_palette, size_of_png
 from mmvoxceleb.sampling.geometry import View
 from mmvoxceleb.schema import NUM_CLASSES, SIDE_PAIRS
 

@@ -4,10 +4,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from mmvoxceleb.codecs.masks import read_mask_ids
+from mmvoxceleb.codecs.pictures import check_picture
+from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.records.masks import read_mask_ids
-from mmvoxceleb.records.pictures import check_picture
-from mmvoxceleb.records.png import decode_picture
 from mmvoxceleb.records.texts import parse_label, parse_meta, parse_text
 from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 from mmvoxceleb.schema import ClipId, Folder, split_of

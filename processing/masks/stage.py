@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.masks.parser import FaceParser, Parser
@@ -13,7 +14,6 @@ from mmvoxceleb.processing.pictures import encode_colour_mask
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-from mmvoxceleb.records.masks import encode_palette_mask
 from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
 
 if TYPE_CHECKING:

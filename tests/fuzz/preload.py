@@ -39,7 +39,7 @@ def preload() -> None:
     from PIL import Image
 
     Image.init()
-    from mmvoxceleb.records.png import decode_picture
+    from mmvoxceleb.codecs.png import decode_picture
     from tests.support.corpus import drawing, frame, png
 
     for picture in (frame(0, 0), drawing(0, 0)):  # they have filters to undo

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmvoxceleb.codecs import png
+from mmvoxceleb.codecs.masks import encode_palette_mask, ids_of_colours
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.records import png
-from mmvoxceleb.records.masks import encode_palette_mask, ids_of_colours
 from mmvoxceleb.sampling.geometry import View
 from mmvoxceleb.sampling.pictures import mask_of
 from mmvoxceleb.schema import colours_of

@@ -14,11 +14,11 @@ from PIL.PngImagePlugin import PngInfo
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb import ClipSampler
+from mmvoxceleb.codecs.masks import read_mask_ids
+from mmvoxceleb.codecs.pictures import upright
+from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.processing.pictures import decode_rgb as decode_source
-from mmvoxceleb.records.masks import read_mask_ids
-from mmvoxceleb.records.pictures import upright
-from mmvoxceleb.records.png import decode_picture
 from tests.support.corpus import Corpus
 from tests.support.odd_pictures import BAD, PICTURE, encoded
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
-from mmvoxceleb.records.masks import encode_palette_mask
 from tests.support.corpus import mask_ids
 
 IDS = mask_ids(1, 3)

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from mmvoxceleb.records import png
+from mmvoxceleb.codecs import png
 
 
 @contextmanager
 def without_numba() -> Iterator[None]:
     """Hide what needs Numba, in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "mmvoxceleb.records.unfilter", None)
+        patch.setitem(sys.modules, "mmvoxceleb.codecs.unfilter", None)
         png._can_unfilter.cache_clear()
         try:
             yield

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmvoxceleb.codecs import png, unfilter
+from mmvoxceleb.codecs.masks import encode_palette_mask
+from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records import png, unfilter
-from mmvoxceleb.records.masks import encode_palette_mask
-from mmvoxceleb.records.png import decode_picture
 from tests.support.corpus import mask_ids
 from tests.support.without_numba import without_numba
 
@@ -86,7 +86,7 @@ def put_in_place_of_numba(code: str, folder: Path, monkeypatch: pytest.MonkeyPat
     (folder / "numba.py").write_text(code)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "numba")
-    monkeypatch.delitem(sys.modules, "mmvoxceleb.records.unfilter")
+    monkeypatch.delitem(sys.modules, "mmvoxceleb.codecs.unfilter")
     png._can_unfilter.cache_clear()
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.codecs.jpeg import JPEG_START
+from mmvoxceleb.codecs.pictures import PNG_START
+from mmvoxceleb.codecs.png import decode_picture, decode_rgb, open_other
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.records.jpeg import JPEG_START
-from mmvoxceleb.records.pictures import PNG_START
-from mmvoxceleb.records.png import decode_picture, decode_rgb, open_other
 from mmvoxceleb.schema import NUM_CLASSES, PALETTE, PALETTE_BYTES
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 Inflating and undoing the row filters take nearly all of the time in every decoder. Here the data is inflated by
 ``isal`` where it is installed (three times as fast) and by :mod:`zlib` otherwise, either of which checks it to the
-last byte; the filters are undone by :mod:`mmvoxceleb.records.unfilter`. Rows without filters, as Pillow writes for
+last byte; the filters are undone by :mod:`mmvoxceleb.codecs.unfilter`. Rows without filters, as Pillow writes for
 palette pictures, need no second step. What this does not know (interlaced, 16 bits), and everything where Numba is not
 installed, goes to OpenCV; JPEG and other files, such as the TIFF that ``datasets.map`` makes of a mask, to Pillow.
 ``benchmarks/sampling.py`` measures them.
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.jpeg import JPEG_START
+from mmvoxceleb.codecs.pictures import LARGEST_SIDE_PX, PNG_START, check_content, check_side
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.files.quoting import shortened
-from mmvoxceleb.records.jpeg import JPEG_START
-from mmvoxceleb.records.pictures import LARGEST_SIDE_PX, PNG_START, check_content, check_side
 
 _new_inflater: Callable[[], Any]
 try:
@@ -242,7 +242,7 @@ def _can_unfilter() -> bool:
     """Tell whether Numba is installed and works."""
     with _IMPORTING:
         try:
-            import mmvoxceleb.records.unfilter  # noqa: F401
+            import mmvoxceleb.codecs.unfilter  # noqa: F401
         except ModuleNotFoundError:
             return False
         except ImportError as error:
@@ -256,7 +256,7 @@ def _can_unfilter() -> bool:
 def _unfilter(filtered: "NDArray[np.uint8]", width: int, channels: int) -> "NDArray[np.uint8]":
     undoer = getattr(_LOCAL, "undoer", None)
     if undoer is None:
-        from mmvoxceleb.records.unfilter import Unfilter
+        from mmvoxceleb.codecs.unfilter import Unfilter
 
         undoer = _LOCAL.undoer = functools.lru_cache(maxsize=_SIZES_AT_A_TIME)(Unfilter)
     picture: NDArray[np.uint8] = undoer(len(filtered), width, channels)(filtered)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmvoxceleb.codecs.png import decode_picture, decode_rgb
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.records.png import decode_picture, decode_rgb
 from tests.support.corpus import frame
 
 

@@ -9,8 +9,8 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
+from mmvoxceleb.codecs.jpeg import JPEG_START, is_turned, size_of_jpeg, upright_jpeg
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.records.jpeg import JPEG_START, is_turned, size_of_jpeg, upright_jpeg
 
 _crc32: Callable[..., int]
 try:

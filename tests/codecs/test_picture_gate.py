@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmvoxceleb.codecs.masks import read_mask_ids, to_palette_png
+from mmvoxceleb.codecs.pictures import check_content, upright
+from mmvoxceleb.codecs.png import decode_picture, decode_rgb
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.processing.pictures import decode_rgb as decode_source
-from mmvoxceleb.records.masks import read_mask_ids, to_palette_png
-from mmvoxceleb.records.pictures import check_content, upright
-from mmvoxceleb.records.png import decode_picture, decode_rgb
 from tests.support.odd_pictures import BAD, IDS, MASK, PICTURE, encoded
 
 
