@@ -169,7 +169,7 @@ def repeat_clips(source: Path, target: Path, times: int) -> Path:
 
 INDEX = """
 import sys, time
-from mmvoxceleb.stores.ranges import LocalSource
+from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.stores.zip_cache import load_index
 before = peak_mb()
 began = time.perf_counter()

@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
 from mmvoxceleb.files.atomic import move_into_place
 from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.retry import TRANSIENT_STATUS, redirect_problem, retrying
 from mmvoxceleb.files.stalls import StalledError, while_growing
 from mmvoxceleb.stores.drive import get_from_drive
-from mmvoxceleb.stores.retry import redirect_problem
 
 if TYPE_CHECKING:
     import requests
 
 __all__ = ["download"]
 
-ATTEMPTS = 5
-ATTEMPTS_AT_SILENCE = 3
 FIRST_WAIT_SECONDS = 0.5
 TIMEOUT_SECONDS = (15.0, 60.0)
 SILENT_SECONDS = 30.0
@@ -33,7 +30,6 @@ LARGEST_BYTES = 16 << 30
 _MUCH_MORE_BYTES = 1 << 20
 """What is taken beyond the known size, so that a message can say how large a slightly larger file is."""
 _BLOCK = 1 << 13
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 logger = logging.getLogger(__name__)
 
@@ -124,20 +120,15 @@ def _get(source: str, partial: Path, file_name: str, size_bytes: int | None) -> 
 
 
 def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
-    silences = 0
-    for attempt in range(1, ATTEMPTS + 1):
-        before = partial.stat().st_size if partial.exists() else 0
-        try:
-            _continue_http(url, partial, file_name, size_bytes)
-            return
-        except _PassingError as error:
-            gained = partial.exists() and partial.stat().st_size > before
-            silences += isinstance(error.__cause__, StalledError)
-            if attempt == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE:
-                raise _FinalError(f"{error}, {attempt} times; what came is kept and continued next time") from error
-            wait = FIRST_WAIT_SECONDS * 2 ** (0 if gained else attempt - 1)
-            logger.warning("%s: %s; trying again in %.1f s", url, error, wait)
-            time.sleep(wait)
+    from tenacity import RetryError
+
+    patiently = retrying(url, lambda error: isinstance(error, _PassingError), first_wait_seconds=FIRST_WAIT_SECONDS)
+    try:
+        patiently(lambda: _continue_http(url, partial, file_name, size_bytes))
+    except RetryError as end:
+        raise _FinalError(
+            f"{end.__cause__}, {end.last_attempt.attempt_number} times; what came is kept and continued next time"
+        ) from end
 
 
 def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
@@ -194,7 +185,7 @@ class _Transfer:
                     # what is there is not the beginning of this file, or is all of it with no size known to tell
                     self._partial.unlink(missing_ok=True)
                     raise _PassingError("the server refused to continue the download, so it starts again")
-                if response.status_code in _PASSING:
+                if response.status_code in TRANSIENT_STATUS:
                     raise _PassingError(f"the server answered {response.status_code}")
                 if response.status_code not in (200, 206):
                     raise _FinalError(f"the server answered {response.status_code} {response.reason}")

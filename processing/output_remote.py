@@ -1,7 +1,6 @@
 """Write to an fsspec URL: an object store, where an upload appears whole when it ends, or a server with renames."""
 
 import ftplib
-import random
 import re
 import secrets
 import threading
@@ -13,8 +12,8 @@ from typing import Any, Literal, TypeVar
 from mmvoxceleb.errors import ConfigError, OutputError, SourceUnavailableError
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
+from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.processing.output_tree import Layout, OutputTree
-from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["RemoteOutput"]
 
@@ -172,22 +171,34 @@ class RemoteOutput(OutputTree):
     @contextmanager
     def alone(self, purpose: str) -> Iterator[None]:
         """Announce it, and go on if nobody else has: of two who announce, at least one sees the other."""
-        for attempt in range(_ATTEMPTS_TO_BE_ALONE):
-            mine = f"meta/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
-            self.write(mine, b"")
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+        tries = Retrying(
+            retry=retry_if_exception_type(OutputError), stop=stop_after_attempt(_ATTEMPTS_TO_BE_ALONE),
+            wait=wait_random(0.1, 1.5), reraise=True,
+        )  # fmt: skip
+        mine = tries(self._announce, purpose)
+        try:
+            yield
+        finally:
+            self.remove(mine)
+
+    def _announce(self, purpose: str) -> str:
+        mine = f"meta/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
+        self.write(mine, b"")
+        try:
             announced = [f"meta/{name}" for name in self.names("meta") if f".{purpose}-" in name]
-            alive = [path for path in announced if path != mine and not self._is_abandoned(path)]
-            try:
-                if not alive:
-                    yield
-                    return
-            finally:
-                self.remove(mine)
-            time.sleep(random.uniform(0.1, 0.5) * (attempt + 1))
-        raise OutputError(
-            f"{self.location}: somebody else is doing a {purpose} there ({alive[0]}), so nothing was changed; run this "
-            "again when it is done. That of one which was killed counts for a day, or until you delete it"
-        )
+            others = [path for path in announced if path != mine and not self._is_abandoned(path)]
+            if others:
+                raise OutputError(
+                    f"{self.location}: somebody else is doing a {purpose} there ({others[0]}), so nothing was changed; "
+                    "run this again when it is done. That of one which was killed counts for a day, or until you "
+                    "delete it"
+                )
+        except BaseException:
+            self.remove(mine)
+            raise
+        return mine
 
     def size(self, path: str) -> int:
         def ask() -> int:

@@ -54,7 +54,7 @@ def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
 
     Raises:
         SourceUnavailableError: The server sends another range, sends it compressed, or knows no ranges.
-        Exception: What aiohttp raises, for :func:`mmvoxceleb.stores.retry.with_retries`.
+        Exception: What aiohttp raises, for :func:`mmvoxceleb.files.retry.with_retries`.
     """
     return _run(system, _range(system, url, start, end))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
-from mmvoxceleb.stores.retry import with_retries
 
 __all__ = ["HubRepo", "RemoteFile", "is_same"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import move_into_place
+from mmvoxceleb.files.retry import redirect_problem
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 from mmvoxceleb.schema import check_modalities
-from mmvoxceleb.stores.retry import redirect_problem
 
 __all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities", "get_from_drive"]
 
@@ -95,7 +95,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     import requests
     from gdown.exceptions import DownloadError
 
-    from mmvoxceleb.stores.ranges import LocalSource
+    from mmvoxceleb.files.ranges import LocalSource
     from mmvoxceleb.stores.zip_end import find_directory
 
     if path.is_file():

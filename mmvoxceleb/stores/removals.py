@@ -20,10 +20,10 @@ from mmvoxceleb.errors import (
 )
 from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.files.retry import is_missing
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.naming import modality_of_name
-from mmvoxceleb.stores.ranges import is_url
-from mmvoxceleb.stores.retry import is_missing
 from mmvoxceleb.stores.trees import FileTree, LocalTree, RemoteTree, open_tree
 
 __all__ = ["REMOVALS_PATH", "Removals", "add_removals", "parse_removals", "read_removals"]

@@ -9,11 +9,11 @@ from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.http import fetch_all, file_infos, is_http, list_page
+from mmvoxceleb.files.ranges import ByteSource, LocalSource, RemoteSource, is_url, stat_file
+from mmvoxceleb.files.retry import is_missing, with_retries
 from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
-from mmvoxceleb.stores.ranges import ByteSource, LocalSource, RemoteSource, is_url, stat_file
-from mmvoxceleb.stores.retry import is_missing, with_retries
 
 __all__ = ["FileTree", "Item", "LocalTree", "RemoteTree", "open_tree"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mmvoxceleb.cache import cache_dir
-from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.stores.zip_end import find_directory
 from mmvoxceleb.stores.zip_index import ENTRY_SCHEMA, FOLDER_SCHEMA, ZipIndex, build_tables
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.stores.zip_end import Directory
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource
 
 __all__ = ["Directory", "find_directory"]
 

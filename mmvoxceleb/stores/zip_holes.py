@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES
 from mmvoxceleb.stores.zip_headers import parse_local_header
 

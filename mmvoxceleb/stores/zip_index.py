@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.stores.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES, RecordBlock, gather_slices, iterate_records
 from mmvoxceleb.stores.zip_end import Directory, find_directory
 from mmvoxceleb.stores.zip_headers import LoneEntries, check_local_header, decode_name

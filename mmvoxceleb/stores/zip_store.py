@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, modality_of_name
-from mmvoxceleb.stores.ranges import ByteSource
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_headers import MOST_LONE_ENTRIES, check_local_header

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.partial import is_abandoned, partial_prefix
+from mmvoxceleb.files.ranges import open_source
 from mmvoxceleb.processing.crop.fetch import LARGEST_VIDEO_BYTES
 from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
-from mmvoxceleb.stores.ranges import open_source
 
 __all__ = ["fetched"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import mmvoxceleb
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, SourceUnavailableError, UnsafeArchiveError
-from mmvoxceleb.stores import retry
+from mmvoxceleb.files import retry
 from tests.support.corpus import Corpus, make_corpus, png, zip_corpus
 from tests.support.http_server import FileServer
 

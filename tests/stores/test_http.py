@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files import retry
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores import open_store, retry
+from mmvoxceleb.stores import open_store
 from tests.stores.test_open_store import everything, pack
 from tests.support.corpus import Corpus, zip_corpus
 from tests.support.http_server import FileServer

@@ -12,11 +12,11 @@ import pytest
 
 import mmvoxceleb
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
+from mmvoxceleb.files import retry
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.sampling import ClipSampler
 from mmvoxceleb.sampling.sources import source_of
-from mmvoxceleb.stores import retry
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.support.corpus import make_corpus, zip_corpus
 from tests.support.http_server import FileServer

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.files import stalls
+from mmvoxceleb.files import retry, stalls
+from mmvoxceleb.files.ranges import RemoteSource, open_source
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores import open_store, retry
-from mmvoxceleb.stores.ranges import RemoteSource, open_source
+from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.trees import open_tree
 from tests.support.corpus import Corpus, zip_folder
 from tests.support.rude_server import Answer, Request, RudeServer

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.records import RecordOptions, read_record
 from mmvoxceleb.records.texts import parse_text
@@ -18,7 +19,6 @@ from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.interface import frame_index_of
 from mmvoxceleb.stores.numbering import doubtful_positions
-from mmvoxceleb.stores.ranges import LocalSource
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_index import read_index
 from mmvoxceleb.validation import validate_store

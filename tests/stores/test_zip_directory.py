@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.stores import zip_directory
-from mmvoxceleb.stores.ranges import LocalSource
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import read_entries
 from mmvoxceleb.stores.zip_index import ZipIndex, read_index

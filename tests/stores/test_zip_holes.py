@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.stores.ranges import LocalSource
+from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.stores.zip_index import read_index
 from tests.support.corpus import frame, png
 

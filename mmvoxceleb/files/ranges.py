@@ -10,9 +10,9 @@ from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.http import fetch_range, file_info, is_http
+from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.version import version_of, version_of_stat
-from mmvoxceleb.stores.retry import with_retries
 
 __all__ = [
     "ByteSource",

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-import random
-import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 
-__all__ = ["is_missing", "redirect_problem", "with_retries"]
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
+
+__all__ = ["TRANSIENT_STATUS", "is_missing", "redirect_problem", "retrying", "with_retries"]
 
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
@@ -43,26 +44,52 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
         SourceUnavailableError: The failure is final, or :data:`ATTEMPTS` attempts failed, or
             :data:`ATTEMPTS_AT_SILENCE` of them ended with a wait in vain.
     """
+    from tenacity import RetryError
+
+    try:
+        return retrying(location, _is_transient, first_wait_seconds=FIRST_WAIT_SECONDS)(action)
+    except MMVoxCelebError:
+        raise
+    except RetryError as end:
+        attempts, cause = end.last_attempt.attempt_number, end.__cause__ or end
+        raise SourceUnavailableError(
+            f"{location}: gave up after {attempts} attempts ({_reason(cause)}); what was read so far is kept, so run "
+            "again when the source answers"
+        ) from cause
+    except Exception as error:
+        raise SourceUnavailableError(_describe(error, location)) from error
+
+
+def retrying(location: str, is_passing: Callable[[BaseException], bool], *, first_wait_seconds: float) -> "Retrying":
+    """Return what calls a function until it succeeds, as :func:`with_retries`, and lets final failures through.
+
+    Raises:
+        tenacity.RetryError: By the call, from the last of the failures that were ``is_passing``.
+    """
+    import tenacity
+
     silences = 0
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return action()
-        except MMVoxCelebError:
-            raise
-        except Exception as error:
-            status = _status_of(error)
-            if not _is_transient(error, status):
-                raise SourceUnavailableError(_describe(error, status, location)) from error
-            silences += any(_is_timeout(link) for link in _chain(error))
-            if attempt == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE:
-                raise SourceUnavailableError(
-                    f"{location}: gave up after {attempt} attempts ({_reason(error, status)}); "
-                    "what was read so far is kept, so run again when the source answers"
-                ) from error
-            wait = _wait_seconds(error, attempt)
-            logger.warning("%s: %s; trying again in %.1f s", location, _reason(error, status), wait)
-            time.sleep(wait)
-    raise AssertionError("unreachable")
+    usual_wait = tenacity.wait_exponential(first_wait_seconds) + tenacity.wait_random(0, first_wait_seconds / 2)
+
+    def is_enough(state: "RetryCallState") -> bool:
+        nonlocal silences
+        silences += any(map(_is_timeout, _chain(_failure(state))))
+        return state.attempt_number == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE
+
+    def wait_seconds(state: "RetryCallState") -> float:
+        asked = _asked_wait_seconds(_failure(state))
+        return usual_wait(state) if asked is None else asked
+
+    def tell(state: "RetryCallState") -> None:
+        logger.warning("%s: %s; trying again in %.1f s", location, _reason(_failure(state)), state.upcoming_sleep)
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_passing), stop=is_enough, wait=wait_seconds, before_sleep=tell
+    )
+
+
+def _failure(state: "RetryCallState") -> BaseException:
+    return cast("BaseException", state.outcome and state.outcome.exception())
 
 
 def is_missing(error: SourceUnavailableError) -> bool:
@@ -95,15 +122,14 @@ def _status_of(error: BaseException) -> int | None:
     return None
 
 
-def _is_transient(error: BaseException, status: int | None) -> bool:
-    if redirect_problem(error):
+def _is_transient(error: BaseException) -> bool:
+    if not isinstance(error, Exception) or isinstance(error, MMVoxCelebError) or redirect_problem(error):
         return False
+    status = _status_of(error)
     if status is not None and status != 206 and status >= 400:
         return status in TRANSIENT_STATUS
-    if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)):
-        # fsspec reports an unreachable server as a missing file, with the reason as cause
-        return any(_is_connection_failure(link) for link in _chain(error) if link is not error)
-    return any(_is_connection_failure(link) for link in _chain(error))
+    # fsspec reports an unreachable server as a missing file, with the reason as cause
+    return any(map(_is_connection_failure, _chain(error)))
 
 
 def _is_connection_failure(error: BaseException) -> bool:
@@ -129,17 +155,18 @@ def _is_timeout(error: BaseException) -> bool:
     return isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in type(error).__name__
 
 
-def _wait_seconds(error: BaseException, attempt: int) -> float:
+def _asked_wait_seconds(error: BaseException) -> float | None:
+    """Return what a server asks for by ``Retry-After``; None where it asks for nothing."""
     for link in _chain(error):
         headers = getattr(link, "headers", None)
         asked = headers.get("Retry-After") if headers is not None and hasattr(headers, "get") else None
         if isinstance(asked, str) and asked.isdigit():
             return min(float(asked), LONGEST_WAIT_SECONDS)
-    wait = FIRST_WAIT_SECONDS * float(2 ** (attempt - 1))
-    return min(wait * random.uniform(0.8, 1.2), LONGEST_WAIT_SECONDS)
+    return None
 
 
-def _reason(error: BaseException, status: int | None) -> str:
+def _reason(error: BaseException) -> str:
+    status = _status_of(error)
     if status is not None and status >= 400:
         return f"the server answered {status}"
     return f"{type(error).__name__}: {error}"
@@ -160,11 +187,12 @@ def redirect_problem(error: BaseException) -> str:
     return ""
 
 
-def _describe(error: BaseException, status: int | None, location: str) -> str:
+def _describe(error: BaseException, location: str) -> str:
+    status = _status_of(error)
     if problem := redirect_problem(error):
         return f"{location}: {problem}"
     if status is None and isinstance(error, FileNotFoundError):
         status = 404
     if status in _ADVICE:
         return f"{location}: {f'HTTP {status}, ' if '://' in location else ''}{_ADVICE[status]}"
-    return f"{location}: {_reason(error, status)}"
+    return f"{location}: {_reason(error)}"
