@@ -1,6 +1,6 @@
 """Regenerate the modalities of a dataset: crops, masks, drawings, labels and text, from any face video.
 
-Imported as ``mmvoxceleb.processing``; needs ``pip install 'mmvoxceleb[processing]'``.
+Imported as ``mmvoxceleb.processing``; needs the extra ``processing``.
 """
 
 import importlib

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files import hashing
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.processing.published import PUBLISHED
@@ -130,7 +131,7 @@ def _read_safetensors(path: Path) -> "dict[str, Tensor]":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError as error:
-        raise ImportError(f"{path}: reading .safetensors needs: pip install 'mmvoxceleb[processing]'") from error
+        raise ImportError(f"{path}: reading .safetensors needs: {install_hint('processing')}") from error
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:

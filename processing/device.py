@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +103,7 @@ def resolve_backend(
     if backend == "ncnn" and not fits:
         raise ConfigError("the ncnn backend computes fp32 on the CPU, not compiled; leave the backend at auto")
     if backend == "ncnn" and not installed:
-        raise ImportError("the ncnn backend needs: pip install 'mmvoxceleb[cpu]'")
+        raise ImportError(f"the ncnn backend needs: {install_hint('cpu')}")
     return "ncnn" if backend != "torch" and fits and installed else "torch"
 
 

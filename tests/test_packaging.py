@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,13 @@ def test_the_changelog_speaks_of_this_version() -> None:
     import mmvoxceleb
 
     assert f"## [{mmvoxceleb.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_messages_name_extras_that_there_are() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    sources = [*ROOT.glob("mmvoxceleb/**/*.py"), *ROOT.glob("processing/**/*.py")]
+    named = {name for path in sources for name in re.findall(r"install_hint\(['\"](\w+)['\"]\)", path.read_text())}
+    assert named
+    assert named <= extras
+    assert not [path for path in sources if "pip install 'mmvoxceleb[" in path.read_text()]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.hub.statistics import ExportStatistics
 from mmvoxceleb.schema import ATTRIBUTES
 
@@ -34,7 +35,7 @@ def draw_charts(statistics: ExportStatistics) -> dict[str, bytes]:
     try:
         from matplotlib import rc_context
     except ImportError:
-        logger.warning("the card goes without charts; for charts: pip install 'mmvoxceleb[hub]'")
+        logger.warning("the card goes without charts; for charts: %s", install_hint("hub"))
         return {}
     with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}):
         return {CHARTS[name]: _png(figure) for name, figure in _figures(statistics)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.atomic import clean_partial, writing
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.partial import PARTIAL
@@ -246,7 +247,7 @@ def _tools(settings: ExportSettings) -> dict[str, str]:
         try:
             import av
         except ImportError as error:
-            raise ConfigError("--video mp4 needs PyAV: pip install 'mmvoxceleb[processing]'") from error
+            raise ConfigError(f"--video mp4 needs PyAV: {install_hint('processing')}") from error
         tools["av"] = av.__version__
     return tools
 

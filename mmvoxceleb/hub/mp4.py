@@ -10,6 +10,7 @@ from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.codecs.h264 import repeatable_options
 from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.hub.quality import Quality, measure_quality
 
 if TYPE_CHECKING:
@@ -84,5 +85,5 @@ def _import_av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise ImportError("H.264 needs PyAV: pip install 'mmvoxceleb[processing]'") from error
+        raise ImportError(f"H.264 needs PyAV: {install_hint('processing')}") from error
     return av

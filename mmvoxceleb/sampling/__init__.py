@@ -3,10 +3,12 @@
 Needs PyTorch; ``import mmvoxceleb`` alone does not import it.
 """
 
+from mmvoxceleb.extras import install_hint
+
 try:
     import torch as _torch  # noqa: F401
 except ImportError as error:
-    raise ImportError("ClipSampler makes torch tensors; pip install 'mmvoxceleb[train]'") from error
+    raise ImportError(f"ClipSampler makes torch tensors; {install_hint('train')}") from error
 
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.sampler import ClipSampler

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.sampling.sources import Clip
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class VideoClip(Clip):
         try:
             return [*decode_frames(data, positions)]
         except ImportError as error:
-            raise ImportError("videos are decoded by PyAV; pip install 'mmvoxceleb[train]'") from error
+            raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
         except video_errors() as error:
             raise CorruptSourceError(
                 f"clip {self.clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 
 __all__ = ["YOUTUBE", "fetch_video"]
@@ -37,7 +38,7 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
     try:
         import yt_dlp
     except ImportError as error:
-        raise ImportError("--download needs yt-dlp: pip install 'mmvoxceleb[download]'") from error
+        raise ImportError(f"--download needs yt-dlp: {install_hint('download')}") from error
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     stopped = threading.Event()

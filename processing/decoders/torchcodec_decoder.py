@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
 from mmvoxceleb.processing.decoders.interface import LATENESS_SECONDS
 from mmvoxceleb.processing.decoders.picture import UPRIGHT
@@ -58,7 +59,7 @@ def _import_decoder() -> Any:
         from torchcodec.decoders import VideoDecoder
     except (ImportError, RuntimeError, OSError) as error:
         raise ImportError(
-            "the torchcodec decoder does not load: it needs pip install 'mmvoxceleb[torchcodec]' in the release that "
-            f"fits your torch, and FFmpeg's libraries; or choose --decoder pyav ({str(error).splitlines()[0]})"
+            f"the torchcodec decoder does not load: it needs {install_hint('torchcodec')}, in the release that fits "
+            f"your torch, and FFmpeg's libraries; or choose --decoder pyav ({str(error).splitlines()[0]})"
         ) from error
     return VideoDecoder

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
 from mmvoxceleb.processing.device import device_kind
 from mmvoxceleb.processing.weights import locate, sha256_of
@@ -128,7 +129,7 @@ def _import_face_alignment() -> Any:
         import face_alignment
     except ImportError as error:
         raise ImportError(
-            "the s3fd detector needs the package face-alignment: pip install 'mmvoxceleb[s3fd]' "
+            f"the s3fd detector needs the package face-alignment: {install_hint('s3fd')} "
             f"(or choose --detector yunet or haar); {error}"
         ) from error
     return face_alignment

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.local import lanes_on
@@ -67,7 +68,7 @@ def run_on_ray(
     try:
         import ray
     except ImportError as error:
-        raise ImportError("the ray engine needs: pip install 'mmvoxceleb[ray]'") from error
+        raise ImportError(f"the ray engine needs: {install_hint('ray')}") from error
     with _connected(ray, address):
         share = _share(ray, work, workers)
         count = share.workers

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.labels.alignment import align_faces
 from mmvoxceleb.processing.sample_models import SAMPLE
@@ -179,7 +180,7 @@ class TransformersModel(AttributeModel):
             from transformers import AutoImageProcessor, AutoModelForImageClassification
             from transformers.utils import logging as hf_logging
         except ImportError as error:
-            raise ImportError(f"{self.name} needs: pip install 'mmvoxceleb[transformers]' ({error})") from error
+            raise ImportError(f"{self.name} needs: {install_hint('transformers')} ({error})") from error
         bars = hf_logging.is_progress_bar_enabled()
         hf_logging.disable_progress_bar()
         try:

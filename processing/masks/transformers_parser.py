@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.masks.parser import Parser
 from mmvoxceleb.processing.weights import sha256_of
 from mmvoxceleb.schema import CLASSES
@@ -29,7 +30,7 @@ _ALIASES: dict[str, str] = {
 
 
 class TransformersParser(Parser):
-    """A parser from ``transformers``; needs ``pip install 'mmvoxceleb[transformers]'``.
+    """A parser from ``transformers``; needs the extra ``transformers``.
 
     Only ``.safetensors`` weights are read, and no code of the repository is run.
 
@@ -46,9 +47,7 @@ class TransformersParser(Parser):
         try:
             import transformers
         except ImportError as error:
-            raise ImportError(
-                f"the parser transformers:{source} needs: pip install 'mmvoxceleb[transformers]'"
-            ) from error
+            raise ImportError(f"the parser transformers:{source} needs: {install_hint('transformers')}") from error
         self._transformers = transformers.__name__
         self.source = source
         self._read_preprocessor()

@@ -18,4 +18,4 @@ def test_without_torch_the_error_says_what_to_install() -> None:
         "try: mmvoxceleb.ClipSampler\n"
         "except ImportError as error: print(error)"
     )
-    assert "pip install 'mmvoxceleb[train]'" in run(code)
+    assert "pip install '.[train]'" in run(code)
