@@ -21,8 +21,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from sample_render import Camera, Portrait, load_portrait
 
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.processing.text import describe
-from mmvoxceleb.records import RecordOptions, read_record
 from mmvoxceleb.schema import ATTRIBUTES, ORIGINAL_STRIDE, SPLITS, record_features, split_of
 from mmvoxceleb.stores import open_store
 

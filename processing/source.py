@@ -9,10 +9,9 @@ import numpy as np
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.modalities import LABEL, META, VIDEO
 from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES, decode_rgb
 from mmvoxceleb.processing.stage import Clip
-from mmvoxceleb.records.texts import parse_label
-from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.numbering import refuse_repeats
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipSource", "CroppedSource", "Frames", "LabelSource", "StoreSource"]
 
-_VIDEO, _LABEL, _META = Folder("video"), Folder("label"), Folder("meta")
+_VIDEO, _META = VIDEO.folder(), META.folder()
 
 
 class Frames:
@@ -146,10 +145,10 @@ class StoreSource(ClipSource):
 
     def _label(self, clip_id: str) -> Sequence[int] | None:
         try:
-            (data,) = self.store.read(_LABEL, clip_id)
+            (data,) = self.store.read(LABEL.folder(), clip_id)
         except MissingModalityError:
             return None
-        return parse_label(data, clip_id=clip_id)
+        return LABEL.parse(data, clip_id=clip_id)
 
     def _meta(self, clip_id: str) -> dict[str, Any]:
         try:
@@ -172,7 +171,7 @@ class LabelSource(StoreSource):
         Raises:
             MissingModalityError: The store has no labels.
         """
-        clip_ids = self.store.clips(_LABEL)
+        clip_ids = self.store.clips(LABEL.folder())
         if not clip_ids:
             raise MissingModalityError(
                 f"{self.location}: holds no label/<clip>.txt, which text is made from; make labels first with "
@@ -181,8 +180,8 @@ class LabelSource(StoreSource):
         return clip_ids
 
     def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
-        (data,) = self.store.read(_LABEL, clip_id)
-        label = parse_label(data, clip_id=clip_id)
+        (data,) = self.store.read(LABEL.folder(), clip_id)
+        label = LABEL.parse(data, clip_id=clip_id)
         return Clip(clip_id, (), meta=self._meta(clip_id), label=label if with_label else None)
 
 

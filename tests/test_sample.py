@@ -12,7 +12,7 @@ from datasets import Dataset
 from PIL import Image
 
 from mmvoxceleb.codecs.masks import read_mask_ids
-from mmvoxceleb.records import RecordOptions, read_record
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES, Folder, record_features, split_of
 from mmvoxceleb.stores import Store, open_store

@@ -13,7 +13,8 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.atomic import remove_folder, write_atomically, write_folder
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.schema import Folder, colours_of, drawing_columns
+from mmvoxceleb.modalities import DRAWINGS, Folder
+from mmvoxceleb.schema import colours_of
 
 __all__ = ["hash_clip", "remove_clip", "to_colour_png", "write_clip"]
 
@@ -28,7 +29,7 @@ def write_clip(root: Path, record: Mapping[str, Any], settings: ExportSettings) 
     """
     clip_id, total, digest = record["clip_id"], 0, hashlib.sha256()
     columns = {Folder("video"): ("frames", "frame_indices"), Folder("mask"): ("masks", "mask_indices")}
-    columns |= {Folder("drawing", style): names for style, names in drawing_columns(settings.styles).items()}
+    columns |= DRAWINGS.pairs(settings.styles)
     for folder in settings.folders:
         if not folder.is_frames:
             text = "\n".join(record["text"]) if folder.modality == "text" else ",".join(map(str, record["label"]))

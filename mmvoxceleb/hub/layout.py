@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.schema import IDENTITY_FIELDS, drawing_columns, record_features
+from mmvoxceleb.modalities import DRAWINGS, IDENTITY_FIELDS, record_features
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -45,7 +45,7 @@ def features_of(settings: ExportSettings) -> "Features":
 
 def _heavy_columns(settings: ExportSettings) -> dict[str, tuple[str, ...]]:
     """Name the columns of each modality that is pictures."""
-    drawings = tuple(name for pair in drawing_columns(settings.styles).values() for name in pair)
+    drawings = DRAWINGS.columns(settings.styles)
     columns = {
         "video": ("video" if settings.has_mp4 else "frames", "frame_indices"),
         "mask": ("masks", "mask_indices"),

@@ -10,8 +10,7 @@ from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCel
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.records import read_record
-from mmvoxceleb.records.texts import parse_meta
+from mmvoxceleb.loading.record import read_meta, read_record
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import Store
 
@@ -96,9 +95,7 @@ class RowReader:
 
     def _models(self, clip_id: str) -> tuple[Mapping[str, str], ...]:
         try:
-            meta = parse_meta(self._store.read(Folder("meta"), clip_id)[0], clip_id=clip_id)
-        except MissingModalityError:
-            return ()
+            meta = read_meta(self._store, clip_id)
         except CorruptSourceError:
             return ()  # a damaged provenance is reported where it is needed, by read_record for the label
         found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}

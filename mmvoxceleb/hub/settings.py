@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.quoting import quoted, shortened
-from mmvoxceleb.records import RecordOptions
+from mmvoxceleb.modalities import RecordOptions
 from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, Folder, check_modalities, folders_of
 
 __all__ = ["ExportSettings", "Format", "MaskEncoding", "Video"]
@@ -93,7 +93,7 @@ class ExportSettings:
         return self.video == "mp4" and "video" in self.modalities
 
     def record_options(self, *, count_frames: bool) -> RecordOptions:
-        """What :func:`mmvoxceleb.records.read_record` is to read of a clip."""
+        """What :func:`mmvoxceleb.loading.record.read_record` is to read of a clip."""
         return RecordOptions(
             modalities=self.modalities,
             styles=self.styles,

@@ -10,10 +10,10 @@ from datasets.exceptions import DatasetGenerationError
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.loading.ahead import results_ahead
-from mmvoxceleb.loading.config import CONFIG_MODALITIES, MMVoxCelebConfig
+from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
+from mmvoxceleb.loading.record import read_record
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
-from mmvoxceleb.records import read_record
-from mmvoxceleb.schema import Folder, folders_of, record_features
+from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.removals import Removals, read_removals
 
@@ -51,7 +51,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     BUILDER_CONFIG_CLASS = MMVoxCelebConfig
     BUILDER_CONFIGS: ClassVar = [
         MMVoxCelebConfig(name=name, version=datasets.Version("1.0.0"), description=", ".join(modalities))
-        for name, modalities in CONFIG_MODALITIES.items()
+        for name, modalities in config_modalities().items()
     ]
     DEFAULT_CONFIG_NAME = "all"
     # a row is up to 20 MB, and a batch is held in memory
@@ -116,12 +116,12 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def _folders(self) -> tuple[Folder, ...]:
         folders = folders_of(self.config.read_modalities, self.config.read_styles)
-        return (*folders, Folder("video")) if self.config.min_frames and Folder("video") not in folders else folders
+        return (*folders, VIDEO.folder()) if self.config.min_frames and VIDEO.folder() not in folders else folders
 
     def _content_digest(self) -> str:
         folders = self._folders()
-        if any(folder.modality == "label" for folder in folders):
-            folders = (*folders, Folder("meta"))
+        if any(folder.kind.reads_meta for folder in folders):
+            folders = (*folders, META.folder())
         from datasets.fingerprint import Hasher
 
         content = [self._open().fingerprint(folders), *self._removals().lines()]
@@ -208,7 +208,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _read(self, store: Store, position: tuple[int, int, str]) -> dict[str, Any] | None:
         """Read one record; None for a clip that is shorter than ``min_frames``."""
         clip_id = position[-1]
-        if self.config.min_frames and len(store.entries(Folder("video"), clip_id)) < self.config.min_frames:
+        if self.config.min_frames and len(store.entries(VIDEO.folder(), clip_id)) < self.config.min_frames:
             return None
         return read_record(store, clip_id, self.config.record_options)
 

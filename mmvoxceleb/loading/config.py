@@ -7,21 +7,22 @@ from typing import Any, Literal, get_args
 from datasets import BuilderConfig
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.records import RecordOptions
-from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, check_modalities
+from mmvoxceleb.modalities import (
+    DEFAULT_STYLE,
+    MODALITIES,
+    RecordOptions,
+    check_modalities,
+    frame_modalities,
+    modalities,
+)
 
-__all__ = ["CONFIG_MODALITIES", "MMVoxCelebConfig"]
+__all__ = ["MMVoxCelebConfig", "config_modalities"]
 
-CONFIG_MODALITIES: dict[str, tuple[str, ...]] = {
-    "all": MODALITIES,
-    "video": ("video",),
-    "mask": ("mask",),
-    "drawing": ("drawing",),
-    "text": ("text",),
-    "label": ("label",),
-    "sample": MODALITIES,
-}
-"""The configs, and the modalities that each reads. ``sample`` is the bundled sample, offline."""
+
+def config_modalities() -> dict[str, tuple[str, ...]]:
+    """List the configs, and the modalities that each reads. ``sample`` is the bundled sample, offline."""
+    return {"all": MODALITIES, **{kind.name: (kind.name,) for kind in modalities()}, "sample": MODALITIES}
+
 
 MaskEncoding = Literal["palette", "original"]
 OnError = Literal["raise", "skip"]
@@ -83,7 +84,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
             raise ConfigError(f"max_frames={self.max_frames!r}; it must be a whole number from 1, or None")
         if not self.read_styles or len(set(self.read_styles)) != len(self.read_styles):
             raise ConfigError(f"styles={self.styles!r}; name at least one style, each once, such as ('style1',)")
-        if self.aligned and not {"mask", "drawing"} & set(asked):
+        if self.aligned and all(kind.is_timeline for kind in frame_modalities(asked)):
             raise ConfigError("aligned=True keeps frames that have a mask or drawing, and neither is read")
         if self.drive_ids:
             check_modalities(self.drive_ids)
@@ -93,7 +94,12 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
     @property
     def read_modalities(self) -> tuple[str, ...]:
         """The modalities to read: the argument, or else the config's own."""
-        return check_modalities(self.modalities if self.modalities is not None else CONFIG_MODALITIES[self.name])
+        if self.modalities is not None:
+            return check_modalities(self.modalities)
+        known = config_modalities()
+        if self.name not in known:
+            raise ConfigError(f"no config {self.name!r}; the known ones are {', '.join(known)}")
+        return known[self.name]
 
     @property
     def read_styles(self) -> tuple[str, ...]:
@@ -102,7 +108,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
 
     @property
     def record_options(self) -> RecordOptions:
-        """What :func:`mmvoxceleb.records.read_record` needs to know."""
+        """What :func:`mmvoxceleb.loading.record.read_record` needs to know."""
         return RecordOptions(
             modalities=self.read_modalities,
             styles=self.read_styles,

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
-from mmvoxceleb.schema import SPLITS, ClipId, Folder, split_of
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
 __all__ = ["choose_clips", "shards_of", "split_clips"]

@@ -11,7 +11,8 @@ from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.schema import ATTRIBUTES, DEFAULT_STYLE, PALETTE, ClipId, Folder
+from mmvoxceleb.modalities import DEFAULT_STYLE, Folder
+from mmvoxceleb.schema import ATTRIBUTES, PALETTE, ClipId
 from mmvoxceleb.stores import Entry, Store
 
 if TYPE_CHECKING:

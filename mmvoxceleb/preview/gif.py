@@ -5,9 +5,9 @@ import io
 from PIL import Image
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.modalities import DEFAULT_STYLE
 from mmvoxceleb.preview.canvas import PAPER
 from mmvoxceleb.preview.clip_view import overlay, view_clip
-from mmvoxceleb.schema import DEFAULT_STYLE
 from mmvoxceleb.stores import Store
 
 __all__ = ["clip_gif"]

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.modalities import DEFAULT_STYLE
 from mmvoxceleb.preview.canvas import (
     FAINT,
     HAIRLINE,
@@ -22,7 +23,7 @@ from mmvoxceleb.preview.canvas import (
     wrap,
 )
 from mmvoxceleb.preview.clip_view import ClipView, clips_of, overlay, view_clip
-from mmvoxceleb.schema import CLASSES, DEFAULT_STYLE, PALETTE, split_of
+from mmvoxceleb.schema import CLASSES, PALETTE, split_of
 from mmvoxceleb.stores import Store
 
 __all__ = ["contact_sheet"]

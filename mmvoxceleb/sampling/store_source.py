@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.loading.selection import choose_clips
-from mmvoxceleb.records.texts import parse_label, parse_text
+from mmvoxceleb.modalities import LABEL, TEXT
 from mmvoxceleb.sampling.sources import Clip, ClipSource
 from mmvoxceleb.schema import MODALITIES, Folder, folders_of
 from mmvoxceleb.stores import Entry, Store
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["StoreSource"]
-
-_TEXT, _LABEL = Folder("text"), Folder("label")
 
 
 class StoreSource(ClipSource):
@@ -67,7 +65,7 @@ class _StoreClip(Clip):
         return [*self._store.read(folder, self.clip_id, [entries[position] for position in positions])]
 
     def sentences(self) -> list[str]:
-        return parse_text(self._store.read(_TEXT, self.clip_id)[0], clip_id=self.clip_id)
+        return TEXT.parse(self._store.read(TEXT.folder(), self.clip_id)[0], clip_id=self.clip_id)
 
     def label(self) -> list[int]:
-        return parse_label(self._store.read(_LABEL, self.clip_id)[0], clip_id=self.clip_id)
+        return LABEL.parse(self._store.read(LABEL.folder(), self.clip_id)[0], clip_id=self.clip_id)

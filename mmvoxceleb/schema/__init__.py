@@ -1,4 +1,9 @@
-"""What a clip is: its key, its modalities, the 19 mask classes, the 40 attributes, the splits and the record."""
+"""What a clip is: its key, the 19 mask classes, the 40 attributes and the splits.
+
+What is about modalities is in :mod:`mmvoxceleb.modalities`, and found here as well.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.schema.attributes import (
     ATTRIBUTE_INDEX,
@@ -10,17 +15,20 @@ from mmvoxceleb.schema.attributes import (
 )
 from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE, PALETTE_BYTES, SIDE_PAIRS, colours_of
 from mmvoxceleb.schema.clip_id import ClipId
-from mmvoxceleb.schema.features import IDENTITY_FIELDS, drawing_columns, record_features
-from mmvoxceleb.schema.modalities import (
-    DEFAULT_STYLE,
-    MODALITIES,
-    ORIGINAL_STRIDE,
-    STYLES,
-    Folder,
-    check_modalities,
-    folders_of,
-)
 from mmvoxceleb.schema.splits import SPLITS, TEST_PERSONS, split_of
+
+if TYPE_CHECKING:
+    from mmvoxceleb.modalities import (
+        DEFAULT_STYLE,
+        IDENTITY_FIELDS,
+        MODALITIES,
+        ORIGINAL_STRIDE,
+        STYLES,
+        Folder,
+        check_modalities,
+        folders_of,
+        record_features,
+    )
 
 __all__ = [
     "ATTRIBUTES",
@@ -43,10 +51,17 @@ __all__ = [
     "attribute_index",
     "check_modalities",
     "colours_of",
-    "drawing_columns",
     "drop_sensitive",
     "folders_of",
     "present",
     "record_features",
     "split_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from mmvoxceleb import modalities
+
+        return getattr(modalities, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,17 +13,11 @@ from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import move_into_place
 from mmvoxceleb.files.retry import redirect_problem
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
-from mmvoxceleb.schema import check_modalities
+from mmvoxceleb.modalities import MODALITIES, modalities
 
 __all__ = ["PUBLISHED_IDS", "WAYS_ON", "download_file", "download_modalities", "get_from_drive"]
 
-PUBLISHED_IDS: dict[str, str] = {
-    "video": "1eG4CkNNqEuLz9LCa2XtesNepa9bsa1TP",
-    "mask": "1Y36Or0pEnLQwn9uyORu9394_EcNpa3gl",
-    "drawing": "15UiX1KtyPPSagLjPhnEpm0ynG8PpMT8u",
-    "text": "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu",
-    "label": "1Eta6BrTTtV9vv1Hw05n3qo1uvH-3lB4t",
-}
+PUBLISHED_IDS: dict[str, str] = {kind.name: kind.drive_id for kind in modalities(MODALITIES) if kind.drive_id}
 """File ids in MMVID's README (snap-research/MMVID, mm_vox_celeb)."""
 
 WAYS_ON = (
@@ -34,7 +28,6 @@ WAYS_ON = (
 _WITHDRAWN = (
     "The published files of Multimodal VoxCeleb were withdrawn from Google Drive in June 2024 (MMVID issue 10). "
 )
-_FILE_NAMES = {"video": "video.zip", "mask": "mask.zip", "drawing": "draw.zip", "text": "txt.zip", "label": "label.zip"}
 _RETRIES = 4
 _TIMEOUT_SECONDS = (30.0, 120.0)
 LARGEST_DOWNLOAD_BYTES = 1 << 40
@@ -43,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def download_modalities(
-    modalities: Sequence[str],
+    names: Sequence[str],
     *,
     ids: Mapping[str, str] | None = None,
     folder: str | Path | None = None,
@@ -54,7 +47,7 @@ def download_modalities(
     A download that was cut goes on where it stopped; a finished one is not repeated.
 
     Args:
-        modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`.
+        names: Names of modalities.
         ids: Drive file ids by modality; the published ones by default.
         folder: Where to; by default a folder of the cache that belongs to ``ids``.
         quiet: No progress bars.
@@ -63,9 +56,9 @@ def download_modalities(
         SourceUnavailableError: A file is withdrawn, private, over quota, or has no id.
         CorruptSourceError: What came is no zip.
     """
-    wanted = check_modalities(modalities)
+    wanted = modalities(names)
     chosen = dict(PUBLISHED_IDS if ids is None else ids)
-    lacking = [name for name in wanted if name not in chosen]
+    lacking = [kind.name for kind in wanted if kind.name not in chosen]
     if lacking:
         raise SourceUnavailableError(
             f"drive_ids has no id for {', '.join(lacking)}; add it, or ask for less by modalities=(...)"
@@ -74,8 +67,8 @@ def download_modalities(
         tag = hashlib.sha256(repr(sorted(chosen.items())).encode()).hexdigest()[:12]
         folder = cache_dir() / "drive" / tag
     folder = Path(folder).expanduser()
-    for name in wanted:
-        download_file(chosen[name], folder / _FILE_NAMES[name], quiet=quiet)
+    for kind in wanted:
+        download_file(chosen[kind.name], folder / f"{kind.folder_name}.zip", quiet=quiet)
     return folder
 
 

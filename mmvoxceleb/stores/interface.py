@@ -8,28 +8,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import Folder
 
 __all__ = [
     "LARGEST_CLIP_BYTES",
-    "LARGEST_FILE_BYTES",
     "LARGEST_FRAME_INDEX",
-    "LARGEST_TEXT_BYTES",
     "Entry",
     "Store",
     "check_sizes",
     "frame_entries",
     "frame_index_of",
-    "largest_file_bytes",
 ]
 
 LARGEST_FRAME_INDEX = 2**31 - 1
 """Frame numbers are int32 in a record."""
-LARGEST_FILE_BYTES = 256 << 20
 LARGEST_CLIP_BYTES = 1 << 30
 """Most bytes that one read gives. A clip of the original has 20 MB, one of a minute in 512 px 600."""
-LARGEST_TEXT_BYTES = 4 << 20
-"""Most bytes of a text, label or meta file. The original's texts have 2 kB."""
 
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _MOST_DIGITS = len(str(LARGEST_FRAME_INDEX))
@@ -141,19 +135,14 @@ def frame_entries(files: Iterable[tuple[str, int]]) -> list[Entry]:
     return found
 
 
-def largest_file_bytes(folder: Folder) -> int:
-    """Return how large a file of a folder may be."""
-    return LARGEST_TEXT_BYTES if folder.modality in ("text", "label", "meta") else LARGEST_FILE_BYTES
-
-
 def check_sizes(folder: Folder, entries: Sequence[Entry]) -> None:
     """Refuse, before anything is read, what would fill the memory.
 
     Raises:
-        UnsafeArchiveError: A text, label or meta file has over :data:`LARGEST_TEXT_BYTES`, another one over
-            :data:`LARGEST_FILE_BYTES`, or all that is asked for together over :data:`LARGEST_CLIP_BYTES`.
+        UnsafeArchiveError: A file is larger than its modality allows, or all that is asked for together over
+            :data:`LARGEST_CLIP_BYTES`.
     """
-    largest = largest_file_bytes(folder)
+    largest = folder.kind.largest_file_bytes
     for entry in entries:
         if entry.size > largest:
             raise UnsafeArchiveError(

@@ -8,9 +8,10 @@ from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.ranges import forget_listings, open_source
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store
-from mmvoxceleb.stores.naming import hint_of_archive, modality_of_name
+from mmvoxceleb.stores.naming import hint_of_archive
 from mmvoxceleb.stores.tree_store import TreeStore
 from mmvoxceleb.stores.trees import FileTree, Item, LocalTree, RemoteTree, open_tree
 from mmvoxceleb.stores.zip_store import ZipStore

@@ -22,8 +22,8 @@ from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.files.retry import is_missing
+from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.naming import modality_of_name
 from mmvoxceleb.stores.trees import FileTree, LocalTree, RemoteTree, open_tree
 
 __all__ = ["REMOVALS_PATH", "Removals", "add_removals", "parse_removals", "read_removals"]

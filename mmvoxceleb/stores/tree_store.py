@@ -8,9 +8,11 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.version import no_version
-from mmvoxceleb.schema import DEFAULT_STYLE, ClipId, Folder
-from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of, largest_file_bytes
-from mmvoxceleb.stores.naming import clip_of_file, modality_of_name
+from mmvoxceleb.modalities import META, Folder, Modality
+from mmvoxceleb.modalities.registry import modality_of_name
+from mmvoxceleb.schema import ClipId
+from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of
+from mmvoxceleb.stores.naming import clip_of_file
 from mmvoxceleb.stores.trees import FileTree, Item
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_index import ZipEntry, read_index
@@ -61,21 +63,18 @@ class TreeStore(Store):
             if modality not in self._places_by_modality:
                 places: dict[Folder, dict[str, _Place]] = {}
                 for base in self._bases:
-                    if modality_of_name(base) == modality:
-                        self._scan(modality, base, places)
+                    kind = modality_of_name(base)
+                    if kind is not None and kind.name == modality:
+                        self._scan(kind, base, places)
                 self._places_by_modality[modality] = places
             return self._places_by_modality[modality]
 
-    def _scan(self, modality: str, base: str, places: dict[Folder, dict[str, _Place]]) -> None:
+    def _scan(self, kind: Modality, base: str, places: dict[Folder, dict[str, _Place]]) -> None:
         items = self._tree.items(base)
-        if modality != "drawing":
-            self._add(Folder(modality), base, items, places)
-            return
-        self._add(Folder(modality, DEFAULT_STYLE), base, items, places)
-        for item in items:
-            if item.is_folder and not ClipId.matches(item.name):
-                path = f"{base}/{item.name}"
-                self._add(Folder(modality, item.name), path, self._tree.items(path), places)
+        self._add(kind.folder_of_style(""), base, items, places)
+        for style in _styles_among(items, kind):
+            path = f"{base}/{style.name}"
+            self._add(kind.folder(style.name), path, self._tree.items(path), places)
 
     @staticmethod
     def _add(folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, dict[str, _Place]]) -> None:
@@ -93,8 +92,8 @@ class TreeStore(Store):
             raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
 
     def folders(self) -> tuple[Folder, ...]:
-        modalities = {modality_of_name(base) or "" for base in self._bases}
-        return tuple(sorted(folder for modality in modalities for folder in self._places(modality)))
+        kinds = {modality_of_name(base) for base in self._bases}
+        return tuple(sorted(folder for kind in kinds if kind for folder in self._places(kind.name)))
 
     def clips(self, folder: Folder) -> list[str]:
         return sorted(self._places(folder.modality).get(folder, ()))
@@ -130,7 +129,7 @@ class TreeStore(Store):
         except UnsafeArchiveError as error:
             raise UnsafeArchiveError(f"clip {clip_id}, {self.location}/{place.path}: {error}") from error
         if place.kind == "file":
-            return self._tree.read([place.path], most_bytes=largest_file_bytes(folder))
+            return self._tree.read([place.path], most_bytes=folder.kind.largest_file_bytes)
         names = [entry.name for entry in wanted]
         if place.kind == "folder":
             return self._tree.read([f"{place.path}/{name}" for name in names])
@@ -147,18 +146,15 @@ class TreeStore(Store):
     def strangers(self) -> list[str]:
         found: list[str] = []
         for base in self._bases:
-            modality = modality_of_name(base) or ""
-            if modality == "meta":
+            kind = modality_of_name(base)
+            if kind is None or kind is META:
                 continue
             items = self._tree.items(base)
-            styles = [item for item in items if item.is_folder and not ClipId.matches(item.name)]
-            if modality != "drawing":
-                styles = []
+            styles = _styles_among(items, kind)
             places = [(base, item) for item in items if item not in styles]
             for style in styles:
                 places += [(f"{base}/{style.name}", item) for item in self._tree.items(f"{base}/{style.name}")]
-            folder = Folder(modality)
-            found += [f"{path}/{item.name}" for path, item in places if _clip_of_item(folder, item) is None]
+            found += [f"{path}/{item.name}" for path, item in places if _clip_of_item(kind.folder(), item) is None]
         return sorted(found)
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
@@ -178,6 +174,10 @@ class TreeStore(Store):
         if lacking := versions.count(""):
             digest.update(no_version(self.location, lacking).encode())
         return digest.hexdigest()
+
+
+def _styles_among(items: Sequence[Item], kind: Modality) -> list[Item]:
+    return [item for item in items if kind.has_styles and item.is_folder and not ClipId.matches(item.name)]
 
 
 def _clip_of_item(folder: Folder, item: Item) -> tuple[str, str] | None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import ByteSource, LocalSource
-from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, LARGEST_FILE_BYTES, Entry, frame_entries
+from mmvoxceleb.modalities.base import LARGEST_FILE_BYTES
+from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, frame_entries
 from mmvoxceleb.stores.numbering import doubtful_positions
 from mmvoxceleb.stores.zip_headers import check_local_header, disagreement, parse_local_header
 from mmvoxceleb.stores.zip_index import ZipEntry

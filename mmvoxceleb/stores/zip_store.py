@@ -8,9 +8,10 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.version import no_version
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import META, Folder
+from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
-from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, modality_of_name
+from mmvoxceleb.stores.naming import clip_of_file, folder_of_path
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_headers import MOST_LONE_ENTRIES, check_local_header
@@ -153,7 +154,7 @@ class ZipStore(Store):
             if place is None:
                 if any(modality_of_name(part) for part in path.split("/")) or (path and self._hint):
                     found.append(path)
-            elif place[1] is None and place[0].modality != "meta":
+            elif place[1] is None and place[0].kind is not META:
                 names = self._index.names(path)
                 found += [f"{path}/{name}".lstrip("/") for name in names if clip_of_file(place[0], name) is None]
         return sorted(found)

@@ -8,9 +8,9 @@ from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.records.texts import parse_label, parse_meta, parse_text
+from mmvoxceleb.modalities import LABEL, META, TEXT, Folder
 from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
-from mmvoxceleb.schema import ClipId, Folder, split_of
+from mmvoxceleb.schema import ClipId, split_of
 from mmvoxceleb.stores import Entry
 from mmvoxceleb.validation.report import Problem
 
@@ -97,7 +97,7 @@ def check_picture_file(folder: Folder, clip_id: str, name: str, data: bytes) -> 
 def check_label(clip_id: str, data: bytes) -> Iterator[Problem]:
     """Check that a label has 40 values that are 0 or 1 (or -1 for one that was left out on purpose)."""
     try:
-        parse_label(data, clip_id=clip_id)
+        LABEL.parse(data, clip_id=clip_id)
     except MMVoxCelebError as error:
         yield Problem("label", _without_place(error, clip_id), clip_id, "label")
 
@@ -105,7 +105,7 @@ def check_label(clip_id: str, data: bytes) -> Iterator[Problem]:
 def check_text(clip_id: str, data: bytes) -> Iterator[Problem]:
     """Check that a text is UTF-8 and says something."""
     try:
-        if not parse_text(data, clip_id=clip_id):
+        if not TEXT.parse(data, clip_id=clip_id):
             yield Problem("text", "has no sentence", clip_id, "txt")
     except MMVoxCelebError as error:
         yield Problem("text", _without_place(error, clip_id), clip_id, "txt")
@@ -114,7 +114,7 @@ def check_text(clip_id: str, data: bytes) -> Iterator[Problem]:
 def check_sides(clip_id: str, data: bytes) -> Iterator[Problem]:
     """Check by a clip's provenance that its masks are not of the sample models that exchanged left and right."""
     try:
-        section = parse_meta(data, clip_id=clip_id).get("mask")
+        section = META.parse(data, clip_id=clip_id).get("mask")
     except MMVoxCelebError:
         return  # said where the provenance is needed
     if SWAPPED_SIDES_SHA256 in str(section):

@@ -8,7 +8,8 @@ from functools import partial
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError, UnsafeArchiveError
-from mmvoxceleb.schema import SPLITS, ClipId, Folder, split_of
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.validation.checks import (
     check_entries,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
@@ -29,7 +30,7 @@ from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
-from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
+from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
 from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
@@ -337,13 +338,13 @@ class CropJob:
                 result.rows.append(_rejected(Rejection(clip.clip_id, "video too short", detail)))
                 continue
             if clip.clip_id not in self.removed.now():
-                provenance.begin(clip.clip_id, [STAGE] if clip.label is None else [STAGE, LABEL.path])
+                provenance.begin(clip.clip_id, [STAGE] if clip.label is None else [STAGE, LABEL.folder().path])
                 self._write(clip.clip_id, data)
                 content = {STAGE: {**clip.meta, **computed, "settings": options, "versions": versions}}
                 content.update(self._write_label(clip.clip_id, clip.label))
                 provenance.finish(clip.clip_id, content)
                 if clip.label is not None:
-                    provenance.record([LedgerRow(clip.clip_id, LABEL.path, "done")])
+                    provenance.record([LedgerRow(clip.clip_id, LABEL.folder().path, "done")])
             if clip.clip_id in self.removed.now():
                 self.take_away(clip.clip_id)
                 result.removed.append(clip.clip_id)
@@ -385,14 +386,14 @@ class CropJob:
         """Write what a list says of the person; return what the provenance says of that."""
         if label is None:
             return {}
-        self.writer.write(LABEL, clip_id, [("", format_label(label.values))])
+        self.writer.write(LABEL.folder(), clip_id, [("", format_label(label.values))])
         section = {"label_source": MANUAL, "annotation_file": label.file, "annotation_sha256": label.sha256}
-        return {LABEL.path: section, "label_source": MANUAL}
+        return {LABEL.folder().path: section, "label_source": MANUAL}
 
     def take_away(self, clip_id: str) -> None:
         """Delete a clip and what is said of it, because it was removed while it was being made."""
         self.writer.remove(VIDEO, clip_id)
-        self.writer.remove(LABEL, clip_id)
+        self.writer.remove(LABEL.folder(), clip_id)
         self._remove_mp4(clip_id)
         self.tree.remove(Provenance(self.tree).path_of(clip_id))
 

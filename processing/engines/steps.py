@@ -17,6 +17,7 @@ from mmvoxceleb.errors import (
     MMVoxCelebError,
     ProcessingError,
 )
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.engines.elsewhere import Elsewhere
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
@@ -26,15 +27,12 @@ from mmvoxceleb.processing.removal import forget_rows
 from mmvoxceleb.processing.removed import REMOVED, RemovalWatch
 from mmvoxceleb.processing.source import ClipSource, Frames
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["ClipSteps", "Loaded"]
 
 logger = logging.getLogger(__name__)
-
-_LABEL = Folder("label")
 
 
 @dataclass
@@ -296,7 +294,7 @@ class ClipSteps:
                 continue
             loaded.wanted[stage.name] = indices
             loaded.inputs[stage.name] = current
-            label_changes = label_changes or _LABEL in stage.folders
+            label_changes = label_changes or LABEL.folder() in stage.folders
 
     def _is_finished(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
         """Tell whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
@@ -332,8 +330,8 @@ class ClipSteps:
         return not others
 
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
-        data = self.writer.tree.read(self.writer.path_of(_LABEL, clip_id))
-        return parse_label(data, clip_id=clip_id) if data is not None else None
+        data = self.writer.tree.read(self.writer.path_of(LABEL.folder(), clip_id))
+        return LABEL.parse(data, clip_id=clip_id) if data is not None else None
 
     def _encode(self, loaded: Loaded) -> dict[str, StageOutput]:
         outputs: dict[str, StageOutput] = {}
@@ -345,9 +343,9 @@ class ClipSteps:
                     label = loaded.clip.label
                     loaded.inputs[stage.name]["label"] = list(label) if label is not None else None
                 output = stage.encode(loaded.clip, loaded.results.pop(stage.name))
-                if self._with_label and _LABEL in output.files:
-                    ((_, data),) = output.files[_LABEL]
-                    loaded.clip.label = parse_label(data, clip_id=loaded.clip.clip_id)
+                if self._with_label and LABEL.folder() in output.files:
+                    ((_, data),) = output.files[LABEL.folder()]
+                    loaded.clip.label = LABEL.parse(data, clip_id=loaded.clip.clip_id)
                 outputs[stage.name] = output
         return outputs
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
@@ -17,12 +18,11 @@ from mmvoxceleb.processing.labels.files import (
     read_annotations,
     write_annotations,
 )
-from mmvoxceleb.processing.labels.stage import LABEL, MANUAL, format_label
+from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import erase, obey
 from mmvoxceleb.processing.removed import RemovalWatch
-from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.removals import Removals, read_removals
@@ -178,7 +178,7 @@ def export_labels(
     report = ExportReport(left_out=sorted(SENSITIVE_ATTRIBUTES) if drop_sensitive else [])
     labels: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
-    for clip in read_removals(store).keep(reader.clips(LABEL)):
+    for clip in read_removals(store).keep(reader.clips(LABEL.folder())):
         source = _source_in(reader, clip)
         if source.startswith("predicted") and not include_predicted:
             report.predicted.append(clip)
@@ -235,7 +235,7 @@ def _write(
     clip: str, label: list[int], name: str, fingerprint: str, provenance: Provenance, writer: StoreWriter
 ) -> None:
     provenance.begin(clip, ["label"])
-    writer.write(LABEL, clip, [("", format_label(label))])
+    writer.write(LABEL.folder(), clip, [("", format_label(label))])
     section = {"label_source": MANUAL, "annotation_file": name, "annotation_sha256": fingerprint}
     provenance.finish(clip, {"label": section, "label_source": MANUAL})
 
@@ -268,10 +268,10 @@ def _clips_of(store: Store) -> frozenset[str]:
 
 def _label_in(store: Store, clip: str) -> list[int] | None:
     try:
-        (data,) = store.read(LABEL, clip)
+        (data,) = store.read(LABEL.folder(), clip)
     except MissingModalityError:
         return None
-    return parse_label(data, clip_id=clip)
+    return LABEL.parse(data, clip_id=clip)
 
 
 def _source_in(store: Store, clip: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.labels.alignment import left_to_right
 from mmvoxceleb.processing.labels.predictor import AttributePredictor, label_of, thresholds_of
@@ -15,9 +16,8 @@ from mmvoxceleb.schema import ATTRIBUTES, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LABEL", "MANUAL", "LabelStage", "format_label", "spread_evenly"]
+__all__ = ["MANUAL", "LabelStage", "format_label", "spread_evenly"]
 
-LABEL = Folder("label")
 MANUAL = "manual"
 """``label_source`` of labels made by hand."""
 
@@ -69,7 +69,7 @@ class LabelStage(Stage):
 
     @property
     def folders(self) -> tuple[Folder, ...]:
-        return (LABEL,)
+        return (LABEL.folder(),)
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -129,7 +129,7 @@ class LabelStage(Stage):
         label = label_of([np.nan if value is None else value for value in probabilities], self.thresholds)
         source = self.predictor.label_source
         return StageOutput(
-            {LABEL: [("", format_label(label))]},
+            {LABEL.folder(): [("", format_label(label))]},
             {
                 "label_source": source,
                 "frames_used": indices,

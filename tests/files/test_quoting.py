@@ -5,10 +5,10 @@ import pytest
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.annotations import read_annotation
 from mmvoxceleb.processing.crop.metadata import read_metadata
 from mmvoxceleb.processing.labels.files import read_annotations
-from mmvoxceleb.records.texts import parse_label
 from mmvoxceleb.schema import attribute_index
 
 LONG = "x" * 100_000
@@ -35,7 +35,7 @@ def test_a_quotation_is_one_short_line_of_ascii() -> None:
         ("1.csv", f"{LONG}\n", read_metadata),
         ("1.csv", f"clip_id,Young\na,{LONG}\n", read_annotations),
         ("1.json", f'{{"{LONG}": "{LONG}"}}', read_annotations),
-        ("1.txt", ",".join(["0"] * 39 + [LONG]), lambda path: parse_label(path.read_bytes(), clip_id="a")),
+        ("1.txt", ",".join(["0"] * 39 + [LONG]), lambda path: LABEL.parse(path.read_bytes(), clip_id="a")),
     ],
 )
 def test_errors_quote_what_is_long_in_part(tmp_path: Path, name: str, content: str, read: object) -> None:

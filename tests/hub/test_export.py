@@ -16,7 +16,7 @@ from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.mp4 import decode_mp4, encode_mp4
 from mmvoxceleb.hub.quality import psnr, ssim
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.records import RecordOptions, read_record
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.schema import ClipId, Folder, record_features
 from mmvoxceleb.stores import open_store
 from tests.hub.conftest import tree

@@ -11,7 +11,7 @@ import pytest
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.records import RecordOptions, read_record
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.stores import open_store
 from tests.hub.conftest import PROGRAM, Run
 from tests.support.corpus import Corpus, make_corpus

@@ -11,9 +11,9 @@ import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import LocalSource
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.loading.selection import choose_clips
-from mmvoxceleb.records import RecordOptions, read_record
-from mmvoxceleb.records.texts import parse_text
+from mmvoxceleb.modalities import TEXT
 from mmvoxceleb.registration import load_dataset
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
@@ -306,7 +306,7 @@ def test_a_text_of_many_megabytes_is_refused(own_corpus: Corpus, tmp_path: Path,
     with pytest.raises(UnsafeArchiveError, match=rf"clip {clip}.*5,242,880 bytes; refused, the limit is 4 MB"):
         read_record(open_store(location), clip, RecordOptions(modalities=("text",)))
     with pytest.raises(UnsafeArchiveError, match="the limit is 4 MB"):
-        parse_text(b"word\n" * (1 << 20), clip_id=clip)
+        TEXT.parse(b"word\n" * (1 << 20), clip_id=clip)
 
 
 def test_a_kept_index_is_checked_before_it_is_used(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.codecs.masks import encode_palette_mask
-from mmvoxceleb.records import RecordOptions, read_record
+from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.schema import NUM_CLASSES, PALETTE
 from mmvoxceleb.stores import open_store
 from tests.fuzz.kind import Kind, damage_file, pick

@@ -1,0 +1,49 @@
+"""What a clip can have: one object in one file for each modality, and the table of them all.
+
+``loading``, ``hub``, ``validation``, ``preview`` and ``sampling`` go over the table. A modality from outside joins it
+by :func:`register_modality`, or by an entry point of the group ``mmvoxceleb.modalities``.
+"""
+
+from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, FileModality, FrameModality, Modality, RecordOptions
+from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
+from mmvoxceleb.modalities.label import LABEL
+from mmvoxceleb.modalities.masks import MASKS
+from mmvoxceleb.modalities.meta import META
+from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, register_modality
+from mmvoxceleb.modalities.table import (
+    ORIGINAL_STRIDE,
+    check_modalities,
+    file_modalities,
+    folders_of,
+    frame_modalities,
+    modalities,
+    record_features,
+)
+from mmvoxceleb.modalities.text import TEXT
+from mmvoxceleb.modalities.video import VIDEO
+
+__all__ = [
+    "DEFAULT_STYLE",
+    "DRAWINGS",
+    "IDENTITY_FIELDS",
+    "LABEL",
+    "MASKS",
+    "META",
+    "MODALITIES",
+    "ORIGINAL_STRIDE",
+    "STYLES",
+    "TEXT",
+    "VIDEO",
+    "FileModality",
+    "Folder",
+    "FrameModality",
+    "Modality",
+    "RecordOptions",
+    "check_modalities",
+    "file_modalities",
+    "folders_of",
+    "frame_modalities",
+    "modalities",
+    "record_features",
+    "register_modality",
+]

@@ -1,0 +1,210 @@
+"""What a modality is: the names it has, how its files become columns, and what else the package asks of it.
+
+Subclass :class:`FrameModality` for pictures of frames and :class:`FileModality` for one small file per clip. Class
+attributes describe it; methods are overridden where the default is not right.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from mmvoxceleb.codecs.pictures import check_picture, upright
+from mmvoxceleb.errors import UnsafeArchiveError
+from mmvoxceleb.modalities.registry import Folder
+
+__all__ = [
+    "DEFAULT_STYLE",
+    "LARGEST_FILE_BYTES",
+    "LARGEST_TEXT_BYTES",
+    "MODALITIES",
+    "FileModality",
+    "FrameModality",
+    "Modality",
+    "RecordOptions",
+]
+
+MODALITIES: tuple[str, ...] = ("video", "mask", "drawing", "text", "label")
+"""What every clip of Multimodal VoxCeleb has, as configs and arguments name it."""
+
+DEFAULT_STYLE = "style1"
+
+LARGEST_FILE_BYTES = 256 << 20
+LARGEST_TEXT_BYTES = 4 << 20
+"""Most bytes of a text, label or meta file. The original's texts have 2 kB."""
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What to read of a clip.
+
+    Args:
+        modalities: Names of registered modalities.
+        styles: Drawing styles.
+        frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
+        max_frames: Keep at most so many frames from the start, and no mask or drawing of a later frame. Without
+            the video modality, at most so many masks and drawings.
+        aligned: Keep only frames that have a mask and a drawing (of those that are asked for), and their pictures.
+        mask_encoding: ``palette``: 8-bit palette PNG of class ids; ``original``: the bytes as they are.
+        drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
+        count_frames: Fill ``num_frames`` although the video modality is not asked for.
+    """
+
+    modalities: Sequence[str] = MODALITIES
+    styles: Sequence[str] = (DEFAULT_STYLE,)
+    frame_stride: int = 1
+    max_frames: int | None = None
+    aligned: bool = False
+    mask_encoding: Literal["palette", "original"] = "palette"
+    drop_sensitive: bool = False
+    count_frames: bool = False
+
+
+class Modality(ABC):
+    """What the frame and file modalities have in common.
+
+    Attributes:
+        name: As configs and arguments name it: ``mask``.
+        folder_name: Its folder as we write it, and the name of its archive; ``name`` by default.
+        aliases: Other names under which its folder and archives are found.
+        has_styles: Whether its folder holds a folder for each style.
+        is_frames: Whether a clip is many pictures rather than one small file.
+        reads_meta: Whether its columns come from the clip's provenance, too.
+        drive_id: The id of its file among those that MMVID published on Google Drive.
+        largest_file_bytes: A larger file is refused before it is read.
+    """
+
+    name: ClassVar[str]
+    folder_name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    has_styles: ClassVar[bool] = False
+    is_frames: ClassVar[bool]
+    reads_meta: ClassVar[bool] = False
+    drive_id: ClassVar[str | None] = None
+    largest_file_bytes: ClassVar[int] = LARGEST_FILE_BYTES
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in vars(cls) and "folder_name" not in vars(cls):
+            cls.folder_name = cls.name
+
+    def folder(self, style: str = "") -> Folder:
+        """Return its folder in the layout."""
+        return Folder(self.name, style)
+
+    def folder_of_style(self, style: str) -> Folder:
+        """Return the folder of a style as a store names it; without one, the default style's where there are styles."""
+        return self.folder((style or DEFAULT_STYLE) if self.has_styles else "")
+
+    def folders(self, styles: Sequence[str]) -> tuple[Folder, ...]:
+        """List its folders: one, or one for each of ``styles``."""
+        return tuple(self.folder(style) for style in styles) if self.has_styles else (self.folder(),)
+
+    @abstractmethod
+    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
+        """Name its columns of a record, in order."""
+
+    @abstractmethod
+    def features(self, styles: Sequence[str]) -> dict[str, Any]:
+        """Declare its columns of a record, in order, as ``datasets`` features."""
+
+
+class FrameModality(Modality):
+    """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
+
+    Attributes:
+        pictures: Name of the column of pictures, a plural: ``masks``.
+        indices: Name of the column of their frame indices: ``mask_indices``.
+        is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
+    """
+
+    is_frames = True
+    pictures: ClassVar[str]
+    indices: ClassVar[str]
+    is_timeline: ClassVar[bool] = False
+
+    def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
+        """Name the columns of pictures and of frame indices of each folder.
+
+        With several styles the style is a part of the names: ``drawings_style1``, ``drawing_indices_style1``.
+        """
+        folders = self.folders(styles)
+        if len(folders) == 1:
+            return {folders[0]: (self.pictures, self.indices)}
+        return {folder: (f"{self.pictures}_{folder.style}", f"{self.indices}_{folder.style}") for folder in folders}
+
+    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
+        return tuple(name for pair in self.pairs(styles).values() for name in pair)
+
+    def features(self, styles: Sequence[str]) -> dict[str, Any]:
+        from datasets import Image, List, Value
+
+        columns: dict[str, Any] = {}
+        for pictures, indices in self.pairs(styles).values():
+            columns |= {pictures: List(Image()), indices: List(Value("int32"))}
+        return columns
+
+    def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
+        """Check a file, and return the picture as a record holds it.
+
+        Args:
+            data: Content of the file.
+            options: What was asked for.
+            clip_id: The clip, for messages.
+            name: The file, for messages.
+
+        Raises:
+            CorruptSourceError: It is damaged, or is no picture of this modality.
+            UnsafeArchiveError: A side is over 8,192 px.
+        """
+        check_picture(data, clip_id=clip_id, name=name)
+        return upright(data)
+
+
+class FileModality(Modality):
+    """One small file for each clip.
+
+    Attributes:
+        suffix: Of the file's name, behind the clip's: ``.txt``.
+    """
+
+    is_frames = False
+    suffix: ClassVar[str]
+    largest_file_bytes = LARGEST_TEXT_BYTES
+
+    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
+        return (self.name,)
+
+    @abstractmethod
+    def parse(self, data: bytes, *, clip_id: str) -> Any:
+        """Read the file.
+
+        Args:
+            data: Its content.
+            clip_id: The clip, for messages.
+
+        Raises:
+            CorruptSourceError: It is damaged.
+        """
+
+    def fields(self, value: Any, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """Turn what :meth:`parse` gave into the columns of a record.
+
+        Args:
+            value: What the file says.
+            options: What was asked for.
+            meta: Reads the clip's provenance, ``{}`` where it has none; for modalities with ``reads_meta``.
+        """
+        return {self.name: value}
+
+    def check_size(self, data: bytes, *, clip_id: str) -> None:
+        """Refuse a file over ``largest_file_bytes``.
+
+        Raises:
+            UnsafeArchiveError: It is.
+        """
+        if len(data) > self.largest_file_bytes:
+            raise UnsafeArchiveError(
+                f"clip {clip_id}: its {self.name} has {len(data):,} bytes; refused, the limit is "
+                f"{self.largest_file_bytes >> 20} MB. Get it from another source"
+            )

@@ -1,0 +1,63 @@
+"""The 40 facial attributes of a clip."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.quoting import quoted
+from mmvoxceleb.modalities.base import FileModality, RecordOptions
+from mmvoxceleb.schema.attributes import ATTRIBUTES, drop_sensitive, present
+
+__all__ = ["LABEL"]
+
+
+class Label(FileModality):
+    """``label/<clip>.txt``: 40 numbers in CelebA's order, separated by commas."""
+
+    name = "label"
+    aliases = ("labels",)
+    suffix = ".txt"
+    reads_meta = True
+    drive_id = "1Eta6BrTTtV9vv1Hw05n3qo1uvH-3lB4t"
+
+    def parse(self, data: bytes, *, clip_id: str) -> list[int]:
+        """Read the 40 attribute values, in CelebA's order.
+
+        Returns:
+            40 values, each 0 or 1, or -1 where the label says that the attribute is unknown.
+
+        Raises:
+            CorruptSourceError: Another number of values, or another value.
+        """
+        values = data.decode("utf-8", "replace").strip().strip(",").split(",")
+        if len(values) != len(ATTRIBUTES):
+            raise CorruptSourceError(
+                f"clip {clip_id}: its label has {len(values)} values instead of {len(ATTRIBUTES)}; mend the file"
+            )
+        label = []
+        for name, value in zip(ATTRIBUTES, values, strict=True):
+            if value.strip() not in ("0", "1", "-1"):
+                raise CorruptSourceError(
+                    f"clip {clip_id}: its label says {quoted(value)} for {name}, not 0 or 1; mend the file"
+                )
+            label.append(int(value))
+        return label
+
+    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
+        return ("label", "attributes", "label_source")
+
+    def features(self, styles: Sequence[str]) -> dict[str, Any]:
+        from datasets import ClassLabel, List, Value
+
+        return {
+            "label": List(Value("int8"), length=len(ATTRIBUTES)),
+            "attributes": List(ClassLabel(names=list(ATTRIBUTES))),
+            "label_source": Value("string"),
+        }
+
+    def fields(self, value: Any, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        label = drop_sensitive(value) if options.drop_sensitive else value
+        return {"label": label, "attributes": present(label), "label_source": meta().get("label_source")}
+
+
+LABEL = Label()

@@ -1,0 +1,153 @@
+"""Which modalities there are, by name, and the folders that they have in a store."""
+
+import functools
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.quoting import quoted, shortened
+
+if TYPE_CHECKING:
+    from mmvoxceleb.modalities.base import Modality
+
+__all__ = ["IDENTITY_FIELDS", "Folder", "kind_of", "kinds", "modality_of_name", "names_in", "register_modality"]
+
+IDENTITY_FIELDS: tuple[str, ...] = ("clip_id", "person_id", "video_id", "utterance", "chunk", "num_frames")
+"""Fields of every record, whatever its modalities."""
+
+ENTRY_POINTS = "mmvoxceleb.modalities"
+"""Group of the entry points that name a modality, a class or an object."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_RESERVED = ("all", "sample")
+
+_kinds: "dict[str, Modality]" = {}
+_loaded: list[str] = []
+logger = logging.getLogger(__name__)
+
+
+def register_modality(modality: "Modality | type[Modality]") -> "Modality":
+    """Add a modality from outside: a folder of every store, a column of ``load_dataset``, and all that follows.
+
+    Call it where the class is defined, so that worker processes, which import that module, have it too.
+
+    Args:
+        modality: An object, or its class.
+
+    Returns:
+        The object.
+
+    Raises:
+        ConfigError: A name of it is impossible, or is another modality's.
+    """
+    added = modality() if isinstance(modality, type) else modality
+    others = [kind for kind in _kinds.values() if not _is_same(kind, added)]
+    names_of_others = {*_RESERVED, *(name for kind in others for name in _names_of(kind))}
+    for name in _names_of(added):
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f"modality {name!r}: expected a name of small letters, digits and _, such as head_pose")
+        if name in names_of_others:
+            raise ConfigError(f"modality {added.name!r}: the name {name!r} is taken; choose another one")
+    taken = {*IDENTITY_FIELDS, *(column for kind in others for column in kind.columns())}
+    if twice := sorted(taken.intersection(added.columns())):
+        raise ConfigError(f"modality {added.name!r}: the column {twice[0]!r} is taken; choose another one")
+    _kinds[added.name] = added
+    _by_folder_name.cache_clear()
+    _pattern_of_names.cache_clear()
+    return added
+
+
+def _is_same(kind: "Modality", other: "Modality") -> bool:
+    """Tell a modality whose module was imported again, as in a notebook."""
+    return (type(kind).__module__, type(kind).__qualname__) == (type(other).__module__, type(other).__qualname__)
+
+
+def _names_of(modality: "Modality") -> tuple[str, ...]:
+    return tuple(dict.fromkeys((modality.name, modality.folder_name, *modality.aliases)))
+
+
+def kinds() -> "tuple[Modality, ...]":
+    """List all that has a folder, in the order in which it came; those of entry points are imported first."""
+    if not _loaded:
+        from importlib.metadata import entry_points
+
+        _loaded.append(ENTRY_POINTS)
+        for point in entry_points(group=ENTRY_POINTS):
+            try:
+                register_modality(point.load())
+            except Exception as error:
+                logger.warning(
+                    "the modality %s (entry point %s) cannot be used: %s", point.name, point.value, shortened(error)
+                )
+    return tuple(_kinds.values())
+
+
+def kind_of(name: str) -> "Modality":
+    """Return what is registered under a name.
+
+    Raises:
+        ConfigError: Nothing is.
+    """
+    found = _kinds.get(name) or next((kind for kind in kinds() if kind.name == name), None)
+    if found is None:
+        raise ConfigError(
+            f"no modality {quoted(name)} is registered here; import the module that calls register_modality, or "
+            f"declare it as an entry point of the group {ENTRY_POINTS}"
+        )
+    return found
+
+
+@functools.cache
+def _by_folder_name() -> "dict[str, Modality]":
+    return {name: kind for kind in kinds() for name in _names_of(kind)}
+
+
+@functools.cache
+def _pattern_of_names() -> re.Pattern[str]:
+    """Match the names as whole words, the longest first."""
+    names = sorted(_by_folder_name(), key=len, reverse=True)
+    return re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, names))})(?![a-z])")
+
+
+def modality_of_name(name: str) -> "Modality | None":
+    """Return what a folder's name stands for, whatever its case; None for any other name."""
+    return _by_folder_name().get(name.lower())
+
+
+def names_in(text: str) -> "set[Modality]":
+    """Return what the words in ``text``, in small letters, stand for."""
+    return {_by_folder_name()[word] for word in _pattern_of_names().findall(text)}
+
+
+@dataclass(frozen=True, order=True)
+class Folder:
+    """One folder of the layout, the unit in which a store is laid out and read.
+
+    Args:
+        modality: Name of a modality, or ``meta`` for the provenance of regenerated clips.
+        style: The style, for a modality that has styles; empty for all others.
+    """
+
+    modality: str
+    style: str = ""
+
+    @property
+    def kind(self) -> "Modality":
+        """What it holds."""
+        return kind_of(self.modality)
+
+    @property
+    def path(self) -> str:
+        """Its path in a store as we write it: ``video``, ``mask``, ``draw/style1``, ``txt``, ``label``, ``meta``."""
+        name = self.kind.folder_name
+        return f"{name}/{self.style}" if self.style else name
+
+    @property
+    def is_frames(self) -> bool:
+        """Whether a clip is many pictures here (video, mask, drawing) rather than one small file."""
+        return self.kind.is_frames
+
+    def __str__(self) -> str:
+        return self.path

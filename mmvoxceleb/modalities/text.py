@@ -1,0 +1,43 @@
+"""The sentences of a clip."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.modalities.base import FileModality
+
+__all__ = ["TEXT"]
+
+
+class Text(FileModality):
+    """``txt/<clip>.txt``: one sentence a line."""
+
+    name = "text"
+    folder_name = "txt"
+    aliases = ("text", "texts")
+    suffix = ".txt"
+    drive_id = "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu"
+
+    def parse(self, data: bytes, *, clip_id: str) -> list[str]:
+        """Read the sentences, one a line; blank lines are left out, as MMVID's loader does.
+
+        Raises:
+            CorruptSourceError: The file is not UTF-8.
+            UnsafeArchiveError: It has over 4 MB.
+        """
+        self.check_size(data, clip_id=clip_id)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise CorruptSourceError(
+                f"clip {clip_id}: its text is not UTF-8 ({error.reason}); mend the file"
+            ) from error
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def features(self, styles: Sequence[str]) -> dict[str, Any]:
+        from datasets import List, Value
+
+        return {self.name: List(Value("string"))}
+
+
+TEXT = Text()
