@@ -5,7 +5,8 @@ import zipfile
 from collections.abc import Iterable, Sequence
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.output_tree import Layout, OutputTree, Place, open_output
+from mmvoxceleb.files.opening import Place, open_output
+from mmvoxceleb.files.tree import Layout, OutputTree
 from mmvoxceleb.schema import Folder
 
 __all__ = ["StoreWriter"]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.opening import Place
+from mmvoxceleb.files.tree import Layout
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.crop.videos import SourceVideo
@@ -13,7 +15,6 @@ from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.output_tree import Layout, Place
 from mmvoxceleb.processing.source import ClipSource, LabelSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import Store, open_store

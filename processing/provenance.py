@@ -7,8 +7,8 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
-from mmvoxceleb.processing.output_tree import Place, open_output
 from mmvoxceleb.schema import Folder
 
 __all__ = ["COMPUTATION", "LedgerRow", "Provenance", "differences"]

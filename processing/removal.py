@@ -9,11 +9,12 @@ from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, UnsafeArchiveError
 from mmvoxceleb.files.atomic import writing
+from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.partial import PARTIAL
+from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
 from mmvoxceleb.processing.crop.records import RECORDS, is_record_of, without_removed
 from mmvoxceleb.processing.naming import Names
-from mmvoxceleb.processing.output_tree import OutputTree, Place, open_output
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.schema import ClipId, Folder

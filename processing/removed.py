@@ -7,7 +7,7 @@ takes the clip away.
 
 import os
 
-from mmvoxceleb.processing.output_tree import OutputTree
+from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, parse_removals, read_removals
 

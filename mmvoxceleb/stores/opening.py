@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
+from mmvoxceleb.files.http_tree import HttpTree
+from mmvoxceleb.files.local import LocalTree
+from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.ranges import forget_listings, open_source
+from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive
 from mmvoxceleb.stores.tree_store import TreeStore
-from mmvoxceleb.stores.trees import FileTree, Item, LocalTree, RemoteTree, open_tree
 from mmvoxceleb.stores.zip_store import ZipStore
 
 __all__ = ["MergedStore", "open_store"]
@@ -59,11 +62,11 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     try:
         items = tree.items()
     except SourceUnavailableError as error:
-        if not (isinstance(tree, RemoteTree) and location.startswith("http")):
+        if not isinstance(tree, HttpTree):
             raise
         items, unlisted = [], error
     parts = _parts(tree, items) or _parts_below(tree, items)
-    if not parts and isinstance(tree, RemoteTree) and location.startswith("http"):
+    if not parts and isinstance(tree, HttpTree):
         parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)])
         if not parts and unlisted is not None:
             raise SourceUnavailableError(f"{location}: cannot be listed ({unlisted}), and has none of the usual zips")

@@ -20,11 +20,14 @@ from mmvoxceleb.errors import (
 )
 from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.local import LocalTree
+from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.files.retry import is_missing
+from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.trees import FileTree, LocalTree, RemoteTree, open_tree
+from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 
 __all__ = ["REMOVALS_PATH", "Removals", "add_removals", "parse_removals", "read_removals"]
 
@@ -249,10 +252,8 @@ def parse_removals(data: bytes, where: str) -> Removals:
 
 def _read(tree: FileTree) -> Removals:
     where = f"{tree.location.rstrip('/')}/{REMOVALS_PATH}"
-    if isinstance(tree, RemoteTree):
-        tree.forget(REMOVALS_PATH)
     try:
-        (data,) = tree.read([REMOVALS_PATH])
+        (data,) = tree.read_files([REMOVALS_PATH], most_bytes=LARGEST_CLIP_BYTES)
     except SourceUnavailableError as error:
         is_dangling = isinstance(tree, LocalTree) and os.path.lexists(where)
         if is_missing(error) and not is_dangling:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder, Modality
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_entries, frame_index_of
+from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file
-from mmvoxceleb.stores.trees import FileTree, Item
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_index import ZipEntry, read_index
 
@@ -56,7 +56,7 @@ class TreeStore(Store):
 
     @property
     def location(self) -> str:
-        return self._tree.location
+        return self._tree.address
 
     def _places(self, modality: str) -> dict[Folder, dict[str, _Place]]:
         with self._lock:
@@ -129,10 +129,10 @@ class TreeStore(Store):
         except UnsafeArchiveError as error:
             raise UnsafeArchiveError(f"clip {clip_id}, {self.location}/{place.path}: {error}") from error
         if place.kind == "file":
-            return self._tree.read([place.path], most_bytes=folder.kind.largest_file_bytes)
+            return self._tree.read_files([place.path], most_bytes=folder.kind.largest_file_bytes)
         names = [entry.name for entry in wanted]
         if place.kind == "folder":
-            return self._tree.read([f"{place.path}/{name}" for name in names])
+            return self._tree.read_files([f"{place.path}/{name}" for name in names], most_bytes=LARGEST_CLIP_BYTES)
         by_name: Mapping[str, ZipEntry] = {entry.name: entry for entry in self._packed_entries(place)}
         try:
             packed = [by_name[name] for name in names]

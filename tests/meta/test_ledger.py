@@ -6,8 +6,8 @@ import fsspec
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow
-from mmvoxceleb.processing.output_tree import open_output
 from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoreSource
 from mmvoxceleb.stores import open_store

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.errors import UnsafeArchiveError
+from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.processing.crop.job import CropJob, SourceResult
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.output_tree import open_output
 from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.schema import Folder
 

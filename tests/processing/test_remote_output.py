@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
+from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.output_tree import open_output
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store

@@ -10,10 +10,10 @@ import pytest
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files import retry, stalls
+from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.ranges import RemoteSource, open_source
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.trees import open_tree
 from tests.support.corpus import Corpus, zip_folder
 from tests.support.rude_server import Answer, Request, RudeServer
 
@@ -169,7 +169,7 @@ def test_a_compressed_file_is_refused_unread(rude: Start) -> None:
     bomb = gzip.compress(bytes(64 << 20))
     server = rude(lambda request: request.answer(200, bomb, Content_Encoding="gzip"))
     for action in (
-        lambda: open_tree(server.url).read(["x.txt"]),
+        lambda: open_tree(server.url).read_files(["x.txt"], most_bytes=1 << 20),
         lambda: RemoteSource(f"{server.url}/x.zip").read(0, 10),
     ):
         with pytest.raises(SourceUnavailableError, match=r"x\.(txt|zip).*compressed \(gzip\) although"):
@@ -211,7 +211,7 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
     actions = {
         "size": lambda: source.size,
         "range": lambda: source.read(5, 500_000),
-        "file": lambda: open_tree(server.url).read(["x.txt"]),
+        "file": lambda: open_tree(server.url).read_files(["x.txt"], most_bytes=1 << 20),
         "page": lambda: open_tree(server.url).items(),
     }
     with pytest.raises(SourceUnavailableError, match=r"gave up after 3 attempts \(.*(Timeout|Stalled)"):
@@ -237,7 +237,7 @@ def test_redirects_that_lead_nowhere_say_so(rude: Start, what: str, target: str,
     actions = {
         "zip": lambda: open_store(f"{server.url}/video.zip"),
         "page": lambda: open_tree(server.url).items(),
-        "file": lambda: open_tree(server.url).read(["x.txt"]),
+        "file": lambda: open_tree(server.url).read_files(["x.txt"], most_bytes=1 << 20),
     }
     with pytest.raises(MMVoxCelebError, match=message):
         actions[what]()

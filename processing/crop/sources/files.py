@@ -8,10 +8,11 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.processing.crop.names import plain_name
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
-from mmvoxceleb.stores.trees import FileTree, open_tree
 
 __all__ = ["VIDEO_SUFFIXES", "FoundVideo", "VideoFiles", "video_of", "walk"]
 

@@ -1,13 +1,13 @@
-"""Write into a folder on disk."""
+"""A folder on disk, to read and to write."""
 
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
-from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.atomic import (
     clean_partial,
     make_folder,
@@ -18,12 +18,15 @@ from mmvoxceleb.files.atomic import (
 )
 from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.processing.output_tree import Layout, OutputTree
+from mmvoxceleb.files.ranges import ByteSource, LocalSource, stat_file
+from mmvoxceleb.files.retry import with_retries
+from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, visible
+from mmvoxceleb.files.version import version_of_stat
 
-__all__ = ["LocalOutput"]
+__all__ = ["LocalTree"]
 
 
-class LocalOutput(OutputTree):
+class LocalTree(OutputTree):
     """A folder on disk; made when something is written.
 
     Args:
@@ -34,19 +37,46 @@ class LocalOutput(OutputTree):
     is_local = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.root = Path(path)
-        self.address = str(self.root)
+        self.address = os.fspath(path)
         self._threads = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"root": self.root}
+        return {"path": self.address}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["root"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
-    def check(self) -> None:
-        if self.root.exists() and not self.root.is_dir():
-            raise ConfigError(f"{self.root} is a file; name a folder for the results")
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return Path(self.address)
+
+    def items(self, path: str = "") -> list[Item]:
+        folder = os.path.join(self.address, path)
+
+        def scan() -> list[Item]:
+            with os.scandir(folder) as entries:
+                return [_item(entry) for entry in entries]
+
+        return visible(with_retries(scan, folder))
+
+    def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
+        def read(path: str) -> bytes:
+            stat_file(path)
+            with open(path, "rb") as file:
+                return file.read()
+
+        full = [os.path.join(self.address, path) for path in paths]
+        return [with_retries(partial(read, path), path) for path in full]
+
+    def versions(self, paths: Sequence[str]) -> list[str]:
+        return [self.source(path).version for path in paths]
+
+    def source(self, path: str) -> ByteSource:
+        return LocalSource(os.path.join(self.address, path))
+
+    def below(self, path: str) -> "LocalTree":
+        return LocalTree(os.path.join(self.address, path))
 
     def _at(self, path: str) -> Path:
         """Return the place of a path; names of clips in it may come from records and lists of others.
@@ -54,7 +84,7 @@ class LocalOutput(OutputTree):
         Raises:
             UnsafeArchiveError: It leaves this folder.
         """
-        return self.root / check_inside(path, str(self.root)) if path else self.root
+        return self.root / check_inside(path, self.address) if path else self.root
 
     def _own_file(self, path: str) -> Path:
         """Return the place of a file that is opened as it is, and so must be no link to somewhere else.
@@ -64,7 +94,7 @@ class LocalOutput(OutputTree):
         full = self._at(path)
         return inside(full.parent, full.name) if full.is_symlink() else full
 
-    def kind(self, path: str) -> Literal["file", "folder"] | None:
+    def kind(self, path: str) -> Kind | None:
         full = self._at(path)
         return "file" if full.is_file() else "folder" if full.is_dir() else None
 
@@ -141,3 +171,13 @@ class LocalOutput(OutputTree):
     def clean_partial(self, folders: Iterable[str]) -> int:
         bases = [self._at(folder) for folder in folders]
         return clean_partial(path for base in bases if base.is_dir() for path in base.glob(f"{PARTIAL}*"))
+
+
+def _item(entry: "os.DirEntry[str]") -> Item:
+    if entry.is_dir():
+        return Item(entry.name, is_folder=True)
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:  # a dangling link
+        return Item(entry.name, is_folder=False)
+    return Item(entry.name, is_folder=False, size=stat.st_size, version=version_of_stat(stat))

@@ -1,0 +1,53 @@
+"""Open the folder at a path or URL, to read or to write."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.http import is_http
+from mmvoxceleb.files.http_tree import HttpTree
+from mmvoxceleb.files.local import LocalTree
+from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.files.tree import FileTree, OutputTree
+
+__all__ = ["Place", "open_output", "open_tree"]
+
+Place: TypeAlias = "str | os.PathLike[str] | OutputTree"
+"""What :func:`open_output` takes."""
+
+
+def open_tree(location: str, storage_options: Mapping[str, Any] | None = None) -> FileTree:
+    """Return the tree at a path or URL; nothing is listed yet."""
+    if is_http(location):
+        return HttpTree(location, storage_options)
+    if is_url(location) and not location.startswith("file://"):
+        from mmvoxceleb.files.remote import RemoteTree
+
+        return RemoteTree(location, storage_options)
+    return LocalTree(location.removeprefix("file://"))
+
+
+def open_output(place: Place) -> OutputTree:
+    """Return the place to write at a path or URL; nothing is asked or made yet.
+
+    URLs are those of fsspec: ``s3://``, ``gs://``, ``az://``, ``sftp://``, ``memory://`` ... Credentials and endpoints
+    come from the services' own configuration or from fsspec's (``~/.config/fsspec/*.json``,
+    ``FSSPEC_S3_ENDPOINT_URL``). ``file://`` is a folder on disk.
+
+    Raises:
+        ConfigError: There is no writing to URLs of this kind, or its driver is not installed.
+    """
+    if isinstance(place, OutputTree):
+        return place
+    address = os.fspath(place)
+    if is_url(address) and not address.startswith("file://"):
+        from mmvoxceleb.files.remote import RemoteTree
+
+        tree = RemoteTree(address)
+        tree.check_writable()
+        return tree
+    if not address:
+        raise ConfigError("the output has no name; name a folder or URL for the results")
+    return LocalTree(Path(address.removeprefix("file://")))

@@ -1,0 +1,175 @@
+"""What fsspec has behind a URL: one connection a thread, made again where it was cut, and whole files on any server."""
+
+import ftplib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from mmvoxceleb.files.partial import partial_prefix
+from mmvoxceleb.files.retry import with_retries
+from mmvoxceleb.files.stalls import within
+from mmvoxceleb.files.tree import Item
+from mmvoxceleb.files.version import version_of
+
+__all__ = ["RemoteSystem", "or_none"]
+
+OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos", "obs", "memory"])
+"""Protocols of which an upload is seen when it is complete, and not before. Elsewhere files are renamed into place."""
+
+_LISTING_SECONDS = 300.0
+"""What is waited for a listing, which may have several requests."""
+
+Result = TypeVar("Result")
+
+
+class RemoteSystem(threading.local):
+    """The folder behind a URL, by fsspec. Each thread has a connection of its own.
+
+    fsspec's own ``DirFileSystem`` does not do here: at the root of an FTP server its ``ls`` fails (2026.9), and up to
+    2025.3 its ``invalidate_cache`` does nothing, so that listings stay stale.
+
+    Args:
+        address: The URL.
+        options: Passed to the fsspec file system.
+    """
+
+    def __init__(self, address: str, options: Mapping[str, Any]) -> None:
+        self.address, self._options = address, options
+        self.protocol = address.partition("://")[0].lower()
+        self.is_object_store = self.protocol in OBJECT_STORES
+        self._made: set[str] = set()
+        self._system: Any = None
+        self._root, self._process = "", 0
+
+    def at(self, path: str) -> tuple[Any, str]:
+        """Return this thread's file system, which does not survive a fork, and the full path in it."""
+        if self._system is None or self._process != os.getpid():
+            import fsspec
+
+            self._system, self._root = fsspec.core.url_to_fs(self.address, **self._options)
+            self._process = os.getpid()
+        return self._system, f"{self._root.rstrip('/')}/{path}" if path else self._root
+
+    def fresh(self, path: str) -> tuple[Any, str]:
+        """Do what :meth:`at` does, and let the driver answer from no listing that it keeps: others write there."""
+        system, full = self.at(path)
+        if self.is_object_store:
+            system.invalidate_cache(full)
+            system.invalidate_cache(full.rstrip("/").rpartition("/")[0])
+        elif self.protocol != "hf":
+            system.invalidate_cache()
+        return system, full
+
+    def patiently(self, action: Callable[[], Result], where: str) -> Result:
+        """Call ``action`` by :func:`with_retries`, on a new connection where the last one was cut."""
+
+        def attempt() -> Result:
+            try:
+                return action()
+            except FileNotFoundError:
+                raise
+            except (EOFError, ftplib.error_temp) as error:
+                self._system = None
+                raise ConnectionError(f"the connection was cut ({error})") from error
+            except Exception:
+                self._system = None
+                raise
+
+        return with_retries(attempt, where)
+
+    def find(self, path: str) -> Item:
+        """Look at what is at a path."""
+        system, full = self.fresh(path)
+        return _item(system.info(full))
+
+    def list(self, path: str) -> list[Item]:
+        """List a folder."""
+        system, full = self.fresh(path)
+        listed = within(_LISTING_SECONDS, lambda: system.ls(full, detail=True), "the listing")
+        return [_item(info) for info in listed if info["name"].strip("/") != full.strip("/")]
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file that is whole as soon as it is seen."""
+        system, full = self.at(path)
+        if self.is_object_store:
+            system.pipe_file(full, data)
+            return
+        folder = full.rsplit("/", 1)[0]
+        self._make_folder(system, folder)
+        partial = f"{folder}/{partial_prefix()}{secrets.token_hex(8)}"
+        try:
+            system.pipe_file(partial, data)
+            _rename(system, partial, full)
+        except BaseException:
+            _remove_quietly(system, partial)
+            raise
+
+    def _make_folder(self, system: Any, folder: str) -> None:
+        if folder in self._made:
+            return
+        if not _try_to_make(system, folder):  # others made it, or one above it, at the same moment, perhaps
+            if "/" in folder.strip("/"):
+                self._make_folder(system, folder.rsplit("/", 1)[0])
+            try:
+                system.makedirs(folder, exist_ok=True)
+            except Exception:
+                if not _is_folder(system, folder):
+                    raise
+        self._made.add(folder)
+
+
+def or_none(action: Callable[[], Result]) -> Callable[[], Result | None]:
+    """Make None of what is missing. A server that is not reached, which some drivers call a missing file, is none."""
+
+    def answer() -> Result | None:
+        try:
+            return action()
+        except FileNotFoundError as error:
+            if isinstance(error.__cause__, ConnectionError | TimeoutError | EOFError):
+                raise
+            return None
+
+    return answer
+
+
+def _item(info: Mapping[str, Any]) -> Item:
+    size = info.get("size")
+    return Item(
+        str(info["name"]).rstrip("/").rsplit("/", 1)[-1],
+        is_folder=info.get("type") == "directory",
+        size=-1 if size is None else int(size),
+        version=version_of(info),
+    )
+
+
+def _try_to_make(system: Any, folder: str) -> bool:
+    """Make a folder and those above it; tell whether it is there now."""
+    try:
+        system.makedirs(folder, exist_ok=True)
+    except Exception:
+        return _is_folder(system, folder)
+    return True
+
+
+def _is_folder(system: Any, path: str) -> bool:
+    system.invalidate_cache()
+    return bool(system.isdir(path))
+
+
+def _rename(system: Any, source: str, target: str) -> None:
+    try:
+        system.mv(source, target)
+    except Exception:  # servers that do not replace
+        if not system.exists(target):
+            raise
+        system.rm_file(target)
+        system.mv(source, target)
+
+
+def _remove_quietly(system: Any, path: str) -> None:
+    try:
+        system.rm_file(path)
+    except Exception:  # it was renamed, or the server is gone; the next run cleans up
+        return

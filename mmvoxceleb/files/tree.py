@@ -1,0 +1,197 @@
+"""A folder with everything below it, to read and to write: on disk, or behind an fsspec URL."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.ranges import ByteSource
+
+__all__ = ["FileTree", "Item", "Kind", "Layout", "OutputTree", "visible"]
+
+Layout: TypeAlias = Literal["folder", "packed"]
+Kind: TypeAlias = Literal["file", "folder"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something in a folder.
+
+    Args:
+        name: Its name without folders, as a person would write it (never percent-encoded).
+        is_folder: Whether it is a folder.
+        size: Bytes of a file; -1 where the source does not say.
+        version: What changes when the content does; may be empty.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = -1
+    version: str = ""
+
+
+def visible(items: Iterable[Item]) -> list[Item]:
+    """Leave out what is nameless, hidden or ``__MACOSX``, and sort the others by name."""
+    shown = [item for item in items if item.name and not item.name.startswith(".") and item.name != "__MACOSX"]
+    return sorted(shown, key=lambda item: item.name)
+
+
+class FileTree(ABC):
+    """A folder to read. Paths are relative to it, with slashes, and come from its listings.
+
+    Picklable, and safe to use from several threads and processes at once.
+
+    Args:
+        address: The path or URL, for :func:`mmvoxceleb.stores.open_store`.
+    """
+
+    address: str
+
+    @property
+    def location(self) -> str:
+        """The path or URL for messages, without a password."""
+        return self.address
+
+    def where(self, path: str) -> str:
+        """Name a file or folder for messages."""
+        return f"{self.location.rstrip('/')}/{path}"
+
+    @abstractmethod
+    def items(self, path: str = "") -> list[Item]:
+        """List a folder, sorted by name, without dot-files and ``__MACOSX``.
+
+        Raises:
+            SourceUnavailableError: There is no such folder, or it cannot be listed.
+        """
+
+    @abstractmethod
+    def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
+        """Read files that are listed.
+
+        Args:
+            paths: The files.
+            most_bytes: Most that a server may send for all of them; on disk, and where listings tell sizes, whoever
+                asks has seen the sizes.
+
+        Raises:
+            SourceUnavailableError: A file cannot be read, also after retries, or they are larger.
+        """
+
+    @abstractmethod
+    def versions(self, paths: Sequence[str]) -> list[str]:
+        """Ask for the versions of files that the listing has none of; empty for those that have none at all.
+
+        Raises:
+            SourceUnavailableError: A file cannot be asked for.
+        """
+
+    @abstractmethod
+    def source(self, path: str) -> ByteSource:
+        """Return the byte source of a file."""
+
+    @abstractmethod
+    def below(self, path: str) -> "FileTree":
+        """Return the tree of a folder below."""
+
+
+class OutputTree(FileTree):
+    """A folder to read and write. What is below is for paths of our own making, which never lead out of it.
+
+    A file is whole as soon as it is seen.
+    """
+
+    layouts: tuple[Layout, ...]
+    """How clips can be written so that each is whole or absent; the first is the default."""
+
+    is_shared = True
+    """Whether other processes on this machine see what is written."""
+
+    is_local = False
+    """Whether ``address`` is a folder on this machine."""
+
+    def check(self) -> None:
+        """Find out whether results can go here at all.
+
+        Raises:
+            ConfigError: They cannot: it is a file.
+        """
+        if self.kind("") == "file":
+            raise ConfigError(f"{self.location} is a file; name a folder for the results")
+
+    @abstractmethod
+    def kind(self, path: str) -> Kind | None:
+        """Tell what is at a path; None where nothing is."""
+
+    @abstractmethod
+    def size(self, path: str) -> int:
+        """Tell the bytes of a file; 0 where there is none."""
+
+    @abstractmethod
+    def names(self, path: str) -> list[str]:
+        """List the files and folders in a folder, hidden ones too, sorted; none where it is absent."""
+
+    @abstractmethod
+    def read(self, path: str) -> bytes | None:
+        """Read a file; None where there is none."""
+
+    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Read files, in their order."""
+        return [self.read(path) for path in paths]
+
+    @abstractmethod
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file, in the place of one that is there.
+
+        Raises:
+            OSError: It cannot be written. What was there before still is.
+        """
+
+    def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write a folder that is whole as soon as it is seen, in the place of one that is there.
+
+        Only where ``layouts`` has ``folder``.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        raise NotImplementedError("a folder behind a URL is not whole at once")
+
+    @abstractmethod
+    def remove(self, path: str) -> None:
+        """Remove a file or folder, so that no half of it is seen; nothing happens where it is absent."""
+
+    @abstractmethod
+    def append(self, path: str, data: bytes) -> None:
+        """Add to the end of a log, which stays whole if this process is killed."""
+
+    @abstractmethod
+    def read_log(self, path: str) -> bytes:
+        """Read a log with all that was added to it; empty where there is none."""
+
+    @abstractmethod
+    def rewrite_log(self, path: str, change: Callable[[bytes], bytes | None]) -> None:
+        """Put what ``change`` makes of a log in its place; nothing happens where it makes None."""
+
+    @abstractmethod
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """Hold off who else wants to change files in the folder ``path``, where files can be changed by several."""
+
+    @abstractmethod
+    def alone(self, purpose: str) -> AbstractContextManager[None]:
+        """Do something that only one may do at a time, from any thread, process or machine.
+
+        On disk others wait.
+
+        Raises:
+            OutputError: Somebody else is doing it, where nobody can be made to wait.
+        """
+
+    @abstractmethod
+    def clean_partial(self, folders: Iterable[str]) -> int:
+        """Delete what killed runs left under temporary names in ``folders``; return how many there were."""
+
+    def snapshot(self) -> "OutputTree":
+        """A view to read much of what is there now, with as few requests as possible. It is never up to date again."""
+        return self
