@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.modalities import MASKS, TEXT
+from mmvoxceleb.modalities.masks import overlay
 from mmvoxceleb.preview import clip_gif, contact_sheet
 from mmvoxceleb.preview.canvas import WARNING, text_width_px, wrap
-from mmvoxceleb.preview.clip_view import choose_indices, overlay, view_clip
+from mmvoxceleb.preview.clip_view import choose_indices, view_clip
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import PALETTE
 from mmvoxceleb.stores import open_store
@@ -47,14 +49,13 @@ def test_view_holds_what_the_files_hold(corpus: Corpus) -> None:
     view = view_clip(open_store(corpus.root), corpus.clips[1], count=3)
     assert view.indices == (0, 8, 12)
     assert view.num_frames == corpus.num_frames[1]
-    picture, ids = view.frames[8], view.masks[8]
+    picture, ids = view.frames[8], view.pictures[MASKS][8]
     assert picture is not None
     assert ids is not None
     assert np.array_equal(np.asarray(picture), frame(1, 8))
     assert np.array_equal(ids, mask_ids(1, 8))
     assert view.missing == ()
-    assert view.sentences is not None
-    assert view.sentences[0] == "Clip 1 says sentence 0."
+    assert view.values[TEXT][0] == "Clip 1 says sentence 0."
 
 
 def test_the_sheet_shows_each_modality(corpus: Corpus) -> None:
@@ -98,7 +99,7 @@ def test_a_damaged_picture_is_marked_and_the_rest_is_shown(own_corpus: Corpus, c
     view = view_clip(store, clip)
     assert view.frames[4] is None
     assert view.frames[0] is not None
-    assert view.masks[8] is None
+    assert view.pictures[MASKS][8] is None
     warning = np.array([int(WARNING[at : at + 2], 16) for at in (1, 3, 5)])
     marked = (np.asarray(contact_sheet(store, [clip])) == warning).all(axis=2).sum()
     assert marked > 2 * 4 * 140 > (np.asarray(sound) == warning).all(axis=2).sum()

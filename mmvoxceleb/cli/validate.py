@@ -68,7 +68,7 @@ def _print(report: "Report", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mmvoxceleb.validation import PROBLEMS
+    from mmvoxceleb.validation import problem_titles
 
     console.print(f"[bold]{escape(report.location)}[/]", soft_wrap=True)
     if report.folders:
@@ -90,7 +90,7 @@ def _print(report: "Report", console: "Console") -> None:
         if report.deep:
             console.print(f"decoded {report.pictures_decoded:,} pictures in {report.seconds:,.1f} s")
         console.print()
-    for kind, title in PROBLEMS.items():
+    for kind, title in problem_titles().items():
         total = report.problem_counts.get(kind, 0)
         if not total:
             continue

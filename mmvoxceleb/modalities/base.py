@@ -5,13 +5,19 @@ attributes describe it; methods are overridden where the default is not right.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmvoxceleb.codecs.pictures import check_picture, upright
-from mmvoxceleb.errors import UnsafeArchiveError
+from mmvoxceleb.codecs.png import decode_rgb
+from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.modalities.registry import Folder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
 
 __all__ = [
     "DEFAULT_STYLE",
@@ -22,6 +28,7 @@ __all__ = [
     "FrameModality",
     "Modality",
     "RecordOptions",
+    "Shown",
 ]
 
 MODALITIES: tuple[str, ...] = ("video", "mask", "drawing", "text", "label")
@@ -60,6 +67,23 @@ class RecordOptions:
     count_frames: bool = False
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a preview writes about a clip, in a row of its own.
+
+    Args:
+        title: What stands before it.
+        chips: Words in round boxes, each with the RGB colour of a square before it, if any.
+        lines: Prose.
+        note: A remark below, in small type.
+    """
+
+    title: str
+    chips: tuple[tuple[str, tuple[int, int, int] | None], ...] = ()
+    lines: tuple[str, ...] = ()
+    note: str = ""
+
+
 class Modality(ABC):
     """What the frame and file modalities have in common.
 
@@ -72,6 +96,7 @@ class Modality(ABC):
         reads_meta: Whether its columns come from the clip's provenance, too.
         drive_id: The id of its file among those that MMVID published on Google Drive.
         largest_file_bytes: A larger file is refused before it is read.
+        problem_titles: Kinds of problems that its checks find, with the title under which ``validate`` lists them.
     """
 
     name: ClassVar[str]
@@ -82,11 +107,14 @@ class Modality(ABC):
     reads_meta: ClassVar[bool] = False
     drive_id: ClassVar[str | None] = None
     largest_file_bytes: ClassVar[int] = LARGEST_FILE_BYTES
+    problem_titles: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "name" in vars(cls) and "folder_name" not in vars(cls):
-            cls.folder_name = cls.name
+        if "name" in vars(cls):
+            cls.folder_name = vars(cls).get("folder_name", cls.name)
+            if not cls.is_frames:
+                cls.problem_titles = {cls.name: f"{cls.name} files that cannot be used", **cls.problem_titles}
 
     def folder(self, style: str = "") -> Folder:
         """Return its folder in the layout."""
@@ -160,6 +188,42 @@ class FrameModality(Modality):
         check_picture(data, clip_id=clip_id, name=name)
         return upright(data)
 
+    def problems(self, data: bytes, *, clip_id: str, name: str) -> Iterator[tuple[str, str]]:
+        """Check a whole picture beyond that it can be decoded: kinds of ``problem_titles``, and what is wrong."""
+        return iter(())
+
+    def problems_of_meta(self, section: Any) -> Iterator[tuple[str, str]]:
+        """Check its part of a clip's provenance, likewise."""
+        return iter(())
+
+    def decode(self, data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]":
+        """Check and decode a file, to look at it.
+
+        Returns:
+            uint8 [H, W, 3], RGB, unless a modality says otherwise.
+
+        Raises:
+            CorruptSourceError: As :meth:`stored`.
+            UnsafeArchiveError: As :meth:`stored`.
+        """
+        check_picture(data, clip_id=clip_id, name=name)
+        return decode_rgb(data, where=f"clip {clip_id}, {name}")[..., :3]
+
+    def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
+        """Make a picture to look at.
+
+        Args:
+            picture: From :meth:`decode`.
+            below: The frame that it belongs to, RGB; None where there is none.
+        """
+        from PIL import Image
+
+        return Image.fromarray(picture)
+
+    def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
+        """Explain the pictures of a clip, if they need it."""
+        return None
+
 
 class FileModality(Modality):
     """One small file for each clip.
@@ -196,6 +260,17 @@ class FileModality(Modality):
             meta: Reads the clip's provenance, ``{}`` where it has none; for modalities with ``reads_meta``.
         """
         return {self.name: value}
+
+    def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
+        """Check a file: kinds of ``problem_titles``, and what is wrong."""
+        try:
+            self.parse(data, clip_id=clip_id)
+        except MMVoxCelebError as error:
+            yield self.name, str(error)
+
+    def shown(self, value: Any) -> Shown | None:
+        """Say what :meth:`parse` gave, to look at; None for nothing."""
+        return Shown(self.name, lines=(str(value),))
 
     def check_size(self, data: bytes, *, clip_id: str) -> None:
         """Refuse a file over ``largest_file_bytes``.

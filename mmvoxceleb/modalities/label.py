@@ -5,7 +5,7 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.modalities.base import FileModality, RecordOptions
+from mmvoxceleb.modalities.base import FileModality, RecordOptions, Shown
 from mmvoxceleb.schema.attributes import ATTRIBUTES, drop_sensitive, present
 
 __all__ = ["LABEL"]
@@ -18,6 +18,7 @@ class Label(FileModality):
     aliases = ("labels",)
     suffix = ".txt"
     reads_meta = True
+    problem_titles = {"label": "labels that cannot be used"}  # noqa: RUF012
     drive_id = "1Eta6BrTTtV9vv1Hw05n3qo1uvH-3lB4t"
 
     def parse(self, data: bytes, *, clip_id: str) -> list[int]:
@@ -42,6 +43,10 @@ class Label(FileModality):
                 )
             label.append(int(value))
         return label
+
+    def shown(self, value: list[int]) -> Shown | None:
+        names = tuple((ATTRIBUTES[index].replace("_", " "), None) for index in present(value))
+        return Shown("attributes", chips=names) if names else None
 
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
         return ("label", "attributes", "label_source")

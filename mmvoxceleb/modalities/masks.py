@@ -1,9 +1,22 @@
 """The face segmentation masks of a clip."""
 
-from mmvoxceleb.codecs.masks import to_palette_png
-from mmvoxceleb.modalities.base import FrameModality, RecordOptions
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MASKS"]
+import numpy as np
+
+from mmvoxceleb.codecs.masks import read_mask_ids, to_palette_png
+from mmvoxceleb.codecs.pictures import check_picture
+from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.modalities.base import FrameModality, RecordOptions, Shown
+from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
+from mmvoxceleb.schema.classes import CLASSES, PALETTE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+__all__ = ["MASKS", "overlay"]
 
 
 class Masks(FrameModality):
@@ -13,12 +26,57 @@ class Masks(FrameModality):
     aliases = ("masks",)
     drive_id = "1Y36Or0pEnLQwn9uyORu9394_EcNpa3gl"
     pictures, indices = "masks", "mask_indices"
+    problem_titles = {  # noqa: RUF012  a ClassVar, as the base class says
+        "colour": "masks of other colours than the 19 classes'",
+        "sides": "masks with left and right exchanged",
+    }
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
         checked = super().stored(data, options, clip_id=clip_id, name=name)
         if options.mask_encoding == "original":
             return checked
-        return to_palette_png(data, clip_id=clip_id, name=name)
+        return to_palette_png(checked, clip_id=clip_id, name=name)
+
+    def problems(self, data: bytes, *, clip_id: str, name: str) -> Iterator[tuple[str, str]]:
+        try:
+            read_mask_ids(data, clip_id=clip_id, name=name)
+        except MMVoxCelebError as error:
+            yield "colour", str(error)
+
+    def problems_of_meta(self, section: Any) -> Iterator[tuple[str, str]]:
+        if SWAPPED_SIDES_SHA256 in str(section):
+            yield "sides", "left and right are exchanged: made by old sample models; regenerate the masks"
+
+    def decode(self, data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]":
+        """Check and decode a file: uint8 [H, W], class ids 0 to 18."""
+        check_picture(data, clip_id=clip_id, name=name)
+        return read_mask_ids(data, clip_id=clip_id, name=name)
+
+    def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
+        """Lay the mask over its frame, or over white where the frame is missing."""
+        from PIL import Image
+
+        return overlay(below or Image.new("RGB", picture.shape[::-1], "white"), picture)
+
+    def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
+        present = sorted({int(value) for ids in pictures for value in np.unique(ids)} - {0})
+        chips = tuple((CLASSES[i], (int(PALETTE[i][0]), int(PALETTE[i][1]), int(PALETTE[i][2]))) for i in present)
+        return Shown("classes", chips=chips) if chips else None
+
+
+def overlay(frame: "Image", ids: "NDArray[np.uint8]", *, opacity: float = 0.55) -> "Image":
+    """Lay the colours of a mask over a frame; the background stays as it is.
+
+    Args:
+        frame: RGB picture.
+        ids: uint8 [H, W] class ids, of any size.
+        opacity: 0 shows the frame alone, 1 the mask alone.
+    """
+    from PIL import Image
+
+    resized = np.asarray(Image.fromarray(ids).resize(frame.size, Image.Resampling.NEAREST))
+    share = np.where(resized > 0, opacity, 0.0)[..., None]
+    return Image.fromarray((np.asarray(frame) * (1 - share) + PALETTE[resized] * share).round().astype(np.uint8))
 
 
 MASKS = Masks()

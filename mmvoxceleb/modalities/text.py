@@ -1,10 +1,10 @@
 """The sentences of a clip."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.modalities.base import FileModality
+from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
+from mmvoxceleb.modalities.base import FileModality, Shown
 
 __all__ = ["TEXT"]
 
@@ -16,6 +16,7 @@ class Text(FileModality):
     folder_name = "txt"
     aliases = ("text", "texts")
     suffix = ".txt"
+    problem_titles = {"text": "texts that cannot be used"}  # noqa: RUF012
     drive_id = "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu"
 
     def parse(self, data: bytes, *, clip_id: str) -> list[str]:
@@ -33,6 +34,19 @@ class Text(FileModality):
                 f"clip {clip_id}: its text is not UTF-8 ({error.reason}); mend the file"
             ) from error
         return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
+        try:
+            if not self.parse(data, clip_id=clip_id):
+                yield self.name, "has no sentence"
+        except MMVoxCelebError as error:
+            yield self.name, str(error)
+
+    def shown(self, value: list[str]) -> Shown | None:
+        if not value:
+            return None
+        note = f"the first of {len(value)}" if len(value) > 1 else ""
+        return Shown(self.name, lines=(f"“{value[0]}”",), note=note)
 
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         from datasets import List, Value

@@ -7,7 +7,7 @@ from PIL import Image
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.modalities import DEFAULT_STYLE
 from mmvoxceleb.preview.canvas import PAPER
-from mmvoxceleb.preview.clip_view import overlay, view_clip
+from mmvoxceleb.preview.clip_view import view_clip
 from mmvoxceleb.stores import Store
 
 __all__ = ["clip_gif"]
@@ -48,22 +48,26 @@ def clip_gif(
     if size_px < 16 or not 0 < frames_per_second <= 50 or most_frames < 1:
         raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 50, most_frames >= 1")
     view = view_clip(store, clip_id, count=10**9, style=style)
-    first = next((frame for frame in view.frames.values() if frame is not None), None)
+    frames = view.frames
+    first = next((frame for frame in frames.values() if frame is not None), None)
     if first is None:
         raise MissingModalityError(f"{store.location}: clip {clip_id} has no frames to show")
     size = (round(first.width * size_px / max(first.size)), round(first.height * size_px / max(first.size)))
-    mask_panel = drawing_panel = Image.new("RGB", size, PAPER)
+    panels = {kind: Image.new("RGB", size, PAPER) for kind, found in view.pictures.items() if found}
     pictures: list[Image.Image] = []
     for index in view.indices:
-        frame = view.frames.get(index)
+        frame = frames.get(index)
         if frame is None:
             continue
         frame = frame.resize(size, Image.Resampling.LANCZOS)
-        ids, drawing = view.masks.get(index), view.drawings.get(index)
-        mask_panel = overlay(frame, ids) if ids is not None else mask_panel
-        drawing_panel = drawing.resize(size, Image.Resampling.LANCZOS) if drawing is not None else drawing_panel
-        panels = [frame, *([mask_panel] if view.masks else []), *([drawing_panel] if view.drawings else [])]
-        pictures.append(_row(panels).quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
+        for kind in panels:
+            picture = view.pictures[kind].get(index)
+            if picture is not None:
+                shown = frame if kind.is_timeline else kind.shown(picture, frame)
+                panels[kind] = shown if shown.size == size else shown.resize(size, Image.Resampling.LANCZOS)
+        pictures.append(
+            _row([*panels.values()]).quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        )
         if len(pictures) == most_frames:
             break
     buffer = io.BytesIO()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
-from mmvoxceleb.modalities import DEFAULT_STYLE
+from mmvoxceleb.modalities import DEFAULT_STYLE, FrameModality
+from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.preview.canvas import (
     FAINT,
     HAIRLINE,
@@ -22,11 +24,17 @@ from mmvoxceleb.preview.canvas import (
     text_width_px,
     wrap,
 )
-from mmvoxceleb.preview.clip_view import ClipView, clips_of, overlay, view_clip
-from mmvoxceleb.schema import CLASSES, PALETTE, split_of
+from mmvoxceleb.preview.clip_view import ClipView, clips_of, view_clip
+from mmvoxceleb.schema import split_of
 from mmvoxceleb.stores import Store
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["contact_sheet"]
+
+_Section = tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]
+"""Height in pixels, and what paints it at a height."""
 
 _MARGIN, _LABELS, _GAP = 40, 104, 8
 _TITLE, _BODY, _SMALL = 22, 16, 13
@@ -107,21 +115,20 @@ def _title(note: str, grid: _Grid) -> Image.Image:
 
 def _card(view: ClipView, grid: _Grid) -> Image.Image:
     """Draw one clip: measure the sections first, then draw each at its height."""
-    sections: list[tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]] = [_heading(view, grid)]
+    sections: list[_Section] = [_heading(view, grid)]
     if view.indices:
         sections.append(_captions(view, grid))
-    if view.frames:
-        sections.append(_tiles("frames", view, grid, {i: _fit(image, grid) for i, image in view.frames.items()}))
-    if view.masks:
-        sections.append(_tiles("masks", view, grid, {i: _mask_tile(view, i, grid) for i in view.masks}))
-    if view.drawings:
-        sections.append(_tiles("drawings", view, grid, {i: _fit(image, grid) for i, image in view.drawings.items()}))
-    if classes := _classes(view):
-        sections.append(_chips("classes", [(CLASSES[i], _colour(i)) for i in classes], grid))
-    if view.attributes:
-        sections.append(_chips("attributes", [(name.replace("_", " "), None) for name in view.attributes], grid))
-    if view.sentences:
-        sections.append(_sentence(view.sentences, grid))
+    frames = view.frames
+    for kind, pictures in view.pictures.items():
+        if pictures:
+            tiles = {i: _tile(kind, picture, frames.get(i), grid) for i, picture in pictures.items()}
+            sections.append(_tiles(kind.pictures, view, grid, tiles))
+    rows = [
+        *(kind.legend(each for each in read.values() if each is not None) for kind, read in view.pictures.items()),
+        *(kind.shown(value) for kind, value in view.values.items() if value is not None),
+    ]
+    sections += [_chips(row, grid) for row in rows if row is not None and row.chips]
+    sections += [_lines(row, grid) for row in rows if row is not None and row.lines]
     height = sum(height for height, _ in sections) + 30
     picture = Image.new("RGB", (grid.width, height), PAPER)
     draw = ImageDraw.Draw(picture)
@@ -132,7 +139,7 @@ def _card(view: ClipView, grid: _Grid) -> Image.Image:
     return picture
 
 
-def _heading(view: ClipView, grid: _Grid) -> tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]:
+def _heading(view: ClipView, grid: _Grid) -> _Section:
     split = split_of(view.clip_id.person_id)
     facts = [
         f"person {view.clip_id.person_id}",
@@ -156,7 +163,7 @@ def _heading(view: ClipView, grid: _Grid) -> tuple[int, Callable[[ImageDraw.Imag
     return 88, paint
 
 
-def _captions(view: ClipView, grid: _Grid) -> tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]:
+def _captions(view: ClipView, grid: _Grid) -> _Section:
     def paint(draw: ImageDraw.ImageDraw, picture: Image.Image, top: int) -> None:
         _label(draw, "frame no.", top + 9)
         for column, index in enumerate(view.indices):
@@ -166,9 +173,7 @@ def _captions(view: ClipView, grid: _Grid) -> tuple[int, Callable[[ImageDraw.Ima
     return 24, paint
 
 
-def _tiles(
-    name: str, view: ClipView, grid: _Grid, tiles: "dict[int, Image.Image | None]"
-) -> tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]:
+def _tiles(name: str, view: ClipView, grid: _Grid, tiles: "dict[int, Image.Image | None]") -> _Section:
     def paint(draw: ImageDraw.ImageDraw, picture: Image.Image, top: int) -> None:
         _label(draw, name, top + grid.tile // 2)
         for column, index in enumerate(view.indices):
@@ -187,29 +192,25 @@ def _tiles(
     return grid.tile + _GAP, paint
 
 
-def _chips(
-    name: str, items: list[tuple[str, tuple[int, int, int] | None]], grid: _Grid
-) -> tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]:
+def _chips(shown: Shown, grid: _Grid) -> _Section:
+    items = list(shown.chips)
     height = draw_chips(None, items, left_px=0, top_px=0, width_px=grid.content)
 
     def paint(draw: ImageDraw.ImageDraw, picture: Image.Image, top: int) -> None:
-        _label(draw, name, top + 18)
+        _label(draw, shown.title, top + 18)
         draw_chips(picture, items, left_px=grid.left(0), top_px=top + 4, width_px=grid.content)
 
     return height + 16, paint
 
 
-def _sentence(
-    sentences: tuple[str, ...], grid: _Grid
-) -> tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]:
-    lines = wrap(f"“{sentences[0]}”", _BODY, grid.content, most_lines=_SENTENCE_LINES)
-    if len(sentences) > 1:
-        lines.append(f"the first of {len(sentences)}")
+def _lines(shown: Shown, grid: _Grid) -> _Section:
+    lines = [row for line in shown.lines for row in wrap(line, _BODY, grid.content, most_lines=_SENTENCE_LINES)]
+    lines += [shown.note] if shown.note else []
 
     def paint(draw: ImageDraw.ImageDraw, picture: Image.Image, top: int) -> None:
-        _label(draw, "text", top + 14)
+        _label(draw, shown.title, top + 14)
         for row, line in enumerate(lines):
-            note = len(sentences) > 1 and row == len(lines) - 1
+            note = bool(shown.note) and row == len(lines) - 1
             place = (grid.left(0), top + 14 + row * 24)
             draw.text(place, line, font=font(_SMALL if note else _BODY), fill=MUTED if note else INK, anchor="lm")
 
@@ -228,21 +229,11 @@ def _fit(image: "Image.Image | None", grid: _Grid) -> "Image.Image | None":
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _mask_tile(view: ClipView, index: int, grid: _Grid) -> "Image.Image | None":
-    """Lay the mask over its frame, or over paper where the frame is missing."""
-    ids = view.masks[index]
-    if ids is None:
+def _tile(
+    kind: FrameModality, picture: "NDArray[np.uint8] | None", frame: Image.Image | None, grid: _Grid
+) -> Image.Image | None:
+    if picture is None:
         return None
-    below = view.frames.get(index) or Image.new("RGB", (ids.shape[1], ids.shape[0]), PAPER)
-    large = below.resize((ids.shape[1], ids.shape[0]), Image.Resampling.BICUBIC)
-    return _fit(overlay(large, ids), grid)
-
-
-def _classes(view: ClipView) -> list[int]:
-    present = {int(value) for ids in view.masks.values() if ids is not None for value in np.unique(ids)}
-    return sorted(present - {0})
-
-
-def _colour(class_id: int) -> tuple[int, int, int]:
-    red, green, blue = (int(channel) for channel in PALETTE[class_id])
-    return red, green, blue
+    size = picture.shape[1], picture.shape[0]
+    below = None if frame is None or kind.is_timeline else frame.resize(size, Image.Resampling.BICUBIC)
+    return _fit(kind.shown(picture, below), grid)

@@ -1,6 +1,6 @@
 """Find what is wrong with a store before it is trained on."""
 
-from mmvoxceleb.validation.report import PROBLEMS, FolderCount, Problem, Report
+from mmvoxceleb.validation.report import FolderCount, Problem, Report, problem_titles
 from mmvoxceleb.validation.validate import validate_store
 
-__all__ = ["PROBLEMS", "FolderCount", "Problem", "Report", "validate_store"]
+__all__ = ["FolderCount", "Problem", "Report", "problem_titles", "validate_store"]

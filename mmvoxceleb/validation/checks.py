@@ -2,19 +2,17 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
-from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.modalities import LABEL, META, TEXT, Folder
-from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
+from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, frame_modalities
 from mmvoxceleb.schema import ClipId, split_of
 from mmvoxceleb.stores import Entry
 from mmvoxceleb.validation.report import Problem
 
-__all__ = ["check_entries", "check_label", "check_leaks", "check_picture_file", "check_sides", "check_text", "ranges"]
+__all__ = ["check_entries", "check_file", "check_leaks", "check_meta", "check_picture_file", "ranges"]
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _NUMBER = re.compile(r"\D*0*(\d+)\D*")
@@ -59,7 +57,7 @@ def check_entries(folder: Folder, clip_id: str, entries: Sequence[Entry], frames
     twice = sorted(index for index, count in Counter(indices).items() if count > 1)
     if twice:
         yield Problem("repeat", f"several files for frame {ranges(twice)}", clip_id, str(folder))
-    if folder.modality == "video":
+    if isinstance(folder.kind, FrameModality) and folder.kind.is_timeline:
         gaps = sorted(set(range(max(indices) + 1)) - set(indices)) if max(indices) < 10**6 else []
         if gaps:
             yield Problem("gap", f"frame {ranges(gaps)} is not there", clip_id, str(folder))
@@ -85,41 +83,30 @@ def check_picture_file(folder: Folder, clip_id: str, name: str, data: bytes) -> 
         height, width = decode_picture(data, where=f"clip {clip_id}, {file}").shape[:2]
         size = width, height
     except MMVoxCelebError as error:
-        return Problem("picture", _without_place(error, clip_id, file), clip_id, file), (0, 0)
-    if folder.modality == "mask":
-        try:
-            read_mask_ids(data, clip_id=clip_id, name=file)
-        except MMVoxCelebError as error:
-            return Problem("colour", _without_place(error, clip_id, file), clip_id, file), size
+        return Problem("picture", _without_place(str(error), clip_id, file), clip_id, file), (0, 0)
+    assert isinstance(folder.kind, FrameModality)
+    for kind, message in folder.kind.problems(data, clip_id=clip_id, name=file):
+        return Problem(kind, _without_place(message, clip_id, file), clip_id, file), size
     return None, size
 
 
-def check_label(clip_id: str, data: bytes) -> Iterator[Problem]:
-    """Check that a label has 40 values that are 0 or 1 (or -1 for one that was left out on purpose)."""
+def check_file(folder: Folder, clip_id: str, data: bytes) -> Iterator[Problem]:
+    """Check the one file of a clip in a folder."""
+    if isinstance(folder.kind, FileModality):
+        for kind, message in folder.kind.problems(data, clip_id=clip_id):
+            yield Problem(kind, _without_place(message, clip_id), clip_id, str(folder))
+
+
+def check_meta(clip_id: str, data: bytes, held: Set[str]) -> Iterator[Problem]:
+    """Check what a clip's provenance says of the modalities that are ``held``."""
     try:
-        LABEL.parse(data, clip_id=clip_id)
-    except MMVoxCelebError as error:
-        yield Problem("label", _without_place(error, clip_id), clip_id, "label")
-
-
-def check_text(clip_id: str, data: bytes) -> Iterator[Problem]:
-    """Check that a text is UTF-8 and says something."""
-    try:
-        if not TEXT.parse(data, clip_id=clip_id):
-            yield Problem("text", "has no sentence", clip_id, "txt")
-    except MMVoxCelebError as error:
-        yield Problem("text", _without_place(error, clip_id), clip_id, "txt")
-
-
-def check_sides(clip_id: str, data: bytes) -> Iterator[Problem]:
-    """Check by a clip's provenance that its masks are not of the sample models that exchanged left and right."""
-    try:
-        section = META.parse(data, clip_id=clip_id).get("mask")
+        meta = META.parse(data, clip_id=clip_id)
     except MMVoxCelebError:
         return  # said where the provenance is needed
-    if SWAPPED_SIDES_SHA256 in str(section):
-        message = "left and right are exchanged: made by old sample models; regenerate the masks"
-        yield Problem("sides", message, clip_id, "mask")
+    for modality in frame_modalities():
+        if modality.name in held:
+            for kind, message in modality.problems_of_meta(meta.get(modality.name)):
+                yield Problem(kind, message, clip_id, modality.folder_name)
 
 
 def check_leaks(clip_ids: Iterable[str]) -> Iterator[Problem]:
@@ -148,9 +135,8 @@ def check_leaks(clip_ids: Iterable[str]) -> Iterator[Problem]:
             yield Problem("leak", f"video {video} is in train and in test: {', '.join(sorted(persons))}")
 
 
-def _without_place(error: Exception, clip_id: str, file: str = "") -> str:
+def _without_place(message: str, clip_id: str, file: str = "") -> str:
     """Take the clip and file from the front of a message, as the report names them itself."""
-    message = str(error)
     for front in (f"clip {clip_id}, {file}: ", f"clip {clip_id}: "):
         message = message.removeprefix(front)
     return message

@@ -4,27 +4,31 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["PROBLEMS", "FolderCount", "Problem", "Report"]
+from mmvoxceleb.modalities import modalities
 
-PROBLEMS: dict[str, str] = {
+__all__ = ["FolderCount", "Problem", "Report", "problem_titles"]
+
+_STORE_TITLES = {
     "archive": "archives that cannot be opened",
     "name": "names that are no clip's",
     "missing": "clips that lack a modality",
     "extra": "clips that have no video",
     "gap": "gaps in the frames",
     "repeat": "two files for one frame",
-    "unmatched": "masks and drawings without a frame",
+    "unmatched": "pictures without a frame",
     "stray": "files that are no pictures",
     "empty": "empty clips and files",
     "picture": "damaged pictures",
-    "colour": "masks of other colours than the 19 classes'",
-    "sides": "masks with left and right exchanged",
     "size": "pictures of several sizes in one clip",
-    "label": "labels that cannot be used",
-    "text": "texts that cannot be used",
-    "leak": "persons or videos in both splits",
 }
-"""Kinds of problems, in the order in which they are shown."""
+
+
+def problem_titles() -> dict[str, str]:
+    """List the kinds of problems with their titles, in the order in which they are shown."""
+    titles = dict(_STORE_TITLES)
+    for modality in modalities():
+        titles |= modality.problem_titles
+    return {**titles, "leak": "persons or videos in both splits"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Problem:
     """One thing that is wrong.
 
     Args:
-        kind: A key of :data:`PROBLEMS`.
+        kind: A key of :func:`problem_titles`.
         message: What is wrong, in a few words.
         clip_id: The clip; empty where it is not about one.
         file: Folder of the layout and file, ``mask/0000004.png``; empty where it is not about one.

@@ -2,29 +2,28 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError, UnsafeArchiveError
-from mmvoxceleb.modalities import Folder
+from mmvoxceleb.modalities import META, VIDEO, Folder
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.validation.checks import (
     check_entries,
-    check_label,
+    check_file,
     check_leaks,
+    check_meta,
     check_picture_file,
-    check_sides,
-    check_text,
     is_picture,
 )
 from mmvoxceleb.validation.report import FolderCount, Problem, Report
 
 __all__ = ["validate_store"]
 
-_VIDEO, _MASK, _META = Folder("video"), Folder("mask"), Folder("meta")
+_VIDEO, _META = VIDEO.folder(), META.folder()
 _BATCH_BYTES, _BATCH_FILES = 16 << 20, 64
 """Pictures that are read in one go; what memory a deep validation needs depends on these alone."""
 
@@ -57,7 +56,7 @@ def validate_store(
     began = time.perf_counter()
     report = Report(store.location, deep=deep, most_kept=most_kept)
     try:
-        folders = [folder for folder in store.folders() if folder.modality != "meta"]
+        folders = [folder for folder in store.folders() if folder != _META]
         clips_by_folder = {folder: store.clips(folder) for folder in folders}
         report.add(Problem("name", "is not named as a clip is", file=path) for path in store.strangers())
     except (CorruptSourceError, UnsafeArchiveError) as error:
@@ -73,8 +72,8 @@ def validate_store(
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             report.add(_check_clip(store, clip_id, held, report, lengths, pool))
-            if _MASK in held and clip_id in with_meta:
-                report.add(_check_sides(store, clip_id))
+            if clip_id in with_meta:
+                report.add(_check_meta(store, clip_id, {folder.modality for folder in held}))
             if progress:
                 progress(done, len(clips))
     if lengths:
@@ -90,7 +89,7 @@ def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, l
         missing, extra = sorted(reference - set(names)), sorted(set(names) - reference)
         report.folders[str(folder)] = FolderCount(len(names), 0, len(missing), len(extra))
         report.add(Problem("missing", f"is not in {folder}", clip_id) for clip_id in missing)
-        report.add(Problem("extra", f"is in {folder} and not in video", clip_id) for clip_id in extra)
+        report.add(Problem("extra", f"is in {folder} and not in {_VIDEO}", clip_id) for clip_id in extra)
     parsed = [ClipId.parse(clip_id) for clip_id in clips]
     report.videos = len({clip.video_id for clip in parsed})
     for split in SPLITS:
@@ -124,16 +123,14 @@ def _check_single(store: Store, folder: Folder, clip_id: str, entries: Sequence[
     for _, data in _read(store, folder, clip_id, entries):
         if isinstance(data, Problem):
             yield data
-        elif folder.modality == "label":
-            yield from check_label(clip_id, data)
-        elif folder.modality == "text":
-            yield from check_text(clip_id, data)
+        else:
+            yield from check_file(folder, clip_id, data)
 
 
-def _check_sides(store: Store, clip_id: str) -> Iterator[Problem]:
+def _check_meta(store: Store, clip_id: str, held: Set[str]) -> Iterator[Problem]:
     for _, data in _read(store, _META, clip_id, store.entries(_META, clip_id)):
         if not isinstance(data, Problem):
-            yield from check_sides(clip_id, data)
+            yield from check_meta(clip_id, data, held)
 
 
 def _check_pictures(
