@@ -13,16 +13,19 @@ class CropSettings:
     """Settings of the crop. The defaults are those of crop_vox.py, which cut the original clips.
 
     Args:
-        size_px: Side of a cropped frame.
-        min_frames: Shorter tubes are rejected.
-        max_frames: A tube ends after so many.
-        min_face_px: Tubes are rejected when the longer side of their face box is shorter, in pixels of the video.
+        size_px: Side of a cropped frame, in pixels.
+        min_frames: Shorter tubes are rejected; of clips that are cropped already, none.
+        max_frames: A tube ends after so many frames.
+        min_face_px: Tubes are rejected when the longer side of their face box is shorter, in pixels of the video; of
+            clips that are cropped already, none.
         growth: How much the box grows at each end, as a share of its longer side; the crop is the square around it.
+            0 for vox-metadata.csv and lists with boxes, which have grown already.
         min_iou_with_first: A tube ends when the box overlaps its first box less than this.
-        border: ``reject`` a tube whose crop reaches beyond the picture, or ``shift`` the crop inside.
+        border: ``reject`` a tube whose crop reaches beyond the picture, or ``shift`` the crop inside: the default
+            without VoxCeleb's annotations.
         boxes: ``detect``: find the face in every frame; ``annotation``: take the annotated boxes as they are;
             ``whole``: take the whole picture of clips that are cropped already.
-        scene_cuts: Whether a scene cut ends a tube.
+        scene_cuts: Whether a scene cut ends a tube; by default only in videos without annotations.
         max_gap_frames: Videos without annotations: a face lost for so long is taken to be between its neighbours.
         smooth_box: Videos without annotations: let the crop follow the face, smoothed over time, in place of one
             box for the whole clip.

@@ -48,6 +48,7 @@ def test_annotated_videos_to_a_dataset(inputs, tmp_path):
     result = call(inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation", *RULES)
     assert result.exit_code == 0
     assert "rejected  1 no video" in result.stdout
+    assert f"rejected:\n  {PERSON}#missing_aaa#00001.txt: no video" in result.stdout
     assert [(row["clip_id"], row["status"]) for row in rows(out)] == [
         (f"{PERSON}#{VIDEO}#00001.txt#000.mp4", "done"),
         (f"{PERSON}#missing_aaa#00001.txt", "rejected"),
@@ -64,8 +65,8 @@ def test_free_videos(inputs, tmp_path):
     result = call(inputs / "raw", tmp_path, "--detector", "haar", *RULES)
     assert result.exit_code == 0
     assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#00000.txt#000.mp4"]
-    assert "1 clips, 40 frames" in result.stdout
-    assert "1 clips were finished" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
+    assert "1 clip, 40 frames" in result.stdout
+    assert "1 clip was finished" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
 
 
 def test_utterances_in_files_of_their_own(inputs, tmp_path):
@@ -93,7 +94,7 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
     out = tmp_path / "out"
     arguments = [inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation"]
     result = call(*arguments, "--dry-run")
-    assert "2 videos with 2 utterances; 1 are not there" in result.stdout
+    assert "2 videos with 2 utterances; 1 not there yet" in result.stdout
     assert f"missing: {PERSON}#missing_aaa" in result.stdout
     assert f"2 videos to do, 0 finished: crop in {out}" in result.stdout
     assert call(*arguments, "--limit", "0").stdout == result.stdout
@@ -140,6 +141,7 @@ def test_bad_videos_do_not_stop_the_run(inputs, tmp_path):
     assert result.exit_code == 0
     reasons = {row["clip_id"].split("#")[0]: row.get("reason", "").split(":")[0] for row in rows(tmp_path / "out")}
     assert reasons == {"sound": "broken video", "broken": "broken video", "grey": "no face", "z": ""}
+    assert "#00000.txt: no face" in result.stdout
 
 
 def test_help_ends_with_examples():

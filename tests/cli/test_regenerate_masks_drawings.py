@@ -105,7 +105,7 @@ def masks_of(root: Path, clip_id: str) -> list[Any]:
 def test_masks_by_the_original_network(store: Path, weights_folder: Path) -> None:
     result = run("regenerate", "mask", store, "--limit", 1, "--stride", 8, MMVOXCELEB_WEIGHTS=str(weights_folder))
     assert result.returncode == 0, result.stderr
-    assert "1 clips, 1 frames" in result.stdout
+    assert "1 clip, 1 frame" in result.stdout
     path = store / "mask" / CLIPS[0] / "0000000.png"
     with Image.open(path) as image:
         assert (image.mode, image.size) == ("P", (512, 512))
@@ -216,7 +216,7 @@ def test_corrupt_frame_gives_exit_code_1_and_names_the_clip(store: Path, segform
     (store / "video" / CLIPS[0] / "0000004.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 50)
     result = run("regenerate", "mask", store, "--parser", f"transformers:{segformer}")
     assert result.returncode == 1
-    assert "1 clips, 2 frames" in result.stdout
+    assert "1 clip, 2 frames" in result.stdout
     assert f"failed: {CLIPS[0]}" in result.stderr
     assert "1 of 2 clips failed" in result.stderr
     assert "0000004.png" in result.stderr

@@ -1,27 +1,19 @@
 """``mmvoxceleb regenerate draw``: line drawings."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.regenerate.running import (
-    AddressOption,
-    BackendOption,
-    BatchOption,
-    CompileOption,
-    DeviceOption,
-    DryRunOption,
-    EngineOption,
-    LayoutOption,
-    LimitOption,
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import (
+    NetworkOptions,
     OutOption,
-    OverwriteOption,
-    PrecisionOption,
+    RunOptions,
     StoreArgument,
     StrideOption,
-    WorkersOption,
-    run_pipeline,
     target_of,
 )
 
@@ -42,7 +34,7 @@ Without a download, for demonstration only:
 
 def register(app: typer.Typer) -> None:
     """Add ``draw``."""
-    app.command(epilog=EXAMPLES)(draw)
+    app.command(epilog=EXAMPLES)(takes_options(draw))
 
 
 def draw(
@@ -50,24 +42,13 @@ def draw(
     out: OutOption = None,
     styles: Annotated[str, typer.Option("--styles", help="style1, style2, style3, separated by commas.")] = "style1",
     stride: StrideOption = 4,
-    layout: LayoutOption = None,
     drawer: Annotated[
         str, typer.Option("--drawer", help="portrait, or sample: comes with the package, for demonstration.")
     ] = "portrait",
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.", show_default=False)
-    ] = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    compile_: CompileOption = False,
-    backend: BackendOption = "auto",
-    batch_size: BatchOption = None,
-    overwrite: OverwriteOption = False,
-    engine: EngineOption = "local",
-    workers: WorkersOption = None,
-    address: AddressOption = None,
-    limit: LimitOption = None,
-    dry_run: DryRunOption = False,
+    weights: Annotated[Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.")] = None,
+    *,
+    network: NetworkOptions,
+    run: RunOptions,
 ) -> None:
     """Draw every 4th frame in lines: an 8-bit grey PNG of 512 px in draw/<style>/.
 
@@ -77,17 +58,6 @@ def draw(
     from mmvoxceleb.processing.pipeline import Pipeline
 
     made = make_drawer(
-        drawer,
-        weights,
-        [style.strip() for style in styles.split(",") if style.strip()],
-        device=device,
-        precision=precision,
-        compile=compile_,
-        batch_size=batch_size,
-        backend=backend,
+        drawer, weights, [style.strip() for style in styles.split(",") if style.strip()], **asdict(network)
     )
-    stage = DrawStage(made, stride=stride)
-    run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), layout=layout, overwrite=overwrite, limit=limit,
-        dry_run=dry_run, engine=engine, workers=workers, address=address,
-    )  # fmt: skip
+    run_pipeline(Pipeline([DrawStage(made, stride=stride)]), store, target_of(store, out), run)

@@ -1,46 +1,15 @@
 """``mmvoxceleb regenerate all``: from raw videos to a finished dataset."""
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mmvoxceleb.cli.regenerate.crop_options import (
-    FACES,
-    AnnotationsOption,
-    BoxesOption,
-    CropChoices,
-    CroppedOption,
-    DetectorOption,
-    DownloadOption,
-    IdentitiesOption,
-    ListFormOption,
-    ListOption,
-    MetadataOption,
-    MinFaceOption,
-    MinFramesOption,
-    SizeOption,
-    SmoothBoxOption,
-    check_models,
-    find_videos,
-    make_crop_stage,
-)
-from mmvoxceleb.cli.regenerate.running import (
-    AddressOption,
-    BackendOption,
-    BatchOption,
-    CompileOption,
-    DeviceOption,
-    DryRunOption,
-    EngineOption,
-    LayoutOption,
-    LimitOption,
-    OverwriteOption,
-    PrecisionOption,
-    StrideOption,
-    WorkersOption,
-    run_pipeline,
-)
+from mmvoxceleb.cli.options import takes_options, without
+from mmvoxceleb.cli.regenerate.crop_options import CropChoices, check_models, find_videos, make_crop_stage
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import NetworkOptions, RunOptions, StrideOption
 from mmvoxceleb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,86 +47,57 @@ Masks and text of clips that exist:
   mmvoxceleb regenerate all my-store more/ --stages mask,text
 """
 
-MODELS = "Models"
-_weights = "The {} weights; downloaded by default."
+MODELS = typer.Option(rich_help_panel="Models")
+
+
+@dataclass(frozen=True)
+class VideoChoices(CropChoices):
+    """Which videos are cropped.
+
+    Args:
+        raw: Folder of videos, or one video; without crop, a store with video/<clip>: folder, zip or URL.
+    """
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """Which models and styles make the modalities.
+
+    Args:
+        models: The original's, or small ones of ours, for demonstration.
+        mask_weights: The parser's weights; downloaded by default.
+        draw_weights: The drawer's weights; downloaded by default.
+        label_weights: A FaRL checkpoint, or transformers:FOLDER, or transformers:USER/NAME.
+        landmark_weights: YuNet's, which finds landmarks for FaRL.
+        styles: Of the drawings: style1, style2, style3.
+        text_style: original: MMVID's grammar. natural: ours.
+    """
+
+    models: Annotated[Literal["published", "sample"], MODELS] = "published"
+    mask_weights: Annotated[Path | None, MODELS] = None
+    draw_weights: Annotated[Path | None, MODELS] = None
+    label_weights: Annotated[str | None, MODELS] = None
+    landmark_weights: Annotated[Path | None, MODELS] = None
+    styles: Annotated[str, MODELS] = "style1"
+    text_style: Annotated[str, MODELS] = "original"
 
 
 def register(app: typer.Typer) -> None:
     """Add ``all``."""
-    app.command("all", epilog=EXAMPLES, no_args_is_help=True)(everything)
+    app.command("all", epilog=EXAMPLES, no_args_is_help=True)(takes_options(everything))
 
 
 def everything(
-    raw: Annotated[
-        str,
-        typer.Argument(
-            metavar="RAW",
-            help="Folder of videos, or one video; without crop, a store with video/<clip>: folder, zip or URL.",
-        ),
-    ],
+    videos: Annotated[VideoChoices, without("device", "codec")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Store to write: a folder, or a URL as s3://BUCKET/NAME.")],
     stages: Annotated[
         str, typer.Option("--stages", help="Which to run, separated by commas; they run in this order.")
     ] = ",".join(STAGES),
-    annotations: AnnotationsOption = None,
-    metadata: MetadataOption = None,
-    identities: IdentitiesOption = None,
-    list_: ListOption = None,
-    list_form: ListFormOption = "csv",
-    cropped: CroppedOption = False,
-    download: DownloadOption = False,
-    detector: DetectorOption = None,
-    detector_weights: Annotated[
-        Path | None, typer.Option("--detector-weights", help=_weights.format("detector's"), rich_help_panel=FACES)
-    ] = None,
-    boxes: BoxesOption = "detect",
-    size: SizeOption = 256,
-    min_frames: MinFramesOption = None,
-    min_face: MinFaceOption = None,
-    smooth_box: SmoothBoxOption = False,
-    models: Annotated[
-        Literal["published", "sample"],
-        typer.Option(
-            "--models",
-            help="The original's, or small ones of ours, for demonstration.",
-            rich_help_panel=MODELS,
-        ),
-    ] = "published",
-    mask_weights: Annotated[
-        Path | None, typer.Option("--mask-weights", help=_weights.format("parser's"), rich_help_panel=MODELS)
-    ] = None,
-    draw_weights: Annotated[
-        Path | None, typer.Option("--draw-weights", help=_weights.format("drawer's"), rich_help_panel=MODELS)
-    ] = None,
-    label_weights: Annotated[
-        str | None,
-        typer.Option(
-            "--label-weights", help="FaRL checkpoint, or transformers:FOLDER or USER/NAME.", rich_help_panel=MODELS
-        ),
-    ] = None,
-    landmark_weights: Annotated[
-        Path | None,
-        typer.Option("--landmark-weights", help="YuNet's, which finds landmarks for FaRL.", rich_help_panel=MODELS),
-    ] = None,
-    styles: Annotated[
-        str, typer.Option("--styles", help="Of the drawings: style1, style2, style3.", rich_help_panel=MODELS)
-    ] = "style1",
     stride: StrideOption = 4,
-    text_style: Annotated[
-        str, typer.Option("--text-style", help="original: MMVID's grammar. natural: ours.", rich_help_panel=MODELS)
-    ] = "original",
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    compile_: CompileOption = False,
-    backend: BackendOption = "auto",
-    batch_size: BatchOption = None,
-    layout: LayoutOption = None,
-    overwrite: OverwriteOption = False,
-    engine: EngineOption = "local",
-    workers: WorkersOption = None,
-    address: AddressOption = None,
-    limit: LimitOption = None,
-    dry_run: DryRunOption = False,
+    *,
+    models: StageOptions,
+    network: NetworkOptions,
+    run: RunOptions,
 ) -> None:
     """Make a dataset from raw videos: clips, masks, drawings, labels and text, in one go.
 
@@ -167,49 +107,43 @@ def everything(
     from mmvoxceleb.processing.pipeline import Pipeline
 
     wanted = _parse_stages(stages)
+    made = _stages(wanted, models, network, stride)
+    if "crop" not in wanted:
+        run_pipeline(Pipeline(made), str(videos.raw), out, run)
+        return
+    choices = replace(videos, device=network.device)
+    found = find_videos(choices)
+    crop = make_crop_stage(choices, found)
+    if not run.is_dry:
+        check_models(crop)
+    run_pipeline(Pipeline([crop, *made]), found, out, run)
+
+
+def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, stride: int) -> "list[Stage]":
+    is_sample = models.models == "sample"
     made: list[Stage] = []
     if "mask" in wanted:
         from mmvoxceleb.processing.masks import MaskStage, make_parser
 
-        parser = make_parser(
-            "bisenet" if models == "published" else "sample", str(mask_weights) if mask_weights else None,
-            device=device, precision=precision, compile=compile_, batch_size=batch_size, backend=backend,
-        )  # fmt: skip
+        weights = str(models.mask_weights) if models.mask_weights else None
+        parser = make_parser("sample" if is_sample else "bisenet", weights, **asdict(network))
         made.append(MaskStage(parser, stride=stride))
     if "draw" in wanted:
         from mmvoxceleb.processing.drawings import DrawStage, make_drawer
 
-        drawer = make_drawer(
-            "portrait" if models == "published" else "sample", draw_weights,
-            [style.strip() for style in styles.split(",") if style.strip()],
-            device=device, precision=precision, compile=compile_, batch_size=batch_size, backend=backend,
-        )  # fmt: skip
+        styles = [style.strip() for style in models.styles.split(",") if style.strip()]
+        drawer = make_drawer("sample" if is_sample else "portrait", models.draw_weights, styles, **asdict(network))
         made.append(DrawStage(drawer, stride=stride))
     if "label" in wanted:
-        chosen = label_weights or ("sample" if models == "sample" else None)
-        made.append(_label_stage(chosen, landmark_weights, device, precision, batch_size))
+        chosen = models.label_weights or ("sample" if is_sample else None)
+        made.append(
+            _label_stage(chosen, models.landmark_weights, network.device, network.precision, network.batch_size)
+        )
     if "text" in wanted:
         from mmvoxceleb.processing.text.stage import TextStage
 
-        made.append(TextStage(style=text_style))  # type: ignore[arg-type]
-    options = {
-        "layout": layout, "overwrite": overwrite, "limit": limit, "dry_run": dry_run, "engine": engine,
-        "workers": workers, "address": address,
-    }  # fmt: skip
-    if "crop" not in wanted:
-        run_pipeline(Pipeline(made), raw, out, **options)  # type: ignore[arg-type]
-        return
-    choices = CropChoices(
-        raw=raw, annotations=annotations, metadata=metadata, identities=identities, listed=list_,
-        list_form=list_form, cropped=cropped, download=download, detector=detector,
-        detector_weights=detector_weights, device=device, boxes=boxes, size=size, min_frames=min_frames,
-        min_face=min_face, smooth_box=smooth_box,
-    )  # fmt: skip
-    videos = find_videos(choices)
-    crop = make_crop_stage(choices, videos)
-    if not dry_run and limit != 0:
-        check_models(crop)
-    run_pipeline(Pipeline([crop, *made]), videos, out, **options)  # type: ignore[arg-type]
+        made.append(TextStage(style=models.text_style))  # type: ignore[arg-type]
+    return made
 
 
 def _parse_stages(stages: str) -> set[str]:

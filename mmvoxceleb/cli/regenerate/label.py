@@ -1,25 +1,14 @@
 """``mmvoxceleb regenerate label``: predict the 40 attributes of every clip."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.regenerate.running import (
-    AddressOption,
-    BatchOption,
-    DeviceOption,
-    DryRunOption,
-    EngineOption,
-    LimitOption,
-    OutOption,
-    OverwriteOption,
-    PrecisionOption,
-    StoreArgument,
-    WorkersOption,
-    run_pipeline,
-    target_of,
-)
+from mmvoxceleb.cli.options import takes_options, without
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import ModelOptions, OutOption, RunOptions, StoreArgument, target_of
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -36,7 +25,7 @@ thresholds.json holds thresholds by attribute: {"Smiling": 0.4, "Young": 0.6}
 
 def register(app: typer.Typer) -> None:
     """Add ``regenerate label``."""
-    app.command(name="label", epilog=EXAMPLES)(label)
+    app.command(name="label", epilog=EXAMPLES)(takes_options(label))
 
 
 def label(
@@ -62,18 +51,12 @@ def label(
     thresholds: Annotated[
         Path | None, typer.Option("--thresholds", help="JSON file of other thresholds by attribute.")
     ] = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    batch_size: BatchOption = None,
-    engine: EngineOption = "local",
-    workers: WorkersOption = None,
-    address: AddressOption = None,
-    limit: LimitOption = None,
-    dry_run: DryRunOption = False,
-    overwrite: OverwriteOption = False,
     overwrite_manual: Annotated[
         bool, typer.Option("--overwrite-manual", help="Replace labels made by hand, too. Implies --overwrite.")
     ] = False,
+    *,
+    model: ModelOptions,
+    run: Annotated[RunOptions, without("layout")],
 ) -> None:
     """Predict the 40 CelebA attributes of every clip.
 
@@ -85,8 +68,10 @@ def label(
     from mmvoxceleb.processing.labels.stage import LabelStage
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)
-    finder = open_detector(detector, weights=detector_weights, device=device) if predictor.needs_landmarks else None
+    predictor = AttributePredictor(weights, **asdict(model))
+    finder = (
+        open_detector(detector, weights=detector_weights, device=model.device) if predictor.needs_landmarks else None
+    )
     stage = LabelStage(
         predictor,
         finder,
@@ -95,10 +80,7 @@ def label(
         thresholds=read_thresholds(thresholds) if thresholds is not None else None,
         overwrite_manual=overwrite_manual,
     )
-    replace = overwrite or overwrite_manual
-    run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), overwrite=replace, limit=limit,
-        dry_run=dry_run, engine=engine, workers=workers, address=address,
-    )  # fmt: skip
+    run = replace(run, overwrite=run.overwrite or overwrite_manual)
+    run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     if stage.kept:
         typer.echo(f"{len(stage.kept)} clips keep their labels made by hand; --overwrite-manual replaces them")

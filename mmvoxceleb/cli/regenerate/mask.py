@@ -1,27 +1,19 @@
 """``mmvoxceleb regenerate mask``: face masks of 19 classes."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.regenerate.running import (
-    AddressOption,
-    BackendOption,
-    BatchOption,
-    CompileOption,
-    DeviceOption,
-    DryRunOption,
-    EngineOption,
-    LayoutOption,
-    LimitOption,
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import (
+    NetworkOptions,
     OutOption,
-    OverwriteOption,
-    PrecisionOption,
+    RunOptions,
     StoreArgument,
     StrideOption,
-    WorkersOption,
-    run_pipeline,
     target_of,
 )
 
@@ -44,14 +36,13 @@ Without a download, for demonstration only:
 
 def register(app: typer.Typer) -> None:
     """Add ``mask``."""
-    app.command(epilog=EXAMPLES)(mask)
+    app.command(epilog=EXAMPLES)(takes_options(mask))
 
 
 def mask(
     store: StoreArgument,
     out: OutOption = None,
     stride: StrideOption = 4,
-    layout: LayoutOption = None,
     original_colours: Annotated[
         bool, typer.Option("--original-colours", help="RGB pictures in the original colours, not palette PNGs.")
     ] = False,
@@ -65,20 +56,10 @@ def mask(
             help="bisenet; transformers:<repository or folder>; sample: comes with the package, for demonstration.",
         ),
     ] = "bisenet",
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.", show_default=False)
-    ] = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    compile_: CompileOption = False,
-    backend: BackendOption = "auto",
-    batch_size: BatchOption = None,
-    overwrite: OverwriteOption = False,
-    engine: EngineOption = "local",
-    workers: WorkersOption = None,
-    address: AddressOption = None,
-    limit: LimitOption = None,
-    dry_run: DryRunOption = False,
+    weights: Annotated[Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.")] = None,
+    *,
+    network: NetworkOptions,
+    run: RunOptions,
 ) -> None:
     """Make a mask for every 4th frame: an 8-bit palette PNG whose pixel values are class ids 0 to 18.
 
@@ -87,21 +68,10 @@ def mask(
     from mmvoxceleb.processing.masks import MaskStage, make_parser
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    made = make_parser(
-        parser,
-        str(weights) if weights else None,
-        device=device,
-        precision=precision,
-        compile=compile_,
-        batch_size=batch_size,
-        backend=backend,
-    )
+    made = make_parser(parser, str(weights) if weights else None, **asdict(network))
     encoding = "original" if original_colours else "palette"
     stage = MaskStage(made, stride=stride, smooth=smooth, encoding=encoding)  # type: ignore[arg-type]
-    summary = run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), layout=layout, overwrite=overwrite, limit=limit,
-        dry_run=dry_run, engine=engine, workers=workers, address=address,
-    )  # fmt: skip
+    summary = run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     figures = summary.as_dict()["mean_figures"] if summary is not None else {}
     if "mask.flicker" in figures:
         was = f", {figures['mask.flicker_before']:.2%} without smoothing" if smooth else ""

@@ -4,17 +4,9 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.regenerate.running import (
-    AddressOption,
-    DryRunOption,
-    EngineOption,
-    LimitOption,
-    OutOption,
-    OverwriteOption,
-    WorkersOption,
-    run_pipeline,
-    target_of,
-)
+from mmvoxceleb.cli.options import takes_options, without
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, target_of
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -27,7 +19,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``regenerate text``."""
-    app.command(name="text", epilog=EXAMPLES)(text)
+    app.command(name="text", epilog=EXAMPLES)(takes_options(text))
 
 
 def text(
@@ -36,12 +28,8 @@ def text(
     style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
     lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lines.")] = 0,
-    engine: EngineOption = "local",
-    workers: WorkersOption = None,
-    address: AddressOption = None,
-    limit: LimitOption = None,
-    dry_run: DryRunOption = False,
-    overwrite: OverwriteOption = False,
+    *,
+    run: Annotated[RunOptions, without("layout")],
 ) -> None:
     """Describe the label of every clip in sentences, txt/CLIP.txt.
 
@@ -52,7 +40,4 @@ def text(
     from mmvoxceleb.processing.text.stage import TextStage
 
     stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
-    run_pipeline(
-        Pipeline([stage]), store, target_of(store, out), overwrite=overwrite, limit=limit,
-        dry_run=dry_run, engine=engine, workers=workers, address=address,
-    )  # fmt: skip
+    run_pipeline(Pipeline([stage]), store, target_of(store, out), run)

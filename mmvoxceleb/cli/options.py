@@ -1,0 +1,154 @@
+"""Options of commands from dataclasses: an option's name, values, default and help are written once, in its field.
+
+A parameter of a command that is a dataclass stands for one option per field::
+
+    @takes_options
+    def mask(store: StoreArgument, run: Annotated[RunOptions, without("layout")]) -> None: ...
+
+A field's name gives the option's (``batch_size`` is ``--batch-size``), its type the values, its default the default,
+and its line under ``Args:`` in the docstring the help. A field without a default is an argument, of the first of its
+types. So settings of the library are options as they are. ``Annotated[..., typer.Option(...)]`` says more of a field,
+and :func:`like` that it stands for one of other settings.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+from typer.models import OptionInfo
+
+__all__ = ["given", "like", "named", "takes_options", "without"]
+
+Kind = TypeVar("Kind")
+
+
+class _Left(frozenset[str]):
+    """Fields that are no options."""
+
+
+class _Named(dict[str, str]):
+    """Other names of options, by field."""
+
+
+@dataclass(frozen=True)
+class _Like:
+    kind: type
+    name: str
+
+
+def without(*names: str) -> _Left:
+    """Leave fields out of a command; they have their defaults."""
+    return _Left(names)
+
+
+def named(**flags: str) -> _Named:
+    """Name options of a command otherwise than their fields: ``version="--dataset-version"``."""
+    return _Named(flags)
+
+
+def like(kind: type, name: str) -> _Like:
+    """Take values, help and the default that is shown from a field of other settings; see :func:`given`.
+
+    The field itself is None by default: the option was not given.
+
+    Args:
+        kind: The dataclass of the other settings.
+        name: Its field.
+    """
+    return _Like(kind, name)
+
+
+def given(options: Any, kind: type) -> dict[str, Any]:
+    """Return the values of the options that are :func:`like` fields of ``kind``, and were given, by those fields."""
+    hints = get_type_hints(type(options), include_extras=True)
+    found = {}
+    for name, hint in hints.items():
+        other = _extra(hint, _Like)
+        if other is not None and other.kind is kind and getattr(options, name) is not None:
+            found[other.name] = getattr(options, name)
+    return found
+
+
+def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Show typer an option for every field of the command's dataclasses, and give the command the dataclasses."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = _plain(hints[name])
+        if is_dataclass(kind) and isinstance(kind, type):
+            own = list(_parameters(kind, _extra(hints[name], _Left) or without(), _extra(hints[name], _Named) or {}))
+            groups[name] = (kind, [each.name for each in own])
+            parameters += own
+        else:
+            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, (kind, names) in groups.items():
+            own = {each: values.pop(each) for each in names}
+            values[name] = kind(**{each: tuple(v) if isinstance(v, list) else v for each, v in own.items()})
+        command(**values)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _parameters(kind: type, left: _Left, flags: dict[str, str]) -> Iterator[inspect.Parameter]:
+    """Yield a parameter of a command for each field that is an option."""
+    hints, helps = get_type_hints(kind, include_extras=True), _helps(kind)
+    for field in fields(kind):
+        if field.name in left:
+            continue
+        values, default = _plain(hints[field.name]), field.default
+        if default is MISSING:
+            info: Any = typer.Argument(metavar=field.name.upper(), help=helps[field.name])
+            values, default = next(iter(get_args(values)), values), inspect.Parameter.empty
+        else:
+            info = copy(_extra(hints[field.name], OptionInfo) or typer.Option())
+            other = _extra(hints[field.name], _Like)
+            if other is not None:
+                values = get_type_hints(other.kind)[other.name] | None
+                usual = getattr(other.kind, other.name)
+                info.show_default = False if isinstance(usual, bool) else str(usual)
+            info.help = _helps(other.kind)[other.name] if other is not None else helps[field.name]
+            if get_origin(values) is tuple:
+                values, default = list[get_args(values)[0]], list(default)  # type: ignore[misc]
+            if field.name in flags or info.default is ...:
+                info.default = flags.get(field.name) or _flag(field.name, values, default)
+        yield inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[values, info]
+        )
+
+
+def _plain(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _extra(hint: Any, kind: type[Kind]) -> Kind | None:
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((each for each in extras if isinstance(each, kind)), None)
+
+
+def _flag(name: str, values: Any, default: Any) -> str:
+    """``--name``, and for a switch that may be turned off ``--name/--no-name``."""
+    plain = name.replace("_", "-")
+    is_switch = bool in (values, *get_args(values))
+    return f"--{plain}/--no-{plain}" if is_switch and default is not False else f"--{plain}"
+
+
+def _helps(kind: type) -> dict[str, str]:
+    """The text of each field under ``Args:`` in the docstrings of a class and its bases."""
+    helps: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        _, _, section = inspect.cleandoc(base.__dict__.get("__doc__") or "").partition("\nArgs:\n")
+        section = re.split(r"\n(?=\S)", section)[0]
+        for name, text in re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
+            helps[name] = " ".join(text.split()).replace("``", "")
+    return helps

@@ -1,0 +1,89 @@
+"""The options that ``regenerate`` commands share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+__all__ = ["ModelOptions", "NetworkOptions", "OutOption", "RunOptions", "StoreArgument", "StrideOption", "target_of"]
+
+RUN = typer.Option(rich_help_panel="Run")
+
+StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or URL with video/<clip>/.")]
+OutOption: TypeAlias = Annotated[
+    str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results; STORE itself by default.")
+]
+StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Every how many frames.")]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is written, and what runs it.
+
+    Args:
+        layout: A folder of files per clip, as the original has it, or one zip per clip. Default: folder; packed on a
+            URL, where there is no other.
+        overwrite: Replace results of other settings, inputs or origin.
+        engine: This machine, or a Ray cluster.
+        workers: Processes. Default: one per GPU, else one; on Ray what the cluster has.
+        address: Of the Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or one of its own.
+        limit: Do at most so many that are not finished; 0 checks the inputs.
+        dry_run: Say what would be done, and stop.
+    """
+
+    layout: Literal["folder", "packed"] | None = None
+    overwrite: bool = False
+    engine: Annotated[Literal["local", "ray"], RUN] = "local"
+    workers: Annotated[int | None, typer.Option(min=1, rich_help_panel="Run")] = None
+    address: Annotated[str | None, RUN] = None
+    limit: Annotated[int | None, typer.Option(min=0, rich_help_panel="Run")] = None
+    dry_run: Annotated[bool, RUN] = False
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether nothing is to be done: ``--dry-run`` or ``--limit 0``."""
+        return self.dry_run or self.limit == 0
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Where and how a model computes.
+
+    Args:
+        device: auto, cpu, cuda, cuda:1, mps.
+        precision: auto: fp16 on CUDA, fp32 elsewhere. fp32 is the faithful one.
+        batch_size: Frames in a batch on a GPU; chosen by default. A CPU takes one at a time.
+    """
+
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    batch_size: Annotated[int | None, typer.Option(min=1)] = None
+
+
+@dataclass(frozen=True)
+class NetworkOptions(ModelOptions):
+    """Where and how a network of masks or drawings computes; the arguments of ``make_parser`` and ``make_drawer``.
+
+    Args:
+        compile: Compile the network first: a minute lost, every frame faster.
+        backend: auto: ncnn for fp32 on a CPU where it is installed, which is faster; else torch.
+    """
+
+    compile: bool = False
+    backend: Literal["auto", "torch", "ncnn"] = "auto"
+
+
+def target_of(store: str, out: str | None) -> str:
+    """Say where the results of a store go: into the store itself, unless another place was named.
+
+    Raises:
+        ConfigError: The store is no local folder, and no other place was named.
+    """
+    from mmvoxceleb.errors import ConfigError
+
+    if out is None and not Path(store).is_dir():
+        raise ConfigError(
+            f"{store} is no local folder, so results do not go into it unasked; name a folder or URL with --out"
+        )
+    return out if out is not None else store

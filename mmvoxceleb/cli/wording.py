@@ -1,0 +1,28 @@
+"""Counts and lists as the commands print them."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+__all__ = ["SHOWN", "counted", "first_of"]
+
+SHOWN = 5
+"""How many of a list are shown."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 clip``, ``2,000 clips``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first_of(lines: Iterable[str], count: int, more: str = "", shown: int = SHOWN) -> Iterator[str]:
+    """Yield the first lines, indented, and how many more there are.
+
+    Args:
+        lines: At least as many as are shown, if there are so many.
+        count: How many there are in all.
+        more: Ends the last line: where the rest is.
+        shown: How many to show.
+    """
+    yield from (f"  {line}" for line in islice(lines, shown))
+    if count > shown:
+        yield f"  and {count - shown:,} more{more}"
