@@ -26,13 +26,18 @@ _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; it takes the place of ``path`` at the end, or is deleted on an error."""
+def replacing(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to; it takes the place of ``path`` at the end, or is deleted on an error.
+
+    Args:
+        path: What is replaced.
+        synced: Bring it to the disk; what is checked when it is read and can be made again does without.
+    """
     make_folder(path.parent)
     partial = _aside(path.parent)
     try:
         yield partial
-        move_into_place(partial, path)
+        move_into_place(partial, path) if synced else os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()

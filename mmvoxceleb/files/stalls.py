@@ -4,8 +4,9 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 __all__ = ["Pace", "StalledError", "bytes_below", "while_growing", "within"]
 
@@ -54,7 +55,7 @@ def within(seconds: float, action: Callable[[], Result], what: str) -> Result:
         StalledError: It took longer.
     """
     outcome = _start(action)
-    if not outcome.done.wait(seconds):
+    if not wait([outcome], seconds).done:
         raise StalledError(f"{what} did not come within {seconds:.0f} s")
     return outcome.result()
 
@@ -81,7 +82,7 @@ def while_growing(
     outcome = _start(action)
     largest, grown = size(), time.monotonic()
     try:
-        while not outcome.done.wait(min(1.0, seconds / 4)):
+        while not wait([outcome], min(1.0, seconds / 4)).done:
             now = size()
             if now > largest:
                 largest, grown = now, time.monotonic()
@@ -89,7 +90,7 @@ def while_growing(
                 raise StalledError(f"nothing came for {seconds:.0f} s after {largest:,} bytes")
     except BaseException:
         stop()
-        outcome.done.wait(_LAST_WORDS_SECONDS)
+        wait([outcome], _LAST_WORDS_SECONDS)
         raise
     return outcome.result()
 
@@ -105,29 +106,15 @@ def bytes_below(folder: Path, pattern: str = "**/*") -> int:
     return total
 
 
-class _Outcome(Generic[Result]):
-    value: Result
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.error: BaseException | None = None
-
-    def result(self) -> Result:
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-
-def _start(action: Callable[[], Result]) -> _Outcome[Result]:
-    outcome = _Outcome[Result]()
+def _start(action: Callable[[], Result]) -> "Future[Result]":
+    outcome: Future[Result] = Future()
     context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            outcome.value = context.run(action)
+            outcome.set_result(context.run(action))
         except BaseException as error:
-            outcome.error = error
-        outcome.done.set()
+            outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="mmvoxceleb-read").start()
     return outcome

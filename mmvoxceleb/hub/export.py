@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -124,9 +125,9 @@ def _export(
     total = sum(len(shard.clips) for shard in shards)
     whole: list[ShardNote] = []
     finished = _finished(folder, shards, settings, WHOLE, progress)
-    with RowReader(store, settings, workers=workers) as reader:
-        # one stream over all shards, so that the next shard's clips are read while this one is written
-        rows = reader.rows([clip for shard in shards if shard.path not in finished for clip in shard.clips])
+    # one stream over all shards, so that the next shard's clips are read while this one is written
+    clips = [clip for shard in shards if shard.path not in finished for clip in shard.clips]
+    with closing(RowReader(store, settings, workers=workers).rows(clips)) as rows:
         for shard in shards:
             note = finished.get(shard.path)
             if note is None:

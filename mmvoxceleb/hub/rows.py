@@ -1,11 +1,10 @@
 """Read clips as the rows of an export, some ahead of the writer."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
@@ -46,30 +45,17 @@ class RowReader:
     def __init__(self, store: Store, settings: ExportSettings, *, workers: int) -> None:
         self._store = store
         self._settings = settings
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="export")
         self._workers = workers
         self._clips_with_video = frozenset(store.clips(Folder("video")))
 
-    def __enter__(self) -> "RowReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def rows(self, clip_ids: Sequence[str]) -> Iterator[tuple[str, Row | str]]:
+    def rows(self, clip_ids: Sequence[str]) -> Generator[tuple[str, Row | str], None, None]:
         """Yield each clip with its row, or with the reason why it was skipped.
 
         Raises:
             MMVoxCelebError: A clip is damaged, and ``on_error`` is ``raise``.
         """
-        waiting: deque[tuple[str, Future[Row | str]]] = deque()
-        for clip_id in clip_ids:
-            waiting.append((clip_id, self._pool.submit(self._read, clip_id)))
-            if len(waiting) > self._workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+        for clip_id, result in results_ahead(self._read, clip_ids, ahead=self._workers):
+            yield clip_id, result()
 
     def _read(self, clip_id: str) -> Row | str:
         try:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.loading.ahead import results_ahead
 from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
 from mmvoxceleb.loading.record import read_record
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips

@@ -5,12 +5,12 @@ import io
 import logging
 import os
 import struct
-import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 
 from mmvoxceleb.cache import cache_dir
+from mmvoxceleb.files.atomic import replacing
 from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.stores.zip_end import find_directory
 from mmvoxceleb.stores.zip_index import ENTRY_SCHEMA, FOLDER_SCHEMA, ZipIndex, build_tables
@@ -99,17 +99,9 @@ def _checksum(file: io.BufferedIOBase, size: int) -> int:
 
 
 def _save_table(table: pa.Table, path: Path, key: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            with pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-            size = file.tell()
-            file.seek(0)
-            checksum = _checksum(file, size)
-            file.write(_SEAL.pack(key, checksum, _MAGIC))
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    with replacing(path, synced=False) as partial, partial.open("w+b") as file:
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        size = file.tell()
+        file.seek(0)
+        file.write(_SEAL.pack(key, _checksum(file, size), _MAGIC))

@@ -1,9 +1,9 @@
 """Encode the frames of a clip as they come."""
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from mmvoxceleb.ahead import results_ahead
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,20 +17,8 @@ PNG_THREADS = 2
 
 def encode_pngs(frames: "Iterable[NDArray[np.uint8]]") -> list[tuple[str, bytes]]:
     """Encode frames, uint8 [H, W, 3], RGB, as ``0000000.png`` and on, on a few threads and in order."""
-    files: list[tuple[str, bytes]] = []
-    waiting: deque[Future[bytes]] = deque()
-    with ThreadPoolExecutor(PNG_THREADS) as pool:
-        try:
-            for frame in frames:
-                waiting.append(pool.submit(_encode_png, frame))
-                if len(waiting) > 2 * PNG_THREADS:
-                    files.append((f"{len(files):07d}.png", waiting.popleft().result()))
-            while waiting:
-                files.append((f"{len(files):07d}.png", waiting.popleft().result()))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return files
+    encoded = results_ahead(_encode_png, frames, ahead=PNG_THREADS)
+    return [(f"{number:07d}.png", data()) for number, (_, data) in enumerate(encoded)]
 
 
 def keeping(

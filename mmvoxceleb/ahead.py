@@ -1,4 +1,4 @@
-"""Read some clips ahead of the one that is being written."""
+"""Read, decode or encode some things ahead of the one that is out."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
