@@ -10,12 +10,20 @@ from mmvoxceleb.codecs.jpeg import JPEG_START
 from mmvoxceleb.codecs.pictures import PNG_START
 from mmvoxceleb.codecs.png import decode_picture, decode_rgb, open_other
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.schema import NUM_CLASSES, PALETTE, PALETTE_BYTES
+from mmvoxceleb.schema import NUM_CLASSES, PALETTE, PALETTE_BYTES, colours_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["encode_palette_mask", "has_our_palette", "ids_of_colours", "read_mask_ids", "stored_ids", "to_palette_png"]
+__all__ = [
+    "encode_palette_mask",
+    "has_our_palette",
+    "ids_of_colours",
+    "read_mask_ids",
+    "stored_ids",
+    "to_colour_png",
+    "to_palette_png",
+]
 
 _UNKNOWN = 255
 _LEVEL = 3
@@ -113,6 +121,23 @@ def read_mask_ids(data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]
             "colours; if the masks were re-encoded (JPEG?) get the originals, or pass mask_encoding='original'"
         )
     return ids
+
+
+def to_colour_png(data: bytes, *, clip_id: str) -> bytes:
+    """Return a mask as the original had it, an 8-bit RGB PNG; one that is RGB already comes back as it is.
+
+    Raises:
+        CorruptSourceError: It cannot be decoded.
+    """
+    if data[24:26] == b"\x08\x02":
+        return data
+    import cv2
+
+    colours = colours_of(read_mask_ids(data, clip_id=clip_id, name="a mask"))
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(colours), cv2.COLOR_RGB2BGR))
+    if not done:
+        raise CorruptSourceError(f"clip {clip_id}: a mask cannot be encoded as PNG")
+    return bytes(encoded.tobytes())
 
 
 def has_our_palette(data: "bytes | memoryview") -> bool:

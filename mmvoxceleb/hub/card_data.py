@@ -9,6 +9,7 @@ from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_of
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
+from mmvoxceleb.modalities import TEXT, modalities
 from mmvoxceleb.schema import SPLITS
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ GATE = (
     "person's clips when they are removed here."
 )
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_TASKS = {
-    "video": ["text-to-video", "image-to-video"],
-    "mask": ["image-segmentation"],
-    "label": ["video-classification"],
-}
 
 
 @dataclass(frozen=True)
@@ -140,8 +136,8 @@ def card_data(
     return DatasetCardData(
         **licence,
         pretty_name=facts.title,
-        language=["en"] if "text" in settings.modalities else None,
-        task_categories=[task for name in settings.modalities for task in _TASKS.get(name, ())] or None,
+        language=["en"] if TEXT.name in settings.modalities else None,
+        task_categories=[task for kind in modalities(settings.modalities) for task in kind.tasks] or None,
         size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
         annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
         source_datasets=["extended|other-voxceleb"],
@@ -164,14 +160,7 @@ def _is_predicted(statistics: ExportStatistics) -> bool:
 
 
 def _tags(settings: ExportSettings) -> list[str]:
-    names = {
-        "video": ["video", "talking-head"],
-        "mask": ["face-parsing", "segmentation"],
-        "drawing": ["line-drawing"],
-        "text": ["text-to-video"],
-        "label": ["facial-attributes"],
-    }
-    tags = ["face", "voxceleb", "mmvid", *(tag for name in settings.modalities for tag in names[name])]
+    tags = ["face", "voxceleb", "mmvid", *(tag for kind in modalities(settings.modalities) for tag in kind.tags)]
     return [*tags, "webdataset"] if settings.format == "webdataset" else tags
 
 

@@ -9,6 +9,7 @@ from mmvoxceleb.hub.layout import WHOLE, configs_of, features_of
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
+from mmvoxceleb.modalities import LABEL, MASKS, MODALITIES, TEXT, VIDEO, FrameModality, frame_modalities, modalities
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 
 __all__ = [
@@ -27,14 +28,6 @@ __all__ = [
     "rights",
     "splits",
 ]
-
-_NAMES = {
-    "video": "frames",
-    "mask": "face segmentation masks",
-    "drawing": "line drawings",
-    "text": "sentences",
-    "label": "40 facial attributes",
-}
 
 
 def size_text(size: float) -> str:
@@ -56,8 +49,8 @@ def opening(
 ) -> str:
     """Say what this is, and how much."""
     persons = len(frozenset().union(*(split.persons for split in statistics.splits.values())))
-    modalities = [_NAMES[name] for name in settings.modalities]
-    listed = ", ".join(modalities[:-1]) + (" and " if len(modalities) > 1 else "") + modalities[-1]
+    titles = [kind.title for kind in modalities(settings.modalities)]
+    listed = ", ".join(titles[:-1]) + (" and " if len(titles) > 1 else "") + titles[-1]
     size = size_text(sum(note.bytes for note in notes if note.part == WHOLE))
     return f"""# {facts.title}
 
@@ -101,13 +94,12 @@ are light beside the whole row have files of their own.
 
 ```python"""
     ]
-    if "label" in names or "text" in names:
-        light = "label" if "label" in names else "text"
+    if light := next((name for name in (LABEL.name, TEXT.name) if name in names), None):
         lines.append(f"""# the names of all clips
 ids = load_dataset("{repo}", "{light}", split="train", columns=["clip_id"])""")
-    if "mask" in names and len(names) > 2:
+    if MASKS.name in names and len(names) > 2:
         lines.append(f"""# masks and sentences, without the frames
-masks = load_dataset("{repo}", "mask", split="train", streaming=True)""")
+masks = load_dataset("{repo}", "{MASKS.name}", split="train", streaming=True)""")
     lines.append(f"""# one person: only the files that can hold her or him
 import json
 from huggingface_hub import hf_hub_download
@@ -125,39 +117,29 @@ person = load_dataset(
     return "\n".join(lines)
 
 
-_MEANINGS = {
+_IDENTITY_MEANINGS = {
     "clip_id": "the original key, `id11248#yDqlBD8m_b8#00004.txt#000.mp4`",
     "person_id": "identity in VoxCeleb",
     "video_id": "YouTube id of the source video",
     "utterance": "name of VoxCeleb's annotation",
     "chunk": "number of the face tube in the utterance",
     "num_frames": "frames of the whole clip",
-    "text": "the sentences",
-    "label": "0 or 1 for each of CelebA's 40 attributes, -1 where withheld",
-    "attributes": "the attributes that are 1, by name",
-    "label_source": "`manual`, `predicted:<model>` or null",
-    "frames": "RGB frames, PNG",
-    "video": "the frames as H.264, 25 a second",
-    "frame_indices": "index of each frame in the clip",
-    "masks": "8-bit palette PNG; `numpy.asarray` gives the class ids 0 to 18",
-    "mask_indices": "frame index of each mask",
 }
 
 
 def record(settings: ExportSettings) -> str:
     """Describe the columns."""
     rows = []
+    options = settings.record_options(count_frames=False)
+    meanings = dict(_IDENTITY_MEANINGS)
+    for modality in modalities(settings.modalities):
+        meanings |= modality.meanings(options)
     for name, feature in features_of(settings).items():
         kind = type(feature).__name__
         inner = getattr(feature, "feature", feature)
         kind = getattr(inner, "dtype", kind) if kind in ("List", "Value") else kind
         kind = type(inner).__name__ if type(inner).__name__ in ("Image", "Video", "ClassLabel") else kind
-        meaning = _MEANINGS.get(name)
-        if meaning is None:
-            meaning = "frame index of each drawing" if "indices" in name else "8-bit grey line drawings, PNG"
-        if name == "masks" and settings.mask_encoding == "original":
-            meaning = "8-bit RGB PNG in the original colours of the 19 classes"
-        rows.append((f"`{name}`", f"list of {kind}" if type(feature).__name__ == "List" else kind, meaning))
+        rows.append((f"`{name}`", f"list of {kind}" if type(feature).__name__ == "List" else kind, meanings[name]))
     title = "## What a row holds"
     if settings.format == "webdataset":
         title += "\n\nThe light fields are in a sample's `json` and `txt`, the pictures in its zips.\n"
@@ -167,22 +149,26 @@ def record(settings: ExportSettings) -> str:
 def numbers(statistics: ExportStatistics, charts: Sequence[str]) -> str:
     """Give the numbers by split, with the charts of them."""
     rows = []
+    counted = [*dict.fromkeys(name for split in statistics.splits.values() for name in split.pictures)]
+    counted = [kind.pictures for kind in frame_modalities() if kind.pictures in counted or _is_always_counted(kind)]
     for name, split in statistics.splits.items():
         frames = f"{sum(split.frames):,}" if split.frames else "unknown"
         lengths = sorted(split.frames)
         middle = f"{lengths[0]} / {lengths[len(lengths) // 2]} / {lengths[-1]}" if lengths else "unknown"
         people, videos = len(split.persons), len(split.videos)
-        rows.append(
-            (name, f"{split.clips:,}", f"{people:,}", f"{videos:,}", frames, middle, f"{split.masks:,}",
-             f"{split.drawings:,}")
-        )  # fmt: skip
-    head = ("split", "clips", "identities", "videos", "frames", "shortest / median / longest", "masks", "drawings")
+        counts = [f"{split.pictures.get(column, 0):,}" for column in counted]
+        rows.append((name, f"{split.clips:,}", f"{people:,}", f"{videos:,}", frames, middle, *counts))
+    head = ("split", "clips", "identities", "videos", "frames", "shortest / median / longest", *counted)
     pictures = [
         f"![{title}]({CHARTS[name]})"
         for name, title in (("splits", "Identities, videos and clips by split"), ("lengths", "Lengths of the clips"))
         if CHARTS[name] in charts
     ]
     return "\n\n".join(["## In numbers", _table(head, rows), *pictures])
+
+
+def _is_always_counted(kind: FrameModality) -> bool:
+    return kind.name in MODALITIES and not kind.is_timeline
 
 
 def rights(facts: CardFacts) -> str:
@@ -201,7 +187,7 @@ def people(facts: CardFacts) -> str:
 
 def labels(settings: ExportSettings, statistics: ExportStatistics, facts: CardFacts, charts: Sequence[str]) -> str:
     """Say what the labels and sentences are worth."""
-    if not {"text", "label"} & set(settings.modalities):
+    if not {TEXT.name, LABEL.name} & set(settings.modalities):
         return ""
     parts = ["## The labels"]
     sources = [f"{count:,} clips: {source or 'not recorded'}" for source, count in statistics.label_sources.items()]
@@ -213,7 +199,7 @@ def labels(settings: ExportSettings, statistics: ExportStatistics, facts: CardFa
     )
     accuracy = facts.label_accuracy or "not measured on these clips"
     parts.append(f"Accuracy by attribute: {accuracy}.")
-    if "text" in settings.modalities:
+    if TEXT.name in settings.modalities:
         parts.append(
             "The sentences are made from the labels by a grammar. They say no more than the labels, and repeat their "
             "errors: `he` and `she` are the attribute `Male`."
@@ -221,7 +207,7 @@ def labels(settings: ExportSettings, statistics: ExportStatistics, facts: CardFa
     names = ", ".join(f"`{name}`" for name in ATTRIBUTES if name in SENSITIVE_ATTRIBUTES)
     parts.append(
         f"**Withheld here**: {names} are -1 in every label"
-        + (", but the sentences may speak of them." if "text" in settings.modalities else ".")
+        + (", but the sentences may speak of them." if TEXT.name in settings.modalities else ".")
         if settings.drop_sensitive
         else f"Sensitive attributes are {names}. `mmvoxceleb export --drop-sensitive` makes a copy without them."
     )
@@ -252,10 +238,10 @@ def making(settings: ExportSettings, statistics: ExportStatistics, facts: CardFa
 
 
 def _losses(settings: ExportSettings, statistics: ExportStatistics) -> str:
-    lossless = [name for name in ("mask", "drawing") if name in settings.modalities]
-    text = f"{' and '.join(_NAMES[name] for name in lossless).capitalize()} are lossless. " if lossless else ""
+    lossless = [kind.title for kind in frame_modalities(settings.modalities) if not kind.is_timeline]
+    text = f"{' and '.join(lossless).capitalize()} are lossless. " if lossless else ""
     if not settings.has_mp4:
-        return text + ("Frames are the store's own files, byte for byte." if "video" in settings.modalities else "")
+        return text + ("Frames are the store's own files, byte for byte." if VIDEO.name in settings.modalities else "")
     quality = statistics.quality
     if quality is None:
         return text

@@ -24,7 +24,7 @@ from mmvoxceleb.hub.rows import RowReader
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.shards import write_projection, write_shard
 from mmvoxceleb.hub.whole import check_shards
-from mmvoxceleb.schema import MODALITIES, Folder
+from mmvoxceleb.modalities import Folder, file_modalities, modalities
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.removals import read_removals
 
@@ -59,9 +59,8 @@ class ExportReport:
 def modalities_in(store: Store, *, drop_sensitive: bool = False) -> tuple[str, ...]:
     """List what a store has. Sentences say what ``drop_sensitive`` takes away, so it leaves them out too."""
     there = {folder.modality for folder in store.folders()}
-    if drop_sensitive:
-        there.discard("text")
-    return tuple(name for name in MODALITIES if name in there)
+    revealing = {kind.name for kind in file_modalities() if drop_sensitive and kind.reveals_label}
+    return tuple(kind.name for kind in modalities() if kind.name in there - revealing)
 
 
 def export_store(

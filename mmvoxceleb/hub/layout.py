@@ -4,18 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.modalities import DRAWINGS, IDENTITY_FIELDS, record_features
+from mmvoxceleb.modalities import IDENTITY_FIELDS, VIDEO, FileModality, Modality, modalities, record_features
 
 if TYPE_CHECKING:
     from datasets import Features
 
-__all__ = ["LIGHT_FIELDS", "WHOLE", "Part", "configs_of", "features_of", "parts_of"]
+__all__ = ["WHOLE", "Part", "configs_of", "features_of", "parts_of"]
 
 WHOLE = "all"
 """The part, and the config, with all columns."""
-
-LIGHT_FIELDS = ("text", "label", "attributes", "label_source")
-"""Columns of a few bytes a clip. They ride along in every Parquet file, so that any config can be filtered by them."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +33,26 @@ def features_of(settings: ExportSettings) -> "Features":
     from datasets import Features, Video
 
     record = record_features(settings.modalities, settings.styles)
-    if settings.has_mp4:
-        record = Features({("video" if name == "frames" else name): feature for name, feature in record.items()})
-        record["video"] = Video()
-    light = [name for name in (*IDENTITY_FIELDS, *LIGHT_FIELDS) if name in record]
-    return Features({name: record[name] for name in [*light, *(name for name in record if name not in light)]})
+    heavy = [name for names in _heavy_columns(settings).values() for name in names]
+    light = [name for name in record if name not in heavy and name != VIDEO.pictures]
+    return Features({name: Video() if name not in record else record[name] for name in [*light, *heavy]})
 
 
-def _heavy_columns(settings: ExportSettings) -> dict[str, tuple[str, ...]]:
-    """Name the columns of each modality that is pictures."""
-    drawings = DRAWINGS.columns(settings.styles)
-    columns = {
-        "video": ("video" if settings.has_mp4 else "frames", "frame_indices"),
-        "mask": ("masks", "mask_indices"),
-        "drawing": drawings,
+def _heavy_columns(settings: ExportSettings) -> dict[Modality, tuple[str, ...]]:
+    """Name the columns of each modality that is more than a few bytes a clip."""
+    return {
+        kind: (VIDEO.name, VIDEO.indices) if kind is VIDEO and settings.has_mp4 else kind.columns(settings.styles)
+        for kind in modalities(settings.modalities)
+        if not (isinstance(kind, FileModality) and kind.is_light)
     }
-    return {modality: columns[modality] for modality in settings.modalities if modality in columns}
 
 
 def parts_of(settings: ExportSettings) -> list[Part]:
     """List the sets of Parquet files; the whole comes first, and the others are projections of it.
 
     Stock readers fetch 5 MiB at a time and whole files when they do not stream, so columns that are much lighter than
-    the row lie in files of their own too: sentences and labels; masks; drawings; and H.264 video. PNG frames are
-    nearly all of a row, and are not written twice.
+    the row lie in files of their own too: all light ones; each modality that is pictures; and H.264 video. PNG frames
+    are nearly all of a row, and are not written twice.
     """
     every = tuple(features_of(settings))
     heavy = _heavy_columns(settings)
@@ -67,9 +60,9 @@ def parts_of(settings: ExportSettings) -> list[Part]:
     parts = [Part(WHOLE, every)]
     if heavy and len(light) > len(IDENTITY_FIELDS):
         parts.append(Part("light", light))
-    for modality, names in heavy.items():
-        if len(heavy) > 1 and (modality != "video" or settings.has_mp4):
-            parts.append(Part(modality, (*light, *names)))
+    for kind, names in heavy.items():
+        if len(heavy) > 1 and (kind is not VIDEO or settings.has_mp4):
+            parts.append(Part(kind.name, (*light, *names)))
     return parts
 
 
@@ -95,13 +88,12 @@ def configs_of(settings: ExportSettings) -> list[Config]:
     parts = {part.name: part.columns for part in parts_of(settings)}
     heavy = _heavy_columns(settings)
     configs = [Config(WHOLE, WHOLE, parts[WHOLE], is_projection=False)]
-    for modality in settings.modalities:
-        if modality in heavy:
+    for kind in modalities(settings.modalities):
+        if kind in heavy:
             light = tuple(name for name in parts[WHOLE] if not any(name in names for names in heavy.values()))
-            part, columns = modality if modality in parts else WHOLE, (*light, *heavy[modality])
+            part, columns = kind.name if kind.name in parts else WHOLE, (*light, *heavy[kind])
         else:
             part = "light" if "light" in parts else WHOLE
-            own = ("text",) if modality == "text" else ("label", "attributes", "label_source")
-            columns = (*IDENTITY_FIELDS, *own)
-        configs.append(Config(modality, part, columns, is_projection=set(columns) != set(parts[part])))
+            columns = (*IDENTITY_FIELDS, *kind.columns(settings.styles))
+        configs.append(Config(kind.name, part, columns, is_projection=set(columns) != set(parts[part])))
     return configs

@@ -5,7 +5,6 @@ import errno
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +112,12 @@ class ExportFolder:
 
     def write_note(self, note: ShardNote) -> None:
         """Mark a shard as finished, after its file was renamed."""
-        write_atomically(self._marker(note.path), _dump(asdict(note)))
+        write_atomically(self._marker(note.path), _dump(note.to_json()))
         self._next(note.path).unlink(missing_ok=True)
 
     def write_next(self, note: ShardNote) -> None:
         """Tell how a shard is going to be, before its file is replaced; see :meth:`settle`."""
-        write_atomically(self._next(note.path), _dump(asdict(note)))
+        write_atomically(self._next(note.path), _dump(note.to_json()))
 
     def settle(self) -> None:
         """End what a run that was killed between the file and the marker of a shard had begun."""
@@ -200,7 +199,7 @@ def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote], facts: Map
         "made_by": f"mmvoxceleb {mmvoxceleb.__version__}",
         "settings": settings.to_json(),
         "facts": dict(facts),
-        "shards": [asdict(note) for note in notes],
+        "shards": [note.to_json() for note in notes],
     }
     return (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 

@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.hub.quality import Quality
+from mmvoxceleb.modalities import MODALITIES, frame_modalities
 from mmvoxceleb.schema import SPLITS, ClipId
 
 __all__ = ["ClipNote", "ShardNote"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_FILE = re.compile(r"data/(?:[a-z]+/)?(?:train|test)-\d{5,}-of-\d{5,}\.(?:parquet|tar)")
+_FILE = re.compile(r"data/(?:[a-z0-9_]+/)?(?:train|test)-\d{5,}-of-\d{5,}\.(?:parquet|tar)")
 _MARKER = re.compile(r"(?:train|test)-\d{5,}-of-\d{5,}")
 _LABEL = re.compile(r"(?:[01-]{40})?")
+_COUNT = "num_"
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,7 @@ class ClipNote:
         num_frames: Frames; None where the store has no video.
         label: The 40 values as a string of ``0``, ``1`` and ``-``; empty without a label.
         label_source: Where the label is from.
-        num_masks: Masks.
-        num_drawings: Drawings of the first style.
+        num_pictures: Pictures beside the frames, by name of their column (of the first style): ``masks``.
         sha256: Hash of its files in the original layout, where a shard is no file that could have one; else empty.
     """
 
@@ -36,27 +37,43 @@ class ClipNote:
     num_frames: int | None = None
     label: str = ""
     label_source: str | None = None
-    num_masks: int = 0
-    num_drawings: int = 0
+    num_pictures: Mapping[str, int] = field(default_factory=dict)
     sha256: str = ""
 
     @classmethod
     def from_json(cls, values: object, where: str) -> "ClipNote":
-        """Undo ``dataclasses.asdict``.
+        """Undo :meth:`to_json`.
 
         Raises:
             CorruptSourceError: It is no such note; the message begins with ``where``.
         """
+        counts = {}
+        if isinstance(values, dict):
+            counts = {name: value for name, value in values.items() if _is_name_of_count(name)}
+            values = {name: value for name, value in values.items() if name not in counts}
         found = _known(cls, values, where)
+        found["num_pictures"] = {name.removeprefix(_COUNT): value for name, value in counts.items()}
         note = cls(**found)
         _expect(isinstance(note.clip_id, str) and ClipId.matches(note.clip_id), where, "clip_id", note.clip_id)
         _expect(note.num_frames is None or _is_count(note.num_frames), where, "num_frames", note.num_frames)
         _expect(isinstance(note.label, str) and _LABEL.fullmatch(note.label), where, "label", note.label)
         _expect(isinstance(note.label_source, str | None), where, "label_source", note.label_source)
-        _expect(_is_count(note.num_masks), where, "num_masks", note.num_masks)
-        _expect(_is_count(note.num_drawings), where, "num_drawings", note.num_drawings)
+        for column, count in note.num_pictures.items():
+            _expect(_is_count(count), where, f"{_COUNT}{column}", count)
         _expect(note.sha256 == "" or _is_sha256(note.sha256), where, "sha256", note.sha256)
         return note
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the note as JSON values, with a field for each count: ``num_masks``."""
+        values = asdict(self)
+        counts = dict.fromkeys((kind.pictures for kind in frame_modalities(MODALITIES) if not kind.is_timeline), 0)
+        counts |= values.pop("num_pictures")
+        sha256 = values.pop("sha256")
+        return {**values, **{f"{_COUNT}{column}": count for column, count in counts.items()}, "sha256": sha256}
+
+
+def _is_name_of_count(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(_COUNT) and name != "num_frames"
 
 
 @dataclass(frozen=True)
@@ -91,7 +108,7 @@ class ShardNote:
 
     @classmethod
     def from_json(cls, values: object, where: str) -> "ShardNote":
-        """Undo ``dataclasses.asdict``.
+        """Undo :meth:`to_json`.
 
         Args:
             values: What the JSON held.
@@ -127,6 +144,10 @@ class ShardNote:
         skipped = all(ClipId.matches(clip) and isinstance(why, str) for clip, why in note.skipped.items())
         _expect(skipped, where, "skipped", note.skipped)
         return note
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the note as JSON values."""
+        return {**asdict(self), "clips": [clip.to_json() for clip in self.clips]}
 
 
 def _quality(values: object, where: str) -> Quality | None:

@@ -9,7 +9,7 @@ from mmvoxceleb.hub.layout import WHOLE
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.selection import choose_clips, split_clips
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.removals import Removals
 
@@ -20,7 +20,6 @@ MOST_FILES_PER_FOLDER = 10_000
 
 _CLIPS_PER_FOLDER_SHARD = 64
 _SHARE_OF_H264 = 0.1
-_SHARE_OF_PALETTE = 0.5
 
 
 @dataclass(frozen=True)
@@ -111,11 +110,12 @@ def _groups(store: Store, settings: ExportSettings, clips: Sequence[str]) -> lis
 def _expected_bytes(store: Store, settings: ExportSettings, clip_id: str) -> float:
     """Guess from the sizes of a clip's files what it will take; only the cutting into shards depends on it."""
     total = 0.0
+    options = settings.record_options(count_frames=False)
     for folder in settings.folders:
         size: float = sum(max(0, entry.size) for entry in store.entries(folder, clip_id))
-        if folder == Folder("video") and settings.has_mp4:
+        if folder.kind is VIDEO and settings.has_mp4:
             size *= 1 if settings.lossless else _SHARE_OF_H264
-        elif folder == Folder("mask") and settings.mask_encoding == "palette":
-            size *= _SHARE_OF_PALETTE
+        elif isinstance(folder.kind, FrameModality):
+            size *= folder.kind.share_of_bytes(options)
         total += size
     return total

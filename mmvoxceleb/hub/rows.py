@@ -10,7 +10,7 @@ from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.record import read_meta, read_record
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import VIDEO
 from mmvoxceleb.stores import Store
 
 __all__ = ["Row", "RowReader"]
@@ -46,7 +46,7 @@ class RowReader:
         self._store = store
         self._settings = settings
         self._workers = workers
-        self._clips_with_video = frozenset(store.clips(Folder("video")))
+        self._clips_with_video = frozenset(store.clips(VIDEO.folder()))
 
     def rows(self, clip_ids: Sequence[str]) -> Generator[tuple[str, Row | str], None, None]:
         """Yield each clip with its row, or with the reason why it was skipped.
@@ -70,13 +70,13 @@ class RowReader:
         record = read_record(self._store, clip_id, options)
         quality = None
         if self._settings.has_mp4:
-            frames = [frame["bytes"] for frame in record.pop("frames")]
+            frames = [frame["bytes"] for frame in record.pop(VIDEO.pictures)]
             if not frames:
                 raise MissingModalityError(f"{self._store.location}: clip {clip_id} has no frames to encode")
             data, quality = encode_mp4(
                 frames, crf=self._settings.crf, lossless=self._settings.lossless, clip_id=clip_id
             )
-            record["video"] = {"bytes": data, "path": None}
+            record[VIDEO.name] = {"bytes": data, "path": None}
         return Row(record, self._models(clip_id), quality)
 
     def _models(self, clip_id: str) -> tuple[Mapping[str, str], ...]:

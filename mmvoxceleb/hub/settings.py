@@ -6,8 +6,7 @@ from typing import Any, Literal, get_args
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.quoting import quoted, shortened
-from mmvoxceleb.modalities import RecordOptions
-from mmvoxceleb.schema import DEFAULT_STYLE, MODALITIES, Folder, check_modalities, folders_of
+from mmvoxceleb.modalities import DEFAULT_STYLE, MODALITIES, VIDEO, Folder, RecordOptions, check_modalities, folders_of
 
 __all__ = ["ExportSettings", "Format", "MaskEncoding", "Video"]
 
@@ -90,7 +89,7 @@ class ExportSettings:
     @property
     def has_mp4(self) -> bool:
         """Whether frames are exported as H.264."""
-        return self.video == "mp4" and "video" in self.modalities
+        return self.video == "mp4" and VIDEO.name in self.modalities
 
     def record_options(self, *, count_frames: bool) -> RecordOptions:
         """What :func:`mmvoxceleb.loading.record.read_record` is to read of a clip."""

@@ -18,6 +18,7 @@ from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.rows import Row
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.tars import TarWriter
+from mmvoxceleb.modalities import LABEL, frame_modalities
 
 __all__ = ["write_projection", "write_shard"]
 
@@ -145,14 +146,11 @@ def write_projection(
 
 def _clip_note(row: Row, sha256: str) -> ClipNote:
     record = row.record
-    label = "".join("-" if value < 0 else str(value) for value in record.get("label") or ())
-    drawings = next((record[name] for name in record if name.startswith("drawing_indices")), ())
-    return ClipNote(
-        record["clip_id"],
-        record["num_frames"],
-        label,
-        record.get("label_source"),
-        len(record.get("mask_indices", ())),
-        len(drawings),
-        sha256,
-    )
+    label = "".join("-" if value < 0 else str(value) for value in record.get(LABEL.name) or ())
+    counts = {
+        kind.pictures: len(record[indices])
+        for kind in frame_modalities()
+        if not kind.is_timeline
+        for _, indices in [*kind.pairs_in(record).values()][:1]
+    }
+    return ClipNote(record["clip_id"], record["num_frames"], label, record.get("label_source"), counts, sha256)

@@ -1,7 +1,7 @@
 """The numbers of an export, from its markers: nothing is read twice."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mmvoxceleb.hub.layout import WHOLE
@@ -21,8 +21,7 @@ class SplitStatistics:
         persons: Identities.
         videos: Source videos.
         frames: Lengths of the clips in frames, where known.
-        masks: Masks.
-        drawings: Drawings of the first style.
+        pictures: Pictures beside the frames, by name of their column (of the first style).
         attribute_counts: How many clips have each of the 40 attributes; empty without labels.
         attribute_known: For how many clips each attribute is given.
     """
@@ -31,8 +30,7 @@ class SplitStatistics:
     persons: frozenset[str]
     videos: frozenset[str]
     frames: tuple[int, ...]
-    masks: int
-    drawings: int
+    pictures: Mapping[str, int]
     attribute_counts: tuple[int, ...]
     attribute_known: tuple[int, ...]
 
@@ -103,8 +101,7 @@ def _split_statistics(clips: Sequence[ClipNote]) -> SplitStatistics:
         persons=frozenset(key.person_id for key in keys),
         videos=frozenset(key.video_id for key in keys),
         frames=tuple(clip.num_frames for clip in clips if clip.num_frames is not None),
-        masks=sum(clip.num_masks for clip in clips),
-        drawings=sum(clip.num_drawings for clip in clips),
+        pictures=sum((Counter(clip.num_pictures) for clip in clips), start=Counter()),
         attribute_counts=tuple(sum(label[position] == "1" for label in labels) for position in positions),
         attribute_known=tuple(sum(label[position] != "-" for label in labels) for position in positions),
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.schema import ATTRIBUTES, ClipId
+from mmvoxceleb.modalities import VIDEO, file_modalities, frame_modalities
+from mmvoxceleb.schema import ClipId
 
 __all__ = ["TarWriter", "copy_samples", "sample_files"]
 
@@ -23,27 +24,17 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 def sample_files(record: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Turn a row into the files of its sample, ``(field, bytes)``; ``json`` first, so that light reading ends early."""
-    pictures = {name: value for name, value in record.items() if _indices_of(name) in record}
-    light: dict[str, Any] = {
-        name: value for name, value in record.items() if name not in pictures and name not in ("video", "text")
-    }
-    if "attributes" in light:
-        light["attributes"] = [ATTRIBUTES[index] for index in light["attributes"]]
-    files = [("json", json.dumps(light, ensure_ascii=False, separators=(",", ":")).encode())]
-    if "text" in record:
-        files.append(("txt", "\n".join(record["text"]).encode()))
-    if "video" in record:
-        files.append(("mp4", record["video"]["bytes"]))
-    for name, value in pictures.items():
-        indices = record[_indices_of(name)]
-        files.append((f"{name}.zip", _zip([f"{index:07d}.png" for index in indices], [one["bytes"] for one in value])))
+    pairs = [pair for kind in frame_modalities() for pair in kind.pairs_in(record).values()]
+    light: dict[str, Any] = {name: value for name, value in record.items() if name not in dict(pairs)}
+    video = light.pop(VIDEO.name, None)
+    own = [file for kind in file_modalities() if kind.columns()[0] in record for file in kind.to_sample(light)]
+    files = [("json", json.dumps(light, ensure_ascii=False, separators=(",", ":")).encode()), *own]
+    if video is not None:
+        files.append(("mp4", video["bytes"]))
+    for pictures, indices in pairs:
+        names = [f"{index:07d}.png" for index in record[indices]]
+        files.append((f"{pictures}.zip", _zip(names, [picture["bytes"] for picture in record[pictures]])))
     return files
-
-
-def _indices_of(column: str) -> str:
-    """``frames`` -> ``frame_indices``; ``drawings_style2`` -> ``drawing_indices_style2``."""
-    name, _, style = column.partition("_")
-    return f"{name.removesuffix('s')}_indices" + (f"_{style}" if style else "")
 
 
 def _zip(names: Sequence[str], contents: Sequence[bytes]) -> bytes:

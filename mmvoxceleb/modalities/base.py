@@ -5,7 +5,7 @@ attributes describe it; methods are overridden where the default is not right.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -97,6 +97,9 @@ class Modality(ABC):
         drive_id: The id of its file among those that MMVID published on Google Drive.
         largest_file_bytes: A larger file is refused before it is read.
         problem_titles: Kinds of problems that its checks find, with the title under which ``validate`` lists them.
+        title: What it is, in the plural, for the dataset card: ``face segmentation masks``.
+        tasks: Tasks of the Hub that it serves.
+        tags: Tags of the dataset card.
     """
 
     name: ClassVar[str]
@@ -108,10 +111,14 @@ class Modality(ABC):
     drive_id: ClassVar[str | None] = None
     largest_file_bytes: ClassVar[int] = LARGEST_FILE_BYTES
     problem_titles: ClassVar[Mapping[str, str]] = {}
+    title: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]] = ()
+    tags: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls):
+            cls.title = vars(cls).get("title", cls.name.replace("_", " "))
             cls.folder_name = vars(cls).get("folder_name", cls.name)
             if not cls.is_frames:
                 cls.problem_titles = {cls.name: f"{cls.name} files that cannot be used", **cls.problem_titles}
@@ -136,6 +143,10 @@ class Modality(ABC):
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         """Declare its columns of a record, in order, as ``datasets`` features."""
 
+    @abstractmethod
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        """Explain its columns for the dataset card, each in a few words of Markdown."""
+
 
 class FrameModality(Modality):
     """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
@@ -144,12 +155,14 @@ class FrameModality(Modality):
         pictures: Name of the column of pictures, a plural: ``masks``.
         indices: Name of the column of their frame indices: ``mask_indices``.
         is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
+        meaning: Of the column of pictures, for the dataset card: ``8-bit grey line drawings, PNG``.
     """
 
     is_frames = True
     pictures: ClassVar[str]
     indices: ClassVar[str]
     is_timeline: ClassVar[bool] = False
+    meaning: ClassVar[str] = "pictures, PNG or JPEG"
 
     def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
         """Name the columns of pictures and of frame indices of each folder.
@@ -161,6 +174,14 @@ class FrameModality(Modality):
             return {folders[0]: (self.pictures, self.indices)}
         return {folder: (f"{self.pictures}_{folder.style}", f"{self.indices}_{folder.style}") for folder in folders}
 
+    def pairs_in(self, names: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Find its columns among ``names``: by style, which is empty where no style is a part of the names."""
+        if self.pictures in names:
+            return {"": (self.pictures, self.indices)}
+        start = f"{self.pictures}_"
+        styles = [name.removeprefix(start) for name in names if self.has_styles and name.startswith(start)]
+        return {style: (f"{start}{style}", f"{self.indices}_{style}") for style in styles}
+
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
         return tuple(name for pair in self.pairs(styles).values() for name in pair)
 
@@ -171,6 +192,27 @@ class FrameModality(Modality):
         for pictures, indices in self.pairs(styles).values():
             columns |= {pictures: List(Image()), indices: List(Value("int32"))}
         return columns
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        return {
+            name: text
+            for pictures, indices in self.pairs(options.styles).values()
+            for name, text in ((pictures, self.meaning), (indices, f"frame index of each {self.name}"))
+        }
+
+    def to_file(self, data: bytes, options: RecordOptions, *, clip_id: str) -> bytes:
+        """Turn a picture of a record into a file of the original layout.
+
+        Args:
+            data: From :meth:`stored`.
+            options: What was asked for.
+            clip_id: The clip, for messages.
+        """
+        return data
+
+    def share_of_bytes(self, options: RecordOptions) -> float:
+        """Guess how large a picture of a record is beside its file, for cutting an export into shards."""
+        return 1.0
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
         """Check a file, and return the picture as a record holds it.
@@ -230,10 +272,14 @@ class FileModality(Modality):
 
     Attributes:
         suffix: Of the file's name, behind the clip's: ``.txt``.
+        is_light: Whether its columns take so few bytes that they ride along in all files of an export.
+        reveals_label: Whether it says what ``drop_sensitive`` takes out of the label.
     """
 
     is_frames = False
     suffix: ClassVar[str]
+    is_light: ClassVar[bool] = True
+    reveals_label: ClassVar[bool] = False
     largest_file_bytes = LARGEST_TEXT_BYTES
 
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
@@ -260,6 +306,25 @@ class FileModality(Modality):
             meta: Reads the clip's provenance, ``{}`` where it has none; for modalities with ``reads_meta``.
         """
         return {self.name: value}
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        return dict.fromkeys(self.columns(options.styles), self.title)
+
+    @abstractmethod
+    def to_file(self, record: Mapping[str, Any]) -> bytes:
+        """Turn its columns of a record into its file: what :meth:`parse` reads."""
+
+    def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
+        """Take its columns into a sample of WebDataset, whose ``json`` holds ``light``.
+
+        Args:
+            light: Columns of the record that are no pictures. Change what JSON should say otherwise, and take out
+                what gets a file of its own.
+
+        Returns:
+            Files of its own: suffix without a dot, and content.
+        """
+        return []
 
     def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
         """Check a file: kinds of ``problem_titles``, and what is wrong."""

@@ -17,6 +17,9 @@ class Drawings(FrameModality):
     has_styles = True
     drive_id = "15UiX1KtyPPSagLjPhnEpm0ynG8PpMT8u"
     pictures, indices = "drawings", "drawing_indices"
+    title = "line drawings"
+    meaning = "8-bit grey line drawings, PNG"
+    tags = ("line-drawing",)
 
 
 DRAWINGS = Drawings()

@@ -18,6 +18,9 @@ class Label(FileModality):
     aliases = ("labels",)
     suffix = ".txt"
     reads_meta = True
+    title = "40 facial attributes"
+    tasks = ("video-classification",)
+    tags = ("facial-attributes",)
     problem_titles = {"label": "labels that cannot be used"}  # noqa: RUF012
     drive_id = "1Eta6BrTTtV9vv1Hw05n3qo1uvH-3lB4t"
 
@@ -50,6 +53,20 @@ class Label(FileModality):
 
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
         return ("label", "attributes", "label_source")
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        return {
+            "label": "0 or 1 for each of CelebA's 40 attributes, -1 where withheld",
+            "attributes": "the attributes that are 1, by name",
+            "label_source": "`manual`, `predicted:<model>` or null",
+        }
+
+    def to_file(self, record: Mapping[str, Any]) -> bytes:
+        return ",".join(map(str, record[self.name])).encode()
+
+    def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
+        light["attributes"] = [ATTRIBUTES[index] for index in light["attributes"]]
+        return []
 
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         from datasets import ClassLabel, List, Value

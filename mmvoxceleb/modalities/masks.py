@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.codecs.masks import read_mask_ids, to_palette_png
+from mmvoxceleb.codecs.masks import read_mask_ids, to_colour_png, to_palette_png
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities.base import FrameModality, RecordOptions, Shown
@@ -26,6 +26,10 @@ class Masks(FrameModality):
     aliases = ("masks",)
     drive_id = "1Y36Or0pEnLQwn9uyORu9394_EcNpa3gl"
     pictures, indices = "masks", "mask_indices"
+    title = "face segmentation masks"
+    meaning = "8-bit palette PNG; `numpy.asarray` gives the class ids 0 to 18"
+    tasks = ("image-segmentation",)
+    tags = ("face-parsing", "segmentation")
     problem_titles = {  # noqa: RUF012  a ClassVar, as the base class says
         "colour": "masks of other colours than the 19 classes'",
         "sides": "masks with left and right exchanged",
@@ -36,6 +40,18 @@ class Masks(FrameModality):
         if options.mask_encoding == "original":
             return checked
         return to_palette_png(checked, clip_id=clip_id, name=name)
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        found = super().meanings(options)
+        if options.mask_encoding == "original":
+            found[self.pictures] = "8-bit RGB PNG in the original colours of the 19 classes"
+        return found
+
+    def to_file(self, data: bytes, options: RecordOptions, *, clip_id: str) -> bytes:
+        return to_colour_png(data, clip_id=clip_id) if options.mask_encoding == "original" else data
+
+    def share_of_bytes(self, options: RecordOptions) -> float:
+        return 0.5 if options.mask_encoding == "palette" else 1.0
 
     def problems(self, data: bytes, *, clip_id: str, name: str) -> Iterator[tuple[str, str]]:
         try:

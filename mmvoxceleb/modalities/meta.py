@@ -1,6 +1,7 @@
 """The provenance of a regenerated clip: a file like a modality's, but no column."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
@@ -36,6 +37,9 @@ class Meta(FileModality):
 
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
         return ()
+
+    def to_file(self, record: Mapping[str, Any]) -> bytes:
+        return json.dumps(record).encode()
 
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         return {}

@@ -1,10 +1,10 @@
 """The sentences of a clip."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
-from mmvoxceleb.modalities.base import FileModality, Shown
+from mmvoxceleb.modalities.base import FileModality, RecordOptions, Shown
 
 __all__ = ["TEXT"]
 
@@ -16,6 +16,9 @@ class Text(FileModality):
     folder_name = "txt"
     aliases = ("text", "texts")
     suffix = ".txt"
+    title = "sentences"
+    tags = ("text-to-video",)
+    reveals_label = True
     problem_titles = {"text": "texts that cannot be used"}  # noqa: RUF012
     drive_id = "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu"
 
@@ -47,6 +50,15 @@ class Text(FileModality):
             return None
         note = f"the first of {len(value)}" if len(value) > 1 else ""
         return Shown(self.name, lines=(f"“{value[0]}”",), note=note)
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        return {self.name: "the sentences"}
+
+    def to_file(self, record: Mapping[str, Any]) -> bytes:
+        return "\n".join(record[self.name]).encode()
+
+    def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
+        return [("txt", self.to_file({self.name: light.pop(self.name)}))]
 
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         from datasets import List, Value

@@ -1,6 +1,6 @@
 """The frames of a clip."""
 
-from mmvoxceleb.modalities.base import FrameModality
+from mmvoxceleb.modalities.base import FrameModality, RecordOptions
 
 __all__ = ["VIDEO"]
 
@@ -13,6 +13,17 @@ class Video(FrameModality):
     drive_id = "1eG4CkNNqEuLz9LCa2XtesNepa9bsa1TP"
     pictures, indices = "frames", "frame_indices"
     is_timeline = True
+    title = "frames"
+    meaning = "RGB frames, PNG"
+    tasks = ("text-to-video", "image-to-video")
+    tags = ("video", "talking-head")
+
+    def meanings(self, options: RecordOptions) -> dict[str, str]:
+        return {
+            self.pictures: self.meaning,
+            self.name: "the frames as H.264, 25 a second",
+            self.indices: "index of each frame in the clip",
+        }
 
 
 VIDEO = Video()
