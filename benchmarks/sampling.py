@@ -40,9 +40,8 @@ from torch.utils.data import DataLoader, RandomSampler
 
 import mmvoxceleb  # noqa: F401  lets load_dataset find it
 from mmvoxceleb import ClipSampler
-from mmvoxceleb.codecs import png
-from mmvoxceleb.sampling import pictures
-from mmvoxceleb.sampling.video import decode_frames
+from mmvoxceleb.codecs import png, views
+from mmvoxceleb.codecs.video import decode_frames
 
 HERE = Path(__file__).resolve().parent
 SETTINGS: dict[str, Any] = {"modalities": ("video", "mask", "text"), "crop_scale": (0.75, 1.0)}
@@ -248,11 +247,11 @@ def share_of_decoding(sampler: ClipSampler, count: int) -> tuple[float, float]:
 
         return wrapped
 
-    real = pictures.decode_rgb, pictures.decode_picture, pictures._seen
-    pictures.decode_rgb, pictures.decode_picture = timed("decode", real[0]), timed("decode", real[1])
-    pictures._seen = timed("resize", real[2])
+    real = views.decode_rgb, views.decode_picture, views._seen
+    views.decode_rgb, views.decode_picture = timed("decode", real[0]), timed("decode", real[1])
+    views._seen = timed("resize", real[2])
     _, cpu = run_alone(sampler, count)
-    pictures.decode_rgb, pictures.decode_picture, pictures._seen = real
+    views.decode_rgb, views.decode_picture, views._seen = real
     return spent["decode"] / (cpu * count), spent["resize"] / (cpu * count)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmvoxceleb.codecs.pictures import check_picture, upright
 from mmvoxceleb.codecs.png import decode_rgb
-from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
-from mmvoxceleb.modalities.registry import Folder
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.modalities.registry import Folder, kind_of
+from mmvoxceleb.modalities.sampled import FileInSample, FramesInSample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,6 +101,8 @@ class Modality(ABC):
         title: What it is, in the plural, for the dataset card: ``face segmentation masks``.
         tasks: Tasks of the Hub that it serves.
         tags: Tags of the dataset card.
+        sample_keys: Keys that a sample may have of it: by default ``mask``, and for frames ``mask_index`` and
+            ``mask_clip_id``.
     """
 
     name: ClassVar[str]
@@ -114,14 +117,21 @@ class Modality(ABC):
     title: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ()
     tags: ClassVar[tuple[str, ...]] = ()
+    sample_keys: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls):
             cls.title = vars(cls).get("title", cls.name.replace("_", " "))
             cls.folder_name = vars(cls).get("folder_name", cls.name)
+            keys = (cls.name, f"{cls.name}_index", f"{cls.name}_clip_id") if cls.is_frames else (cls.name,)
+            cls.sample_keys = vars(cls).get("sample_keys", keys)
             if not cls.is_frames:
                 cls.problem_titles = {cls.name: f"{cls.name} files that cannot be used", **cls.problem_titles}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled as the one that is registered, of which the class's module is imported."""
+        return _registered, (type(self),)
 
     def folder(self, style: str = "") -> Folder:
         """Return its folder in the layout."""
@@ -139,6 +149,11 @@ class Modality(ABC):
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
         """Name its columns of a record, in order."""
 
+    def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
+        """Name its columns in data that has columns ``names``, of which the first tells; () where it has none."""
+        columns = self.columns()
+        return columns if columns[0] in names else ()
+
     @abstractmethod
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         """Declare its columns of a record, in order, as ``datasets`` features."""
@@ -148,7 +163,7 @@ class Modality(ABC):
         """Explain its columns for the dataset card, each in a few words of Markdown."""
 
 
-class FrameModality(Modality):
+class FrameModality(FramesInSample, Modality):
     """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
 
     Attributes:
@@ -163,6 +178,12 @@ class FrameModality(Modality):
     indices: ClassVar[str]
     is_timeline: ClassVar[bool] = False
     meaning: ClassVar[str] = "pictures, PNG or JPEG"
+
+    def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
+        pairs = [(self.pictures, self.indices)]
+        if self.has_styles and style:
+            pairs.insert(0, (f"{self.pictures}_{style}", f"{self.indices}_{style}"))
+        return next((pair for pair in pairs if pair[0] in names), ())
 
     def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
         """Name the columns of pictures and of frame indices of each folder.
@@ -267,7 +288,7 @@ class FrameModality(Modality):
         return None
 
 
-class FileModality(Modality):
+class FileModality(FileInSample, Modality):
     """One small file for each clip.
 
     Attributes:
@@ -337,6 +358,20 @@ class FileModality(Modality):
         """Say what :meth:`parse` gave, to look at; None for nothing."""
         return Shown(self.name, lines=(str(value),))
 
+    def value_in(self, cell: Callable[[str], Any]) -> Any:
+        """Return what :meth:`parse` gave, from the columns that :meth:`fields` made of it.
+
+        Args:
+            cell: Gives a record's value in a column.
+
+        Raises:
+            ConfigError: It has several columns, and does not say how.
+        """
+        columns = self.columns()
+        if len(columns) > 1:
+            raise ConfigError(f"modality {self.name!r}: has several columns; give it a value_in, the reverse of fields")
+        return cell(columns[0])
+
     def check_size(self, data: bytes, *, clip_id: str) -> None:
         """Refuse a file over ``largest_file_bytes``.
 
@@ -348,3 +383,7 @@ class FileModality(Modality):
                 f"clip {clip_id}: its {self.name} has {len(data):,} bytes; refused, the limit is "
                 f"{self.largest_file_bytes >> 20} MB. Get it from another source"
             )
+
+
+def _registered(kind: type[Modality]) -> Modality:
+    return kind_of(kind.name)

@@ -1,6 +1,17 @@
 """The line drawings of a clip."""
 
+from typing import TYPE_CHECKING
+
+from mmvoxceleb.codecs.planes import put_grey
+from mmvoxceleb.codecs.views import View, grey_of
 from mmvoxceleb.modalities.base import DEFAULT_STYLE, FrameModality
+from mmvoxceleb.modalities.sampled import PictureForm
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["DEFAULT_STYLE", "DRAWINGS", "STYLES"]
 
@@ -20,6 +31,15 @@ class Drawings(FrameModality):
     title = "line drawings"
     meaning = "8-bit grey line drawings, PNG"
     tags = ("line-drawing",)
+
+    def seen(
+        self, data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
+    ) -> "NDArray[np.uint8]":
+        """Decode a drawing, cut, resize and mirror it: uint8 [H, W], 0 black to 255 white."""
+        return grey_of(data, view, size, where=where)
+
+    def form(self, options: "SampleOptions") -> PictureForm:
+        return PictureForm((1,), options.number_type, put_grey)
 
 
 DRAWINGS = Drawings()

@@ -81,5 +81,8 @@ class Label(FileModality):
         label = drop_sensitive(value) if options.drop_sensitive else value
         return {"label": label, "attributes": present(label), "label_source": meta().get("label_source")}
 
+    def value_in(self, cell: Callable[[str], Any]) -> Any:
+        return cell("label")
+
 
 LABEL = Label()

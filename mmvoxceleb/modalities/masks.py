@@ -7,14 +7,19 @@ import numpy as np
 
 from mmvoxceleb.codecs.masks import read_mask_ids, to_colour_png, to_palette_png
 from mmvoxceleb.codecs.pictures import check_picture
+from mmvoxceleb.codecs.planes import put_colours, put_ids, put_one_hot
+from mmvoxceleb.codecs.views import View, mask_of
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities.base import FrameModality, RecordOptions, Shown
+from mmvoxceleb.modalities.sampled import PictureForm
 from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
-from mmvoxceleb.schema.classes import CLASSES, PALETTE
+from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["MASKS", "overlay"]
 
@@ -78,6 +83,19 @@ class Masks(FrameModality):
         present = sorted({int(value) for ids in pictures for value in np.unique(ids)} - {0})
         chips = tuple((CLASSES[i], (int(PALETTE[i][0]), int(PALETTE[i][1]), int(PALETTE[i][2]))) for i in present)
         return Shown("classes", chips=chips) if chips else None
+
+    def seen(
+        self, data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
+    ) -> "NDArray[np.uint8]":
+        """Decode a mask, cut, resize and mirror it, left and right classes changed over: uint8 [H, W], 0 to 18."""
+        return mask_of(data, view, size, where=where)
+
+    def form(self, options: "SampleOptions") -> PictureForm:
+        return {
+            "ids": PictureForm((), np.int64, put_ids),
+            "one_hot": PictureForm((NUM_CLASSES,), np.float32, put_one_hot),
+            "colours": PictureForm((3,), options.number_type, put_colours),
+        }[options.mask_format]
 
 
 def overlay(frame: "Image", ids: "NDArray[np.uint8]", *, opacity: float = 0.55) -> "Image":

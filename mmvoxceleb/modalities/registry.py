@@ -12,10 +12,22 @@ from mmvoxceleb.files.quoting import quoted, shortened
 if TYPE_CHECKING:
     from mmvoxceleb.modalities.base import Modality
 
-__all__ = ["IDENTITY_FIELDS", "Folder", "kind_of", "kinds", "modality_of_name", "names_in", "register_modality"]
+__all__ = [
+    "IDENTITY_FIELDS",
+    "SAMPLE_KEYS",
+    "Folder",
+    "kind_of",
+    "kinds",
+    "modality_of_name",
+    "names_in",
+    "register_modality",
+]
 
 IDENTITY_FIELDS: tuple[str, ...] = ("clip_id", "person_id", "video_id", "utterance", "chunk", "num_frames")
 """Fields of every record, whatever its modalities."""
+
+SAMPLE_KEYS: tuple[str, ...] = ("clip_id", "image", "image_index", "image_clip_id", "flipped")
+"""Keys that a training sample may have, whatever its modalities."""
 
 ENTRY_POINTS = "mmvoxceleb.modalities"
 """Group of the entry points that name a modality, a class or an object."""
@@ -50,9 +62,11 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
             raise ConfigError(f"modality {name!r}: expected a name of small letters, digits and _, such as head_pose")
         if name in names_of_others:
             raise ConfigError(f"modality {added.name!r}: the name {name!r} is taken; choose another one")
-    taken = {*IDENTITY_FIELDS, *(column for kind in others for column in kind.columns())}
-    if twice := sorted(taken.intersection(added.columns())):
-        raise ConfigError(f"modality {added.name!r}: the column {twice[0]!r} is taken; choose another one")
+    columns = {*IDENTITY_FIELDS, *(column for kind in others for column in kind.columns())}
+    keys = {*SAMPLE_KEYS, *(key for kind in others for key in kind.sample_keys)}
+    for what, taken, own in (("column", columns, added.columns()), ("key of a sample", keys, added.sample_keys)):
+        if twice := sorted(taken.intersection(own)):
+            raise ConfigError(f"modality {added.name!r}: the {what} {twice[0]!r} is taken; choose another one")
     _kinds[added.name] = added
     _by_folder_name.cache_clear()
     _pattern_of_names.cache_clear()

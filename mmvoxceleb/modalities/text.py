@@ -5,6 +5,7 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.modalities.base import FileModality, RecordOptions, Shown
+from mmvoxceleb.modalities.sampled import SampleContext
 
 __all__ = ["TEXT"]
 
@@ -20,6 +21,7 @@ class Text(FileModality):
     tags = ("text-to-video",)
     reveals_label = True
     problem_titles = {"text": "texts that cannot be used"}  # noqa: RUF012
+    sample_keys = ("text", "tokens", "negative_text", "negative_tokens")
     drive_id = "19e-9w-0-5FHwIXJ1CmHSKHli3jVMKkLu"
 
     def parse(self, data: bytes, *, clip_id: str) -> list[str]:
@@ -64,6 +66,37 @@ class Text(FileModality):
         from datasets import List, Value
 
         return {self.name: List(Value("string"))}
+
+    def sampled(self, value: list[str], context: SampleContext) -> dict[str, Any]:
+        """Choose one sentence, or all; ``null_text`` now and then. Two numbers are drawn whatever the options.
+
+        Raises:
+            CorruptSourceError: The clip has no sentence.
+        """
+        options = context.options
+        sentences = _some(value, context.clip_id)
+        dropped, place = context.rng.random(2)
+        text: Any = sentences[int(place * len(sentences)) if options.sentences == "random" else 0]
+        if dropped < options.text_dropout:
+            text = options.null_text
+        if options.sentences == "all":
+            text = [text] * len(sentences) if dropped < options.text_dropout else list(sentences)
+        found = {self.name: text}
+        if options.tokenizer is not None:
+            found["tokens"] = options.tokenizer(text)
+        if options.negative_text:
+            clip_id, other = context.other()
+            sentences = _some(other, clip_id)
+            found["negative_text"] = sentences[int(context.rng.random() * len(sentences))]
+            if options.tokenizer is not None:
+                found["negative_tokens"] = options.tokenizer(found["negative_text"])
+        return found
+
+
+def _some(sentences: list[str], clip_id: str) -> list[str]:
+    if not sentences:
+        raise CorruptSourceError(f"clip {clip_id}: its text has no sentence; mend it, or leave out the text modality")
+    return sentences
 
 
 TEXT = Text()

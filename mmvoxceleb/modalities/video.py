@@ -1,5 +1,7 @@
 """The frames of a clip."""
 
+from collections.abc import Collection
+
 from mmvoxceleb.modalities.base import FrameModality, RecordOptions
 
 __all__ = ["VIDEO"]
@@ -12,6 +14,7 @@ class Video(FrameModality):
     aliases = ("videos",)
     drive_id = "1eG4CkNNqEuLz9LCa2XtesNepa9bsa1TP"
     pictures, indices = "frames", "frame_indices"
+    sample_keys = (pictures, indices)
     is_timeline = True
     title = "frames"
     meaning = "RGB frames, PNG"
@@ -24,6 +27,10 @@ class Video(FrameModality):
             self.name: "the frames as H.264, 25 a second",
             self.indices: "index of each frame in the clip",
         }
+
+    def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
+        """As others, but frames may also be a video file, in a column ``video``."""
+        return super().columns_in(names, style) or ((self.name, self.indices) if self.name in names else ())
 
 
 VIDEO = Video()

@@ -1,19 +1,23 @@
 """What a sample holds and how it is drawn."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.schema import DEFAULT_STYLE, check_modalities
+from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO, check_modalities, frame_modalities
 
 __all__ = ["SampleOptions"]
+
+Place = Literal["same", "every", "other", "other_clip"]
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "short": ("drop", "repeat"),
     "mask_format": ("ids", "one_hot", "colours"),
-    "mask_at": ("same", "every", "other", "other_clip"),
-    "drawing_at": ("same", "every", "other", "other_clip"),
+    "mask_at": get_args(Place),
+    "drawing_at": get_args(Place),
     "image_at": (None, "other", "other_clip"),
     "sentences": ("random", "first", "all"),
     "dtype": ("float32", "uint8"),
@@ -42,6 +46,8 @@ class SampleOptions:
             of the clip (``other``, as MMVID), or of another clip of the same person and video (``other_clip``; the
             clip itself where it is the only one).
         drawing_at: Likewise for the drawing.
+        at: Likewise for modalities by name, ``{"motion": "every"}``, registered ones from outside among them; ``other``
+            for those it does not name.
         image_at: Adds ``image``, a further frame that shows the appearance: of any frame of the clip, or of another
             clip of the same person and video. None leaves it out.
         style: The drawing style.
@@ -71,8 +77,9 @@ class SampleOptions:
     crop_scale: tuple[float, float] | None = None
     flip: float = 0.0
     mask_format: Literal["ids", "one_hot", "colours"] = "ids"
-    mask_at: Literal["same", "every", "other", "other_clip"] = "other"
-    drawing_at: Literal["same", "every", "other", "other_clip"] = "other"
+    mask_at: Place = "other"
+    drawing_at: Place = "other"
+    at: Mapping[str, Place] = field(default_factory=dict)
     image_at: Literal["other", "other_clip"] | None = None
     style: str = DEFAULT_STYLE
     sentences: Literal["random", "first", "all"] = "random"
@@ -99,6 +106,7 @@ class SampleOptions:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; expected one of {', '.join(map(repr, known))}")
+        self._check_places()
         if self.start not in ("random", "centre") and not (isinstance(self.start, int) and self.start >= 0):
             raise ConfigError(f"start={self.start!r}; expected 'random', 'centre' or a frame index from 0")
         if self.modalities is not None:
@@ -112,6 +120,21 @@ class SampleOptions:
         if self.crop_scale is not None and self.image_size is None:
             raise ConfigError("crop_scale needs an image_size: crops of several sizes make no batch")
 
+    def _check_places(self) -> None:
+        names = [modality.name for modality in frame_modalities() if modality is not VIDEO]
+        for name, place in self.at.items():
+            if name not in names:
+                raise ConfigError(f"at={dict(self.at)!r}; expected names among {', '.join(names)}")
+            if place not in get_args(Place):
+                raise ConfigError(f"at={dict(self.at)!r}; expected one of {', '.join(map(repr, get_args(Place)))}")
+            if self._own_place(name) not in ("other", place):
+                raise ConfigError(f"at={dict(self.at)!r} and {name}_at={self._own_place(name)!r}; give one of them")
+
+    def _own_place(self, name: str) -> Place:
+        """Return what ``mask_at`` and ``drawing_at`` say."""
+        place: Place = getattr(self, f"{name}_at", "other")
+        return place
+
     @classmethod
     def named(cls, settings: dict[str, Any]) -> "SampleOptions":
         """Build from keyword arguments.
@@ -119,7 +142,7 @@ class SampleOptions:
         Raises:
             ConfigError: There is no such option; the known ones are listed.
         """
-        known = [field.name for field in fields(cls)]
+        known = [option.name for option in fields(cls)]
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise ConfigError(f"no option {', '.join(map(repr, unknown))}; the known ones are {', '.join(known)}")
@@ -136,3 +159,17 @@ class SampleOptions:
     def span(self) -> int:
         """Frames of the clip from the first to the last of a window, both counted."""
         return (self.num_frames - 1) * self.frame_step + 1
+
+    @property
+    def number_type(self) -> type[np.number[Any]]:
+        """NumPy's type for ``dtype``."""
+        return np.uint8 if self.dtype == "uint8" else np.float32
+
+    @property
+    def has_other_clips(self) -> bool:
+        """Whether pictures of another clip than the sample's are wanted."""
+        return "other_clip" in (self.mask_at, self.drawing_at, self.image_at, *self.at.values())
+
+    def place_of(self, name: str) -> Place:
+        """Return which pictures of a modality are wanted."""
+        return self.at.get(name) or self._own_place(name)

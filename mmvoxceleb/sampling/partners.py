@@ -1,14 +1,10 @@
 """Clips that belong together, and clips that do not."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["OtherLabels", "SameVideo"]
 
@@ -39,14 +35,14 @@ class OtherLabels:
     """Finds a clip whose label differs.
 
     Args:
-        labels: int8 [clips, 40].
+        labels: Of each clip, 40 values.
 
     Raises:
         ConfigError: All labels are the same.
     """
 
-    def __init__(self, labels: "NDArray[np.int8]") -> None:
-        _, self._kind, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    def __init__(self, labels: Sequence[Sequence[int]]) -> None:
+        _, self._kind, counts = np.unique(np.array(labels, np.int8), axis=0, return_inverse=True, return_counts=True)
         self._kind = self._kind.reshape(-1)
         if len(counts) < 2:
             raise ConfigError("negative_text=True needs clips with different labels; these all have the same one")

@@ -2,197 +2,200 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
-from mmvoxceleb.sampling.geometry import View, choose_view
+from mmvoxceleb.codecs.views import View
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
+from mmvoxceleb.modalities import (
+    TEXT,
+    VIDEO,
+    FileModality,
+    Folder,
+    FrameModality,
+    Modality,
+    check_modalities,
+    modalities,
+)
+from mmvoxceleb.modalities.sampled import SampleContext
+from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.options import SampleOptions
-from mmvoxceleb.sampling.pictures import drawing_of, frame_of, mask_of
-from mmvoxceleb.sampling.puts import put_colours, put_frame, put_grey, put_ids, put_one_hot
-from mmvoxceleb.sampling.sources import Clip
-from mmvoxceleb.sampling.texts import choose_text, tokens_of
-from mmvoxceleb.sampling.threads import Work
-from mmvoxceleb.sampling.windows import choose_frames
-from mmvoxceleb.schema import NUM_CLASSES, Folder
+from mmvoxceleb.sampling.threads import DecodeThreads, DecodeWork
+from mmvoxceleb.sampling.windows import choose_frames, choose_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["make_sample"]
-
-_VIDEO, _MASK = Folder("video"), Folder("mask")
+__all__ = ["SampleMaker"]
 
 
-def make_sample(
-    clip: Clip,
-    options: SampleOptions,
-    rng: np.random.Generator,
-    *,
-    modalities: Sequence[str],
-    work: Work,
-    window: int = 0,
-    partner: Callable[[], Clip] | None = None,
-    other_label: Callable[[], Clip] | None = None,
-) -> dict[str, Any]:
-    """Choose, read, decode and arrange.
+class SampleMaker:
+    """What a sampler and a stream have in common: options, modalities, and how a sample is made of a clip.
 
     Args:
-        clip: The clip.
-        options: What is wanted.
-        rng: The sample's own generator.
-        modalities: What the sample has.
-        work: The pictures are decoded in it: tensors are whole once it has ended.
-        window: Which of the clip's windows.
-        partner: Gives another clip of the same video; called at most once.
-        other_label: Gives a clip with another label; called at most once.
-
-    Returns:
-        As :class:`mmvoxceleb.ClipSampler` documents it.
+        settings: Fields of :class:`mmvoxceleb.sampling.SampleOptions`.
 
     Raises:
-        MMVoxCelebError: The clip is damaged or lacks something.
+        ConfigError: One is unknown or impossible.
     """
-    return _Sample(clip, options, rng, modalities, work, window, partner, other_label).made()
 
+    modalities: tuple[str, ...]
 
-class _Sample:
-    def __init__(
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.options = SampleOptions.named(settings)
+        self._threads = DecodeThreads(self.options.threads)
+
+    def _take_modalities(self, has: tuple[str, ...], data: str) -> None:
+        """Take those that are asked for, or all that the data has.
+
+        Raises:
+            ConfigError: Options need one that is not there.
+            MissingModalityError: The data lacks one.
+        """
+        self.modalities = check_modalities(self.options.modalities or has)
+        lacking = [name for name in self.modalities if name not in has]
+        if lacking:
+            raise MissingModalityError(f"the {data} has no {', '.join(lacking)} (it has {', '.join(has) or 'nothing'})")
+        if self.options.negative_text and TEXT.name not in self.modalities:
+            raise ConfigError(f"negative_text=True needs the modality text; these are {', '.join(self.modalities)}")
+        self._table = modalities(self.modalities)
+
+    def _make(
         self,
-        clip: Clip,
-        options: SampleOptions,
+        clip: SampledClip,
         rng: np.random.Generator,
-        modalities: Sequence[str],
-        work: Work,
+        work: DecodeWork,
         window: int,
-        partner: Callable[[], Clip] | None,
-        other_label: Callable[[], Clip] | None,
-    ) -> None:
-        self._clip, self._options, self._rng = clip, options, rng
-        self._modalities, self._window = modalities, window
-        self._partner, self._other_label = partner, other_label
-        self._partner_clip: Clip | None = None
-        self._view = View()
-        self._work = work
+        partner: Callable[[], SampledClip] | None = None,
+        other_label: Callable[[], SampledClip] | None = None,
+    ) -> dict[str, Any]:
+        """Make a sample, as :class:`mmvoxceleb.ClipSampler` documents it.
+
+        Args:
+            clip: The clip.
+            rng: The sample's own generator.
+            work: The pictures are decoded in it: tensors are whole once it has ended.
+            window: Which of the clip's windows.
+            partner: Gives another clip of the same video; called at most once.
+            other_label: Gives a clip with another label; called at most once.
+
+        Raises:
+            MMVoxCelebError: The clip is damaged or lacks something.
+        """
+        return _Sample(clip, self.options, rng, self._table, work, window, partner, other_label).made()
+
+
+@dataclass
+class _Sample:
+    clip: SampledClip
+    options: SampleOptions
+    rng: np.random.Generator
+    table: Sequence[Modality]
+    work: DecodeWork
+    window: int
+    partner: Callable[[], SampledClip] | None
+    other_label: Callable[[], SampledClip] | None
+    view: View = View()  # noqa: RUF009  it is frozen
+    partner_clip: SampledClip | None = None
 
     def made(self) -> dict[str, Any]:
         """Choose everything and make room for it; the tensors are whole once the work is done."""
-        options = self._options
-        sample: dict[str, Any] = {"clip_id": self._clip.clip_id}
+        options = self.options
+        sample: dict[str, Any] = {"clip_id": self.clip.clip_id}
         frames = self._choose_frames()
-        self._view = choose_view(options, self._rng)
-        if "video" in self._modalities and frames is not None:
-            sample["frames"] = self._frames(self._clip, frames)
-            sample["frame_indices"] = torch.from_numpy(frames)
+        self.view = choose_view(options, self.rng)
+        if VIDEO in self.table and frames is not None:
+            key, index_key = VIDEO.sample_keys
+            sample |= {key: self._pictures(VIDEO, self.clip, frames), index_key: torch.from_numpy(frames)}
         if options.image_at is not None:
             clip = self._clip_at(options.image_at)
-            chosen = self._any_of(clip.indices(_VIDEO))
-            sample["image"] = self._frames(clip, chosen)[0]
+            chosen = self._any_of(clip.indices(VIDEO.folder()))
+            sample["image"] = self._pictures(VIDEO, clip, chosen)[0]
             sample |= {"image_index": int(chosen[0]), "image_clip_id": clip.clip_id}
-        for name in ("mask", "drawing"):
-            if name in self._modalities:
-                sample |= self._condition(name, frames)
-        if "text" in self._modalities:
-            sample |= self._texts()
-        if "label" in self._modalities:
-            sample["label"] = torch.tensor(self._clip.label(), dtype=torch.int64)
+        for modality in self.table:
+            if isinstance(modality, FileModality):
+                sample |= modality.sampled(self.clip.value(modality), self._context(modality))
+            elif isinstance(modality, FrameModality) and modality is not VIDEO:
+                sample |= self._condition(modality, frames)
         if options.flip:
-            sample["flipped"] = self._view.mirrored
+            sample["flipped"] = self.view.mirrored
         return sample
 
-    def _condition_folder(self, name: str) -> tuple[Folder, str]:
-        if name == "mask":
-            return _MASK, self._options.mask_at
-        return Folder("drawing", self._options.style), self._options.drawing_at
-
     def _choose_frames(self) -> "NDArray[np.int64] | None":
-        """Choose the frames so that masks and drawings that must be at them are there."""
+        """Choose the frames so that the pictures that must be at them are there."""
         some_of: list[NDArray[np.int64]] = []
         all_of: list[NDArray[np.int64]] = []
-        timeline = self._clip.indices(_VIDEO) if "video" in self._modalities else None
-        for name in ("mask", "drawing"):
-            folder, place = self._condition_folder(name)
-            if name in self._modalities and place in ("same", "every"):
-                indices = self._clip.indices(folder)
+        timeline = self.clip.indices(VIDEO.folder()) if VIDEO in self.table else None
+        for modality in self.table:
+            if modality is VIDEO or not isinstance(modality, FrameModality):
+                continue
+            place = self.options.place_of(modality.name)
+            if place in ("same", "every"):
+                indices = self.clip.indices(self._folder(modality))
                 (some_of if place == "same" else all_of).append(indices)
                 timeline = indices if timeline is None else timeline
         if timeline is None:
             return None
         return choose_frames(
             timeline,
-            self._options,
-            self._rng,
-            window=self._window,
+            self.options,
+            self.rng,
+            window=self.window,
             some_of=some_of,
             all_of=all_of,
-            clip_id=self._clip.clip_id,
+            clip_id=self.clip.clip_id,
         )
 
-    def _clip_at(self, place: str) -> Clip:
+    def _folder(self, modality: FrameModality) -> Folder:
+        return modality.folder(self.options.style if modality.has_styles else "")
+
+    def _clip_at(self, place: str) -> SampledClip:
         if place != "other_clip":
-            return self._clip
-        if self._partner_clip is None:
-            if self._partner is None:
-                raise ConfigError("a stream has no other clips of a video; prepare the dataset, or use a store")
-            self._partner_clip = self._partner()
-        return self._partner_clip
+            return self.clip
+        if self.partner_clip is None:
+            assert self.partner is not None  # a stream refuses such options
+            self.partner_clip = self.partner()
+        return self.partner_clip
 
     def _any_of(self, indices: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        place = int(self._rng.random() * len(indices))
+        place = int(self.rng.random() * len(indices))
         return indices[place : place + 1]
 
-    def _frames(self, clip: Clip, chosen: "NDArray[np.int64]") -> torch.Tensor:
-        return self._pictures(clip, _VIDEO, chosen, frame_of, (3,), self._dtype, put_frame)
-
-    def _condition(self, name: str, frames: "NDArray[np.int64] | None") -> dict[str, Any]:
-        folder, place = self._condition_folder(name)
+    def _condition(self, modality: FrameModality, frames: "NDArray[np.int64] | None") -> dict[str, Any]:
+        place = self.options.place_of(modality.name)
         clip = self._clip_at(place)
-        indices = clip.indices(folder)
+        indices = clip.indices(self._folder(modality))
         if place == "every" and frames is not None:
             chosen = frames
         elif place == "same" and frames is not None:
             chosen = self._any_of(frames[np.isin(frames, indices)])
         else:
             chosen = self._any_of(indices)
-        if name == "mask":
-            made = self._masks(clip, chosen)
-        else:
-            made = self._pictures(clip, folder, chosen, drawing_of, (1,), self._dtype, put_grey)
+        made = self._pictures(modality, clip, chosen)
+        key, index_key, clip_key = modality.sample_keys
         if place == "every":
-            return {name: made, f"{name}_index": torch.from_numpy(chosen)}
-        found: dict[str, Any] = {name: made[0], f"{name}_index": int(chosen[0])}
+            return {key: made, index_key: torch.from_numpy(chosen)}
+        found: dict[str, Any] = {key: made[0], index_key: int(chosen[0])}
         if place == "other_clip":
-            found[f"{name}_clip_id"] = clip.clip_id
+            found[clip_key] = clip.clip_id
         return found
 
-    def _masks(self, clip: Clip, chosen: "NDArray[np.int64]") -> torch.Tensor:
-        if self._options.mask_format == "one_hot":
-            return self._pictures(clip, _MASK, chosen, mask_of, (NUM_CLASSES,), np.float32, put_one_hot)
-        if self._options.mask_format == "colours":
-            return self._pictures(clip, _MASK, chosen, mask_of, (3,), self._dtype, put_colours)
-        return self._pictures(clip, _MASK, chosen, mask_of, (), np.int64, put_ids)
-
-    def _pictures(
-        self,
-        clip: Clip,
-        folder: Folder,
-        chosen: "NDArray[np.int64]",
-        decode: Callable[..., "NDArray[np.uint8]"],
-        channels: tuple[int, ...],
-        dtype: Any,
-        put: Callable[["NDArray[np.uint8]", "NDArray[Any]"], None],
-    ) -> torch.Tensor:
+    def _pictures(self, modality: FrameModality, clip: SampledClip, chosen: "NDArray[np.int64]") -> torch.Tensor:
         """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
+        folder, form = self._folder(modality), modality.form(self.options)
+        if len(chosen) == 0:
+            raise MissingModalityError(f"clip {clip.clip_id}: it has no {modality.pictures}")
         positions = np.searchsorted(clip.indices(folder), chosen)
-        content = clip.pictures(folder, positions.tolist())
-        size = self._options.height_width
+        content: list[Any] = clip.pictures(folder, positions.tolist())
+        size = self.options.height_width
         where = f"clip {clip.clip_id}, {folder}"
         numbers = chosen.tolist()
 
         def decoded(place: int) -> "NDArray[np.uint8]":
-            return decode(content[place], self._view, size, where=f"{where} {numbers[place]}")
+            return modality.seen(content[place], self.view, size, where=f"{where} {numbers[place]}")
 
         def fill(place: int) -> None:
             picture = decoded(place)
@@ -201,29 +204,17 @@ class _Sample:
                     f"{where} {numbers[place]}: {picture.shape[1]} x {picture.shape[0]} px, "
                     "unlike the clip's first picture; give an image_size, or mend the clip"
                 )
-            put(picture, stack[place])
+            form.put(picture, stack[place])
 
         height, width = size or decoded(0).shape[:2]
-        stack = np.empty((len(chosen), *channels, height, width), dtype)
-        self._work.add(functools.partial(fill, place) for place in range(len(chosen)))
+        stack = np.empty((len(chosen), *form.channels, height, width), form.dtype)
+        self.work.add(functools.partial(fill, place) for place in range(len(chosen)))
         return torch.from_numpy(stack)
 
-    @property
-    def _dtype(self) -> Any:
-        return np.uint8 if self._options.dtype == "uint8" else np.float32
+    def _context(self, modality: FileModality) -> SampleContext:
+        def other() -> tuple[str, Any]:
+            assert self.other_label is not None  # a stream refuses such options
+            clip = self.other_label()
+            return clip.clip_id, clip.value(modality)
 
-    def _texts(self) -> dict[str, Any]:
-        options = self._options
-        text = choose_text(self._clip.sentences(), options, self._rng, clip_id=self._clip.clip_id)
-        found = {"text": text}
-        if options.tokenizer is not None:
-            found["tokens"] = tokens_of(text, options)
-        if options.negative_text:
-            if self._other_label is None:
-                raise ConfigError("negative_text=True needs the labels of all clips; a stream does not have them")
-            other = self._other_label()
-            sentences = other.sentences()
-            found["negative_text"] = sentences[int(self._rng.random() * len(sentences))]
-            if options.tokenizer is not None:
-                found["negative_tokens"] = tokens_of(found["negative_text"], options)
-        return found
+        return SampleContext(self.clip.clip_id, self.options, self.rng, self.view, other)

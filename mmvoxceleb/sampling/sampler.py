@@ -9,14 +9,13 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
+from mmvoxceleb.sampling.clips import SampledClips, clips_of
 from mmvoxceleb.sampling.epochs import IndexEpochs
-from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
-from mmvoxceleb.sampling.randomness import rng_of_index
-from mmvoxceleb.sampling.sample import make_sample
-from mmvoxceleb.sampling.sources import ClipSource, source_of
-from mmvoxceleb.sampling.threads import DecodeThreads, Work
-from mmvoxceleb.schema import Folder, check_modalities
+from mmvoxceleb.sampling.sample import SampleMaker
+from mmvoxceleb.sampling.stream import ClipStream
+from mmvoxceleb.sampling.threads import DecodeWork
 
 __all__ = ["ClipSampler"]
 
@@ -29,7 +28,7 @@ _LOOKED_AT = 5
 logger = logging.getLogger(__name__)
 
 
-class ClipSampler(Dataset[dict[str, Any]]):
+class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     """Frames, masks, drawings, text and label of clips as tensors, decoding only what a sample shows.
 
     Each pass of a ``DataLoader`` is a new epoch, with other windows, cuts and sentences; see :meth:`set_epoch`. Over a
@@ -71,63 +70,54 @@ class ClipSampler(Dataset[dict[str, Any]]):
         TypeError: ``data`` is nothing to sample from.
     """
 
-    def __new__(cls, data: Any = None, **settings: Any) -> "ClipSampler":
+    def __new__(cls, data: Any = None, **settings: Any) -> Any:
         """Make the iterable kind for a stream."""
         if cls is ClipSampler and data is not None:
             from datasets import IterableDataset
 
             if isinstance(data, IterableDataset):
-                from mmvoxceleb.sampling.stream import ClipStream
-
-                return super().__new__(ClipStream)
+                return ClipStream(data, **settings)
         return super().__new__(cls)
 
     def __init__(self, data: Any, **settings: Any) -> None:
-        self.options = SampleOptions.named(settings)
-        self._threads = DecodeThreads(self.options.threads)
-        source = source_of(data, self._wanted(), self.options.style)
-        has = source.modalities(self.options.style)
-        self.modalities = check_modalities(self.options.modalities or has)
-        lacking = [name for name in self.modalities if name not in has]
-        if lacking:
-            raise MissingModalityError(f"the data has no {', '.join(lacking)} (it has {', '.join(has) or 'nothing'})")
-        check_combination(self.options, self.modalities)
-        self._source = self._long_enough(source)
+        super().__init__(settings)
+        clips = clips_of(data, self._wanted(), self.options.style)
+        self._take_modalities(clips.modalities(self.options.style), "data")
+        self._source = self._long_enough(clips)
         self._epochs = IndexEpochs(len(self))
-        places = (self.options.mask_at, self.options.drawing_at, self.options.image_at)
-        self._same_video = SameVideo(self._source.clip_ids) if "other_clip" in places else None
-        self._other_labels = OtherLabels(self._source.labels()) if self.options.negative_text else None
+        self._same_video = SameVideo(self._source.clip_ids) if self.options.has_other_clips else None
+        self._other_labels = OtherLabels(self._source.values(LABEL)) if self.options.negative_text else None
 
     def _wanted(self) -> tuple[str, ...] | None:
-        """Return the modalities that the source must have: those of the sample, and what its options need."""
+        """Return the modalities that every clip must have: those of the sample, and what its options need."""
         options = self.options
         if options.modalities is None:
             return None
-        extra = [*(["video"] if options.image_at else []), *(["label"] if options.negative_text else [])]
+        extra = [*([VIDEO.name] if options.image_at else []), *([LABEL.name] if options.negative_text else [])]
         return check_modalities([*options.modalities, *extra])
 
-    def _long_enough(self, source: ClipSource) -> ClipSource:
+    def _long_enough(self, clips: SampledClips) -> SampledClips:
         options = self.options
-        if options.short == "repeat" or "video" not in self.modalities:
-            return source
+        if options.short == "repeat" or VIDEO.name not in self.modalities:
+            return clips
         needed = max(options.min_frames, 1)
-        counts = source.num_pictures(Folder("video"))
+        counts = clips.num_pictures(VIDEO.folder())
         kept = np.flatnonzero(counts >= needed)
         if len(kept):
-            kept = self._spanning(source, kept, counts)
+            kept = self._spanning(clips, kept, counts)
         if len(kept) == 0:
             raise MissingModalityError(
-                f"none of {len(source)} clips has the {max(needed, options.span)} frames that {options.num_frames} "
+                f"none of {len(clips)} clips has the {max(needed, options.span)} frames that {options.num_frames} "
                 f"frames at step {options.frame_step} need; take fewer or nearer ones, or short='repeat'"
             )
-        if len(kept) == len(source):
-            return source
-        logger.info("left out %d of %d clips: too short", len(source) - len(kept), len(source))
-        return source.subset(kept)
+        if len(kept) == len(clips):
+            return clips
+        logger.info("left out %d of %d clips: too short", len(clips) - len(kept), len(clips))
+        return clips.subset(kept)
 
-    def _spanning(self, source: ClipSource, kept: Any, counts: Any) -> Any:
+    def _spanning(self, clips: SampledClips, kept: Any, counts: Any) -> Any:
         """Keep the clips in which a window fits. Frames may have been thinned out: some clips tell by how much."""
-        stride = self._stride(source, kept)
+        stride = self._stride(clips, kept)
         if self.options.num_frames > 1 and self.options.frame_step % stride:
             raise ConfigError(
                 f"frame_step={self.options.frame_step}, but the data has every {stride}th frame only; "
@@ -136,7 +126,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
         return kept[(counts[kept] - 1) * stride + 1 >= self.options.span]
 
     @staticmethod
-    def _stride(source: ClipSource, kept: Any) -> int:
+    def _stride(clips: SampledClips, kept: Any) -> int:
         """Return the distance of neighbouring frames, from a few clips: one of them may be damaged.
 
         Raises:
@@ -146,7 +136,7 @@ class ClipSampler(Dataset[dict[str, Any]]):
         first_error: MMVoxCelebError | None = None
         for position in kept[np.linspace(0, len(kept) - 1, min(_LOOKED_AT, len(kept)), dtype=int)]:
             try:
-                indices = source.clip(int(position)).indices(Folder("video"))
+                indices = clips.clip(int(position)).indices(VIDEO.folder())
             except MMVoxCelebError as error:
                 first_error = first_error or error
             else:
@@ -188,17 +178,16 @@ class ClipSampler(Dataset[dict[str, Any]]):
         with self._threads.work() as work:
             return [self._sample(index % len(self), work) for index in positions]
 
-    def _sample(self, index: int, work: Work) -> dict[str, Any]:
+    def _sample(self, index: int, work: DecodeWork) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
-        rng = rng_of_index(self.options.seed, self._epochs.of(index), index)
+        seed = np.random.SeedSequence([self.options.seed, self._epochs.of(index), index])
+        rng = np.random.Generator(np.random.PCG64(seed))
         same_video, other_labels = self._same_video, self._other_labels
-        return make_sample(
+        return self._make(
             self._source.clip(position),
-            self.options,
             rng,
-            modalities=self.modalities,
-            work=work,
-            window=window,
+            work,
+            window,
             partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
             other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),
         )
@@ -231,13 +220,3 @@ class ClipSampler(Dataset[dict[str, Any]]):
             self._epochs.load_state_dict(state)
         except ValueError as error:
             raise ConfigError(f"{error}; make the sampler with the settings and clips of then") from error
-
-
-def check_combination(options: SampleOptions, modalities: tuple[str, ...]) -> None:
-    """Refuse options that need a modality which is not there.
-
-    Raises:
-        ConfigError: It says which.
-    """
-    if options.negative_text and "text" not in modalities:
-        raise ConfigError(f"negative_text=True needs the modality text; these are {', '.join(modalities)}")

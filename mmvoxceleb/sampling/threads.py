@@ -11,12 +11,12 @@ import torch
 
 from mmvoxceleb.cpus import usable_cpus
 
-__all__ = ["DecodeThreads", "Work"]
+__all__ = ["DecodeThreads", "DecodeWork"]
 
 _MOST_BY_DEFAULT = 4
 
 
-class Work:
+class DecodeWork:
     """Tasks that threads see to while more are added; all are done when the ``with`` block ends.
 
     The thread that adds them takes its share at the end of the block. If the block raises, what has not begun is
@@ -57,7 +57,7 @@ class Work:
             except Exception as error:
                 self._errors[number] = error
 
-    def __enter__(self) -> "Work":
+    def __enter__(self) -> "DecodeWork":
         return self
 
     def __exit__(
@@ -105,12 +105,12 @@ class DecodeThreads:
             return 1
         return min(usable_cpus(), _MOST_BY_DEFAULT)
 
-    def work(self) -> Work:
+    def work(self) -> DecodeWork:
         """Begin the work on one sample."""
         helpers = self.count - 1
         if helpers < 1:
-            return Work()
+            return DecodeWork()
         if self._pool is None or self._process != os.getpid():
             self._process = os.getpid()
             self._pool = ThreadPoolExecutor(helpers, thread_name_prefix="mmvoxceleb-decode")
-        return Work(self._pool, helpers)
+        return DecodeWork(self._pool, helpers)

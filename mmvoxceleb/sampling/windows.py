@@ -1,17 +1,18 @@
-"""Choose the frames of a sample, by frame index, before anything is decoded."""
+"""Choose the frames of a sample, by frame index, and what is shown of them, before anything is decoded."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.codecs.views import View
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.sampling.options import SampleOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["choose_frames", "valid_starts"]
+__all__ = ["choose_frames", "choose_view", "valid_starts"]
 
 
 def valid_starts(indices: "NDArray[np.int64]", num_frames: int, frame_step: int) -> "NDArray[np.int64]":
@@ -67,32 +68,42 @@ def choose_frames(
         raise MissingModalityError(f"clip {clip_id}: it has no frames")
     steps = np.arange(options.num_frames, dtype=np.int64) * options.frame_step
     starts = valid_starts(indices, options.num_frames, options.frame_step)
+    windows = starts[:, None] + steps
     if len(starts) == 0:
-        wanted = indices[0] + steps
-        return np.asarray(indices[np.minimum(np.searchsorted(indices, wanted), len(indices) - 1)], np.int64)
+        there = np.minimum(np.searchsorted(indices, indices[0] + steps), len(indices) - 1)
+        windows = indices[there][None]
     if some_of or all_of:
-        starts = _meeting(starts, steps, some_of, all_of)
-        if len(starts) == 0:
+        windows = windows[_meeting(windows, some_of, all_of)]
+        if len(windows) == 0:
             raise MissingModalityError(
                 f"clip {clip_id}: no window of {options.num_frames} frames at step {options.frame_step} has its masks "
                 "or drawings; take mask_at='other' and drawing_at='other', or a step at which they are there"
             )
-    return _start(starts, options, rng, window) + steps
+    if len(starts) == 0:
+        return np.asarray(windows[0], np.int64)
+    return _start(windows[:, 0], options, rng, window) + steps
+
+
+def choose_view(options: SampleOptions, rng: np.random.Generator) -> View:
+    """Draw the cut and the mirroring of a sample. The same numbers are drawn whatever the options."""
+    area, left, top, mirror = rng.random(4)
+    mirrored = bool(mirror < options.flip)
+    if options.crop_scale is None:
+        return View(mirrored=mirrored)
+    low, high = options.crop_scale
+    return View(low + (high - low) * float(area), float(left), float(top), mirrored)
 
 
 def _meeting(
-    starts: "NDArray[np.int64]",
-    steps: "NDArray[np.int64]",
-    some_of: Sequence["NDArray[np.int64]"],
-    all_of: Sequence["NDArray[np.int64]"],
-) -> "NDArray[np.int64]":
-    frames = starts[:, None] + steps
-    meets = np.ones(len(starts), bool)
+    windows: "NDArray[np.int64]", some_of: Sequence["NDArray[np.int64]"], all_of: Sequence["NDArray[np.int64]"]
+) -> "NDArray[np.bool_]":
+    """Tell which windows, a row each, have some frames among each of ``some_of``, and all among each of ``all_of``."""
+    meets = np.ones(len(windows), bool)
     for there in some_of:
-        meets &= _are_among(frames, there).any(axis=1)
+        meets &= _are_among(windows, there).any(axis=1)
     for there in all_of:
-        meets &= _are_among(frames, there).all(axis=1)
-    return starts[meets]
+        meets &= _are_among(windows, there).all(axis=1)
+    return meets
 
 
 def _start(starts: "NDArray[np.int64]", options: SampleOptions, rng: np.random.Generator, window: int) -> int:

@@ -23,7 +23,8 @@ def preload() -> None:
         importlib.import_module(name)
     for name in (
         "stores",
-        "records",
+        "codecs",
+        "modalities",
         "loading",
         "sampling",
         "hub",

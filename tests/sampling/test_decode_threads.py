@@ -12,7 +12,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from mmvoxceleb import ClipSampler
-from mmvoxceleb.sampling.threads import DecodeThreads, Work
+from mmvoxceleb.sampling.threads import DecodeThreads, DecodeWork
 
 SETTINGS: dict[str, Any] = {
     "image_size": 24, "num_frames": 4, "frame_step": 1, "min_frames": 0, "crop_scale": (0.5, 1.0), "flip": 0.5,
@@ -70,7 +70,7 @@ def test_what_has_not_begun_is_left_when_the_block_fails() -> None:
         go.wait(30)
         done.append(0)
 
-    def fail(work: Work) -> None:
+    def fail(work: DecodeWork) -> None:
         with work:
             work.add([first, *(lambda: done.append(1) for _ in range(50))])
             assert began.wait(30)

@@ -12,9 +12,8 @@ from PIL import Image
 
 from mmvoxceleb.codecs import png
 from mmvoxceleb.codecs.masks import encode_palette_mask, ids_of_colours
+from mmvoxceleb.codecs.views import View, mask_of
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
-from mmvoxceleb.sampling.geometry import View
-from mmvoxceleb.sampling.pictures import mask_of
 from mmvoxceleb.schema import colours_of
 from tests.support.corpus import mask_ids
 from tests.support.without_numba import without_numba

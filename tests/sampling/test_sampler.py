@@ -10,9 +10,10 @@ import torch
 from datasets import Dataset, Image, List, load_dataset
 
 from mmvoxceleb import ClipSampler, open_store
+from mmvoxceleb.codecs.views import View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
-from mmvoxceleb.sampling.geometry import View, choose_view
 from mmvoxceleb.sampling.options import SampleOptions
+from mmvoxceleb.sampling.windows import choose_view
 from mmvoxceleb.schema import PALETTE, SIDE_PAIRS, Folder
 from mmvoxceleb.stores import Entry, Store
 from tests.sampling.conftest import planes

@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset, Features, List, Value, Video
 
 from mmvoxceleb import ClipSampler
+from mmvoxceleb.codecs.video import decode_frames
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.sampling.video import decode_frames
 from tests.sampling.conftest import planes
 
 COUNT = 60

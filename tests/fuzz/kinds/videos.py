@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.video import count_frames, frames_of_video
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.videos import fingerprint
 from mmvoxceleb.processing.decoders import open_decoder
-from mmvoxceleb.sampling.video import VideoClip
 from tests.fuzz.kind import Kind, damage_file
 from tests.fuzz.mutations.videos import DECOY, damage_mp4
 from tests.support.corpus import frame, png
@@ -19,10 +19,6 @@ from tests.support.videos import numbered, write_video
 _POSITIONS = (0, 3, 7, 11)
 _SUFFIXES = (".mp4", ".ts", ".mkv", ".vob", ".mxf", ".avi", ".mov")
 _MOST_FRAMES = 60
-
-
-class _Clip(VideoClip):
-    indices = pictures = sentences = label = None  # type: ignore[assignment]
 
 
 class SampledVideos(Kind):
@@ -38,8 +34,9 @@ class SampledVideos(Kind):
         return damage_file(rng, case / "clip.mp4", damage_mp4)
 
     def read(self, case: Path) -> Any:
-        clip, data = _Clip("id10001#video#00001.txt#000.mp4"), (case / "clip.mp4").read_bytes()
-        return {"count": clip.count_frames(data), "frames": list(map(_plain, clip.frames_of_video(data, _POSITIONS)))}
+        clip_id, data = "id10001#video#00001.txt#000.mp4", (case / "clip.mp4").read_bytes()
+        frames = frames_of_video(data, _POSITIONS, clip_id=clip_id)
+        return {"count": count_frames(data, clip_id=clip_id), "frames": list(map(_plain, frames))}
 
     def fault(self, got: Any, clean: Any, case: Path, told: list[str]) -> str | None:
         if got["count"] <= max(_POSITIONS):

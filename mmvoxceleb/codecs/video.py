@@ -1,21 +1,19 @@
-"""Chosen frames of a clip that is stored as one video file."""
+"""Chosen frames of a video file in memory, such as a clip of an export with ``video="mp4"``."""
 
 import bisect
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
-from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.extras import install_hint
-from mmvoxceleb.sampling.sources import Clip
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["VideoClip", "decode_frames"]
+__all__ = ["count_frames", "decode_frames", "frames_of_video"]
 
 
 def _open(data: "bytes | memoryview") -> Any:
@@ -66,53 +64,31 @@ def decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list
     return [found[times[position]] for position in positions]
 
 
-class VideoClip(Clip):
-    """A clip whose frames may be in a video file or in files of their own."""
+def frames_of_video(data: "bytes | memoryview", positions: Sequence[int], *, clip_id: str) -> "list[NDArray[np.uint8]]":
+    """Decode chosen frames of a clip, as :func:`decode_frames`.
 
-    def frames_of_video(
-        self, data: "bytes | memoryview", positions: Sequence[int]
-    ) -> "list[bytes | memoryview | NDArray[np.uint8]]":
-        """Decode chosen frames.
+    Raises:
+        CorruptSourceError: The video is damaged, or has fewer frames than the record says.
+        ImportError: PyAV is not installed.
+    """
+    try:
+        return decode_frames(data, positions)
+    except ImportError as error:
+        raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
+    except video_errors() as error:
+        raise CorruptSourceError(
+            f"clip {clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"
+        ) from error
 
-        Raises:
-            CorruptSourceError: The video is damaged, or has fewer frames than the record says.
-            ImportError: PyAV is not installed.
-        """
-        try:
-            return [*decode_frames(data, positions)]
-        except ImportError as error:
-            raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
-        except video_errors() as error:
-            raise CorruptSourceError(
-                f"clip {self.clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"
-            ) from error
 
-    def count_frames(self, data: "bytes | memoryview") -> int:
-        """Count the frames of a video; nothing is decoded.
+def count_frames(data: "bytes | memoryview", *, clip_id: str) -> int:
+    """Count the frames of a clip's video; nothing is decoded.
 
-        Raises:
-            CorruptSourceError: The video is damaged.
-        """
-        try:
-            with _open(data) as container:
-                return len(_times(container)[0])
-        except video_errors() as error:
-            raise CorruptSourceError(f"clip {self.clip_id}: its video is damaged ({error}); get it again") from error
-
-    def read_path(self, path: str | None) -> bytes:
-        """Read a picture or video that a dataset holds by its path.
-
-        Raises:
-            MissingModalityError: There is neither content nor path, or no such file.
-        """
-        import fsspec
-
-        if not path:
-            raise self.missing("content of a picture")
-        try:
-            with fsspec.open(path, "rb") as file:
-                return bytes(file.read())
-        except FileNotFoundError as error:
-            raise MissingModalityError(
-                f"clip {self.clip_id}: the file {path} is gone; embed the files in the dataset, or prepare it again"
-            ) from error
+    Raises:
+        CorruptSourceError: The video is damaged.
+    """
+    try:
+        with _open(data) as container:
+            return len(_times(container)[0])
+    except video_errors() as error:
+        raise CorruptSourceError(f"clip {clip_id}: its video is damaged ({error}); get it again") from error

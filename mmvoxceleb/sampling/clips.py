@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import FileModality, Folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "ClipSource", "source_of"]
+__all__ = ["SampledClip", "SampledClips", "clips_of"]
 
 
-class Clip(ABC):
-    """One clip of a source. Nothing is read before it is asked for.
+class SampledClip(ABC):
+    """A clip to sample from. Nothing is read before it is asked for.
 
     Args:
         clip_id: Its key.
@@ -38,7 +37,7 @@ class Clip(ABC):
         """Return some pictures: the content of their files, or uint8 [H, W, 3] in RGB out of a video.
 
         Args:
-            folder: Frames, masks or drawings.
+            folder: Of pictures of frames.
             positions: Places in :meth:`indices`. Only these are read.
 
         Raises:
@@ -47,29 +46,16 @@ class Clip(ABC):
         """
 
     @abstractmethod
-    def sentences(self) -> list[str]:
-        """Return the clip's sentences."""
+    def value(self, modality: FileModality) -> Any:
+        """Return what the clip's file says, as :meth:`FileModality.parse` gives it.
 
-    @abstractmethod
-    def label(self) -> list[int]:
-        """Return the 40 values of the label, each 0, 1 or -1 for unknown."""
-
-    def no_pictures(self, column: str, kind: str) -> CorruptSourceError:
-        """Make the error for a column that holds something else than the files of pictures."""
-        return CorruptSourceError(
-            f"clip {self.clip_id}: the column {column} holds {kind} and no pictures; make them pictures again: "
-            f"dataset.cast_column({column!r}, datasets.List(datasets.Image()))"
-        )
-
-    def missing(self, what: object) -> MissingModalityError:
-        """Make the error for something that the clip lacks."""
-        return MissingModalityError(
-            f"clip {self.clip_id}: the data has no {what}; load it with that modality, "
-            "or leave it out by modalities=(...)"
-        )
+        Raises:
+            MissingModalityError: The clip lacks it.
+            CorruptSourceError: The file is damaged.
+        """
 
 
-class ClipSource(ABC):
+class SampledClips(ABC):
     """Clips in a fixed order, any of which can be had at any time. Cheap to pickle: workers get a copy."""
 
     clip_ids: Sequence[str]
@@ -79,27 +65,27 @@ class ClipSource(ABC):
 
     @abstractmethod
     def modalities(self, style: str) -> tuple[str, ...]:
-        """List the modalities that the clips have, drawings counting if they have that style."""
+        """List the modalities that the clips have; one with styles counts if they have that style."""
 
     @abstractmethod
-    def clip(self, position: int) -> Clip:
+    def clip(self, position: int) -> SampledClip:
         """Return a clip."""
 
     @abstractmethod
     def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
         """Return how many pictures each clip has: int64 [clips]."""
 
-    def labels(self) -> "NDArray[np.int8]":
-        """Return all labels: int8 [clips, 40]."""
-        return np.array([self.clip(position).label() for position in range(len(self))], np.int8)
+    def values(self, modality: FileModality) -> list[Any]:
+        """Return what the files of all clips say, in order."""
+        return [self.clip(position).value(modality) for position in range(len(self))]
 
-    def subset(self, positions: "NDArray[np.int64]") -> "ClipSource":
-        """Return a source of some of the clips."""
+    def subset(self, positions: "NDArray[np.int64]") -> "SampledClips":
+        """Return some of the clips."""
         return _Subset(self, positions)
 
 
-class _Subset(ClipSource):
-    def __init__(self, whole: ClipSource, positions: "NDArray[np.int64]") -> None:
+class _Subset(SampledClips):
+    def __init__(self, whole: SampledClips, positions: "NDArray[np.int64]") -> None:
         self._whole = whole
         self._positions = positions
         self.clip_ids = [whole.clip_ids[int(position)] for position in positions]
@@ -107,18 +93,19 @@ class _Subset(ClipSource):
     def modalities(self, style: str) -> tuple[str, ...]:
         return self._whole.modalities(style)
 
-    def clip(self, position: int) -> Clip:
+    def clip(self, position: int) -> SampledClip:
         return self._whole.clip(int(self._positions[position]))
 
     def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
         return self._whole.num_pictures(folder)[self._positions]
 
-    def labels(self) -> "NDArray[np.int8]":
-        return self._whole.labels()[self._positions]
+    def values(self, modality: FileModality) -> list[Any]:
+        values = self._whole.values(modality)
+        return [values[int(position)] for position in self._positions]
 
 
-def source_of(data: Any, modalities: Sequence[str] | None, style: str) -> ClipSource:
-    """Return the source for a prepared dataset, a store, or the path or URL of a store.
+def clips_of(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
+    """Return the clips of a prepared dataset, a store, or the path or URL of a store.
 
     Raises:
         TypeError: ``data`` is none of these.
@@ -128,20 +115,20 @@ def source_of(data: Any, modalities: Sequence[str] | None, style: str) -> ClipSo
 
     from mmvoxceleb.stores import Store, open_store
 
-    if isinstance(data, ClipSource):
+    if isinstance(data, SampledClips):
         return data
     if isinstance(data, str | os.PathLike):
         data = open_store(data)
     if isinstance(data, Store):
-        from mmvoxceleb.sampling.store_source import StoreSource
+        from mmvoxceleb.sampling.store_clips import StoreClips
 
-        return StoreSource(data, modalities, style)
+        return StoreClips(data, modalities, style)
     import datasets
 
     if isinstance(data, datasets.Dataset):
-        from mmvoxceleb.sampling.arrow_source import ArrowSource
+        from mmvoxceleb.sampling.record_clips import ArrowClips
 
-        return ArrowSource(data)
+        return ArrowClips(data)
     if isinstance(data, datasets.DatasetDict | datasets.IterableDatasetDict):
         splits = ", ".join(map(repr, data))
         raise TypeError(f"these are {len(data)} splits ({splits}); take one, as data[{next(iter(data))!r}]")

@@ -1,4 +1,4 @@
-"""From the bytes of pictures to arrays of the wanted size.
+"""What a sample shows of a picture: from its bytes to an array of the wanted size, cut and mirrored.
 
 Pictures stay uint8 until the last step. Shrinking by up to two uses bilinear interpolation, which reads every source
 pixel there and at two is the mean of four; shrinking by more uses area means; growing is bilinear. Masks take the
@@ -6,6 +6,8 @@ nearest pixel (centred, so that they stay in place beside the frames), before th
 """
 
 import functools
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +15,12 @@ import numpy as np
 from mmvoxceleb.codecs.masks import has_our_palette, ids_of_colours, stored_ids
 from mmvoxceleb.codecs.png import decode_picture, decode_rgb, is_palette, size_of_png
 from mmvoxceleb.errors import CorruptSourceError
-from mmvoxceleb.sampling.geometry import View
-from mmvoxceleb.schema import NUM_CLASSES, SIDE_PAIRS
+from mmvoxceleb.schema.classes import NUM_CLASSES, SIDE_PAIRS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["drawing_of", "frame_of", "mask_of"]
+__all__ = ["View", "grey_of", "mask_of", "rgb_of"]
 
 _BITS, _GREY, _RGB = 8, 0, 2
 """Of a PNG's header."""
@@ -29,10 +30,57 @@ for _left, _right in SIDE_PAIRS:
     _MIRRORED_IDS[[_left, _right]] = _right, _left
 
 
-def frame_of(
+@dataclass(frozen=True)
+class View:
+    """A cut and a mirroring, for pictures of any size.
+
+    Args:
+        area: Part of the largest possible cut's area that is kept, over 0 to 1.
+        left: Where the cut lies between the left (0) and the right (1) end of its leeway.
+        top: Likewise from top to bottom.
+        mirrored: Whether left and right trade places after the cut.
+    """
+
+    area: float = 1.0
+    left: float = 0.5
+    top: float = 0.5
+    mirrored: bool = False
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019  views are small, and few at a time
+    def box(self, height: int, width: int, aspect: float | None) -> tuple[int, int, int, int]:
+        """Return the cut of a picture as ``(x1, y1, x2, y2)`` in px, the far corner not included.
+
+        Sides are rounded to half of the smallest size at which 256 px frames and their 512 px masks agree, so that
+        the cut of a mask is exactly twice that of its frame.
+
+        Args:
+            height: Of the picture, in px.
+            width: Of the picture, in px.
+            aspect: Width over height of the cut; None for the whole picture.
+        """
+        if aspect is None:
+            return 0, 0, width, height
+        full_width = min(width, height * aspect)
+        factor = math.sqrt(self.area)
+        unit = _unit(height, width)
+        cut_width = max(unit, round(full_width * factor / unit) * unit)
+        cut_height = max(unit, round(full_width / aspect * factor / unit) * unit)
+        cut_width, cut_height = min(cut_width, width), min(cut_height, height)
+        x1 = round((width - cut_width) * self.left / unit) * unit
+        y1 = round((height - cut_height) * self.top / unit) * unit
+        x1, y1 = min(x1, width - cut_width), min(y1, height - cut_height)
+        return x1, y1, x1 + cut_width, y1 + cut_height
+
+
+def _unit(height: int, width: int) -> int:
+    """Return the px by which a picture's cut moves: 2 in a mask of 512 where it is 1 in a frame of 256."""
+    return max(1, min(height, width) // 256) if min(height, width) % 256 == 0 else 1
+
+
+def rgb_of(
     data: "bytes | memoryview | NDArray[np.uint8]", view: View, size: tuple[int, int] | None, *, where: str
 ) -> "NDArray[np.uint8]":
-    """Return a frame, cut, resized and mirrored.
+    """Return a picture in colours, cut, resized and mirrored.
 
     Args:
         data: A PNG or JPEG, or uint8 [H, W, 3] in RGB.
@@ -51,10 +99,8 @@ def frame_of(
     return _seen(picture, view, size)
 
 
-def drawing_of(
-    data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
-) -> "NDArray[np.uint8]":
-    """Return a drawing, cut, resized and mirrored: uint8 [H, W], 0 black to 255 white. See :func:`frame_of`."""
+def grey_of(data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str) -> "NDArray[np.uint8]":
+    """Return a grey picture, cut, resized and mirrored: uint8 [H, W], 0 black to 255 white. See :func:`rgb_of`."""
     picture = decode_rgb(data, where=where) if is_palette(data) else decode_picture(data, where=where)
     if picture.ndim == 3:
         import cv2

@@ -1,14 +1,13 @@
 """Sample from a store, without preparing anything."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmvoxceleb.loading.selection import choose_clips
-from mmvoxceleb.modalities import LABEL, TEXT
-from mmvoxceleb.sampling.sources import Clip, ClipSource
-from mmvoxceleb.schema import MODALITIES, Folder, folders_of
+from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
+from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.stores.numbering import check_frames
 from mmvoxceleb.stores.removals import read_removals
@@ -16,36 +15,35 @@ from mmvoxceleb.stores.removals import read_removals
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["StoreSource"]
+__all__ = ["StoreClips"]
 
 
-class StoreSource(ClipSource):
+class StoreClips(SampledClips):
     """The clips of a store that have all modalities asked for, sorted; those on its removal list are left out.
 
     Args:
         store: Where they are.
-        modalities: What every clip must have; None for everything that the store has.
+        wanted: What every clip must have; None for everything that the store has.
         style: The drawing style.
     """
 
-    def __init__(self, store: Store, modalities: Sequence[str] | None, style: str) -> None:
+    def __init__(self, store: Store, wanted: Sequence[str] | None, style: str) -> None:
         self._store = store
-        self._has = self.modalities(style)
-        clips = choose_clips(store, folders_of(modalities or self._has, (style,)))
+        clips = choose_clips(store, folders_of(wanted or self.modalities(style), (style,)))
         self.clip_ids = read_removals(store.location).keep_some(clips, store.location)
 
     def modalities(self, style: str) -> tuple[str, ...]:
         has = set(self._store.folders())
-        return tuple(name for name in MODALITIES if folders_of([name], [style])[0] in has)
+        return tuple(modality.name for modality in modalities() if has.issuperset(modality.folders((style,))))
 
-    def clip(self, position: int) -> Clip:
+    def clip(self, position: int) -> SampledClip:
         return _StoreClip(self._store, self.clip_ids[position])
 
     def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
         return np.array([len(self._store.entries(folder, clip_id)) for clip_id in self.clip_ids], np.int64)
 
 
-class _StoreClip(Clip):
+class _StoreClip(SampledClip):
     def __init__(self, store: Store, clip_id: str) -> None:
         super().__init__(clip_id)
         self._store = store
@@ -64,8 +62,5 @@ class _StoreClip(Clip):
         entries = self._entries(folder)
         return [*self._store.read(folder, self.clip_id, [entries[position] for position in positions])]
 
-    def sentences(self) -> list[str]:
-        return TEXT.parse(self._store.read(TEXT.folder(), self.clip_id)[0], clip_id=self.clip_id)
-
-    def label(self) -> list[int]:
-        return LABEL.parse(self._store.read(LABEL.folder(), self.clip_id)[0], clip_id=self.clip_id)
+    def value(self, modality: FileModality) -> Any:
+        return modality.parse(self._store.read(modality.folder(), self.clip_id)[0], clip_id=self.clip_id)
