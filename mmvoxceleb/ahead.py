@@ -13,14 +13,15 @@ Result = TypeVar("Result")
 
 
 def results_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+    function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int, threads: int | None = None
 ) -> Iterator[tuple[Item, Callable[[], Result]]]:
     """Call ``function`` on each item in threads, at most ``ahead`` items beyond the one that is out.
 
     Args:
         function: What to call; must be safe to call from threads.
         items: Its arguments.
-        ahead: Threads, and items in the making; 0 calls it in this thread, and no sooner than asked.
+        ahead: Items in the making; 0 calls it in this thread, and no sooner than asked.
+        threads: By default one for each of them.
 
     Yields:
         Each item, in order, with a callable that returns its result or raises what ``function`` raised.
@@ -30,7 +31,7 @@ def results_ahead(
             yield item, partial(function, item)
         return
     pending: deque[tuple[Item, Future[Result]]] = deque()
-    pool = ThreadPoolExecutor(ahead, thread_name_prefix="read-ahead")
+    pool = ThreadPoolExecutor(threads or ahead, thread_name_prefix="read-ahead")
     try:
         for item in items:
             pending.append((item, pool.submit(function, item)))

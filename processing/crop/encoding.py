@@ -17,7 +17,7 @@ PNG_THREADS = 2
 
 def encode_pngs(frames: "Iterable[NDArray[np.uint8]]") -> list[tuple[str, bytes]]:
     """Encode frames, uint8 [H, W, 3], RGB, as ``0000000.png`` and on, on a few threads and in order."""
-    encoded = results_ahead(_encode_png, frames, ahead=PNG_THREADS)
+    encoded = results_ahead(_encode_png, frames, ahead=2 * PNG_THREADS, threads=PNG_THREADS)
     return [(f"{number:07d}.png", data()) for number, (_, data) in enumerate(encoded)]
 
 
