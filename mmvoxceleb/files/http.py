@@ -14,7 +14,7 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import stalls
 from mmvoxceleb.files.version import version_of
 
-__all__ = ["fetch_all", "fetch_range", "file_info", "file_infos", "is_http", "list_page"]
+__all__ = ["Budget", "fetch", "fetch_range", "file_info", "is_http", "list_page", "run", "together"]
 
 LARGEST_PAGE_BYTES = 64 << 20
 """Most bytes of an index page; one of a million names has about as many."""
@@ -28,7 +28,7 @@ def is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
-class _Budget:
+class Budget:
     """Bytes that several answers may have together."""
 
     def __init__(self, most: int) -> None:
@@ -43,68 +43,24 @@ class _Budget:
             )
 
 
-def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
-    """Read the bytes from ``start`` up to, not including, ``end``; fewer where the file ends before.
-
-    Args:
-        system: fsspec's HTTP file system.
-        url: The file.
-        start: First byte.
-        end: Where to stop, whatever the server goes on to send.
+def run(system: Any, coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run one of the coroutines of this module.
 
     Raises:
-        SourceUnavailableError: The server sends another range, sends it compressed, or knows no ranges.
+        SourceUnavailableError: The server sends more than is allowed, or what was not asked for.
         Exception: What aiohttp raises, for :func:`mmvoxceleb.files.retry.with_retries`.
     """
-    return _run(system, _range(system, url, start, end))
-
-
-def fetch_all(system: Any, urls: Sequence[str], *, most_bytes: int) -> list[bytes]:
-    """Read whole files, some at a time.
-
-    Raises:
-        SourceUnavailableError: They have over ``most_bytes`` together, or a server sends them compressed.
-        Exception: As :func:`fetch_range`.
-    """
-    budget = _Budget(most_bytes)
-    return _run(system, _all([_whole(system, url, budget) for url in urls]))
-
-
-def file_info(system: Any, url: str) -> tuple[int | None, str]:
-    """Ask for the size of a file, None where the server does not say, and its version, empty where there is none.
-
-    Raises:
-        Exception: As :func:`fetch_range`.
-    """
-    return _run(system, _info(system, url))
-
-
-def file_infos(system: Any, urls: Sequence[str]) -> list[tuple[int | None, str]]:
-    """Do what :func:`file_info` does, for many files."""
-    return _run(system, _all([_info(system, url) for url in urls]))
-
-
-def list_page(system: Any, url: str) -> list[tuple[str, bool]]:
-    """List what an index page links to directly below it: names, decoded, and whether each is a folder.
-
-    Raises:
-        SourceUnavailableError: The page has over 64 MB.
-        Exception: As :func:`fetch_range`.
-    """
-    return _run(system, _links(system, url))
-
-
-def _run(system: Any, coroutine: Coroutine[Any, Any, Result]) -> Result:
     from fsspec.asyn import sync
 
-    async def run() -> Result:
+    async def wait() -> Result:
         return await coroutine
 
-    result: Result = sync(system.loop, run)
+    result: Result = sync(system.loop, wait)
     return result
 
 
-async def _all(coroutines: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+async def together(coroutines: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Wait for several, some at a time."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -143,7 +99,7 @@ async def _request(system: Any, method: str, url: str, **headers: str) -> AsyncI
         yield answer
 
 
-async def _body(answer: Any, url: str, *, stop: int | None = None, budget: _Budget | None = None) -> bytes:
+async def _body(answer: Any, url: str, *, stop: int | None = None, budget: Budget | None = None) -> bytes:
     """Read a body up to ``stop`` bytes, or as far as ``budget`` goes."""
     parts: list[bytes] = []
     came, pace = 0, stalls.Pace()
@@ -168,7 +124,8 @@ def _refuse_compressed(answer: Any, url: str) -> None:
         )
 
 
-async def _range(system: Any, url: str, start: int, end: int) -> bytes:
+async def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
+    """Read the bytes from ``start`` up to ``end``, whatever the server goes on to send; fewer where the file ends."""
     asked = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
     async with _request(system, "GET", url, **asked) as answer:
         answer.raise_for_status()
@@ -188,14 +145,16 @@ async def _range(system: Any, url: str, start: int, end: int) -> bytes:
         return await _body(answer, url, stop=end - start)
 
 
-async def _whole(system: Any, url: str, budget: _Budget) -> bytes:
+async def fetch(system: Any, url: str, budget: Budget) -> bytes:
+    """Read a whole file."""
     async with _request(system, "GET", url, **{"Accept-Encoding": "identity"}) as answer:
         answer.raise_for_status()
         _refuse_compressed(answer, url)
         return await _body(answer, url, budget=budget)
 
 
-async def _info(system: Any, url: str) -> tuple[int | None, str]:
+async def file_info(system: Any, url: str) -> tuple[int | None, str]:
+    """Ask for the size of a file, None where the server does not say, and its version, empty where there is none."""
     identity = {"Accept-Encoding": "identity"}
     async with _request(system, "HEAD", url, **identity) as answer:
         if answer.status < 400 and (told := _told(answer.headers))[0] is not None:
@@ -224,14 +183,15 @@ class _Links(html.parser.HTMLParser):
             self.found += [value for name, value in attrs if name == "href" and value]
 
 
-async def _links(system: Any, url: str) -> list[tuple[str, bool]]:
+async def list_page(system: Any, url: str) -> list[tuple[str, bool]]:
+    """List what an index page links to directly below it: names, decoded, and whether each is a folder."""
     url = url.rstrip("/") + "/"
     async with _request(system, "GET", url) as answer:
         answer.raise_for_status()
         kind = answer.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
         if kind not in ("text/html", "application/xhtml+xml"):
             return []
-        page = await _body(answer, url, budget=_Budget(LARGEST_PAGE_BYTES))
+        page = await _body(answer, url, budget=Budget(LARGEST_PAGE_BYTES))
         base = str(answer.url)
     parser = _Links()
     parser.feed(page.decode("utf-8", "replace"))

@@ -1,20 +1,32 @@
-"""Folders on web servers that show index pages. They are for reading."""
+"""Files and folders on web servers; folders where the server shows index pages."""
 
 import urllib.parse
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from mmvoxceleb.errors import SourceUnavailableError
-from mmvoxceleb.files.http import fetch_all, file_infos, list_page
-from mmvoxceleb.files.ranges import ByteSource, RemoteSource
+from mmvoxceleb.files import http
+from mmvoxceleb.files.ranges import UrlSource
 from mmvoxceleb.files.retry import is_missing, with_retries
-from mmvoxceleb.files.tree import FileTree, Item, visible
+from mmvoxceleb.files.tree import FileTree, Item, several, visible
 
-__all__ = ["HttpTree"]
+__all__ = ["HttpSource", "HttpTree"]
+
+Result = TypeVar("Result")
+
+
+class HttpSource(UrlSource):
+    """A file on a web server."""
+
+    def _ask(self) -> tuple[int | None, str]:
+        return _run(self._options, lambda system: http.file_info(system, self.location))
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        return _run(self._options, lambda system: http.fetch_range(system, self.location, start, end))
 
 
 class HttpTree(FileTree):
-    """A folder behind an HTTP address.
+    """A folder on a web server, to read.
 
     Args:
         url: The folder.
@@ -22,35 +34,37 @@ class HttpTree(FileTree):
     """
 
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.address = url.rstrip("/")
-        self._options = dict(storage_options or {})
+        self.address, self._options = url.rstrip("/"), dict(storage_options or {})
 
     def _url(self, path: str) -> str:
         return f"{self.address}/{urllib.parse.quote(path)}" if path else self.address
 
-    def _system(self) -> Any:
-        import fsspec
-
-        return fsspec.core.url_to_fs(self.address, **self._options)[0]
+    def _all(self, get: Callable[[Any], Sequence[Coroutine[Any, Any, Result]]], urls: Sequence[str]) -> list[Result]:
+        return with_retries(lambda: _run(self._options, lambda system: http.together(get(system))), several(urls))
 
     def items(self, path: str = "") -> list[Item]:
         url = self._url(path)
-        found = with_retries(lambda: list_page(self._system(), url), url)
+        found = with_retries(lambda: _run(self._options, lambda system: http.list_page(system, url)), url)
         return visible(Item(name, is_folder) for name, is_folder in found)
 
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
         urls = [self._url(path) for path in paths]
-        return with_retries(lambda: fetch_all(self._system(), urls, most_bytes=most_bytes), several(urls))
+
+        def get(system: Any) -> list[Coroutine[Any, Any, bytes]]:
+            budget = http.Budget(most_bytes)
+            return [http.fetch(system, url, budget) for url in urls]
+
+        return self._all(get, urls)
 
     def versions(self, paths: Sequence[str]) -> list[str]:
         urls = [self._url(path) for path in paths]
-        infos = with_retries(lambda: file_infos(self._system(), urls), several(urls))
+        infos = self._all(lambda system: [http.file_info(system, url) for url in urls], urls)
         return [version for _, version in infos]
 
-    def source(self, path: str) -> ByteSource:
-        return RemoteSource(self._url(path), self._options)
+    def source(self, path: str) -> HttpSource:
+        return HttpSource(self._url(path), self._options)
 
-    def below(self, path: str) -> FileTree:
+    def below(self, path: str) -> "HttpTree":
         return HttpTree(self._url(path), self._options)
 
     def exists(self, path: str) -> bool:
@@ -60,14 +74,15 @@ class HttpTree(FileTree):
             SourceUnavailableError: The server answers neither yes nor no.
         """
         try:
-            _ = self.source(path).size
+            return self.source(path).size >= 0
         except SourceUnavailableError as error:
             if is_missing(error):
                 return False
             raise
-        return True
 
 
-def several(urls: Sequence[str]) -> str:
-    """Name files that are read together, for messages."""
-    return f"{urls[0]} and {len(urls) - 1} more" if len(urls) > 1 else "".join(urls)
+def _run(options: Mapping[str, Any], get: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
+    import fsspec
+
+    system = fsspec.filesystem("https", **options)
+    return http.run(system, get(system))

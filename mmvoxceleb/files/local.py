@@ -18,7 +18,7 @@ from mmvoxceleb.files.atomic import (
 )
 from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.files.ranges import ByteSource, LocalSource, stat_file
+from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, visible
 from mmvoxceleb.files.version import version_of_stat
@@ -72,7 +72,7 @@ class LocalTree(OutputTree):
     def versions(self, paths: Sequence[str]) -> list[str]:
         return [self.source(path).version for path in paths]
 
-    def source(self, path: str) -> ByteSource:
+    def source(self, path: str) -> LocalSource:
         return LocalSource(os.path.join(self.address, path))
 
     def below(self, path: str) -> "LocalTree":

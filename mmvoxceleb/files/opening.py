@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.http import is_http
-from mmvoxceleb.files.http_tree import HttpTree
+from mmvoxceleb.files.http_tree import HttpSource, HttpTree
 from mmvoxceleb.files.local import LocalTree
-from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.files.ranges import ByteSource, LocalSource, is_url
 from mmvoxceleb.files.tree import FileTree, OutputTree
 
-__all__ = ["Place", "open_output", "open_tree"]
+__all__ = ["Place", "forget_listings", "open_output", "open_source", "open_tree"]
 
 Place: TypeAlias = "str | os.PathLike[str] | OutputTree"
 """What :func:`open_output` takes."""
@@ -22,11 +22,39 @@ def open_tree(location: str, storage_options: Mapping[str, Any] | None = None) -
     """Return the tree at a path or URL; nothing is listed yet."""
     if is_http(location):
         return HttpTree(location, storage_options)
-    if is_url(location) and not location.startswith("file://"):
+    if _is_remote(location):
         from mmvoxceleb.files.remote import RemoteTree
 
         return RemoteTree(location, storage_options)
     return LocalTree(location.removeprefix("file://"))
+
+
+def open_source(location: str, storage_options: Mapping[str, Any] | None = None) -> ByteSource:
+    """Return the byte source for a path or URL; nothing is opened or asked yet."""
+    if is_http(location):
+        return HttpSource(location, storage_options)
+    if _is_remote(location):
+        from mmvoxceleb.files.remote_system import RemoteSource
+
+        return RemoteSource(location, storage_options)
+    return LocalSource(location.removeprefix("file://"))
+
+
+def forget_listings(location: str, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Let fsspec answer from no listing that it kept of an earlier time; HTTP's are never kept.
+
+    Raises:
+        SourceUnavailableError: The address means nothing to fsspec, or its server does not answer.
+    """
+    if _is_remote(location) and not is_http(location):
+        from mmvoxceleb.files.remote_system import RemoteSystem
+
+        remote = RemoteSystem(location, storage_options or {})
+        remote.patiently(lambda: remote.at("")[0].invalidate_cache(), location)
+
+
+def _is_remote(location: str) -> bool:
+    return is_url(location) and not location.startswith("file://")
 
 
 def open_output(place: Place) -> OutputTree:
@@ -42,7 +70,7 @@ def open_output(place: Place) -> OutputTree:
     if isinstance(place, OutputTree):
         return place
     address = os.fspath(place)
-    if is_url(address) and not address.startswith("file://"):
+    if _is_remote(address):
         from mmvoxceleb.files.remote import RemoteTree
 
         tree = RemoteTree(address)

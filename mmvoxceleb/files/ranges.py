@@ -1,37 +1,23 @@
-"""Byte ranges of one file, local or behind any fsspec URL."""
+"""Byte ranges of one file."""
 
 import os
 import stat
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from mmvoxceleb.errors import SourceUnavailableError
-from mmvoxceleb.files.http import fetch_range, file_info, is_http
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.stalls import within
-from mmvoxceleb.files.version import version_of, version_of_stat
+from mmvoxceleb.files.version import version_of_stat
 
-__all__ = [
-    "ByteSource",
-    "LocalSource",
-    "RemoteSource",
-    "ShortReadError",
-    "forget_listings",
-    "is_url",
-    "open_source",
-    "stat_file",
-]
+__all__ = ["ByteSource", "LocalSource", "ShortReadError", "UrlSource", "is_url", "stat_file"]
+
+Result = TypeVar("Result")
 
 
-_PATIENCE_SECONDS = 60.0
-_LEAST_BYTES_PER_SECOND = 64 << 10
-"""What is waited for S3, the Hub and others: their drivers bound the wait for a byte, and not that for all of them."""
-
-
-class ShortReadError(OSError):
+class ShortReadError(ConnectionError):
     """A source gave fewer bytes than it said it had; worth another try."""
 
 
@@ -84,10 +70,10 @@ class LocalSource(ByteSource):
         self._descriptor: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"location": self.location}
+        return {"path": self.location}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["location"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     @cached_property
     def _stat(self) -> os.stat_result:
@@ -131,124 +117,65 @@ class LocalSource(ByteSource):
             os.close(self._descriptor)
 
 
-class RemoteSource(ByteSource):
-    """A file behind an fsspec URL, read by range requests of exactly the bytes asked for.
+class UrlSource(ByteSource):
+    """A file behind a URL, read by range requests of exactly the bytes asked for.
 
     Args:
-        url: ``https://``, ``s3://``, ``hf://`` and whatever else fsspec knows.
+        url: The file.
         storage_options: Passed to the fsspec file system (credentials, endpoints).
     """
 
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
-        self.location = url
-        self._options = dict(storage_options or {})
-        self._local = threading.local()
+        self.location, self._options = url, dict(storage_options or {})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.location, "storage_options": self._options, "info": self.__dict__.get("_info")}
+        return {"url": self.location, "storage_options": self._options, "told": self.__dict__.get("_told")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["url"], state["storage_options"])  # type: ignore[misc]
-        if state["info"] is not None:
-            self.__dict__["_info"] = state["info"]
+        told = state.pop("told")
+        self.__init__(**state)  # type: ignore[misc]
+        if told is not None:
+            self.__dict__["_told"] = told
+
+    @abstractmethod
+    def _ask(self) -> tuple[int | None, str]:
+        """Ask for the size of the file, None where the server does not say, and its version."""
+
+    @abstractmethod
+    def _fetch(self, start: int, end: int) -> bytes:
+        """Read a range, or what there is of it."""
+
+    def _patiently(self, action: Callable[[], Result]) -> Result:
+        return with_retries(action, self.location)
 
     @cached_property
-    def _info(self) -> dict[str, Any]:
-        def ask() -> tuple[int | None, str]:
-            system, path = self._system()
-            if is_http(self.location):
-                return file_info(system, path)
-            info: dict[str, Any] = within(_PATIENCE_SECONDS, lambda: system.info(path), "the file's size")
-            return info.get("size"), version_of(info)
-
-        size, version = with_retries(ask, self.location)
+    def _told(self) -> tuple[int, str]:
+        size, version = self._patiently(self._ask)
         if size is None:
             raise SourceUnavailableError(
                 f"{self.location}: the server does not say how large the file is, so it cannot be read by ranges; "
                 "download the file and pass its folder as data_dir"
             )
-        return {"size": int(size), "version": version}
+        return int(size), version
 
     @property
     def size(self) -> int:
-        return int(self._info["size"])
+        return self._told[0]
 
     @property
     def version(self) -> str:
-        return str(self._info["version"])
+        return self._told[1]
 
     def read(self, start: int, end: int) -> bytes:
-        if end <= start:
-            return b""
-
         def fetch() -> bytes:
-            data = self._read_http(start, end) if is_http(self.location) else self._read_file(start, end)
+            data = self._fetch(start, end)
             if len(data) != end - start:
-                self._local.file = None
                 raise ShortReadError(f"{len(data):,} bytes of the {end - start:,} asked for at {start:,}")
             return data
 
-        return with_retries(fetch, self.location)
-
-    def _read_http(self, start: int, end: int) -> bytes:
-        system, path = self._system()
-        return fetch_range(system, path, start, end)
-
-    def _read_file(self, start: int, end: int) -> bytes:
-        file = self._file()
-
-        def read() -> bytes:
-            file.seek(start)
-            data: bytes = file.read(end - start)
-            return data
-
-        try:
-            seconds = _PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND
-            return within(seconds, read, f"{end - start:,} bytes")
-        except BaseException:
-            self._local.file = None
-            raise
-
-    def _system(self) -> tuple[Any, str]:
-        """Return fsspec's file system for this process; instances of a parent process do not survive a fork."""
-        import fsspec
-
-        system, path = fsspec.core.url_to_fs(self.location, **self._options)
-        return system, path
-
-    def _file(self) -> Any:
-        """Return this thread's open file."""
-        file = getattr(self._local, "file", None)
-        if file is None or self._local.pid != os.getpid():
-            system, path = self._system()
-            file = system.open(path, "rb", cache_type="none")
-            self._local.file, self._local.pid = file, os.getpid()
-        return file
+        return self._patiently(fetch) if end > start else b""
 
 
 def is_url(location: str) -> bool:
     """Tell a URL (``https://...``, ``s3://...``) from a path."""
     return "://" in location
-
-
-def forget_listings(location: str, storage_options: Mapping[str, Any] | None = None) -> None:
-    """Let fsspec answer from no listing that it kept of an earlier time; HTTP's are never kept.
-
-    Raises:
-        SourceUnavailableError: The address means nothing to fsspec, or its server does not answer.
-    """
-    if is_url(location) and not location.startswith("file://") and not is_http(location):
-        import fsspec
-
-        def forget() -> None:
-            system, _ = fsspec.core.url_to_fs(location, **(storage_options or {}))
-            system.invalidate_cache()
-
-        with_retries(forget, location)
-
-
-def open_source(location: str, storage_options: Mapping[str, Any] | None = None) -> ByteSource:
-    """Return the byte source for a path or URL; nothing is opened or asked yet."""
-    if is_url(location) and not location.startswith("file://"):
-        return RemoteSource(location, storage_options)
-    return LocalSource(location.removeprefix("file://"))

@@ -8,13 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, OutputError, SourceUnavailableError
-from mmvoxceleb.files.http_tree import several
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
-from mmvoxceleb.files.ranges import ByteSource, RemoteSource
-from mmvoxceleb.files.remote_system import RemoteSystem, or_none
+from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, or_none
 from mmvoxceleb.files.stalls import within
-from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, visible
+from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, several, visible
 
 __all__ = ["RemoteTree"]
 
@@ -95,7 +93,7 @@ class RemoteTree(OutputTree):
     def versions(self, paths: Sequence[str]) -> list[str]:
         return [self.source(path).version for path in paths]
 
-    def source(self, path: str) -> ByteSource:
+    def source(self, path: str) -> RemoteSource:
         return RemoteSource(_joined(self.address, path), self._options)
 
     def below(self, path: str) -> "RemoteTree":

@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mmvoxceleb.files.partial import partial_prefix
+from mmvoxceleb.files.ranges import UrlSource
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.tree import Item
 from mmvoxceleb.files.version import version_of
 
-__all__ = ["RemoteSystem", "or_none"]
+__all__ = ["RemoteSource", "RemoteSystem", "or_none"]
 
 OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos", "obs", "memory"])
 """Protocols of which an upload is seen when it is complete, and not before. Elsewhere files are renamed into place."""
 
-_LISTING_SECONDS = 300.0
-"""What is waited for a listing, which may have several requests."""
+_PATIENCE_SECONDS = 60.0
+_LEAST_BYTES_PER_SECOND = 64 << 10
+"""What is waited for S3, the Hub and others: their drivers bound the wait for a byte, and not that for all of them."""
 
 Result = TypeVar("Result")
 
@@ -41,6 +43,7 @@ class RemoteSystem(threading.local):
         self.is_object_store = self.protocol in OBJECT_STORES
         self._made: set[str] = set()
         self._system: Any = None
+        self._file: Any = None
         self._root, self._process = "", 0
 
     def at(self, path: str) -> tuple[Any, str]:
@@ -49,7 +52,7 @@ class RemoteSystem(threading.local):
             import fsspec
 
             self._system, self._root = fsspec.core.url_to_fs(self.address, **self._options)
-            self._process = os.getpid()
+            self._process, self._file = os.getpid(), None
         return self._system, f"{self._root.rstrip('/')}/{path}" if path else self._root
 
     def fresh(self, path: str) -> tuple[Any, str]:
@@ -73,11 +76,18 @@ class RemoteSystem(threading.local):
             except (EOFError, ftplib.error_temp) as error:
                 self._system = None
                 raise ConnectionError(f"the connection was cut ({error})") from error
-            except Exception:
+            except BaseException:
                 self._system = None
                 raise
 
         return with_retries(attempt, where)
+
+    def file(self) -> Any:
+        """Return this thread's open file, where the URL is that of a file."""
+        system, full = self.at("")
+        if self._file is None:
+            self._file = system.open(full, "rb", cache_type="none")
+        return self._file
 
     def find(self, path: str) -> Item:
         """Look at what is at a path."""
@@ -87,7 +97,7 @@ class RemoteSystem(threading.local):
     def list(self, path: str) -> list[Item]:
         """List a folder."""
         system, full = self.fresh(path)
-        listed = within(_LISTING_SECONDS, lambda: system.ls(full, detail=True), "the listing")
+        listed = within(5 * _PATIENCE_SECONDS, lambda: system.ls(full, detail=True), "the listing")
         return [_item(info) for info in listed if info["name"].strip("/") != full.strip("/")]
 
     def put(self, path: str, data: bytes) -> None:
@@ -118,6 +128,32 @@ class RemoteSystem(threading.local):
                 if not _is_folder(system, folder):
                     raise
         self._made.add(folder)
+
+
+class RemoteSource(UrlSource):
+    """A file behind an fsspec URL other than HTTP."""
+
+    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(url, storage_options)
+        self._remote = RemoteSystem(url, self._options)
+
+    def _patiently(self, action: Callable[[], Result]) -> Result:
+        return self._remote.patiently(action, self.location)
+
+    def _ask(self) -> tuple[int | None, str]:
+        system, path = self._remote.at("")
+        info: dict[str, Any] = within(_PATIENCE_SECONDS, lambda: system.info(path), "the file's size")
+        return info.get("size"), version_of(info)
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        file = self._remote.file()
+
+        def read() -> bytes:
+            file.seek(start)
+            data: bytes = file.read(end - start)
+            return data
+
+        return within(_PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND, read, f"{end - start:,} bytes")
 
 
 def or_none(action: Callable[[], Result]) -> Callable[[], Result | None]:

@@ -146,7 +146,6 @@ def _is_connection_failure(error: BaseException) -> bool:
             "requests.ConnectionError",
             "requests.Timeout",
             "fsspec.FSTimeoutError",
-            "mmvoxceleb.ShortReadError",
         }
     )
 

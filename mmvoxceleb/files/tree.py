@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.ranges import ByteSource
 
-__all__ = ["FileTree", "Item", "Kind", "Layout", "OutputTree", "visible"]
+__all__ = ["FileTree", "Item", "Kind", "Layout", "OutputTree", "several", "visible"]
 
 Layout: TypeAlias = Literal["folder", "packed"]
 Kind: TypeAlias = Literal["file", "folder"]
@@ -36,6 +36,11 @@ def visible(items: Iterable[Item]) -> list[Item]:
     """Leave out what is nameless, hidden or ``__MACOSX``, and sort the others by name."""
     shown = [item for item in items if item.name and not item.name.startswith(".") and item.name != "__MACOSX"]
     return sorted(shown, key=lambda item: item.name)
+
+
+def several(names: Sequence[str]) -> str:
+    """Name files that are read together, for messages."""
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
 
 
 class FileTree(ABC):

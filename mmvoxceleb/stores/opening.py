@@ -9,8 +9,7 @@ from typing import Any
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.http_tree import HttpTree
 from mmvoxceleb.files.local import LocalTree
-from mmvoxceleb.files.opening import open_tree
-from mmvoxceleb.files.ranges import forget_listings, open_source
+from mmvoxceleb.files.opening import forget_listings, open_source, open_tree
 from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.modalities.registry import modality_of_name

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.opening import open_source
 from mmvoxceleb.files.partial import is_abandoned, partial_prefix
-from mmvoxceleb.files.ranges import open_source
 from mmvoxceleb.processing.crop.fetch import LARGEST_VIDEO_BYTES
 from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
 

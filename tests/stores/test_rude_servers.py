@@ -10,8 +10,8 @@ import pytest
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files import retry, stalls
-from mmvoxceleb.files.opening import open_tree
-from mmvoxceleb.files.ranges import RemoteSource, open_source
+from mmvoxceleb.files.http_tree import HttpSource as RemoteSource
+from mmvoxceleb.files.opening import open_source, open_tree
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import Corpus, zip_folder
