@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mmvoxceleb.cli.locations import ModalityOption
+
 EXAMPLES = """
 [bold]Examples[/]
 
@@ -25,9 +27,7 @@ def download(
     ids: Annotated[
         Path | None, typer.Option("--ids", help="JSON file of Drive ids by modality; the published ids by default.")
     ] = None,
-    modality: Annotated[
-        list[str] | None, typer.Option("--modality", help="video, mask, drawing, text, label; repeat it. Default: all.")
-    ] = None,
+    modality: ModalityOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Download zips from Google Drive. What was cut goes on where it stopped; what is there is not fetched again.

@@ -1,17 +1,20 @@
 """``mmvoxceleb export``: a store as Parquet shards, WebDataset tars or the original layout, with a dataset card."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
+from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_location
+from mmvoxceleb.cli.options import named, takes_options, without
+from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
+from mmvoxceleb.hub.card import CardFacts, ModelFacts
+from mmvoxceleb.hub.settings import ExportSettings
 
 if TYPE_CHECKING:
-    from mmvoxceleb.hub.card import CardFacts, ModelFacts
     from mmvoxceleb.hub.export import ExportReport
-    from mmvoxceleb.hub.settings import ExportSettings
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -23,63 +26,38 @@ EXAMPLES = """
   mmvoxceleb export /data/mmvoxceleb out --drop-sensitive --modality mask --modality label
 """
 
-FormatOption = Annotated[str, typer.Option("--format", help="parquet, webdataset, or folder (the original layout).")]
-ModalityOption = Annotated[
-    list[str] | None, typer.Option("--modality", help="video, mask, drawing, text, label; repeat it. Default: all.")
+CARD = typer.Option(rich_help_panel="Card")
+WorkersOption = Annotated[
+    int, typer.Option("--workers", help="Threads that read and convert. Default: all cores.", show_default=False)
 ]
-StyleOption = Annotated[list[str] | None, typer.Option("--style", help="Drawing style; repeat it. Default: style1.")]
-VideoOption = Annotated[str, typer.Option("--video", help="png: frames as they are; mp4: H.264, smaller and lossy.")]
-CrfOption = Annotated[int, typer.Option("--crf", help="H.264 quality: 0 is best, 18 fine, 28 small.")]
-LosslessOption = Annotated[bool, typer.Option("--lossless", help="H.264 that keeps every pixel.")]
-ColoursOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--original-colours/--palette",
-        help="Masks as colour pictures, or as palette PNGs of class ids. Default: colours for folder, else palette.",
-    ),
-]
-SensitiveOption = Annotated[
-    bool, typer.Option("--drop-sensitive", help="Put -1 for sensitive attributes, and leave the sentences out.")
-]
-VersionOption = Annotated[str, typer.Option("--dataset-version", help="MAJOR.MINOR.PATCH of the data.")]
-LicenceOption = Annotated[
-    str | None, typer.Option("--licence", help="Licence id for the card; by default it names none and explains why.")
-]
-ContactOption = Annotated[str | None, typer.Option("--contact", help="Where people ask for removal: address or URL.")]
-CoverageOption = Annotated[str | None, typer.Option("--coverage", help="Which videos could be had, and when.")]
-WorkersOption = Annotated[int, typer.Option("--workers", help="Threads that read and convert. Default: all cores.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add ``export``."""
-    app.command(epilog=EXAMPLES)(export)
+    app.command(epilog=EXAMPLES)(takes_options(export))
 
 
 def export(
     store: Annotated[str, typer.Argument(help=LOCATION_HELP)],
     out: Annotated[Path, typer.Argument(help="New folder, or the folder of a run to be gone on with.")],
-    format_: FormatOption = "parquet",
+    *,
+    settings: Annotated[
+        ExportSettings,
+        without("modalities", "mask_encoding", "max_shard_bytes"),
+        named(styles="--style", version="--dataset-version"),
+    ],
     modality: ModalityOption = None,
-    style: StyleOption = None,
-    video: VideoOption = "png",
-    crf: CrfOption = 18,
-    lossless: LosslessOption = False,
-    original_colours: ColoursOption = None,
-    drop_sensitive: SensitiveOption = False,
+    original_colours: Annotated[
+        bool | None,
+        typer.Option(
+            "--original-colours/--palette",
+            help="Masks as colour pictures, or as palette PNGs of class ids. Default: colours for folder only.",
+        ),
+    ] = None,
     max_shard_size: Annotated[
         str | None, typer.Option("--max-shard-size", help="For example 64MB. Default: 32MB Parquet, 256MB tars.")
     ] = None,
-    on_error: Annotated[str, typer.Option("--on-error", help="raise at a damaged clip, or skip it.")] = "raise",
-    version: VersionOption = "1.0.0",
-    repo: Annotated[str, typer.Option("--repo", help="user/name that the card's examples show.")] = "user/name",
-    title: Annotated[str, typer.Option("--title", help="Heading of the card.")] = "Multimodal VoxCeleb",
-    licence: LicenceOption = None,
-    contact: ContactOption = None,
-    coverage: CoverageOption = None,
-    label_accuracy: Annotated[
-        str | None, typer.Option("--label-accuracy", help="What is known of the labels' accuracy, for the card.")
-    ] = None,
-    charts: Annotated[bool, typer.Option("--charts/--no-charts", help="Draw charts for the card.")] = True,
+    facts: Annotated[CardFacts, without("models"), named(repo_id="--repo"), CARD],
     workers: WorkersOption = 0,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many clips.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
@@ -90,69 +68,41 @@ def export(
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """
     store = path_of_location(store)
-    settings = settings_from(
-        store, format_=format_, modality=modality, style=style, video=video, crf=crf, lossless=lossless,
-        original_colours=original_colours, drop_sensitive=drop_sensitive, version=version,
-        max_shard_bytes=parse_size(max_shard_size) if max_shard_size else None, on_error=on_error,
-    )  # fmt: skip
+    settings = completed(settings, store, modality, original_colours)
+    if max_shard_size:
+        settings = replace(settings, max_shard_bytes=parse_size(max_shard_size))
     if dry_run:
         show_plan(store, settings, limit)
         return
-    from mmvoxceleb.hub.card import CardFacts
-
-    facts = CardFacts(repo, title, licence, contact, coverage, label_accuracy, known_models(), charts)
+    facts = replace(facts, models=known_models())
     report = run_export(store, out, settings, facts, workers=workers, limit=limit, overwrite=overwrite)
     for reason in report.skipped.values():
         typer.echo(f"left out: {reason}")
     typer.echo(
-        f"{out}: {report.clips:,} clips, {report.bytes:,} bytes; {report.written} shards written, {report.kept} kept"
+        f"{out}: {counted(report.clips, 'clip')}, {counted(report.bytes, 'byte')}; "
+        f"{counted(report.written, 'shard')} written, {report.kept:,} kept"
     )
     if settings.format != "folder":
         typer.echo(f"look at {out}/README.md, then: mmvoxceleb push {out} user/name --dry-run")
 
 
-def settings_from(
-    store: str,
-    *,
-    format_: str,
-    modality: list[str] | None,
-    style: list[str] | None,
-    video: str,
-    crf: int,
-    lossless: bool,
-    original_colours: bool | None,
-    drop_sensitive: bool,
-    version: str,
-    max_shard_bytes: int | None = None,
-    on_error: str = "raise",
-) -> "ExportSettings":
-    """Make export settings of command line options; modalities are the store's own by default."""
+def completed(
+    settings: ExportSettings, store: str, modality: list[str] | None, original_colours: bool | None = None
+) -> ExportSettings:
+    """Fill in what follows from the store, its modalities, and from the format, the form of masks, unless chosen."""
     from mmvoxceleb.hub.export import modalities_in
-    from mmvoxceleb.hub.settings import ExportSettings
-    from mmvoxceleb.schema import DEFAULT_STYLE
     from mmvoxceleb.stores import open_store
 
-    colours = format_ == "folder" if original_colours is None else original_colours
-    return ExportSettings(
-        format=format_,  # type: ignore[arg-type]
-        modalities=tuple(modality) if modality else modalities_in(open_store(store), drop_sensitive=drop_sensitive),
-        styles=tuple(style) if style else (DEFAULT_STYLE,),
-        video=video,  # type: ignore[arg-type]
-        crf=crf,
-        lossless=lossless,
-        mask_encoding="original" if colours else "palette",
-        drop_sensitive=drop_sensitive,
-        version=version,
-        max_shard_bytes=max_shard_bytes,
-        on_error=on_error,  # type: ignore[arg-type]
-    )
+    there = modality or modalities_in(open_store(store), drop_sensitive=settings.drop_sensitive)
+    colours = settings.format == "folder" if original_colours is None else original_colours
+    return replace(settings, modalities=tuple(there), mask_encoding="original" if colours else "palette")
 
 
 def run_export(
     store: str,
     out: Path,
-    settings: "ExportSettings",
-    facts: "CardFacts",
+    settings: ExportSettings,
+    facts: CardFacts,
     *,
     workers: int = 0,
     limit: int | None = None,
@@ -183,7 +133,7 @@ def run_export(
             raise typer.Exit(130) from None
 
 
-def show_plan(store: str, settings: "ExportSettings", limit: int | None) -> None:
+def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:
     """Print the shards that an export would write."""
     from mmvoxceleb.hub.plan import plan_shards
     from mmvoxceleb.stores import open_store
@@ -192,13 +142,13 @@ def show_plan(store: str, settings: "ExportSettings", limit: int | None) -> None
     removals = read_removals(store)
     shards = plan_shards(open_store(store), settings, removals, limit=limit)
     for shard in shards:
-        typer.echo(f"{shard.path}  {len(shard.clips)} clips")
-    typer.echo(f"{sum(len(shard.clips) for shard in shards):,} clips in {len(shards)} shards; nothing was written")
+        typer.echo(f"{shard.path}  {counted(len(shard.clips), 'clip')}")
+    clips = counted(sum(len(shard.clips) for shard in shards), "clip")
+    typer.echo(f"{clips} in {counted(len(shards), 'shard')}; nothing was written")
 
 
-def known_models() -> dict[str, "ModelFacts"]:
+def known_models() -> dict[str, ModelFacts]:
     """Say what is known of published weights, by sha256, for the card."""
-    from mmvoxceleb.hub.card import ModelFacts
     from mmvoxceleb.processing.published import PUBLISHED
 
     return {

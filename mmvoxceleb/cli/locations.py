@@ -1,14 +1,21 @@
-"""How a store is named on the command line."""
+"""How a store and its modalities are named on the command line."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmvoxceleb.schema import MODALITIES
 
 if TYPE_CHECKING:
     from mmvoxceleb.stores import Store
 
-__all__ = ["LOCATION_HELP", "SAMPLE", "open_location", "path_of_location"]
+__all__ = ["LOCATION_HELP", "SAMPLE", "ModalityOption", "open_location", "path_of_location"]
 
 SAMPLE = "sample"
 LOCATION_HELP = "A folder, a zip, a URL, or 'sample' for the clips that come with the package."
+ModalityOption = Annotated[
+    list[str] | None, typer.Option("--modality", help=f"{', '.join(MODALITIES)}; repeat it. Default: all.")
+]
 
 
 def open_location(location: str) -> "Store":

@@ -41,12 +41,10 @@ app = typer.Typer(
 def _configure(
     log_level: str = typer.Option("WARNING", "--log-level", envvar="MMVOXCELEB_LOG", help="DEBUG, INFO, WARNING."),
 ) -> None:
-    logging.basicConfig(
-        level=log_level.upper(),
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)],
-        force=True,
-    )
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    logging.basicConfig(level=log_level.upper(), format="%(message)s", handlers=[handler], force=True)
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        handler.addFilter(lambda record: not getattr(record, "is_repeated", False))
 
 
 for _command in COMMANDS:

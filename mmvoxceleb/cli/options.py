@@ -8,7 +8,7 @@ A parameter of a command that is a dataclass stands for one option per field::
 A field's name gives the option's (``batch_size`` is ``--batch-size``), its type the values, its default the default,
 and its line under ``Args:`` in the docstring the help. A field without a default is an argument, of the first of its
 types. So settings of the library are options as they are. ``Annotated[..., typer.Option(...)]`` says more of a field,
-and :func:`like` that it stands for one of other settings.
+or of all of a parameter, and :func:`like` that a field stands for one of other settings.
 """
 
 import functools
@@ -82,7 +82,7 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in inspect.signature(command).parameters.items():
         kind = _plain(hints[name])
         if is_dataclass(kind) and isinstance(kind, type):
-            own = list(_parameters(kind, _extra(hints[name], _Left) or without(), _extra(hints[name], _Named) or {}))
+            own = list(_parameters(kind, hints[name]))
             groups[name] = (kind, [each.name for each in own])
             parameters += own
         else:
@@ -100,9 +100,15 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameters(kind: type, left: _Left, flags: dict[str, str]) -> Iterator[inspect.Parameter]:
-    """Yield a parameter of a command for each field that is an option."""
+def _parameters(kind: type, hint: Any) -> Iterator[inspect.Parameter]:
+    """Yield a parameter of a command for each field that is an option.
+
+    Args:
+        kind: The dataclass.
+        hint: The annotation of the command's parameter of this kind.
+    """
     hints, helps = get_type_hints(kind, include_extras=True), _helps(kind)
+    left, flags = _extra(hint, _Left) or without(), _extra(hint, _Named) or named()
     for field in fields(kind):
         if field.name in left:
             continue
@@ -111,7 +117,7 @@ def _parameters(kind: type, left: _Left, flags: dict[str, str]) -> Iterator[insp
             info: Any = typer.Argument(metavar=field.name.upper(), help=helps[field.name])
             values, default = next(iter(get_args(values)), values), inspect.Parameter.empty
         else:
-            info = copy(_extra(hints[field.name], OptionInfo) or typer.Option())
+            info = copy(_extra(hints[field.name], OptionInfo) or _extra(hint, OptionInfo) or typer.Option())
             other = _extra(hints[field.name], _Like)
             if other is not None:
                 values = get_type_hints(other.kind)[other.name] | None

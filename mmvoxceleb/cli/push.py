@@ -1,27 +1,17 @@
 """``mmvoxceleb push``: to the Hugging Face Hub."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmvoxceleb.cli.export import (
-    ContactOption,
-    CoverageOption,
-    CrfOption,
-    FormatOption,
-    LicenceOption,
-    LosslessOption,
-    ModalityOption,
-    SensitiveOption,
-    StyleOption,
-    VideoOption,
-    WorkersOption,
-    known_models,
-    run_export,
-    settings_from,
-)
-from mmvoxceleb.cli.locations import path_of_location
+from mmvoxceleb.cli.export import CARD, WorkersOption, completed, known_models, run_export
+from mmvoxceleb.cli.locations import ModalityOption, path_of_location
+from mmvoxceleb.cli.options import named, takes_options, without
+from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.hub.card import CardFacts
+from mmvoxceleb.hub.settings import ExportSettings
 
 if TYPE_CHECKING:
     from mmvoxceleb.hub.push import PushPlan
@@ -40,7 +30,7 @@ Log in once with: hf auth login
 
 def register(app: typer.Typer) -> None:
     """Add ``push``."""
-    app.command(epilog=EXAMPLES)(push)
+    app.command(epilog=EXAMPLES)(takes_options(push))
 
 
 def push(
@@ -56,29 +46,27 @@ def push(
     work: Annotated[
         Path | None, typer.Option("--work", help="Where a store is exported to. Default: in the cache folder.")
     ] = None,
-    format_: FormatOption = "parquet",
-    modality: ModalityOption = None,
-    style: StyleOption = None,
-    video: VideoOption = "png",
-    crf: CrfOption = 18,
-    lossless: LosslessOption = False,
-    drop_sensitive: SensitiveOption = False,
     version: Annotated[
         str | None, typer.Option("--dataset-version", help="MAJOR.MINOR.PATCH, and the tag. Default: the export's own.")
     ] = None,
-    licence: LicenceOption = None,
-    contact: ContactOption = None,
-    coverage: CoverageOption = None,
+    *,
+    settings: Annotated[
+        ExportSettings,
+        without("modalities", "mask_encoding", "version", "max_shard_bytes", "on_error"),
+        named(styles="--style"),
+        typer.Option(rich_help_panel="Export"),
+    ],
+    modality: ModalityOption = None,
+    facts: Annotated[CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts"), CARD],
     workers: WorkersOption = 0,
 ) -> None:
     """Send an export to the Hugging Face Hub, privately. What the Hub has already is not sent again.
 
-    The options from --work on are those of mmvoxceleb export, for a store that is no export yet.
+    A store that is no export yet is exported first, with the options below Export and Card.
     """
     from mmvoxceleb.cache import cache_dir
     from mmvoxceleb.cli.progress import progress_bar
     from mmvoxceleb.errors import SourceUnavailableError
-    from mmvoxceleb.hub.card import CardFacts
     from mmvoxceleb.hub.describing import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.manifest import is_export
@@ -91,17 +79,14 @@ def push(
     if not is_export(root):
         source = path_of_location(source)
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
-        settings = settings_from(
-            source, format_=format_, modality=modality, style=style, video=video, crf=crf, lossless=lossless,
-            original_colours=None, drop_sensitive=drop_sensitive, version=version or "1.0.0",
-        )  # fmt: skip
-        facts = CardFacts(repo_id, licence=licence, contact=contact, coverage=coverage, models=known_models())
+        settings = completed(replace(settings, version=version or settings.version), source, modality)
+        facts = replace(facts, repo_id=repo_id, models=known_models())
         run_export(source, root, settings, facts, workers=workers)
         typer.echo(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
     with progress_bar("checking (shards)") as tell:
-        plan = plan_push(root, repo, public=public, progress=tell)
+        plan = plan_push(root, repo, public=public, may_be_offline=dry_run, progress=tell)
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
     if dry_run:
         return
@@ -117,12 +102,18 @@ def push(
 def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
     kind = f"new {'private' if private else 'public'} repository" if plan.is_new else "repository"
     typer.echo(f"{kind} {repo_id}, version {plan.version}")
+    there = "" if plan.unchecked else f"; on the Hub already: {counted(plan.unchanged, 'shard')}"
     typer.echo(
-        f"{verb}: {len(plan.shards)} shards of {plan.bytes:,} bytes in {len(plan.batches)} commits, and "
-        f"{len(plan.description)} files of the card; on the Hub already: {plan.unchanged} shards"
+        f"{verb}: {counted(len(plan.shards), 'shard')} of {counted(plan.bytes, 'byte')} in "
+        f"{counted(len(plan.batches), 'commit')}, and {counted(len(plan.description), 'file')} of the card{there}"
     )
     for path in plan.stale:
         typer.echo(f"of an earlier export, to be deleted on the branch: {path}")
+    if plan.unchecked:
+        typer.echo(
+            f"not checked, because the Hub could not be asked: whether {repo_id} is there, and private; what it has "
+            f"already; whether its tag v{plan.version} is free\n  {plan.unchecked}"
+        )
 
 
 def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool) -> None:
@@ -145,6 +136,7 @@ def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated:
             progress=lambda _, size: bar.advance(task, size),
         )
     typer.echo(
-        f"sent {report.sent} shards in {len(report.commits)} commits; {report.unchanged} were there; tag {report.tag}"
+        f"sent {counted(report.sent, 'shard')} in {counted(len(report.commits), 'commit')}; "
+        f"{report.unchanged:,} were there; tag {report.tag}"
     )
     typer.echo(f"load it with: load_dataset({repo_id!r}, split='train', streaming=True)")

@@ -81,7 +81,13 @@ def retrying(location: str, is_passing: Callable[[BaseException], bool], *, firs
         return usual_wait(state) if asked is None else asked
 
     def tell(state: "RetryCallState") -> None:
-        logger.warning("%s: %s; trying again in %.1f s", location, _reason(_failure(state)), state.upcoming_sleep)
+        logger.warning(
+            "%s: %s; trying again in %.1f s",
+            location,
+            _reason(_failure(state)),
+            state.upcoming_sleep,
+            extra={"is_repeated": state.attempt_number > 1},
+        )
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_passing), stop=is_enough, wait=wait_seconds, before_sleep=tell
@@ -168,7 +174,8 @@ def _reason(error: BaseException) -> str:
     status = _status_of(error)
     if status is not None and status >= 400:
         return f"the server answered {status}"
-    return f"{type(error).__name__}: {error}"
+    name = type(error).__name__
+    return str(error) if name.startswith("_") else f"{name}: {error}"
 
 
 def redirect_problem(error: BaseException) -> str:

@@ -49,12 +49,12 @@ class CardFacts:
     Args:
         repo_id: ``user/name`` on the Hub, for the examples.
         title: Heading of the card.
-        licence: A licence identifier of the Hub; None leaves ``other`` with the explanation in LICENSE.md.
-        contact: Where removal is asked for.
+        licence: A licence identifier of the Hub; without one the card names ``other``, and LICENSE.md explains why.
+        contact: Where people ask for removal: an address or a URL.
         coverage: Which videos could be had, when, from where.
-        label_accuracy: What is known about the labels' accuracy.
+        label_accuracy: What is known of the labels' accuracy.
         models: By sha256 of the weights.
-        charts: Draw charts; they need matplotlib.
+        charts: Draw charts for the card; they need matplotlib.
     """
 
     repo_id: str = "user/name"

@@ -1,7 +1,7 @@
 """Talk to the Hub through ``huggingface_hub``: passing failures are tried again, final ones said in one line."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 
-__all__ = ["HubRepo", "RemoteFile", "is_same"]
+__all__ = ["HubRepo", "RemoteFile", "is_same", "status_of"]
 
 _GROWTH_SECONDS = 300.0
 """Longest time in which a download must grow; ``huggingface_hub`` writes blocks of 10 MB."""
@@ -65,12 +65,17 @@ class HubRepo:
         Raises:
             SourceUnavailableError: The failure is final, or lasts; the message says what to do.
         """
+        from huggingface_hub.errors import OfflineModeIsEnabled
 
         def advised() -> Result:
             try:
                 return action()
+            except OfflineModeIsEnabled as error:
+                raise SourceUnavailableError(
+                    f"{self.repo_id}: HF_HUB_OFFLINE is set; unset it to reach the Hub"
+                ) from error
             except Exception as error:
-                status = next(_statuses(error), None)
+                status = status_of(error)
                 if status in _ADVICE:
                     raise SourceUnavailableError(f"{self.repo_id}: HTTP {status}, {_ADVICE[status]}") from error
                 raise
@@ -178,9 +183,11 @@ def is_same(remote: RemoteFile | None, path: Path, sha256: str) -> bool:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == remote.blob_id
 
 
-def _statuses(error: BaseException | None) -> Iterator[int]:
+def status_of(error: BaseException | None) -> int | None:
+    """Return the HTTP status with which the Hub answered, if it did; of an error or of its causes."""
     while error is not None:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if isinstance(status, int):
-            yield status
+            return status
         error = error.__cause__ or error.__context__
+    return None

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.hub.charts import CHARTS
-from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same
+from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same, status_of
 from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.whole import check_shards, require_whole
@@ -40,6 +40,7 @@ class PushPlan:
         description: Card, manifest and charts to be committed.
         stale: Files of earlier exports to be deleted on the branch.
         is_new: Whether the repository has to be made.
+        unchecked: Why the Hub could not be asked, so that everything counts as to be sent; empty if it was.
     """
 
     root: Path
@@ -49,6 +50,7 @@ class PushPlan:
     description: tuple[str, ...]
     stale: tuple[str, ...]
     is_new: bool
+    unchecked: str = ""
 
     @property
     def bytes(self) -> int:
@@ -94,7 +96,12 @@ class PushReport:
 
 
 def plan_push(
-    root: Path, repo: HubRepo, *, public: bool = False, progress: Callable[[int, int], None] | None = None
+    root: Path,
+    repo: HubRepo,
+    *,
+    public: bool = False,
+    may_be_offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PushPlan:
     """Compare an export with its repository; nothing is changed.
 
@@ -102,6 +109,7 @@ def plan_push(
         root: A finished export.
         repo: Where it goes.
         public: Whether the repository may be public.
+        may_be_offline: Plan to send everything where the Hub does not answer; the plan says so.
         progress: Called with the shards whose hash was just checked, and their total: those that would be sent.
 
     Raises:
@@ -119,10 +127,16 @@ def plan_push(
         raise ConfigError(
             f"{root}: the export is not finished; run mmvoxceleb export again, it goes on where it stopped"
         )
-    private = repo.is_private()
+    unchecked, private, remote = "", None, dict[str, RemoteFile]()
+    try:
+        private = repo.is_private()
+        remote = repo.files() if private is not None else {}
+    except SourceUnavailableError as error:
+        if not may_be_offline or status_of(error) is not None:
+            raise
+        unchecked = str(error)
     if private is False and not public:
         raise ConfigError(f"{repo.repo_id} is public; pass --public if the clips may be seen by everybody")
-    remote = repo.files() if private is not None else {}
     changed = [note for note in notes if not is_same(remote.get(note.path), inside(root, note.path), note.sha256)]
     damages = {note.path: damage for note, damage in check_shards(root, changed, settings, progress=progress) if damage}
     require_whole(damages, root, _DAMAGED)
@@ -134,7 +148,8 @@ def plan_push(
         unchanged=len(notes) - len(changed),
         description=tuple(name for name in _DESCRIPTION if name in local and not _has(remote, root, name)),
         stale=tuple(sorted(path for path in remote if path not in local and _is_ours(path))),
-        is_new=private is None,
+        is_new=private is None and not unchecked,
+        unchecked=unchecked,
     )
 
 

@@ -30,7 +30,8 @@ class ExportSettings:
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
         lossless: H.264 without any loss, in RGB; ``crf`` is not used.
         mask_encoding: ``palette`` PNGs of class ids, or ``original`` colours. Both hold the same classes.
-        drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
+        drop_sensitive: Put -1 for the sensitive attributes; the command line leaves the sentences out, too, unless they
+            are asked for.
         version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
         max_shard_bytes: Size at which a shard is closed; a clip is never cut. None: 32 MiB for Parquet, where it is
             the least that a reader of one clip fetches, and 256 MiB for tars.

@@ -239,6 +239,19 @@ def test_a_wrong_token_is_said_in_one_line(exported: Path, program: Run) -> None
     assert "hf_wrong" not in done.stdout + done.stderr
 
 
+def test_a_dry_run_needs_no_hub_and_says_what_it_did_not_check(exported: Path, program: Run) -> None:
+    done = program("push", exported, "lab/elsewhere", "--dry-run", HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("again in") == 1
+    assert "would be sent: " in done.stdout
+    assert "on the Hub already" not in done.stdout
+    assert "not checked, because the Hub could not be asked: whether lab/elsewhere is there" in done.stdout
+    offline = program("push", exported, "lab/elsewhere", HF_HUB_OFFLINE="1")
+    assert (offline.returncode, "HF_HUB_OFFLINE is set" in offline.stderr) == (1, True)
+    refused = program("push", exported, "lab/elsewhere", "--dry-run", HF_TOKEN="hf_wrong")
+    assert (refused.returncode, "hf auth login" in refused.stderr) == (1, True)
+
+
 def test_public_asks_and_dry_run_sends_nothing(tmp_path: Path, own_corpus: Corpus, hub: Hub, program: Run) -> None:
     export_store(own_corpus.root, tmp_path / "out", LIGHT, facts=PLAIN)
     asked = program("push", tmp_path / "out", "lab/public", "--public")

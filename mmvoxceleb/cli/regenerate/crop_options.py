@@ -159,7 +159,11 @@ def check_models(crop: "CropStage") -> None:
     try:
         if crop.detector is not None:
             crop.detector.settings()
-    except (WeightsError, SourceUnavailableError) as error:
-        raise type(error)(f"{error}. Or choose --detector haar, which needs no weights") from error
+    except WeightsError as error:
+        raise WeightsError(f"{error}. Or choose --detector haar, which needs no weights") from error
+    except SourceUnavailableError as error:
+        raise SourceUnavailableError(
+            f"choose --detector haar, which needs no weights, or mend this: {error}"
+        ) from error
     except ImportError as error:
         raise ConfigError(str(error)) from error
