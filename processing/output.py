@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import Layout, OutputTree
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import FileModality, Folder
 
 __all__ = ["StoreWriter"]
 
@@ -49,7 +49,8 @@ class StoreWriter:
         """Tell where in the store a clip's files go: a folder, a zip, or a single file."""
         if folder.is_frames:
             return f"{folder.path}/{clip_id}{'.zip' if self.layout == 'packed' else ''}"
-        return f"{folder.path}/{clip_id}{'.json' if folder.modality == 'meta' else '.txt'}"
+        assert isinstance(folder.kind, FileModality)
+        return f"{folder.path}/{clip_id}{folder.kind.suffix}"
 
     def has(self, folder: Folder, clip_id: str) -> bool:
         """Tell whether a clip is there, in either layout. What is there is whole."""

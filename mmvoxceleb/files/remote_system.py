@@ -53,7 +53,8 @@ class RemoteSystem(threading.local):
 
             self._system, self._root = fsspec.core.url_to_fs(self.address, **self._options)
             self._process, self._file = os.getpid(), None
-        return self._system, f"{self._root.rstrip('/')}/{path}" if path else self._root
+        between = "" if not self._root or self._root.endswith("/") else "/"
+        return self._system, f"{self._root}{between}{path}" if path else self._root
 
     def fresh(self, path: str) -> tuple[Any, str]:
         """Do what :meth:`at` does, and let the driver answer from no listing that it keeps: others write there."""

@@ -1,7 +1,7 @@
 """The builder behind ``load_dataset("mmvoxceleb")``."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -44,15 +44,28 @@ CLIPS_AHEAD = 2
 logger = logging.getLogger(__name__)
 
 
+class _Configs(Mapping[str, MMVoxCelebConfig]):
+    """The configs by name, as many as there are modalities now."""
+
+    def __getitem__(self, name: str) -> MMVoxCelebConfig:
+        description = ", ".join(config_modalities()[name])
+        return MMVoxCelebConfig(name=name, version=datasets.Version("1.0.0"), description=description)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(config_modalities())
+
+    def __len__(self) -> int:
+        return len(config_modalities())
+
+
 class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """Multimodal VoxCeleb, one row a clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = MMVoxCelebConfig
-    BUILDER_CONFIGS: ClassVar = [
-        MMVoxCelebConfig(name=name, version=datasets.Version("1.0.0"), description=", ".join(modalities))
-        for name, modalities in config_modalities().items()
-    ]
+    BUILDER_CONFIGS: ClassVar = list(_Configs().values())
+    # where datasets looks them up; its own would not see a modality that is registered later
+    builder_configs: ClassVar = _Configs()
     DEFAULT_CONFIG_NAME = "all"
     # a row is up to 20 MB, and a batch is held in memory
     DEFAULT_WRITER_BATCH_SIZE = 4

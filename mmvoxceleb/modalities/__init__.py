@@ -9,7 +9,7 @@ from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
 from mmvoxceleb.modalities.label import LABEL
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
-from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, register_modality
+from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, register_modality, unregister_modality
 from mmvoxceleb.modalities.table import (
     ORIGINAL_STRIDE,
     check_modalities,
@@ -46,4 +46,5 @@ __all__ = [
     "modalities",
     "record_features",
     "register_modality",
+    "unregister_modality",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "modality_of_name",
     "names_in",
     "register_modality",
+    "unregister_modality",
 ]
 
 IDENTITY_FIELDS: tuple[str, ...] = ("clip_id", "person_id", "video_id", "utterance", "chunk", "num_frames")
@@ -68,9 +69,23 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
         if twice := sorted(taken.intersection(own)):
             raise ConfigError(f"modality {added.name!r}: the {what} {twice[0]!r} is taken; choose another one")
     _kinds[added.name] = added
+    _forget_names()
+    return added
+
+
+def unregister_modality(name: str) -> None:
+    """Take a modality out again, as if it had not been registered.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    del _kinds[kind_of(name).name]
+    _forget_names()
+
+
+def _forget_names() -> None:
     _by_folder_name.cache_clear()
     _pattern_of_names.cache_clear()
-    return added
 
 
 def _is_same(kind: "Modality", other: "Modality") -> bool:
