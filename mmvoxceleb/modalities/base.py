@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmvoxceleb.codecs.pictures import check_picture, upright
 from mmvoxceleb.codecs.png import decode_rgb
-from mmvoxceleb.errors import ConfigError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.modalities.registry import Folder, kind_of
 from mmvoxceleb.modalities.sampled import FileInSample, FramesInSample
 
@@ -180,10 +180,8 @@ class FrameModality(FramesInSample, Modality):
     meaning: ClassVar[str] = "pictures, PNG or JPEG"
 
     def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
-        pairs = [(self.pictures, self.indices)]
-        if self.has_styles and style:
-            pairs.insert(0, (f"{self.pictures}_{style}", f"{self.indices}_{style}"))
-        return next((pair for pair in pairs if pair[0] in names), ())
+        found: dict[str, tuple[str, ...]] = dict(self.pairs_in(names))
+        return found.get(style, found.get("", ()))
 
     def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
         """Name the columns of pictures and of frame indices of each folder.
@@ -358,19 +356,9 @@ class FileModality(FileInSample, Modality):
         """Say what :meth:`parse` gave, to look at; None for nothing."""
         return Shown(self.name, lines=(str(value),))
 
-    def value_in(self, cell: Callable[[str], Any]) -> Any:
-        """Return what :meth:`parse` gave, from the columns that :meth:`fields` made of it.
-
-        Args:
-            cell: Gives a record's value in a column.
-
-        Raises:
-            ConfigError: It has several columns, and does not say how.
-        """
-        columns = self.columns()
-        if len(columns) > 1:
-            raise ConfigError(f"modality {self.name!r}: has several columns; give it a value_in, the reverse of fields")
-        return cell(columns[0])
+    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
+        """Return what :meth:`parse` gave, from its columns of a record."""
+        return self.parse(self.to_file(record), clip_id=clip_id)
 
     def check_size(self, data: bytes, *, clip_id: str) -> None:
         """Refuse a file over ``largest_file_bytes``.

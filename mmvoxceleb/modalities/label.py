@@ -81,8 +81,8 @@ class Label(FileModality):
         label = drop_sensitive(value) if options.drop_sensitive else value
         return {"label": label, "attributes": present(label), "label_source": meta().get("label_source")}
 
-    def value_in(self, cell: Callable[[str], Any]) -> Any:
-        return cell("label")
+    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
+        return record["label"]
 
 
 LABEL = Label()

@@ -67,6 +67,9 @@ class Text(FileModality):
 
         return {self.name: List(Value("string"))}
 
+    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
+        return record["text"]
+
     def sampled(self, value: list[str], context: SampleContext) -> dict[str, Any]:
         """Choose one sentence, or all; ``null_text`` now and then. Two numbers are drawn whatever the options.
 

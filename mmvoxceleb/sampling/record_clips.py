@@ -4,7 +4,6 @@ A row of a prepared dataset is not decoded, and no Python objects are made of wh
 view of the memory-mapped file; the bytes of a picture are a view of that.
 """
 
-import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +72,12 @@ class ArrowClips(SampledClips):
     def values(self, modality: FileModality) -> list[Any]:
         if not modality.columns_in(self._names):
             raise MissingModalityError(f"the dataset has no column {modality.name}; load it with that modality")
-        column = functools.cache(lambda name: self._light_column(name).to_pylist())
-        cells = [lambda name, position=position: column(name)[position] for position in range(len(self))]
-        return [modality.value_in(cell) for cell in cells]
+        names = [name for name in modality.columns() if name in self._names]
+        rows = zip(*(self._light_column(name).to_pylist() for name in names), strict=True)
+        return [
+            modality.value_of(dict(zip(names, row, strict=True)), clip_id=clip_id)
+            for clip_id, row in zip(self.clip_ids, rows, strict=True)
+        ]
 
 
 class RecordClip(SampledClip):
@@ -119,7 +121,10 @@ class RecordClip(SampledClip):
         return [*self._files(column, self._items(cell), positions)]
 
     def value(self, modality: FileModality) -> Any:
-        return modality.value_in(lambda name: self._plain(self._cell(name)))
+        columns = modality.columns()
+        self._cell(columns[0])
+        record = {name: self._plain(self._cell_of(name)) for name in columns if name in self._names}
+        return modality.value_of(record, clip_id=self.clip_id)
 
     def _columns(self, folder: Folder) -> tuple[str, ...]:
         columns = folder.kind.columns_in(self._names, folder.style)
@@ -197,8 +202,8 @@ class ArrowClip(RecordClip):
 
         super().__init__(table.column_names, cell_of)
 
-    def _plain(self, cell: pa.Scalar) -> Any:
-        return cell.as_py()
+    def _plain(self, cell: pa.Scalar | None) -> Any:
+        return None if cell is None else cell.as_py()
 
     def _items(self, cell: pa.Scalar) -> pa.Array:
         return cell.values  # a slice of the column: nothing is copied

@@ -54,6 +54,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     ``tokens``                   what ``tokenizer`` gives ``tokenizer``
     ``negative_text``            str                      ``negative_text``; ``negative_tokens`` likewise
     ``label``                    int64 [40], 0, 1, or -1  modality ``label``
+    ``NAME``, ``NAME_index``     float32 [3, H, W], int   pictures of a registered modality; T of them by ``at``
+    ``NAME``                     as its class says        a registered modality of one file
     ``flipped``                  bool                     ``flip`` over 0
     ``*_clip_id``                str                      the clip of a mask, drawing or image of ``other_clip``, and
                                                           of any image

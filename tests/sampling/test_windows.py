@@ -48,6 +48,9 @@ def test_windows_of_a_clip_share_the_places_among_them() -> None:
 def test_a_short_clip_repeats_its_last_frame() -> None:
     assert frames(np.arange(6), num_frames=4, frame_step=2) == [0, 2, 4, 5]
     assert frames(np.array([3]), num_frames=3, frame_step=2) == [3, 3, 3]
+    for masks in ([0, 4], [0, 8]):  # a frame that is repeated has no mask, and must not get another one's
+        with pytest.raises(MissingModalityError, match="no window of 4 frames at step 4 has its masks"):
+            frames(np.arange(9), num_frames=4, frame_step=4, short="repeat", all_of=[np.array(masks)])
 
 
 def test_starts_can_be_held_to_frames_that_have_masks() -> None:
