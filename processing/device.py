@@ -62,7 +62,7 @@ def resolve_device(device: str) -> "torch.device":
         "mps": torch.backends.mps.is_available(),
     }
     if not there.get(chosen.type, False):
-        raise ConfigError(f"device {device!r} is not on this machine; leave it at auto, or use cpu")
+        raise ConfigError(f"device {device!r} is not on this machine; use auto or cpu")
     return chosen
 
 
@@ -101,7 +101,7 @@ def resolve_backend(
     fits = device.type == "cpu" and precision == "fp32" and not compile
     installed = importlib.util.find_spec("ncnn") is not None
     if backend == "ncnn" and not fits:
-        raise ConfigError("the ncnn backend computes fp32 on the CPU, not compiled; leave the backend at auto")
+        raise ConfigError("the ncnn backend computes fp32 on the CPU only, uncompiled; use the backend auto")
     if backend == "ncnn" and not installed:
         raise ImportError(f"the ncnn backend needs: {install_hint('cpu')}")
     return "ncnn" if backend != "torch" and fits and installed else "torch"
@@ -229,7 +229,7 @@ class Batcher:
             except torch.cuda.OutOfMemoryError as error:
                 if self.size == 1:
                     raise ProcessingError(
-                        "the device has too little free memory for one frame; end other programs on it, "
+                        "the device has too little free memory for one frame; stop other programs on it, "
                         "or pass --device cpu"
                     ) from error
             else:
@@ -242,7 +242,7 @@ class Batcher:
             self.size //= 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            logger.warning("out of memory on the device; going on with batches of %d", self.size)
+            logger.warning("out of memory on the device; continuing with batches of %d", self.size)
 
 
 def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Result]:
@@ -257,7 +257,7 @@ def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Re
         raise
     except Exception as error:  # whatever a missing or old compiler makes of it
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        logger.warning("torch.compile does not work here (%s); going on without it", reason)
+        logger.warning("torch.compile does not work here (%s); continuing without it", reason)
         return function
     return faster
 

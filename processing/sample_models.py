@@ -61,7 +61,7 @@ def load_sample_network() -> "SampleNetwork":
     path = sample_weights()
     state = load_state_dict(path)
     if sha256_of(path) != SAMPLE_SHA256:
-        raise WeightsError(f"{path}: is not the file of this version of mmvoxceleb; install the package again")
+        raise WeightsError(f"{path}: is not the file of this version of mmvoxceleb; reinstall the package")
     with torch.device("meta"):
         network = SampleNetwork()
     network.to_empty(device="cpu")
@@ -79,7 +79,7 @@ def check_sample_options(weights: object, backend: str) -> None:
     if weights is not None:
         raise ConfigError("the sample models come with their weights; leave --weights out")
     if backend == "ncnn":
-        raise ConfigError("the sample models run on torch; leave the backend at auto")
+        raise ConfigError("the sample models run on torch; use the backend auto")
 
 
 @lru_cache(maxsize=1)

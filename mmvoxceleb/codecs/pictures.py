@@ -111,7 +111,7 @@ def _upright_png(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-_WAY_ON = "get it again, or leave the clip out (load_dataset: on_error='skip')"
+_WAY_ON = "get it again, or skip the clip (load_dataset: on_error='skip')"
 
 
 def _check_png(data: "bytes | memoryview", where: str, with_checksums: bool) -> tuple[int, int]:

@@ -139,15 +139,15 @@ def open_other(data: "bytes | memoryview", *, where: str) -> "PIL.Image.Image":
         if image.getexif().get(0x0112, 1) != 1:
             raise CorruptSourceError(f"{where}: its file says that it is turned; save it upright")
         if getattr(image, "n_frames", 1) > 1:
-            raise CorruptSourceError(f"{where}: it holds several pictures; save one a file")
+            raise CorruptSourceError(f"{where}: it has several pictures; save one per file")
         image.load()
     except (CorruptSourceError, UnsafeArchiveError):
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on bad bytes
         start = bytes(data[:8])
         raise CorruptSourceError(
-            f"{where}: no picture that can be decoded (it starts with {start!r}: {shortened(error)}); get it again, or "
-            "leave the clip out by on_error='skip'"
+            f"{where}: not a picture that can be decoded (it starts with {start!r}: {shortened(error)}); get it again, "
+            "or skip the clip with on_error='skip'"
         ) from error
     return image
 
@@ -173,7 +173,7 @@ def _by_pillow(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
         return (np.asarray(image) >> 8).astype(np.uint8)
     if image.mode in ("I", "F"):
         raise CorruptSourceError(
-            f"{where}: its samples are of type {image.mode} with a range that nobody says; save it with 8 bits a sample"
+            f"{where}: its samples are of type {image.mode} of unknown range; save it with 8 bits per sample"
         )
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"), np.uint8)
 
@@ -193,7 +193,7 @@ def _decode_quickly(
     inflated = _inflate(data, height * (width * channels + 1), where)
     filtered = np.frombuffer(inflated, np.uint8).reshape(height, -1)
     if filtered[:, 0].max() > _LAST_FILTER:
-        raise CorruptSourceError(f"{where}: the PNG is damaged (a row's filter is none of PNG's); get the file again")
+        raise CorruptSourceError(f"{where}: the PNG is damaged (a row has an invalid filter); get the file again")
     is_cut = rows is not None and bool(filtered[rows, 0].max(initial=0) <= _LAST_WITHIN_ROW)
     if is_cut:
         filtered = filtered[rows]
@@ -246,9 +246,7 @@ def _can_unfilter() -> bool:
         except ModuleNotFoundError:
             return False
         except ImportError as error:
-            logger.warning(
-                "Numba cannot be used (%s): PNGs are decoded by OpenCV, which takes three times as long", error
-            )
+            logger.warning("Numba cannot be used (%s): OpenCV decodes PNGs, which takes three times as long", error)
             return False
         return True
 

@@ -60,7 +60,9 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
     names_of_others = {*_RESERVED, *(name for kind in others for name in _names_of(kind))}
     for name in _names_of(added):
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"modality {name!r}: expected a name of small letters, digits and _, such as head_pose")
+            raise ConfigError(
+                f"modality {name!r}: expected a name of lower-case letters, digits and _, such as head_pose"
+            )
         if name in names_of_others:
             raise ConfigError(f"modality {added.name!r}: the name {name!r} is taken; choose another one")
     columns = {*IDENTITY_FIELDS, *(column for kind in others for column in kind.columns())}
@@ -122,7 +124,7 @@ def kind_of(name: str) -> "Modality":
     found = _kinds.get(name) or next((kind for kind in kinds() if kind.name == name), None)
     if found is None:
         raise ConfigError(
-            f"no modality {quoted(name)} is registered here; import the module that calls register_modality, or "
+            f"no modality {quoted(name)} is registered; import the module that calls register_modality, or "
             f"declare it as an entry point of the group {ENTRY_POINTS}"
         )
     return found

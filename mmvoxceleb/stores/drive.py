@@ -61,7 +61,7 @@ def download_modalities(
     lacking = [kind.name for kind in wanted if kind.name not in chosen]
     if lacking:
         raise SourceUnavailableError(
-            f"drive_ids has no id for {', '.join(lacking)}; add it, or ask for less by modalities=(...)"
+            f"drive_ids has no id for {', '.join(lacking)}; add it, or choose fewer with modalities=(...)"
         )
     if folder is None:
         tag = hashlib.sha256(repr(sorted(chosen.items())).encode()).hexdigest()[:12]

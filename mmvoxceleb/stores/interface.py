@@ -130,7 +130,7 @@ def frame_entries(files: Iterable[tuple[str, int]]) -> list[Entry]:
     for before, after in pairwise(found):
         if before.name == after.name:
             raise CorruptSourceError(
-                f"file {_short(before.name)} is there twice; get the archive again, or make it anew without the copy"
+                f"file {_short(before.name)} is there twice; get the archive again, or rebuild it without the copy"
             )
     return found
 

@@ -48,7 +48,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     """
     location = os.path.expanduser(os.fspath(location))
     if location.startswith("zip:"):
-        raise ConfigError(f"{location}: name the archive itself, without zip://; zips are read wherever they lie")
+        raise ConfigError(f"{location}: name the archive itself, without zip://; zips are read wherever they are")
     forget_listings(location, storage_options)
     if location.lower().split("?", 1)[0].endswith(".zip"):
         source = open_source(location, storage_options)
@@ -68,7 +68,9 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     if not parts and isinstance(tree, HttpTree):
         parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)])
         if not parts and unlisted is not None:
-            raise SourceUnavailableError(f"{location}: cannot be listed ({unlisted}), and has none of the usual zips")
+            raise SourceUnavailableError(
+                f"{location}: cannot be listed ({unlisted}), and it has none of the usual zips"
+            )
     if any(item.name.endswith("_local.pkl") for item in items):
         logger.info("%s: the original loader's cache file (_local.pkl) is ignored: pickles are never opened", location)
     if not parts:
@@ -151,7 +153,7 @@ class MergedStore(Store):
                 first = next(holder for name, (_, holder) in found.items() if name in names)
                 raise CorruptSourceError(
                     f"{self.location}: clip {clip_id}, {folder}: {first.location} and {part.location} have some files "
-                    "in common and others not, so that versions would be mixed; take one of them away"
+                    "in common and others not, so versions would be mixed; remove one of them"
                 )
             for entry in entries:
                 found.setdefault(entry.name, (entry, part))

@@ -64,7 +64,7 @@ def load_index(source: ByteSource) -> ZipIndex:
         _save_table(entries, entries_path, key)
         _save_table(folders, folders_path, key)
     except OSError as error:
-        logger.warning("the index of %s is not kept: %s", source.location, error)
+        logger.warning("the index of %s is not cached: %s", source.location, error)
     return ZipIndex(entries, folders)
 
 

@@ -59,7 +59,7 @@ def find_directory(source: ByteSource) -> Directory:
     else:
         raise CorruptSourceError(
             f"{source.location}: not a whole zip: no end-of-directory record in its {size:,} bytes, "
-            "so it is cut short (or something else); get it again"
+            "so it is cut short (or not a zip); get it again"
         )
     _, disk, first_disk, count_here, count, directory_size, directory_start, _ = _END.unpack_from(tail, at)
     if (disk, first_disk) not in ((0, 0), _SATURATED[:2]):

@@ -44,7 +44,7 @@ def tell_unlisted(source: ByteSource, starts: "NDArray[np.int64]", ends: "NDArra
     if names:
         logger.warning(
             "%s: entries lie in it that its directory does not list, such as %s, and are left out: the directory is "
-            "damaged, or they were deleted from it alone; get the file again, or pack it anew",
+            "damaged, or they were only deleted from it; get the file again, or repack it",
             source.location, quoted(names[0]),
         )  # fmt: skip
 

@@ -168,7 +168,7 @@ def _refuse_unsafe(block: RecordBlock, names: pa.StringArray, location: str) -> 
     if block.is_symlink.any():
         name = names[int(np.flatnonzero(block.is_symlink)[0])].as_py()
         raise UnsafeArchiveError(
-            f"{location}: entry {quoted(name)} is a symbolic link; refused, so make the archive anew without links"
+            f"{location}: entry {quoted(name)} is a symbolic link; refused, so rebuild the archive without links"
         )
     raw = block.names
     if not (b".." in raw or b"\\" in raw or b":" in raw or b"\0" in raw or b"//" in raw or pc.any(
@@ -189,8 +189,8 @@ def _refuse_filled_folders(block: RecordBlock, bases: pa.StringArray, names: pa.
     if len(filled):
         name = names[int(filled[0])].as_py()
         raise CorruptSourceError(
-            f"{location}: entry {quoted(name)} is named as a folder and has {block.size[filled[0]]:,} bytes; the file "
-            "is damaged, so get it again"
+            f"{location}: entry {quoted(name)} is named like a folder but has {block.size[filled[0]]:,} bytes; the "
+            "file is damaged, so get it again"
         )
 
 

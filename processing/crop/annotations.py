@@ -83,7 +83,7 @@ def annotation_files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, str,
     """
     root = Path(folder)
     if not root.is_dir():
-        raise SourceUnavailableError(f"{root}: there is no such folder of annotations; give the folder txt of VoxCeleb")
+        raise SourceUnavailableError(f"{root}: no such folder of annotations; pass VoxCeleb's folder txt")
     files = sorted(
         path
         for path in root.rglob("*.txt")
@@ -122,7 +122,7 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
             header[name.strip()] = value.strip()
     else:
         what = "is empty" if not any(line.strip() for line in lines) else "has no line that begins with FRAME"
-        raise CorruptSourceError(f"{path}: the annotation {what}; get it again, or leave it out")
+        raise CorruptSourceError(f"{path}: the annotation {what}; get it again, or remove it")
     values = boxes[np.isfinite(boxes)]
     return Annotation(
         path=path,
@@ -163,7 +163,7 @@ def _read_table(
             raise CorruptSourceError(f"{path}: line {number} has an impossible frame or box: {quoted(line.strip())}")
         rows.append(row)
     if not rows:
-        raise CorruptSourceError(f"{path}: the annotation has a header and no frames; leave it out")
+        raise CorruptSourceError(f"{path}: the annotation has a header and no frames; remove it")
     table = np.array(rows, np.float64)
     # one box a frame, in order
     frames, first = np.unique(table[:, 0].astype(np.int64), return_index=True)

@@ -47,11 +47,11 @@ class ListedClip:
     def __post_init__(self) -> None:
         numbers = [self.start_seconds, self.end_seconds or 0.0, *(self.box_xyxy or ())]
         if not all(math.isfinite(number) for number in numbers):
-            raise ValueError("a number in it is not finite")
+            raise ValueError("it has a number that is not finite")
         if self.start_seconds < 0 or (self.end_seconds is not None and self.end_seconds <= self.start_seconds):
             raise ValueError(f"it ends ({self.end_seconds} s) before it starts ({self.start_seconds} s)")
         if self.end_seconds is not None and self.end_seconds > _MOST_SECONDS:
-            raise ValueError(f"it ends after {self.end_seconds} s, and no video is that long")
+            raise ValueError(f"it ends after {self.end_seconds} s, but no video is that long")
         if self.box_xyxy is not None:
             left, top, right, bottom = self.box_xyxy
             if left >= right or top >= bottom:

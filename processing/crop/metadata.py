@@ -91,7 +91,7 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     except OSError as error:
         raise SourceUnavailableError(f"{path}: the metadata cannot be read ({error}); check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptSourceError(f"{path}: this is no CSV file ({error})") from error
+        raise CorruptSourceError(f"{path}: this is not a CSV file ({error})") from error
 
 
 def _read(path: Path, reader: "csv.DictReader[str]") -> Metadata:

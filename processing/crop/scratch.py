@@ -45,7 +45,7 @@ def fetched(url: str, *, check: Callable[[], None] | None = None) -> Iterator[Pa
         folder = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=scratch))
     except OSError as error:
         raise SourceUnavailableError(
-            f"{scratch}: the scratch space for {url} cannot be used ({error.strerror}); set TMPDIR to another place"
+            f"{scratch}: cannot be the scratch space for {url} ({error.strerror}); set TMPDIR to another place"
         ) from error
     try:
         name = urllib.parse.unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
@@ -76,5 +76,5 @@ def _copy(url: str, path: Path, check: Callable[[], None]) -> None:
         raise
     except OSError as error:
         raise SourceUnavailableError(
-            f"{path.parent}: {url} cannot be brought there ({error.strerror or error}); set TMPDIR to another place"
+            f"{path.parent}: {url} cannot be copied there ({error.strerror or error}); set TMPDIR to another place"
         ) from error

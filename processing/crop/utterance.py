@@ -131,7 +131,7 @@ class UtteranceCrop:
         tracks = self._tracks()
         if not tracks:
             seconds = self._first_number() / FPS
-            raise self._unwanted("video too short", f"it ends before {seconds:.2f} s, where the utterance begins")
+            raise self._unwanted("video too short", f"it ends before {seconds:.2f} s, where the utterance starts")
         if self.detector is not None and not any(track.boxes.any() for track in tracks):
             raise self._unwanted("no face", f"in none of {sum(len(track.boxes) for track in tracks)} frames")
         number = 0
@@ -196,7 +196,7 @@ class UtteranceCrop:
         right, bottom = track.boxes[0, 2:]
         if right > track.width_px + REACH_PX or bottom > track.height_px + REACH_PX:
             detail = f"it ends at {right:.0f}x{bottom:.0f}, the picture at {track.width_px}x{track.height_px}"
-            raise self._unwanted("box beyond the picture", f"{detail}; get the video in its best resolution")
+            raise self._unwanted("box beyond the picture", f"{detail}; get the video in its highest resolution")
 
     def _check_annotation(self, annotation: Annotation) -> None:
         """Refuse, before any frame is decoded, what can never become a clip."""
@@ -282,7 +282,7 @@ class UtteranceCrop:
                 seconds = (first + count) / FPS
                 raise CorruptSourceError(
                     f"{self.decoder.info.path}: at {seconds:.2f} s frames are missing, or the picture changes its size "
-                    "where no header says so; write the video anew with ffmpeg"
+                    "where no header says so; re-encode the video with ffmpeg"
                 )
             box = boxes[min(count + 1, len(boxes)) - 1]
             count += 1

@@ -107,12 +107,12 @@ class DecordDecoder(IndexedDecoder):
 
     def _broken(self, what: str, why: str) -> CorruptSourceError:
         return CorruptSourceError(
-            f"{self.info.path}: decord cannot {what} ({why}); --decoder pyav passes over damaged packets"
+            f"{self.info.path}: decord cannot {what} ({why}); --decoder pyav skips damaged packets"
         )
 
 
 def _missing(why: str) -> ImportError:
     return ImportError(
-        f"the decord decoder is not installed ({why}): pip install decord, where there are wheels "
+        f"the decord decoder is not installed ({why}): pip install decord, if there is a wheel "
         "(Linux and Windows on x86-64), or choose --decoder pyav"
     )

@@ -90,10 +90,10 @@ def open_container(path: Path) -> Any:
     try:
         return open_video_file(path)
     except PermissionError as error:
-        raise SourceUnavailableError(f"{path}: the video may not be read ({error}); check its permissions") from error
+        raise SourceUnavailableError(f"{path}: the video cannot be read ({error}); check its permissions") from error
     except av.FFmpegError as error:
         raise CorruptSourceError(
-            f"{path}: FFmpeg cannot read this as a video ({error.strerror}); replace the file, or leave it out"
+            f"{path}: FFmpeg cannot read this as a video ({error.strerror}); replace the file, or remove it"
         ) from error
 
 
@@ -109,9 +109,7 @@ def video_stream(container: Any, path: Path) -> Any:
 
     streams = _moving(container)
     if not streams and _moving(container, of_known_codec=False):
-        raise CorruptSourceError(
-            f"{path}: its video is of a codec that FFmpeg does not know; convert it, or leave it out"
-        )
+        raise CorruptSourceError(f"{path}: FFmpeg does not know the codec of its video; convert it, or remove it")
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise CorruptSourceError(

@@ -46,7 +46,7 @@ class TorchCodecDecoder(IndexedDecoder):
         except RuntimeError as error:
             raise CorruptSourceError(
                 f"{self.info.path}: torchcodec cannot decode around {self._times[places[0]]:.2f} s ({error}); "
-                "--decoder pyav passes over damaged packets"
+                "--decoder pyav skips damaged packets"
             ) from error
         seconds = batch.pts_seconds.numpy() - self._begin
         if abs(seconds - self._times[places]).max() > LATENESS_SECONDS:

@@ -65,7 +65,7 @@ class HaarDetector(Detector):
         min_size_px: int = 36,
     ) -> None:
         if weights is not None:
-            raise ConfigError(f"the haar detector takes no weights, got {os.fspath(weights)}; its cascade is OpenCV's")
+            raise ConfigError(f"the haar detector takes no weights, got {os.fspath(weights)}; it uses OpenCV's cascade")
         self.scale_factor = scale_factor
         self.min_neighbours = min_neighbours
         self.min_size_px = min_size_px

@@ -83,8 +83,8 @@ class S3FDDetector(Detector):
                 self._detector = FaceDetector("cpu", str(path), False, self.min_score)
             except Exception as error:
                 raise WeightsError(
-                    f"{path}: this is not S3FD ({error}); give the file s3fd-619a316812.pth, "
-                    "or leave --weights out to have it downloaded"
+                    f"{path}: this is not a file of S3FD weights ({error}); pass the file s3fd-619a316812.pth, "
+                    "or omit --weights to download it"
                 ) from error
             self._detector.device = self.resolved_device
             self._detector.face_detector.to(self._detector.device)

@@ -63,7 +63,7 @@ class YuNetDetector(Detector):
             except cv2.error as error:
                 raise WeightsError(
                     f"{path}: OpenCV {cv2.__version__} cannot read this as YuNet ({error}); "
-                    "give the file face_detection_yunet_2023mar.onnx, or leave --weights out to have it downloaded"
+                    "give the file face_detection_yunet_2023mar.onnx, or omit --weights to download it"
                 ) from error
 
     def detect(

@@ -60,7 +60,7 @@ def similarity(landmarks: "ArrayLike") -> "NDArray[np.float64]":
     wrong = np.flatnonzero(~np.isfinite(spread) | (spread < 1e-6))
     if len(wrong):
         raise ConfigError(
-            f"landmarks of frame {wrong[0]} are not five points: {points[wrong[0]].tolist()}; "
+            f"the landmarks of frame {wrong[0]} are not five points: {points[wrong[0]].tolist()}; "
             "leave out frames without a face"
         )
     a = (source * target).sum((1, 2)) / spread
@@ -95,7 +95,7 @@ def align_faces(frames: "torch.Tensor", landmarks: "ArrayLike") -> "torch.Tensor
     count, height, width = frames.shape[:3]
     inverse = np.linalg.inv(similarity(landmarks))[:, :2]
     if len(inverse) != count:
-        raise ConfigError(f"there are {count} frames and landmarks of {len(inverse)}")
+        raise ConfigError(f"there are {count} frames but landmarks for {len(inverse)}")
     # picture pixels to grid_sample's -1..1
     inverse[:, 0] *= 2 / width
     inverse[:, 1] *= 2 / height

@@ -182,7 +182,7 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
         for number, (clip, *names) in lines:
             if all(name in _WORDS for name in names) and any(names):
                 raise CorruptSourceError(
-                    f"{path}, line {number}: has values and the file names no columns; put a first line before the "
+                    f"{path}, line {number}: has values and the file names no columns; add a first line before the "
                     f"others: clip_id,{','.join(ATTRIBUTES[:2])},..."
                 )
             yield f"{path}, line {number}", clip, "", _listed(names)
@@ -271,6 +271,6 @@ def _value(where: str, name: str, value: Any) -> int | None:
     word = "" if value is None else str(value).strip().lower()
     if word not in _WORDS:
         raise CorruptSourceError(
-            f"{where}: {shortened(name, 60)} is {quoted(value)}; expected 1, 0, true, false, or nothing where unknown"
+            f"{where}: {shortened(name, 60)} is {quoted(value)}; expected 1, 0, true, false, or nothing if unknown"
         )
     return _WORDS[word]

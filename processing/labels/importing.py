@@ -171,8 +171,8 @@ def export_labels(
     form = form_of(file)
     if form == "parsed" and include_predicted:
         raise ConfigError(
-            f"{file}: the parsed form cannot say that a label is predicted, and a later import would take it for "
-            "hand-made; write .csv or .json"
+            f"{file}: the parsed form cannot say that a label is predicted, so a later import would take it for "
+            "manual; write .csv or .json"
         )
     reader = open_store(store)
     report = ExportReport(left_out=sorted(SENSITIVE_ATTRIBUTES) if drop_sensitive else [])
@@ -226,8 +226,8 @@ def _refuse(file: str | os.PathLike[str], report: ImportReport) -> None:
     found += [f"clip {clip} has {', '.join(both)}" for clip, both in report.contradictions.items()]
     if found:
         raise CorruptSourceError(
-            f"{file}: {len(found)} of its entries are doubtful and nothing was imported: {'; '.join(found[:5])}"
-            f"{'; ...' if len(found) > 5 else ''}. Mend them, or import without --strict"
+            f"{file}: {len(found)} of its entries are doubtful, so nothing was imported: {'; '.join(found[:5])}"
+            f"{'; ...' if len(found) > 5 else ''}. Fix them, or import without --strict"
         )
 
 
@@ -282,5 +282,5 @@ def _source_in(store: Store, clip: str) -> str:
     where = f"{store.location}: meta/{clip}.json"
     source = parse_json_object(data, where, "mend or delete it").get("label_source") or ""
     if not isinstance(source, str):
-        raise CorruptSourceError(f"{where}: its label_source is no text; mend or delete it")
+        raise CorruptSourceError(f"{where}: its label_source is not a string; fix or delete it")
     return source

@@ -190,14 +190,14 @@ class TransformersModel(AttributeModel):
                 folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{folder}: is no image classifier that transformers can read ({error})") from error
+            raise WeightsError(f"{folder}: is not an image classifier that transformers can read ({error})") from error
         finally:
             if bars:
                 hf_logging.enable_progress_bar()
         if report["missing_keys"]:
             raise WeightsError(
-                f"{folder}: lacks {len(report['missing_keys'])} tensors of its own model: "
-                f"{', '.join(sorted(report['missing_keys'])[:5])}; it would answer at random. Get it again"
+                f"{folder}: is missing {len(report['missing_keys'])} of its model's tensors: "
+                f"{', '.join(sorted(report['missing_keys'])[:5])}; its results would be random. Get it again"
             )
         self._columns = match_labels(model.config.id2label, self.name)
         kind = model.config.problem_type
@@ -232,8 +232,8 @@ class TransformersModel(AttributeModel):
             self._folder = self._download()
         if not any(self._folder.glob("*.safetensors")):
             raise WeightsError(
-                f"{self._folder}: holds no .safetensors, the only form of weights that is read; "
-                "save the model with save_pretrained(folder) of a current transformers"
+                f"{self._folder}: has no .safetensors, the only format of weights that is read; "
+                "save the model with save_pretrained(folder) in a current transformers"
             )
         return self._folder
 
@@ -250,7 +250,7 @@ class TransformersModel(AttributeModel):
             ) from error
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
             raise SourceUnavailableError(
-                f"{self.name}: cannot be downloaded from the Hub ({error}); check the name, or give a folder"
+                f"{self.name}: cannot be downloaded from the Hub ({error}); check the name, or pass a folder"
             ) from error
         return Path(files)
 
@@ -276,15 +276,15 @@ def match_labels(labels: dict[int, str], model: str) -> dict[int, int]:
         try:
             attribute = attribute_index(str(name))
         except ConfigError:
-            logger.info("%s: its label %r is no CelebA attribute and is not used", model, name)
+            logger.info("%s: its label %r is not a CelebA attribute and is ignored", model, name)
             continue
         if attribute in columns:
-            raise WeightsError(f"{model}: two of its labels mean {ATTRIBUTES[attribute]}; it cannot be used as it is")
+            raise WeightsError(f"{model}: two of its labels mean {ATTRIBUTES[attribute]}; it cannot be used unchanged")
         columns[attribute] = int(column)
     if not columns:
         named = ", ".join(map(repr, list(labels.values())[:5]))
         raise WeightsError(
             f"{model}: none of its {len(labels)} labels names a CelebA attribute (it has {named}, ...); "
-            "choose a model whose id2label does"
+            "choose a model whose id2label has some"
         )
     return columns

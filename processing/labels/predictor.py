@@ -128,7 +128,7 @@ class AttributePredictor:
         points = None
         if self.needs_landmarks:
             if landmarks is None:
-                raise ConfigError(f"{self.model.name} needs landmarks: float [N, 5, 2]; YuNet gives them")
+                raise ConfigError(f"{self.model.name} needs landmarks: float [N, 5, 2]; YuNet provides them")
             points = np.asarray(landmarks, dtype=np.float32)
             if points.shape != (len(frames), 5, 2):
                 raise ConfigError(f"landmarks must be [{len(frames)}, 5, 2] for these frames; got {points.shape = }")

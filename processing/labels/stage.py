@@ -52,7 +52,7 @@ class LabelStage(Stage):
         overwrite_manual: bool = False,
     ) -> None:
         if num_frames < 1:
-            raise ConfigError(f"at least 1 frame of a clip must be looked at, got {num_frames}")
+            raise ConfigError(f"at least 1 frame per clip is needed, got {num_frames}")
         if predictor.needs_landmarks and detector is None:
             raise ConfigError(f"{predictor.model.name} needs a face detector that gives landmarks; choose yunet")
         self.predictor = predictor
@@ -116,7 +116,7 @@ class LabelStage(Stage):
         if not usable:
             raise CorruptSourceError(
                 f"clip {clip.clip_id} has no label: {self.detector.name} found no face in any of the "
-                f"{len(indices)} frames looked at; try another detector or more frames, or label it by hand"
+                f"{len(indices)} frames used; try another detector or more frames, or label it manually"
             )
         points = np.stack([found for found in landmarks if found is not None])
         probabilities = self.predictor(frames[usable], points)
@@ -150,7 +150,7 @@ class LabelStage(Stage):
             if largest.landmarks_px is None:
                 raise ConfigError(
                     f"clip {clip.clip_id}: the detector {detector.name} gives no landmarks, which the attribute "
-                    "model needs to cut out faces; choose --detector yunet, or a transformers: model, which needs none"
+                    "model needs to crop faces; choose --detector yunet, or a transformers: model, which needs none"
                 )
             usable = np.isfinite(largest.landmarks_px).all() and np.ptp(largest.landmarks_px) > 0
             landmarks.append(left_to_right(largest.landmarks_px) if usable else None)

@@ -119,7 +119,7 @@ def make_parser(
         from mmvoxceleb.processing.masks.transformers_parser import TransformersParser
 
         if weights is not None:
-            raise ConfigError("weights go with the bisenet parser; a transformers model is named by --parser alone")
+            raise ConfigError("only the bisenet parser takes weights; for a transformers model, use --parser")
         if backend == "ncnn":
             raise ConfigError("the ncnn backend goes with the bisenet parser; leave the backend at auto")
         return TransformersParser(name.removeprefix(_TRANSFORMERS), **options)

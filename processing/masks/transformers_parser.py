@@ -72,7 +72,7 @@ class TransformersParser(Parser):
             )
         except (OSError, HFValidationError) as error:
             raise SourceUnavailableError(
-                f"{self.source}: no such folder, and the Hub does not give it as a model ({error}); check the name"
+                f"{self.source}: no such folder, and no such model on the Hub ({error}); check the name"
             ) from error
 
     def identity(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class TransformersParser(Parser):
     def _read_preprocessor(self) -> None:
         """Take size, mean and deviation from the model's own preprocessing; ImageNet's at 512 px where it has none."""
         if not (self.folder / "config.json").is_file():
-            raise WeightsError(f"{self.folder}: holds no config.json, so it is no transformers model")
+            raise WeightsError(f"{self.folder}: has no config.json, so it is not a transformers model")
         path = self.folder / "preprocessor_config.json"
         config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         size = config.get("size") or {}
@@ -153,7 +153,7 @@ def classes_of(id2label: dict[int, str], source: str) -> dict[str, int]:
             found[name] = number
     if unknown:
         raise ConfigError(
-            f"{source}: has classes that are none of ours: {', '.join(unknown)}; ours are {', '.join(CLASSES)}. "
+            f"{source}: has unknown classes: {', '.join(unknown)}; the known ones are {', '.join(CLASSES)}. "
             "Give the model's config.json id2label with these names"
         )
     return found

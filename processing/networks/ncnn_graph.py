@@ -89,7 +89,7 @@ class NcnnGraph:
                     file.write(array.tobytes())
             self._weights.clear()
             if network.load_param_mem(self._text()) or network.load_model(str(path)):
-                raise RuntimeError("ncnn does not take the network; use the torch backend")
+                raise RuntimeError("ncnn does not support the network; use the torch backend")
         inputs = [name for kind, _, name, _ in self._layers if kind == "Input"]
         return NcnnNetwork(network, inputs, output)
 

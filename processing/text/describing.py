@@ -67,5 +67,5 @@ def check_label(label: Iterable[int]) -> list[int]:
         name, value = next(
             (name, value) for name, value in zip(ATTRIBUTES, values, strict=True) if value not in _VALUES
         )
-        raise ConfigError(f"the label's value of {name} is {value!r}; it can be 0, 1, or -1 for unknown")
+        raise ConfigError(f"the label's value for {name} is {value!r}; it can be 0, 1, or -1 for unknown")
     return [int(value) for value in values]

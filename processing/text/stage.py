@@ -62,7 +62,7 @@ class TextStage(Stage):
         if clip.label is None:
             raise MissingModalityError(
                 f"clip {clip.clip_id} has no label to describe; predict it with mmvoxceleb regenerate label, "
-                "or give it by hand with mmvoxceleb label import"
+                "or import a manual one with mmvoxceleb label import"
             )
         lines = describe(clip.label, self.num_lines, self.seed, clip.clip_id, self.style)
         return StageOutput({TEXT: [("", "\n".join(lines).encode())]})

@@ -50,14 +50,14 @@ def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -
     places = _places(names, path) if names is not None else None
     digest = hashlib.sha256(data).hexdigest()
     if not isinstance(clips, dict):
-        raise CorruptSourceError(f"{path}: its clips are no object of clips by name; get the list again")
+        raise CorruptSourceError(f"{path}: its clips are not an object with clip names as keys; get the list again")
     entries = []
     for name, record in clips.items():
         try:
             entries.append(_entry(name, record, places, path.name, digest))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else shortened(error)
-            raise CorruptSourceError(f"{path}: clip {quoted(name)} is not as it should be: {what}") from error
+            raise CorruptSourceError(f"{path}: clip {quoted(name)} is invalid: {what}") from error
     return videos_of(entries, VideoFiles(raw), str(path))
 
 
@@ -78,7 +78,7 @@ def _entry(name: str, record: dict[str, Any], places: list[int | None] | None, f
 def _places(names: Any, path: Path) -> list[int | None]:
     """Find the column of a label for each attribute of the list; None for those that CelebA has not."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise CorruptSourceError(f"{path}: its appearance_mapping is no list of names; get the list again")
+        raise CorruptSourceError(f"{path}: its appearance_mapping is not a list of names; get the list again")
     places: list[int | None] = []
     for name in names:
         try:

@@ -97,7 +97,7 @@ def _local_videos(root: Path) -> tuple[PurePath, list[FoundVideo]]:
     if root.is_file():
         return root.parent.absolute(), [FoundVideo(PurePath(root.name), root)]
     if not root.is_dir():
-        raise SourceUnavailableError(f"{plain_name(root)}: there is no such folder or video; check the path")
+        raise SourceUnavailableError(f"{plain_name(root)}: no such folder or video; check the path")
     paths = (path for path in walk(root) if path.suffix.lower() in VIDEO_SUFFIXES)
     return root.absolute(), [FoundVideo(path.relative_to(root), path) for path in paths]
 
@@ -119,7 +119,7 @@ _MOST_LEVELS = 32
 
 def _walk_remote(tree: FileTree, path: str, levels: int) -> Iterator[tuple[str, str]]:
     if not levels:
-        raise SourceUnavailableError(f"{tree.location}/{path}: folders lie in each other over {_MOST_LEVELS} deep")
+        raise SourceUnavailableError(f"{tree.location}/{path}: folders are nested over {_MOST_LEVELS} levels deep")
     for item in tree.items(path):
         below = f"{path}/{item.name}" if path else item.name
         if item.is_folder:

@@ -74,12 +74,12 @@ def _read_identities(path: Path) -> dict[str, _Names]:
     except OSError as error:
         raise SourceUnavailableError(f"{path}: the identities cannot be read ({error}); check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptSourceError(f"{path}: this is no CSV file ({error})") from error
+        raise CorruptSourceError(f"{path}: this is not a CSV file ({error})") from error
     known: Iterable[str] = rows[0] if rows else ()
     missing = [name for name in ("file", "person_id") if name not in known]
     if missing:
         raise CorruptSourceError(
-            f"{path}: the identities lack the column {' and '.join(missing)}; expected file, person_id, and if wanted "
+            f"{path}: the identities lack the column {' and '.join(missing)}; expected file, person_id, and optionally "
             "video_id"
         )
     named: dict[str, _Names] = {}

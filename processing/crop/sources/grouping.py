@@ -54,15 +54,13 @@ def videos_of(entries: Iterable[Entry], files: VideoFiles, where: str) -> list[S
     grouped: dict[tuple[str, str], list[tuple[Entry, Utterance, str]]] = {}
     for entry in sorted(entries, key=lambda each: (each.person, each.video, each.clip.start_seconds, each.utterance)):
         if entry.url and not entry.url.startswith(("https://", "http://")):
-            raise CorruptSourceError(
-                f"{where}: {quoted(entry.url)} is no address of the web (https://...); mend the list"
-            )
+            raise CorruptSourceError(f"{where}: {quoted(entry.url)} is not a web address (https://...); fix the list")
         place = f"{entry.person}#{entry.video}#{entry.utterance}#{entry.clip.start_seconds}#{entry.clip.box_xyxy}"
         person_id, video_id, utterance, note = names.give(entry.person, entry.video, entry.utterance, place)
         assert utterance is not None
         grouped.setdefault((person_id, video_id), []).append((entry, Utterance(utterance, listed=entry.clip), note))
     if not grouped:
-        raise CorruptSourceError(f"{where}: it lists no clip; check the file and its form (--list-form)")
+        raise CorruptSourceError(f"{where}: it lists no clips; check the file and --list-form")
     videos = []
     for (person_id, video_id), found in sorted(grouped.items()):
         first = found[0][0]

@@ -34,7 +34,7 @@ def hdtf_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> 
     folder = Path(listed)
     lists = sorted(folder.glob(f"*{_TIMES}")) if folder.is_dir() else []
     if not lists:
-        raise SourceUnavailableError(f"{folder}: no list <set>{_TIMES} is in it; give HDTF's folder HDTF_dataset")
+        raise SourceUnavailableError(f"{folder}: it has no list <set>{_TIMES}; pass HDTF's folder HDTF_dataset")
     entries: list[Entry] = []
     for times in lists:
         others = {

@@ -42,7 +42,7 @@ def table_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) ->
     except OSError as error:
         raise SourceUnavailableError(f"{path}: the table cannot be read ({error.strerror}); check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptSourceError(f"{path}: this is no CSV file ({error})") from error
+        raise CorruptSourceError(f"{path}: this is not a CSV file ({error})") from error
     return videos_of(entries, VideoFiles(raw), str(path))
 
 
@@ -65,7 +65,7 @@ def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
     try:
         file, url = values["file"], values["url"]
         if not file and not url:
-            raise ValueError("it names no file and no url")
+            raise ValueError("it has neither a file nor a url")
         video = values["video_id"] or (PurePosixPath(file).stem if file else youtube_id(url) or PurePosixPath(url).stem)
         start = float(values["start"] or 0)
         end = float(values["end"]) if values["end"] else None
@@ -74,7 +74,7 @@ def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
         side = 1.0 if box is not None and max(box) <= LARGEST_FRACTION else None
         clip = ListedClip(start, end, box, side, side)  # type: ignore[arg-type]
     except ValueError as error:
-        raise CorruptSourceError(f"{path}, line {line}: {shortened(error)}; mend the table") from error
+        raise CorruptSourceError(f"{path}, line {line}: {shortened(error)}; fix the table") from error
     name = f"{round(start * FPS):06d}-" + ("end" if end is None else f"{round(end * FPS):06d}")
     return Entry(
         values["person_id"] or video, video, name, clip, url, (PurePosixPath(file).as_posix(),) if file else ()

@@ -31,14 +31,14 @@ def talkvid_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) 
     except OSError as error:
         raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
     if not isinstance(content, list):
-        raise CorruptSourceError(f"{path}: is no list of clips; get it again")
+        raise CorruptSourceError(f"{path}: is not a list of clips; get it again")
     entries = []
     for number, record in enumerate(content, 1):
         try:
             entries.append(_entry(record))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else shortened(error)
-            raise CorruptSourceError(f"{path}: clip {number} is not as it should be: {what}") from error
+            raise CorruptSourceError(f"{path}: clip {number} is invalid: {what}") from error
     return videos_of(entries, VideoFiles(raw), str(path))
 
 
@@ -47,7 +47,7 @@ def _entry(record: dict[str, Any]) -> Entry:
     url = str(about["Video Link"])
     video = youtube_id(url)
     if video is None:
-        raise ValueError(f"its Video Link {url!a} names no video of YouTube")
+        raise ValueError(f"its Video Link {url!a} is not a YouTube video")
     name = str(record["id"])
     clip = ListedClip(float(record["start-time"]), float(record["end-time"]))
     return Entry(str(about["Person ID"]), video, name.partition(f"{video}-")[2] or name, clip, url)

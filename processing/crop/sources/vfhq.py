@@ -33,7 +33,7 @@ def vfhq_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> 
     found = [(path, _NAME.fullmatch(path.stem)) for path in walk(folder) if path.suffix == ".txt"]
     entries = [_entry(path, match) for path, match in found if match is not None]
     if not entries:
-        raise SourceUnavailableError(f"{folder}: no meta file Clip+<video>+P0+C0+F0-99.txt is in it")
+        raise SourceUnavailableError(f"{folder}: it has no meta file like Clip+<video>+P0+C0+F0-99.txt")
     return videos_of(entries, VideoFiles(raw), str(folder))
 
 
@@ -51,5 +51,5 @@ def _entry(path: Path, match: re.Match[str]) -> Entry:
     except OSError as error:
         raise SourceUnavailableError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise CorruptSourceError(f"{path}: is no meta file of VFHQ ({shortened(error)}); get it again") from error
+        raise CorruptSourceError(f"{path}: is not a VFHQ meta file ({shortened(error)}); get it again") from error
     return Entry(f"{match['video']}-P{match['person']}", match["video"], f"C{match['clip']}", clip)

@@ -256,5 +256,5 @@ def test_s3fd_batches_do_not_mix_pictures(s3fd_weights):
 
 def test_s3fd_without_its_package_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "face_alignment", None)
-    with pytest.raises(ImportError, match=r"mmvoxceleb\[s3fd\]"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[s3fd\]'"):
         open_detector("s3fd", weights=tmp_path).setup()
