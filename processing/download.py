@@ -1,4 +1,8 @@
-"""Download one file from the first of several sources that gives it, resumed, retried and checked."""
+"""Download one file from the first of several sources that gives it, resumed, retried and checked.
+
+Libraries do less: pooch (1.9) begins a cut download anew; gdown (6.5) gives up at a 503 and drops up to 512 kB of what
+came; what ``huggingface_hub`` has for other servers is private and takes whatever a server sends.
+"""
 
 import contextlib
 import logging
@@ -32,14 +36,6 @@ _MUCH_MORE_BYTES = 1 << 20
 _BLOCK = 1 << 13
 
 logger = logging.getLogger(__name__)
-
-
-class _PassingError(Exception):
-    """A failure that may be gone the next time."""
-
-
-class _FinalError(Exception):
-    """A failure that will stay: this source does not have the file."""
 
 
 def download(
@@ -79,10 +75,8 @@ def download(
         for source in sources:
             try:
                 _get_right(source, partial, target.name, size_bytes, sha256)
-            except WeightsError as error:
-                wrong += 1
-                failures.append(str(error))
-            except _FinalError as error:
+            except (WeightsError, SourceUnavailableError) as error:
+                wrong += isinstance(error, WeightsError)
                 failures.append(f"{source}: {error}")
             except OSError as error:
                 raise SourceUnavailableError(f"{partial}: cannot be written ({error}); make room and repeat") from error
@@ -99,7 +93,7 @@ def _get_right(source: str, partial: Path, file_name: str, size_bytes: int | Non
     for continued in (partial.exists(), False):
         _get(source, partial, file_name, size_bytes)
         try:
-            _check(partial, source, size_bytes, sha256)
+            _check(partial, size_bytes, sha256)
             return
         except WeightsError:
             partial.unlink()
@@ -117,17 +111,17 @@ def _get(source: str, partial: Path, file_name: str, size_bytes: int | None) -> 
     elif kind in ("http", "https"):
         _from_http(source, partial, file_name, size_bytes)
     else:
-        raise _FinalError("not an address that can be downloaded from")
+        raise SourceUnavailableError("not an address that can be downloaded from")
 
 
 def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
     from tenacity import RetryError
 
-    patiently = retrying(url, lambda error: isinstance(error, _PassingError), first_wait_seconds=FIRST_WAIT_SECONDS)
+    patiently = retrying(url, lambda error: isinstance(error, ConnectionError), first_wait_seconds=FIRST_WAIT_SECONDS)
     try:
         patiently(lambda: _continue_http(url, partial, file_name, size_bytes))
     except RetryError as end:
-        raise _FinalError(
+        raise SourceUnavailableError(
             f"{end.__cause__}, {end.last_attempt.attempt_number} times; what came is kept and continued next time"
         ) from end
 
@@ -137,13 +131,12 @@ def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | No
     if size_bytes is not None and have > size_bytes:
         partial.unlink()
         have = 0
-    if size_bytes is not None and have == size_bytes:
-        return
-    transfer = _Transfer(url, partial, file_name, size_bytes, have)
-    try:
-        while_growing(transfer.run, lambda: transfer.came, seconds=SILENT_SECONDS, stop=transfer.stop)
-    except StalledError as error:
-        raise _PassingError(str(error)) from error
+    if size_bytes is None or have < size_bytes:
+        transfer = _Transfer(url, partial, file_name, size_bytes, have)
+        try:
+            while_growing(transfer.run, lambda: transfer.came, seconds=SILENT_SECONDS, stop=transfer.stop)
+        except StalledError as error:
+            raise ConnectionError(str(error)) from error
 
 
 class _Transfer:
@@ -174,7 +167,7 @@ class _Transfer:
                 shutdown()
 
     def run(self) -> None:
-        """Transfer; what requests raises becomes :class:`_PassingError` or :class:`_FinalError`."""
+        """Transfer; what requests raises becomes ConnectionError where it may pass, else SourceUnavailableError."""
         import requests
 
         asked = {"Range": f"bytes={self._have}-"} if self._have else {}
@@ -185,26 +178,26 @@ class _Transfer:
                 if response.status_code == 416:
                     # what is there is not the beginning of this file, or is all of it with no size known to tell
                     self._partial.unlink(missing_ok=True)
-                    raise _PassingError("the server refused to continue the download, so it starts again")
+                    raise ConnectionError("the server refused to continue the download, so it starts again")
                 if response.status_code in TRANSIENT_STATUS:
-                    raise _PassingError(f"the server answered {response.status_code}")
+                    raise ConnectionError(f"the server answered {response.status_code}")
                 if response.status_code not in (200, 206):
-                    raise _FinalError(f"the server answered {response.status_code} {response.reason}")
+                    raise SourceUnavailableError(f"the server answered {response.status_code} {response.reason}")
                 if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-                    raise _FinalError("the server sends it compressed although it was asked not to")
+                    raise SourceUnavailableError("the server sends it compressed although it was asked not to")
                 self._write(response, self._have if response.status_code == 206 else 0)
         except requests.exceptions.SSLError as error:
-            raise _FinalError(f"the connection is not trusted ({error})") from error
+            raise SourceUnavailableError(f"the connection is not trusted ({error})") from error
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _PassingError(f"the connection broke ({type(error).__name__})") from error
+            raise ConnectionError(f"the connection broke ({type(error).__name__})") from error
         except requests.RequestException as error:
-            raise _FinalError(redirect_problem(error) or str(error)) from error
+            raise SourceUnavailableError(redirect_problem(error) or str(error)) from error
 
     def _write(self, response: "requests.Response", start: int) -> None:
         partial = self._partial
         if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             partial.unlink(missing_ok=True)
-            raise _PassingError("the server continued at the wrong place, so the download starts again")
+            raise ConnectionError("the server continued at the wrong place, so the download starts again")
         length = response.headers.get("Content-Length")
         expected = start + int(length) if length and length.isdigit() else None
         largest = LARGEST_BYTES if self._size_bytes is None else self._size_bytes + _MUCH_MORE_BYTES
@@ -220,9 +213,9 @@ class _Transfer:
                     break
         if start + self.came > largest:
             partial.unlink()
-            raise _FinalError(f"the server sends more than the {largest:,} bytes that are allowed here")
+            raise SourceUnavailableError(f"the server sends more than the {largest:,} bytes that are allowed here")
         if expected is not None and partial.stat().st_size < expected:
-            raise _PassingError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
+            raise ConnectionError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
 
 
 @contextlib.contextmanager
@@ -244,9 +237,11 @@ def _from_drive(file_id: str, partial: Path, size_bytes: int | None) -> None:
         # gdown keeps its own partial file beside its output and continues it
         get_from_drive(file_id, partial, quiet=not sys.stderr.isatty(), most_bytes=size_bytes or LARGEST_BYTES)
     except (gdown.exceptions.DownloadError, requests.RequestException, StalledError, SourceUnavailableError) as error:
-        raise _FinalError(f"Google Drive does not give it ({redirect_problem(error) or _first_line(error)})") from error
+        raise SourceUnavailableError(
+            f"Google Drive does not give it ({redirect_problem(error) or _first_line(error)})"
+        ) from error
     if not partial.is_file():
-        raise _FinalError("Google Drive gave nothing")
+        raise SourceUnavailableError("Google Drive gave nothing")
 
 
 def _find_in_drive_folder(folder_id: str, file_name: str) -> str:
@@ -256,11 +251,11 @@ def _find_in_drive_folder(folder_id: str, file_name: str) -> str:
     try:
         listed = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        raise _FinalError(f"Google Drive does not list the folder ({_first_line(error)})") from error
+        raise SourceUnavailableError(f"Google Drive does not list the folder ({_first_line(error)})") from error
     for file in listed or ():
         if Path(file.path).name == file_name:
             return str(file.id)
-    raise _FinalError(f"the Google Drive folder holds no {file_name}")
+    raise SourceUnavailableError(f"the Google Drive folder holds no {file_name}")
 
 
 def _first_line(error: BaseException) -> str:
@@ -268,9 +263,9 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _check(partial: Path, source: str, size_bytes: int | None, sha256: str | None) -> None:
+def _check(partial: Path, size_bytes: int | None, sha256: str | None) -> None:
     size = partial.stat().st_size
     if size_bytes is not None and size != size_bytes:
-        raise WeightsError(f"{source}: gave {size:,} bytes where {size_bytes:,} were expected")
+        raise WeightsError(f"gave {size:,} bytes where {size_bytes:,} were expected")
     if sha256 is not None and (came := sha256_of(partial)) != sha256:
-        raise WeightsError(f"{source}: gave a file with sha256 {came} where {sha256} was expected")
+        raise WeightsError(f"gave a file with sha256 {came} where {sha256} was expected")

@@ -3,13 +3,16 @@
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place, open_output
-from mmvoxceleb.files.tree import Layout, OutputTree
+from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.modalities import FileModality, Folder
 
-__all__ = ["StoreWriter"]
+__all__ = ["Layout", "StoreWriter"]
+
+Layout: TypeAlias = Literal["folder", "packed"]
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -29,12 +32,12 @@ class StoreWriter:
 
     def __init__(self, place: Place, layout: Layout | None = None) -> None:
         self.tree: OutputTree = open_output(place)
-        if layout is not None and layout not in self.tree.layouts:
+        if layout == "folder" and not self.tree.is_local:
             raise ConfigError(
                 f"{self.tree.location}: clips cannot be written here as folders, for a folder is not whole at once; "
                 "use the layout 'packed' (--layout packed), one zip per clip"
             )
-        self.layout: Layout = layout or self.tree.layouts[0]
+        self.layout: Layout = layout or ("folder" if self.tree.is_local else "packed")
 
     @property
     def location(self) -> str:

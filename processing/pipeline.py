@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place
-from mmvoxceleb.files.tree import Layout
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.crop.videos import SourceVideo
@@ -14,7 +13,7 @@ from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.video_work import VideoWork
-from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.source import ClipSource, LabelSource, StoreSource
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import Store, open_store

@@ -1,5 +1,8 @@
 """Undo PNG's row filters with vector instructions, compiled by Numba.
 
+With it a frame of 256 px is decoded in 0.42 ms, where pyspng takes 1.01, imagecodecs 1.08, OpenCV 1.63 and Pillow 1.89
+(benchmarks/results/sampling.md).
+
 Paeth's filter needs the pixels to the left, above, and above to the left, so that a row is undone one pixel after the
 other, and a vector unit is left nearly empty. Here 32 rows are undone at a time, each one pixel behind the row above:
 the 32 pixels made in one step need only those made in the two steps before.

@@ -20,7 +20,7 @@ from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, visible
+from mmvoxceleb.files.tree import Item, Kind, OutputTree, visible
 from mmvoxceleb.files.version import version_of_stat
 
 __all__ = ["LocalTree"]
@@ -33,7 +33,6 @@ class LocalTree(OutputTree):
         path: The folder.
     """
 
-    layouts: tuple[Layout, ...] = ("folder", "packed")
     is_local = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

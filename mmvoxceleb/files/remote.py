@@ -12,7 +12,7 @@ from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, or_none
 from mmvoxceleb.files.stalls import within
-from mmvoxceleb.files.tree import Item, Kind, Layout, OutputTree, several, visible
+from mmvoxceleb.files.tree import Item, Kind, OutputTree, several, visible
 
 __all__ = ["RemoteTree"]
 
@@ -35,8 +35,6 @@ class RemoteTree(OutputTree):
         url: The folder.
         storage_options: Passed to the fsspec file system.
     """
-
-    layouts: tuple[Layout, ...] = ("packed",)
 
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
         self.address = url if url.endswith("://") else url.rstrip("/")

@@ -9,9 +9,8 @@ from typing import Literal, TypeAlias
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.ranges import ByteSource
 
-__all__ = ["FileTree", "Item", "Kind", "Layout", "OutputTree", "several", "visible"]
+__all__ = ["FileTree", "Item", "Kind", "OutputTree", "several", "visible"]
 
-Layout: TypeAlias = Literal["folder", "packed"]
 Kind: TypeAlias = Literal["file", "folder"]
 
 
@@ -107,9 +106,6 @@ class OutputTree(FileTree):
     A file is whole as soon as it is seen.
     """
 
-    layouts: tuple[Layout, ...]
-    """How clips can be written so that each is whole or absent; the first is the default."""
-
     is_shared = True
     """Whether other processes on this machine see what is written."""
 
@@ -156,7 +152,7 @@ class OutputTree(FileTree):
     def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
         """Write a folder that is whole as soon as it is seen, in the place of one that is there.
 
-        Only where ``layouts`` has ``folder``.
+        Only where ``is_local``.
 
         Raises:
             OSError: It cannot be written.

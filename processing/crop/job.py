@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.files.opening import Place, open_output
-from mmvoxceleb.files.tree import Layout, OutputTree
+from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
@@ -33,7 +33,7 @@ from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
-from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
 from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.processing.stage import Clip

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from mmvoxceleb.files.opening import Place
-from mmvoxceleb.files.tree import Layout
 from mmvoxceleb.processing.crop.fetch import YOUTUBE
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.detectors import Detector
+from mmvoxceleb.processing.output import Layout
 
 __all__ = ["CropStage"]
 
