@@ -56,7 +56,7 @@ def download(
         target: The final path.
         size_bytes: The size that the file must have, if known.
         sha256: The hash that the file must have, if known.
-        advice: What to do when nothing works.
+        advice: What to do when nothing works; ends the message.
 
     Raises:
         SourceUnavailableError: No source gives the file.
@@ -83,8 +83,7 @@ def download(
             else:
                 move_into_place(partial, target)
                 return
-    tried = "; ".join(failures)
-    message = f"{target.name} could not be downloaded{f'; {advice}. Tried' if advice else ':'} {tried}"
+    message = f"{target.name} could not be downloaded: {'; '.join(failures)}. Next step: {advice or 'try again later'}"
     raise WeightsError(message) if wrong else SourceUnavailableError(message)
 
 
