@@ -34,7 +34,7 @@ __all__ = [
 
 
 class MMVoxCelebError(Exception):
-    """Base of all errors raised on purpose by this package."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class ConfigError(MMVoxCelebError, ValueError):
@@ -42,11 +42,11 @@ class ConfigError(MMVoxCelebError, ValueError):
 
 
 class UnsuitableDecoderError(ConfigError):
-    """The chosen video decoder would show a video wrong, or not at all."""
+    """The chosen video decoder would decode a video wrongly, or not at all."""
 
 
 class SourceUnavailableError(MMVoxCelebError, OSError):
-    """The bytes of a source cannot be had: withdrawn, forbidden, over quota, unreachable."""
+    """A source cannot be read: withdrawn, forbidden, over quota, unreachable."""
 
 
 class CorruptSourceError(MMVoxCelebError, ValueError):
@@ -58,7 +58,7 @@ class MissingModalityError(MMVoxCelebError, LookupError):
 
 
 class UnsafeArchiveError(MMVoxCelebError, ValueError):
-    """An archive, or a list of files, names a path that leaves its folder, links away, or unpacks to far too much."""
+    """An archive, or a list of files, has a path outside its folder, contains links, or unpacks to far too much."""
 
 
 class WeightsError(MMVoxCelebError, ValueError):

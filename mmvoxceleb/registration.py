@@ -81,11 +81,11 @@ def load_dataset(
     """Load Multimodal VoxCeleb as ``datasets.load_dataset("mmvoxceleb", ...)`` does, without any registration.
 
     Args:
-        path: ``"mmvoxceleb"``; there to keep the signature.
+        path: ``"mmvoxceleb"``; only there to match the signature of ``datasets``.
         name: A config: ``all`` (default), ``video``, ``mask``, ``drawing``, ``text``, ``label``, ``sample``.
         data_dir: A folder, zip or fsspec URL of the original files.
         split: ``train``, ``test``, ``train[:10%]``, ...; None for all.
-        cache_dir: Where prepared datasets go, ``datasets``' own cache by default.
+        cache_dir: Where prepared datasets go; by default the cache of ``datasets``.
         features: Override the features.
         download_config: As in ``datasets``.
         download_mode: As in ``datasets``.

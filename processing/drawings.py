@@ -40,13 +40,13 @@ DRAWING_SIZE_PX = 512
 
 
 class Drawer(ABC):
-    """Draws faces in lines. The constructor loads nothing; the first call does.
+    """Turns faces into line drawings. The constructor loads nothing; the first call does.
 
     Args:
         styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        compile: Whether to compile the network: slow at first, faster afterwards.
         batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
 
     Raises:
@@ -82,7 +82,7 @@ class Drawer(ABC):
 
     @abstractmethod
     def setup(self) -> None:
-        """Load the network and move it to the device. Calls do it by themselves when they need it."""
+        """Load the network and move it to the device. Otherwise the first call does."""
 
     @abstractmethod
     def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
@@ -122,14 +122,14 @@ class Drawer(ABC):
 
 
 class PortraitDrawer(Drawer):
-    """Draws faces in lines, in one or more of the three styles. Styles share the encoder.
+    """Turns faces into line drawings, in one or more of the three styles. Styles share the encoder.
 
     Args:
         weights: The checkpoint ``200_net_G_A.pth``; None finds or downloads the published one.
         styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        compile: Whether to compile the network: slow at first, faster afterwards.
         batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
         backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
@@ -275,15 +275,15 @@ def make_drawer(
     """Make a drawer from its name.
 
     Args:
-        name: ``portrait``, the original's, or ``sample``, the small one that comes with the package: trained on
+        name: ``portrait``, the original's, or ``sample``, the small one included in the package: trained on
             generated faces, for demonstration.
         weights: A checkpoint for ``portrait``.
-        styles: See :class:`Drawer`; ``sample`` has ``style1`` alone.
+        styles: See :class:`Drawer`; ``sample`` only has ``style1``.
         backend: For ``portrait``, see :class:`PortraitDrawer`.
         options: For :class:`Drawer`.
 
     Raises:
-        ConfigError: The name is unknown, or an option does not go with it.
+        ConfigError: The name is unknown, or does not support an option.
     """
     if name == "portrait":
         return PortraitDrawer(weights, styles, backend=backend, **options)

@@ -59,7 +59,7 @@ class _Configs(Mapping[str, MMVoxCelebConfig]):
 
 
 class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
-    """Multimodal VoxCeleb, one row a clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
+    """Multimodal VoxCeleb, one row per clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = MMVoxCelebConfig
@@ -83,7 +83,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         )
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Prepare the dataset, or take it from the cache if the source is the same, as told by its fingerprint.
+        """Prepare the dataset, or take it from the cache if the source has the same fingerprint.
 
         Raises:
             MMVoxCelebError: As it is, where ``datasets`` would show ``DatasetGenerationError``.
@@ -116,7 +116,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         return super().as_dataset(*args, **kwargs)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Stream the dataset; Drive cannot be streamed from, and says so."""
+        """Stream the dataset; raises for Google Drive, which cannot be streamed."""
         if self.config.name != "sample" and not self.config.data_dir:
             from mmvoxceleb.stores.drive import WAYS_ON
 

@@ -33,21 +33,21 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
     """Arguments of ``load_dataset("mmvoxceleb", ...)``, all optional.
 
     Args:
-        modalities: Read these instead of the config's own: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
-        styles: Drawing styles. With several the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
+        modalities: Read these, not the config's modalities: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
+        styles: Drawing styles. With more than one, the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
         frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
-        max_frames: Keep at most so many frames from the start, and no mask or drawing of a later frame.
-        aligned: Keep only frames that have a mask and a drawing (those of them that are read).
+        max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame.
+        aligned: Keep only frames that have a mask and a drawing (if these are read).
         mask_encoding: ``palette`` turns the original colours into palette PNGs of class ids; ``original`` passes
             the files through.
         min_frames: Leave out clips with fewer frames.
         persons: Keep only these identities, ``["id10270"]``.
         clips: Keep only these clip ids.
-        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a count.
+        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
-        strict: A clip that lacks a modality is an error, instead of being left out with a count.
+        strict: Raise if a clip lacks a modality, instead of skipping and counting it.
     """
 
     modalities: Sequence[str] | None = None
@@ -65,7 +65,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
     strict: bool = False
 
     def check(self) -> None:
-        """Check all values. ``datasets`` sets them one by one, so this cannot happen at construction.
+        """Check all values. ``datasets`` sets them one by one, so construction cannot check them.
 
         Raises:
             ConfigError: A value is unknown or impossible; the message lists the known ones.
@@ -93,7 +93,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
 
     @property
     def read_modalities(self) -> tuple[str, ...]:
-        """The modalities to read: the argument, or else the config's own."""
+        """The modalities to read: the argument's, or else the config's."""
         if self.modalities is not None:
             return check_modalities(self.modalities)
         known = config_modalities()

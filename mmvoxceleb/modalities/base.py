@@ -50,7 +50,7 @@ class RecordOptions:
         modalities: Names of registered modalities.
         styles: Drawing styles.
         frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
-        max_frames: Keep at most so many frames from the start, and no mask or drawing of a later frame. Without
+        max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame. Without
             the video modality, at most so many masks and drawings.
         aligned: Keep only frames that have a mask and a drawing (of those that are asked for), and their pictures.
         mask_encoding: ``palette``: 8-bit palette PNG of class ids; ``original``: the bytes as they are.
@@ -86,10 +86,10 @@ class Shown:
 
 
 class Modality(ABC):
-    """What the frame and file modalities have in common.
+    """What frame and file modalities have in common.
 
     Attributes:
-        name: As configs and arguments name it: ``mask``.
+        name: Its name in configs and arguments: ``mask``.
         folder_name: Its folder as we write it, and the name of its archive; ``name`` by default.
         aliases: Other names under which its folder and archives are found.
         has_styles: Whether its folder holds a folder for each style.

@@ -42,9 +42,9 @@ logger = logging.getLogger(__name__)
 
 
 def register_modality(modality: "Modality | type[Modality]") -> "Modality":
-    """Add a modality from outside: a folder of every store, a column of ``load_dataset``, and all that follows.
+    """Add your own modality: a folder in every store, a column of ``load_dataset``, and all that follows.
 
-    Call it where the class is defined, so that worker processes, which import that module, have it too.
+    Call it where the class is defined, so that worker processes, which import that module, have it, too.
 
     Args:
         modality: An object, or its class.
@@ -53,7 +53,7 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
         The object.
 
     Raises:
-        ConfigError: A name of it is impossible, or is another modality's.
+        ConfigError: One of its names is invalid, or taken by another modality.
     """
     added = modality() if isinstance(modality, type) else modality
     others = [kind for kind in _kinds.values() if not _is_same(kind, added)]
@@ -76,7 +76,7 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
 
 
 def unregister_modality(name: str) -> None:
-    """Take a modality out again, as if it had not been registered.
+    """Remove a modality, as if it had never been registered.
 
     Raises:
         ConfigError: There is none of this name.

@@ -42,7 +42,7 @@ def modalities(names: Iterable[str] | None = None) -> tuple[Modality, ...]:
         names: Only these; None for all that are registered.
 
     Raises:
-        ConfigError: A name is unknown, or there is none; the known ones are listed.
+        ConfigError: A name is unknown, or there is none; the message lists the known ones.
     """
     every = tuple(kind for kind in kinds() if kind is not META)
     if names is None:
@@ -69,7 +69,7 @@ def check_modalities(names: Iterable[str]) -> tuple[str, ...]:
     """Return ``names`` without repeats, in the order of the table.
 
     Raises:
-        ConfigError: A name is unknown, or there is none; the known ones are listed.
+        ConfigError: A name is unknown, or there is none; the message lists the known ones.
     """
     return tuple(modality.name for modality in modalities(names))
 

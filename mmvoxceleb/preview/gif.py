@@ -27,7 +27,7 @@ def clip_gif(
 ) -> bytes:
     """Make an animated GIF of a clip.
 
-    A mask or drawing that is only there for every 4th frame stays until the next one. Frames that cannot be read
+    A mask or drawing that only exists for every 4th frame stays until the next one. Frames that cannot be read
     are left out.
 
     Args:
@@ -35,7 +35,7 @@ def clip_gif(
         clip_id: The key.
         size_px: Longer side of each picture.
         frames_per_second: Speed; GIF knows steps of 1/100 s. The original videos have 25.
-        most_frames: Longer clips are cut.
+        most_frames: Longer clips are truncated.
         style: The drawing style.
 
     Returns:

@@ -69,11 +69,11 @@ def contact_sheet(
     tile_px: int = 144,
     style: str = DEFAULT_STYLE,
 ) -> Image.Image:
-    """Draw a contact sheet of some clips. What a clip lacks is left out and said; what is damaged is marked.
+    """Draw a contact sheet of some clips. It says what a clip lacks, and marks damaged pictures.
 
     Args:
         store: Where from.
-        clips: Keys; or how many to take, spread over all that the store has.
+        clips: Keys; or the number of clips, which are spread over the store.
         columns: Frames of each clip.
         tile_px: Side of a picture on the sheet.
         style: The drawing style.
@@ -83,7 +83,7 @@ def contact_sheet(
 
     Raises:
         ConfigError: No clip was asked for, or ``columns`` or ``tile_px`` is too small.
-        MissingModalityError: The store has no clips, or nothing of one that was asked for.
+        MissingModalityError: The store has no clips, or nothing for a requested one.
     """
     if columns < 1 or tile_px < 32 or (isinstance(clips, int) and clips < 1) or clips == []:
         raise ConfigError("a contact sheet needs at least one clip, one column and tiles of 32 px")

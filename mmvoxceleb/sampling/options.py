@@ -29,32 +29,32 @@ class SampleOptions:
     """Settings of a :class:`mmvoxceleb.ClipSampler`.
 
     Args:
-        num_frames: Frames of a sample.
+        num_frames: Frames per sample.
         frame_step: Distance of two neighbouring frames, in frames of the clip. MMVID trained with 8 frames at step 4.
-        start: Where the window begins: ``random``, ``centre`` of the places where it fits, or a frame index.
-        windows: Samples for each clip and epoch. The places where a window fits are shared among them evenly, so that
-            two windows of a clip begin at different frames where it is long enough.
+        start: Where the window starts: ``random``, ``centre`` of the places where it fits, or a frame index.
+        windows: Samples per clip and epoch. The places where a window fits are divided evenly between them, so that
+            two windows of a clip start at different frames if it is long enough.
         min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
-        short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats the last frame that there is.
+        short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
         modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
         image_size: Side of the square pictures, or ``(height, width)``, in px; None keeps each picture's own size.
         crop_scale: Smallest and largest part of the picture's area that a random crop keeps, ``(0.75, 1.0)`` for
             MMVID's; the same crop for all pictures of a sample. None keeps the largest centred one.
-        flip: Probability of mirroring all pictures of a sample; left and right classes of the mask trade places.
+        flip: Probability of mirroring all pictures of a sample; this swaps the left and right classes of the mask.
         mask_format: ``ids`` (int64 [H, W]), ``one_hot`` (float32 [19, H, W]) or ``colours`` (float32 [3, H, W]).
         mask_at: Which mask: at one of the sample's frames (``same``), one for each of them (``every``), of any frame
             of the clip (``other``, as MMVID), or of another clip of the same person and video (``other_clip``; the
             clip itself where it is the only one).
-        drawing_at: Likewise for the drawing.
-        at: Likewise for modalities by name, ``{"motion": "every"}``, registered ones from outside among them; ``other``
-            for those it does not name.
-        image_at: Adds ``image``, a further frame that shows the appearance: of any frame of the clip, or of another
+        drawing_at: The same for the drawing.
+        at: The same for modalities by name, ``{"motion": "every"}``, including registered ones; ``other``
+            for those that it does not name.
+        image_at: Adds ``image``, another frame that shows the appearance: from any frame of the clip, or from another
             clip of the same person and video. None leaves it out.
         style: The drawing style.
         sentences: One at random, the first one, or all of them as a list.
-        text_dropout: Probability that ``null_text`` stands in for the text (MMVID: 0.1).
-        null_text: What stands in.
-        negative_text: Adds ``negative_text``, a sentence of a clip with another label.
+        text_dropout: Probability that ``null_text`` replaces the text (MMVID: 0.1).
+        null_text: The replacement.
+        negative_text: Adds ``negative_text``, a sentence from a clip with another label.
         tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); what it returns is
             added as ``tokens``, and ``negative_tokens`` for the negative text.
         dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
@@ -140,7 +140,7 @@ class SampleOptions:
         """Build from keyword arguments.
 
         Raises:
-            ConfigError: There is no such option; the known ones are listed.
+            ConfigError: An option is unknown; the message lists the known ones.
         """
         known = [option.name for option in fields(cls)]
         unknown = sorted(set(settings) - set(known))

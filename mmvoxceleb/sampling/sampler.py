@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     """Frames, masks, drawings, text and label of clips as tensors, decoding only what a sample shows.
 
-    Each pass of a ``DataLoader`` is a new epoch, with other windows, cuts and sentences; see :meth:`set_epoch`. Over a
-    streamed dataset this makes a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
+    Each pass of a ``DataLoader`` is a new epoch with new windows, crops and sentences; see :meth:`set_epoch`. For a
+    streamed dataset this creates a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
 
-    A sample is a dict. T frames of H x W px; every value but the strings is a tensor once a ``DataLoader`` batched it:
+    A sample is a dict. T frames of H x W px; a ``DataLoader`` batches all values except strings into tensors:
 
     ============================ ======================== ==========================================================
     key                          value                    present
@@ -68,8 +68,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     Raises:
         ConfigError: A setting is unknown or impossible.
-        MissingModalityError: The data lacks a modality asked for, or has no clip that is long enough.
-        TypeError: ``data`` is nothing to sample from.
+        MissingModalityError: The data lacks a requested modality, or has no clip that is long enough.
+        TypeError: ``data`` has an unsupported type.
     """
 
     def __new__(cls, data: Any = None, **settings: Any) -> Any:
@@ -196,27 +196,27 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     @property
     def clip_ids(self) -> list[str]:
-        """The clips that are sampled, in order; those that are too short are not among them."""
+        """The clips that are sampled, in order, without those that are too short."""
         return list(self._source.clip_ids)
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be of an epoch, and the ones after that of those that follow.
+        """Set the epoch of the next pass; later passes continue from it.
 
-        The passes of a ``DataLoader`` are epochs 0, 1, 2, ... without it. It makes a pass repeat another, as over
-        held-out clips, and all ranks of a distributed run be in the same epoch. Samples asked for by index are of the
-        epoch set, 0 at first. It reaches workers that are running, too.
+        Without it, the passes of a ``DataLoader`` are epochs 0, 1, 2, ... Use it to repeat a pass, as for
+        held-out clips, or to put all ranks of a distributed run in the same epoch. Samples requested by index are
+        from the epoch set, 0 at first. It also reaches running workers.
         """
         self._epochs.set(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return which epoch each sample is in, for :meth:`load_state_dict`."""
+        """Return the epoch of each sample, for :meth:`load_state_dict`."""
         return self._epochs.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the epochs of :meth:`state_dict`.
+        """Continue with the epochs of :meth:`state_dict`.
 
         Raises:
-            ConfigError: The state is of a sampler with another number of samples.
+            ConfigError: The state is from a sampler with a different number of samples.
         """
         try:
             self._epochs.load_state_dict(state)

@@ -21,7 +21,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
     """The samples of a ``datasets.IterableDataset``, in its order; see :class:`mmvoxceleb.ClipSampler`.
 
     Workers of a ``DataLoader`` share the stream's shards. A sample depends on ``seed``, the epoch and its clip only.
-    What needs to see all clips at once (``other_clip``, ``negative_text``) cannot be had.
+    Options that need all clips at once (``other_clip``, ``negative_text``) are not available.
 
     Args:
         data: A ``datasets.IterableDataset`` with the columns of a record.
@@ -29,7 +29,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
 
     Raises:
         ConfigError: A setting is unknown or impossible.
-        MissingModalityError: The stream lacks a modality asked for.
+        MissingModalityError: The stream lacks a requested modality.
     """
 
     def __init__(self, data: Any, **settings: Any) -> None:
@@ -88,21 +88,21 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         return len(valid_starts(indices, options.num_frames, options.frame_step)) > 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be of an epoch, and the ones after that of those that follow; see the sampler's."""
+        """Set the epoch of the next pass; later passes continue from it. See the sampler's."""
         self._epoch = epoch
         self._stream_epochs.set(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the stream is, for :meth:`load_state_dict`: behind the last sample given by this process.
+        """Return the position in the stream, for :meth:`load_state_dict`: after the last sample of this process.
 
-        With workers, let torchdata's ``StatefulDataLoader`` ask them.
+        With workers, use torchdata's ``StatefulDataLoader``, which asks them.
         """
         in_row = 0 < self._windows_done < self.options.windows
         rows = self._state_before_row if in_row else self._rows.state_dict()
         return {"rows": rows, "windows_done": self._windows_done if in_row else 0, "epoch": self._epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on behind the last sample that was given before :meth:`state_dict`."""
+        """Continue after the last sample that was given before :meth:`state_dict`."""
         self.set_epoch(state["epoch"])
         self._rows.set_epoch(state["epoch"])
         self._rows.load_state_dict(state["rows"])

@@ -42,7 +42,7 @@ def attribute_index(name: str) -> int:
         Its position in :data:`ATTRIBUTES`, 0 to 39.
 
     Raises:
-        ConfigError: No attribute has that name; the known ones are listed.
+        ConfigError: No attribute has that name; the message lists the known ones.
     """
     index = ATTRIBUTE_INDEX.get(name)  # which is quick, for tables name each one in every line
     if index is None:

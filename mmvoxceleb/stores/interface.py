@@ -36,7 +36,7 @@ class Entry:
     Args:
         name: File name without folders, ``0000004.png``.
         index: Frame index, from the last number in the name; 0 where the name has none.
-        size: Bytes of the file once unpacked; -1 where the source does not say before it is read.
+        size: Bytes of the unpacked file; -1 if the source does not say before it is read.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Store(ABC):
 
     @abstractmethod
     def clips(self, folder: Folder) -> list[str]:
-        """List the keys of the clips in a folder, sorted; empty where the store lacks the folder."""
+        """List the keys of the clips in a folder, sorted; empty if the store lacks the folder."""
 
     @abstractmethod
     def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
@@ -82,7 +82,7 @@ class Store(ABC):
             MissingModalityError: The folder has no such clip or entry.
             CorruptSourceError: The archive is damaged there.
             UnsafeArchiveError: An entry unpacks to more than is allowed.
-            SourceUnavailableError: The source stopped answering, also after retries.
+            SourceUnavailableError: The source stopped answering, even after retries.
         """
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Store(ABC):
         """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
 
     def check_names(self, folder: Folder, clip_id: str) -> None:  # noqa: B027  folders have nothing to compare
-        """Check that a clip's files are stored under the names by which they are listed, where a store has both.
+        """Check that a clip's files are stored under the names in the listing, if the store has both.
 
         Raises:
             MissingModalityError: The folder has no such clip.
@@ -99,7 +99,7 @@ class Store(ABC):
         """
 
     def strangers(self) -> list[str]:
-        """List the paths that stand where a clip would and are none, because of their name or kind, sorted."""
+        """List the paths in the place of a clip whose name or kind is not a clip's, sorted."""
         return []
 
 

@@ -43,8 +43,8 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
 
     Raises:
         ConfigError: The URL looks into an archive (``zip://``) where the archive itself is meant.
-        SourceUnavailableError: There is nothing there, or it cannot be reached.
-        MissingModalityError: What is there holds no modality.
+        SourceUnavailableError: The place does not exist or cannot be reached.
+        MissingModalityError: The place holds no modality.
     """
     location = os.path.expanduser(os.fspath(location))
     if location.startswith("zip:"):

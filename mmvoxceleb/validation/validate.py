@@ -38,7 +38,7 @@ def validate_store(
 ) -> Report:
     """Check a store: what is there, what is missing, and whether it can be used.
 
-    Labels and texts are always read. Pictures are checked by name and size, and decoded with ``deep``.
+    Labels and texts are always read. Pictures are checked by name and size; ``deep`` also decodes them.
 
     Args:
         store: Any store.
@@ -48,7 +48,7 @@ def validate_store(
         progress: Called with the number of clips done and of all clips.
 
     Returns:
-        The report. ``report.ok`` tells whether all is well.
+        The report. ``report.ok`` is true if there are no problems.
 
     Raises:
         SourceUnavailableError: The store cannot be read.

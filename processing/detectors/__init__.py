@@ -31,13 +31,13 @@ def open_detector(name: str, *, weights: str | os.PathLike[str] | None = None, d
     """Make a detector by name. It loads nothing until its ``setup``.
 
     Args:
-        name: ``s3fd``, what the original crops were made with; ``yunet``, small and quick, with landmarks;
+        name: ``s3fd``, which made the original crops; ``yunet``, small and fast, with landmarks;
             ``haar``, which needs no download and finds frontal faces only.
-        weights: A weight file of your own; None means the published one. ``haar`` has none.
+        weights: Your own file of weights; None means the published one. ``haar`` has none.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``. Only ``s3fd`` runs on anything but the CPU.
 
     Raises:
-        ConfigError: No detector has that name; the known ones are listed.
+        ConfigError: No detector has that name; the message lists the known ones.
     """
     if name not in DETECTORS:
         raise ConfigError(f"{name!r} is not a face detector; the known ones are {', '.join(DETECTORS)}")

@@ -44,7 +44,7 @@ class AttributePredictor:
             demonstration.
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, which rounds less than bf16; its effect on
-            the logits was not measured. The faces are cut out in fp32 always.
+            the logits was not measured. The faces are always cropped in fp32.
         batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
     """
 
@@ -73,7 +73,7 @@ class AttributePredictor:
 
     @property
     def label_source(self) -> str:
-        """What labels of this model say of themselves: ``predicted:<model>@<sha256>``."""
+        """The ``label_source`` of this model's labels: ``predicted:<model>@<sha256>``."""
         return f"predicted:{self.model.name}@{self.model.sha256()}"
 
     def settings(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class AttributePredictor:
         return computation(self._resolve()[0], self._batcher)
 
     def setup(self) -> None:
-        """Load the model; the first call does it where nobody did."""
+        """Load the model; otherwise the first call does."""
         if self._batcher is None:
             device, precision = self._resolve()
             self.model.load(device, dtype_of(precision))
@@ -176,7 +176,7 @@ def thresholds_of(default: float = 0.5, by_attribute: Mapping[str, float] | None
         by_attribute: Threshold by name; names match regardless of case, spaces and underscores.
 
     Raises:
-        ConfigError: A name is no attribute, or a threshold is outside 0 to 1.
+        ConfigError: A name is not an attribute, or a threshold is outside 0 to 1.
     """
     thresholds = [default] * len(ATTRIBUTES)
     for name, value in (by_attribute or {}).items():
@@ -191,7 +191,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
     """Read a JSON file of thresholds, ``{"Smiling": 0.4, "Young": 0.6}``.
 
     Raises:
-        ConfigError: It cannot be read or is no JSON object.
+        ConfigError: It cannot be read or is not a JSON object.
     """
     try:
         return parse_json_object(Path(path).read_bytes(), str(path), "mend the file")

@@ -33,10 +33,10 @@ class LabelStage(Stage):
         predictor: The model.
         detector: Finds faces and their five landmarks. Not used, and may be None, for a predictor that needs no
             landmarks.
-        num_frames: Frames looked at, spread evenly over the clip; all of a shorter one.
-        threshold: A probability above it makes the attribute hold.
+        num_frames: Frames used, spread evenly over the clip; all of a shorter one.
+        threshold: An attribute is 1 if its probability is above this.
         thresholds: Other thresholds for some attributes, by name.
-        overwrite_manual: Whether labels made by hand may be replaced.
+        overwrite_manual: Whether manual labels may be replaced.
     """
 
     name = "label"
@@ -103,8 +103,8 @@ class LabelStage(Stage):
         """Return the indices of the frames that had a face, and 40 mean probabilities.
 
         Raises:
-            CorruptSourceError: The clip has no frame, or no face was found in any.
-            ConfigError: The detector finds faces and gives no landmarks.
+            CorruptSourceError: The clip has no frames, or none with a face.
+            ConfigError: The detector finds faces but gives no landmarks.
         """
         indices = list(self.select(clip))
         if not indices:

@@ -37,12 +37,12 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Parser(ABC):
-    """Gives every pixel of a picture one of our 19 classes. The constructor loads nothing; the first call does.
+    """Assigns one of the 19 classes to every pixel of a picture. The constructor loads nothing; the first call does.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow to begin with, faster afterwards.
+        compile: Whether to compile the network: slow at first, faster afterwards.
         batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
     """
 
@@ -99,7 +99,7 @@ class Parser(ABC):
             yield from batch[:count]
 
     def setup(self) -> None:
-        """Load the network and move it to the device. Calls do it by themselves when they need it."""
+        """Load the network and move it to the device. Otherwise the first call does."""
         import torch
 
         if self._batcher is not None:

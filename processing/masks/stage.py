@@ -30,7 +30,7 @@ class MaskStage(Stage):
     Args:
         parser: What parses.
         stride: Every how many frames; 4 in the original.
-        smooth: How many frames before and after each take part in it; 0 is the original.
+        smooth: How many frames before and after each mask are averaged into it; 0 is the original.
         encoding: ``palette``: pixel values are class ids; ``original``: RGB pictures in the original colours.
     """
 
@@ -105,7 +105,7 @@ def make_parser(
     Args:
         name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
             segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``, or ``sample``,
-            the small one that comes with the package: trained on generated faces, for demonstration.
+            the small one included in the package: trained on generated faces, for demonstration.
         weights: A checkpoint for ``bisenet``.
         backend: For ``bisenet``, see :class:`FaceParser`; the others are torch's.
         options: For :class:`Parser`.

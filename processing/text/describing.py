@@ -27,22 +27,22 @@ def describe(
 ) -> list[str]:
     """Describe a person by the attributes of a label.
 
-    The lines depend on the arguments alone: the same for a clip by itself and among thousands, in any order, on
+    The lines depend only on the arguments: a clip gets the same alone or among thousands, in any order, on
     any machine.
 
     Args:
-        label: 40 values in CelebA order: 0, 1, or -1 for an attribute that is not to be said. It is not changed.
-        n: Number of lines. The original has 20 a clip.
-        seed: Another seed gives other lines.
-        clip_id: Clips of equal label get different lines.
+        label: 40 values in CelebA order: 0, 1, or -1 for an attribute not to be mentioned. It is not changed.
+        n: Number of lines. The original has 20 per clip.
+        seed: A different seed gives different lines.
+        clip_id: Gives clips with the same label different lines.
         style: The grammar, one of :data:`STYLES`.
 
     Returns:
-        ``n`` lines of one or several sentences. In the original style they are empty where the label has nothing
-        that this grammar says (No_Beard alone, or with Male or Mouth_Slightly_Open only).
+        ``n`` lines of one or more sentences. In the original style they are empty if the label has nothing
+        that this grammar mentions (only No_Beard, or only with Male or Mouth_Slightly_Open).
 
     Raises:
-        ConfigError: The label has other than 40 values or a value other than -1, 0 and 1; ``n`` is negative;
+        ConfigError: The label does not have 40 values, or has a value other than -1, 0 and 1; ``n`` is negative;
             the style is unknown.
     """
     grammar = _GRAMMARS.get(style)

@@ -26,7 +26,7 @@ class TextStage(Stage):
 
     Args:
         num_lines: Lines for a clip.
-        seed: Another seed gives other lines.
+        seed: A different seed gives different lines.
         style: The grammar.
     """
 
