@@ -8,6 +8,7 @@ import typer
 
 from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
+from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.hub.card import CardFacts, ModelFacts
@@ -109,28 +110,17 @@ def run_export(
     overwrite: bool = False,
 ) -> "ExportReport":
     """Export with a progress bar; Ctrl-C stops it between two shards' states."""
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
     from mmvoxceleb.hub.export import export_store
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(part: str, rows: int, total: int) -> None:
-            if part not in tasks:
-                tasks[part] = bar.add_task(part, total=total)
-            bar.advance(tasks[part], rows)
-
-        try:
+    try:
+        with progress_bar() as tell:
             return export_store(
-                store, out, settings, facts=facts, workers=workers or usable_cpus(), limit=limit,
-                overwrite=overwrite, progress=advance,
+                store, out, settings, facts=facts, workers=workers or usable_cpus(), limit=limit, overwrite=overwrite,
+                progress=lambda part, more, total: tell(part, total, more=more),
             )  # fmt: skip
-        except KeyboardInterrupt:
-            bar.stop()
-            typer.echo(f"stopped; finished shards are kept in {out}: the same command goes on from there", err=True)
-            raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; finished shards are kept in {out}: the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
 
 
 def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.wording import counted
+
 if TYPE_CHECKING:
     from mmvoxceleb.processing.labels.importing import ImportReport
 
@@ -52,14 +55,9 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
 ) -> None:
     """Write hand-made labels into a dataset. They replace predicted ones, and later predictions leave them alone."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from mmvoxceleb.processing.labels.importing import import_labels
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("import", total=None)
+    with progress_bar() as tell:
         report = import_labels(
             file,
             store,
@@ -67,18 +65,21 @@ def import_(
             allow_empty=allow_empty,
             strict=strict,
             dry_run=dry_run,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            progress=lambda done, total: tell("importing (labels)", total, done=done),
         )
     _show(report, store, dry_run)
 
 
 def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
     verb = "would be written" if dry_run else "written"
-    typer.echo(f"label import: {len(report.written)} labels {verb}, {len(report.unchanged)} were there, in {store}")
+    typer.echo(
+        f"label import: {counted(len(report.written), 'label')} {verb}, {len(report.unchanged):,} already there, "
+        f"in {store}"
+    )
     for source, count in sorted(report.replaced.items()):
         typer.echo(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
     for name, count in report.unknown_names.most_common():
-        typer.echo(f"  left out: {name!r} is no attribute ({count} times)")
+        typer.echo(f"  left out: {name!r} is not an attribute ({counted(count, 'time')})")
     for clips, why in (
         (report.unknown_clips, "not in the dataset"),
         (report.empty, "no attribute holds; --allow-empty imports them"),
@@ -90,7 +91,7 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
     for clip, both in list(report.contradictions.items())[:5]:
         typer.echo(f"  doubtful: {clip}: {'; '.join(both)}")
     if len(report.contradictions) > 5:
-        typer.echo(f"  doubtful: {len(report.contradictions) - 5} more clips")
+        typer.echo(f"  doubtful: {counted(len(report.contradictions) - 5, 'more clip')}")
     if report.stale_text:
         typer.echo(
             f"  out of date: the text of {_some(report.stale_text)}; make it anew with: "
@@ -99,7 +100,7 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
 
 
 def _some(clips: list[str]) -> str:
-    return f"{len(clips)} clips ({', '.join(clips[:3])}{', ...' if len(clips) > 3 else ''})"
+    return f"{counted(len(clips), 'clip')} ({', '.join(clips[:3])}{', ...' if len(clips) > 3 else ''})"
 
 
 def export(
@@ -116,11 +117,11 @@ def export(
     from mmvoxceleb.processing.labels.importing import export_labels
 
     report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
-    typer.echo(f"label export: {len(report.written)} labels written to {file}")
+    typer.echo(f"label export: {counted(len(report.written), 'label')} written to {file}")
     if report.predicted:
-        typer.echo(f"  left out: {len(report.predicted)} predicted labels; --predicted writes them, too")
+        typer.echo(f"  left out: {counted(len(report.predicted), 'predicted label')}; --predicted writes them, too")
     if report.left_out:
-        typer.echo(f"  left out: {len(report.left_out)} sensitive attributes: {', '.join(report.left_out)}")
+        typer.echo(f"  left out: {counted(len(report.left_out), 'sensitive attribute')}: {', '.join(report.left_out)}")
     if file.suffix.lower() == ".txt" and (report.left_out or report.open_values):
         typer.echo(
             "  note: the parsed form cannot say that a value is unknown; a later import of this file would take it "

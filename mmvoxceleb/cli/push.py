@@ -85,8 +85,14 @@ def push(
         typer.echo(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
-    with progress_bar("checking (shards)") as tell:
-        plan = plan_push(root, repo, public=public, may_be_offline=dry_run, progress=tell)
+    with progress_bar() as tell:
+        plan = plan_push(
+            root,
+            repo,
+            public=public,
+            may_be_offline=dry_run,
+            progress=lambda more, total: tell("checking (shards)", total, more=more),
+        )
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
     if dry_run:
         return

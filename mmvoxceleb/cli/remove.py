@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.wording import counted
+
 if TYPE_CHECKING:
     from mmvoxceleb.stores.removals import Removals
 
@@ -100,10 +102,12 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
         touched = concerned(ExportFolder(place).notes(), removals)
         clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
         _list(f"{place}: would lose", sorted(clips))
-        typer.echo(f"to be written again: {len(touched)} shards")
+        typer.echo(f"to be written again: {counted(len(touched), 'shard')}")
         return
-    with progress_bar("checking (shards)") as tell:
-        dropped = remove_from_export(place, removals, progress=tell)
+    with progress_bar() as tell:
+        dropped = remove_from_export(
+            place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
+        )
     _list(f"{place}: took out", dropped.clips)
     typer.echo(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
 
@@ -118,13 +122,16 @@ def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: boo
     report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
     _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
     if dry_run:
-        typer.echo(f"to be sent again: {len(report.rewritten)} shards")
+        typer.echo(f"to be sent again: {counted(len(report.rewritten), 'shard')}")
     elif report.commit:
-        typer.echo(f"commit {report.commit}: {len(report.rewritten)} shards sent again, {len(report.deleted)} deleted")
+        typer.echo(
+            f"commit {report.commit}: {counted(len(report.rewritten), 'shard')} sent again, "
+            f"{len(report.deleted):,} deleted"
+        )
         typer.echo(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
 
 
 def _list(what: str, clips: list[str]) -> None:
-    typer.echo(f"{what} {len(clips)} clips")
+    typer.echo(f"{what} {counted(len(clips), 'clip')}")
     for name in clips:
         typer.echo(f"  {name}")

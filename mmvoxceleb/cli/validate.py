@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
+from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,21 +41,17 @@ def run(
 ) -> None:
     """Check counts, names, gaps, labels, texts, splits and, with --deep, every picture. Exit 1 if anything is wrong."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from mmvoxceleb.validation import validate_store
 
     store = open_location(location)
-    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TextColumn("clips"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("checking", total=None)
+    with progress_bar() as tell:
         report = validate_store(
             store,
             deep,
             most_kept=show,
             workers=workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: tell("checking (clips)", total, done=done),
         )
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
@@ -81,14 +79,14 @@ def _print(report: "Report", console: "Console") -> None:
             table.add_row(escape(folder), f"{count.clips:,}", f"{count.files:,}", *marks)
         console.print(table)
         for split, clips in report.clips.items():
-            console.print(f"{split:<6} clips {clips:,}, persons {report.persons[split]:,}")
-        console.print(f"all    videos {report.videos:,}", end="")
+            console.print(f"{split:<6} {counted(clips, 'clip')} of {counted(report.persons[split], 'person')}")
+        console.print(f"all    {counted(report.videos, 'video')}", end="")
         if report.frames_per_clip:
             shortest, median, longest = report.frames_per_clip
-            console.print(f", frames a clip {shortest:,} to {longest:,}, median {median:,}", end="")
+            console.print(f"; {shortest:,} to {longest:,} frames per clip, median {median:,}", end="")
         console.print()
         if report.deep:
-            console.print(f"decoded {report.pictures_decoded:,} pictures in {report.seconds:,.1f} s")
+            console.print(f"decoded {counted(report.pictures_decoded, 'picture')} in {report.seconds:,.1f} s")
         console.print()
     for kind, title in problem_titles().items():
         total = report.problem_counts.get(kind, 0)
@@ -102,8 +100,7 @@ def _print(report: "Report", console: "Console") -> None:
             console.print(f"  [dim]and {total - len(kept):,} more[/]")
         console.print()
     if report.ok:
-        note = "" if report.deep else " (pictures were not decoded; --deep does)"
+        note = "" if report.deep else " (pictures were not decoded; --deep decodes them)"
         console.print(f"[bold green]no problems[/]{note}")
     else:
-        noun = "problem" if report.num_problems == 1 else "problems"
-        console.print(f"[bold red]{report.num_problems:,} {noun}[/]")
+        console.print(f"[bold red]{counted(report.num_problems, 'problem')}[/]")

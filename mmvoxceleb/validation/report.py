@@ -10,13 +10,13 @@ __all__ = ["FolderCount", "Problem", "Report", "problem_titles"]
 
 _STORE_TITLES = {
     "archive": "archives that cannot be opened",
-    "name": "names that are no clip's",
+    "name": "names that are not names of clips",
     "missing": "clips that lack a modality",
     "extra": "clips that have no video",
     "gap": "gaps in the frames",
     "repeat": "two files for one frame",
     "unmatched": "pictures without a frame",
-    "stray": "files that are no pictures",
+    "stray": "files that are not pictures",
     "empty": "empty clips and files",
     "picture": "damaged pictures",
     "size": "pictures of several sizes in one clip",

@@ -43,11 +43,11 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(mmvoxceleb, tmp_path,
     annotations = tmp_path / "attributes.txt"
     annotations.write_text(f"{second},Smiling,Young\nid1#x#1.txt#000.mp4,Young\n")
     said = mmvoxceleb("label", "import", annotations, root)
-    assert "1 labels written" in said
+    assert "1 label written" in said
     assert "1 took the place of another label (predicted:transformers:tiny@" in said
-    assert "1 clips (id1#x#1.txt#000.mp4): not in the dataset" in said
+    assert "1 clip (id1#x#1.txt#000.mp4): not in the dataset" in said
     said = mmvoxceleb(*predict, "--threshold", "0.9", "--overwrite")
-    assert "1 clips keep their labels made by hand" in said
+    assert "hand-made labels kept: 1 clip;" in said
     assert (root / "label" / f"{second}.txt").read_text().count("1") == 2
 
     describe = ("regenerate", "text", root)
@@ -62,7 +62,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(mmvoxceleb, tmp_path,
     assert "style was" in mmvoxceleb(*describe, "--lines", "5", ok=False)
 
     exported = tmp_path / "labels.csv"
-    assert "1 labels written" in mmvoxceleb("label", "export", root, exported, "--drop-sensitive")
+    assert "1 label written" in mmvoxceleb("label", "export", root, exported, "--drop-sensitive")
     assert "Young" not in exported.read_text()
     assert first not in exported.read_text()
 

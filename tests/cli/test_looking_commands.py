@@ -75,7 +75,7 @@ def test_validate_names_problems_counts_the_rest_and_exits_1(cli: Program, own_c
     status, out, err = cli("validate", str(own_corpus.root), "--show", "3")
     assert (status, err) == (1, "")
     lines = out.splitlines()
-    assert "files that are no pictures: 4" in lines
+    assert "files that are not pictures: 4" in lines
     assert f"  {own_corpus.clips[0]} video/note1.txt: is no PNG or JPEG file" in lines
     assert "  and 1 more" in lines
     assert f"  {own_corpus.clips[1]} label: its label has 2 values instead of 40; mend the file" in lines

@@ -9,6 +9,7 @@ import typer
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import ModelOptions, OutOption, RunOptions, StoreArgument, target_of
+from mmvoxceleb.cli.wording import counted
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -83,4 +84,4 @@ def label(
     run = replace(run, overwrite=run.overwrite or overwrite_manual)
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     if stage.kept:
-        typer.echo(f"{len(stage.kept)} clips keep their labels made by hand; --overwrite-manual replaces them")
+        typer.echo(f"hand-made labels kept: {counted(len(stage.kept), 'clip')}; --overwrite-manual replaces them")

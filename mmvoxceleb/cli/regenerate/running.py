@@ -170,7 +170,8 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
         workers = f" on {summary.workers} workers" if summary.workers > 1 else ""
         rate = f": {_rate(summary, summary.seconds)}" if summary.done else ""
         yield "time", f"{summary.seconds:.1f} s{workers}{rate}"
-        if shares := summary.shares():
+        if summary.done:
+            shares = summary.shares()
             yield "spent on", ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share >= 0.005)
     yield "results", summary.location
 
