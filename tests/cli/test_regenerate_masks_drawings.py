@@ -161,7 +161,7 @@ def test_parser_with_foreign_classes_or_pickles_is_refused(store: Path, tmp_path
     foreign = save_segformer(tmp_path / "foreign", ["background", "wall", "Sky"])
     result = run("regenerate", "mask", store, "--out", tmp_path / "out", "--parser", f"transformers:{foreign}")
     assert result.returncode == 1
-    assert "none of ours: wall, Sky" in result.stderr
+    assert "unknown classes: wall, Sky" in result.stderr
     pickled = save_segformer(tmp_path / "pickled", CELEBA_ORDER, safe=False)
     result = run("regenerate", "mask", store, "--out", tmp_path / "out", "--parser", f"transformers:{pickled}")
     assert result.returncode == 1
