@@ -36,7 +36,7 @@ from mmvoxceleb.processing.masks import FaceParser, MaskStage
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict
 from mmvoxceleb.schema import CLASSES, PALETTE
 from mmvoxceleb.stores import open_store
@@ -100,7 +100,7 @@ def ours(stage: Any) -> Side:
     stage.setup()
 
     def run(store: Path, out: Path) -> None:
-        summary = run_local(ClipWork(StoreSource(open_store(store)), StoreWriter(out), [stage]))
+        summary = run_local(ClipWork(StoredClips(open_store(store)), StoreWriter(out), [stage]))
         summary.raise_if_failed()
         steps.append(summary.seconds_by_step)
 

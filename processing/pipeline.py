@@ -14,7 +14,7 @@ from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import Layout, StoreWriter
-from mmvoxceleb.processing.source import ClipSource, LabelSource, StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import Store, open_store
 
@@ -23,7 +23,7 @@ __all__ = ["ENGINES", "Engine", "Pipeline", "Source", "run_work"]
 Engine: TypeAlias = Literal["local", "ray"]
 ENGINES: tuple[str, ...] = ("local", "ray")
 
-Source: TypeAlias = "str | os.PathLike[str] | Store | ClipSource | Sequence[SourceVideo]"
+Source: TypeAlias = "str | os.PathLike[str] | Store | StoredClips | Sequence[SourceVideo]"
 
 
 class Pipeline:
@@ -74,7 +74,7 @@ class Pipeline:
         if self.crop is not None:
             if isinstance(source, str | os.PathLike):
                 videos: Sequence[SourceVideo] = free_videos(source)
-            elif isinstance(source, Store | ClipSource):
+            elif isinstance(source, Store | StoredClips):
                 raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
             else:
                 videos = source
@@ -82,9 +82,8 @@ class Pipeline:
         if isinstance(source, str | os.PathLike):
             source = open_store(source)
         if isinstance(source, Store):
-            reads_frames = any(stage.reads_frames for stage in self.stages)
-            source = StoreSource(source) if reads_frames else LabelSource(source)
-        if not isinstance(source, ClipSource):
+            source = StoredClips(source, with_frames=any(stage.reads_frames for stage in self.stages))
+        if not isinstance(source, StoredClips):
             raise ConfigError("a pipeline without a crop takes clips: a store, or its path or URL")
         return ClipWork(source, StoreWriter(store, layout), self.stages, overwrite=overwrite)
 

@@ -6,47 +6,18 @@ writing overlap: ``select`` and decoding (readers), ``process`` (the one thread 
 """
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mmvoxceleb.processing.clip import Clip
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.interface import Entry
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Clip", "Stage", "StageOutput"]
-
-
-@dataclass
-class Clip:
-    """A clip as a stage sees it.
-
-    Args:
-        clip_id: The key.
-        frame_indices: Index of every frame that the clip has, ascending.
-        meta: Provenance so far, the content of ``meta/<clip_id>.json``; treat as read-only.
-        label: The 40 attribute values where the clip has a label already, else None. Within one run it is what
-            an earlier stage wrote, by the time that a later stage encodes. Filled only where some stage says
-            ``uses_label``.
-        entries: The file of each frame, parallel to ``frame_indices``; empty where frames are not files.
-    """
-
-    clip_id: str
-    frame_indices: Sequence[int]
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    label: Sequence[int] | None = None
-    entries: Sequence[Entry] = ()
-
-    def name_of(self, index: int, suffix: str = ".png") -> str:
-        """Name a file for a frame as the frame itself is named: ``0000004.png``, or ``4.png`` where frames are so."""
-        if self.entries:
-            entry = self.entries[bisect_left(self.frame_indices, index)]
-            return entry.name.rpartition(".")[0] + suffix
-        return f"{index:07d}{suffix}"
 
 
 @dataclass

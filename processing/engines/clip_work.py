@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
@@ -10,7 +11,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow
 from mmvoxceleb.processing.removal import sweep
 from mmvoxceleb.processing.removed import REMOVED
-from mmvoxceleb.processing.source import ClipSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.removals import read_removals
@@ -35,7 +36,7 @@ class ClipWork(Work):
     unit = "clip"
 
     def __init__(
-        self, source: ClipSource, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False
+        self, source: StoredClips, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False
     ) -> None:
         self.source = source
         self.writer = writer
@@ -60,7 +61,7 @@ class ClipWork(Work):
         return replace(self.steps.plan(kept), removed=len(units) - len(kept))
 
     def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
-        yield self.steps.run(self.source, unit, host)
+        yield self.steps.run(unit, partial(self.source.clip, unit), host)
 
     def give_up(self, unit: str, reason: str) -> ClipOutcome:
         failed = dict.fromkeys(self.stages, f"clip {unit}: {reason}")

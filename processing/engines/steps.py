@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from mmvoxceleb.errors import (
     ProcessingError,
 )
 from mmvoxceleb.modalities import LABEL
+from mmvoxceleb.processing.clip import Clip, Frames
 from mmvoxceleb.processing.engines.elsewhere import Elsewhere
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
@@ -25,8 +26,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
 from mmvoxceleb.processing.removal import forget_rows
 from mmvoxceleb.processing.removed import REMOVED, RemovalWatch
-from mmvoxceleb.processing.source import ClipSource, Frames
-from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.processing.stage import Stage, StageOutput
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores.removals import Removals
 
@@ -140,8 +140,13 @@ class ClipSteps:
         """Choose the frames that any stage needs."""
         return {index for stage in self.stages for index in stage.select(clip)}
 
-    def run(self, source: ClipSource, clip_id: str, host: Host) -> ClipOutcome:
+    def run(self, clip_id: str, opened: Callable[..., Clip], host: Host) -> ClipOutcome:
         """Do all three steps of a clip.
+
+        Args:
+            clip_id: The clip.
+            opened: Describes it, without reading its frames, when called with ``with_label``.
+            host: What the engine offers.
 
         Raises:
             Stopped: The run is to end.
@@ -149,25 +154,25 @@ class ClipSteps:
             MMVoxCelebError: A stage cannot be set up.
         """
         host.check()
-        loaded = self.read(source, clip_id)
+        loaded = self.read(clip_id, opened)
         host.check()
         if loaded.wanted:
             host.on_device(lambda: self.process(loaded))
         return self.write(loaded)
 
-    def read(self, source: ClipSource, clip_id: str) -> Loaded:
+    def read(self, clip_id: str, opened: Callable[..., Clip]) -> Loaded:
         """Find out what is to be done for a clip and decode the frames that it takes."""
         start = time.perf_counter()
         loaded = Loaded(Clip(clip_id, ()))
         try:
-            loaded.clip = source.clip(clip_id, with_label=self._with_label)
+            loaded.clip = opened(with_label=self._with_label)
             loaded.clip.meta = {**loaded.clip.meta, **self.provenance.read(clip_id)}
             if self._with_label:
                 loaded.clip.label = self._own_label(clip_id) or loaded.clip.label
-            self._choose(source, loaded)
+            self._choose(loaded)
             if loaded.wanted:
                 union = sorted({index for indices in loaded.wanted.values() for index in indices})
-                loaded.frames = source.frames(loaded.clip, union)
+                loaded.frames = loaded.clip.frames(union)
                 for name, indices in loaded.wanted.items():
                     loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
         except (MMVoxCelebError, OSError) as error:
@@ -175,7 +180,7 @@ class ClipSteps:
             if isinstance(error, IncompatibleOutputError):
                 reason += "; replace it with --overwrite"
             elif not isinstance(error, MMVoxCelebError):
-                reason = f"{source.location}: clip {clip_id} cannot be read ({error})"
+                reason = f"{loaded.clip.location or self.writer.location}: clip {clip_id} cannot be read ({error})"
             unfinished = [stage.name for stage in self.stages if stage.name not in loaded.skipped]
             loaded.failed = dict.fromkeys(unfinished or [self.stages[0].name], reason)
             loaded.wanted.clear()
@@ -281,12 +286,12 @@ class ClipSteps:
                 stage.setup()
             self._is_set_up = True
 
-    def _choose(self, source: ClipSource, loaded: Loaded) -> None:
+    def _choose(self, loaded: Loaded) -> None:
         clip = loaded.clip
         label_changes = False
         for stage in self.stages:
             indices = list(stage.select(clip))
-            current: dict[str, Any] = {"frames": len(indices), "listing": source.listing(clip, indices)}
+            current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
             if stage.uses_label:
                 current["label"] = list(clip.label) if clip.label is not None else None
             if not (stage.uses_label and label_changes) and self._is_finished(stage, clip.clip_id, current):

@@ -3,10 +3,12 @@
 import copy
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.processing.clip import Clip, clip_in_memory
 from mmvoxceleb.processing.crop.job import VIDEO, CropJob, SourceResult, WrittenClip
 from mmvoxceleb.processing.crop.records import STAGE
 from mmvoxceleb.processing.crop.videos import SourceVideo
@@ -17,7 +19,7 @@ from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import sweep
 from mmvoxceleb.processing.removed import REMOVED, is_removed
-from mmvoxceleb.processing.source import ClipSource, CroppedSource, StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
@@ -160,7 +162,7 @@ class VideoWork(Work):
         if not self.steps.stages:
             outcome = ClipOutcome(clip.clip_id)
         else:
-            outcome = self.steps.run(self._source_of(clip), clip.clip_id, host)
+            outcome = self.steps.run(clip.clip_id, self._opened(clip), host)
         if outcome.rejected:
             self.job.take_away(clip.clip_id)
             return outcome
@@ -176,18 +178,19 @@ class VideoWork(Work):
             source_frames=clip.source_frames,
         )
 
-    def _source_of(self, clip: WrittenClip) -> ClipSource:
-        if clip.files:
-            return CroppedSource(self.writer.location, clip.clip_id, clip.files, clip.pictures)
+    def _opened(self, made: WrittenClip) -> Callable[..., Clip]:
+        """How to describe a clip: from memory, or from the store where an earlier run wrote it."""
+        if made.files:
+            return lambda **_: clip_in_memory(self.writer.location, made.clip_id, made.files, made.pictures)
         for store in (self._stored, None):
             if store is None:  # none was opened yet, or the clip was written after it was
                 store = self._stored = open_store(self.writer.tree.address)
             try:
-                store.entries(VIDEO, clip.clip_id)
+                store.entries(VIDEO, made.clip_id)
             except MissingModalityError:
                 continue
-            return StoreSource(store)
-        return StoreSource(self._stored or open_store(self.writer.tree.address))
+            break
+        return partial(StoredClips(store or open_store(self.writer.tree.address)).clip, made.clip_id)
 
     def _detector(self, host: Host) -> Detector | None:
         """A detector for this thread: its own copy, or the one of the device."""

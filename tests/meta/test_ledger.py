@@ -9,7 +9,7 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow
 from mmvoxceleb.processing.provenance import Provenance
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import make_corpus
 
@@ -83,5 +83,5 @@ def test_damaged_provenance_is_one_error_that_names_the_file(tmp_path: Path, dat
             use(corpus.clips[0])
     if b"pending" not in data:
         with pytest.raises(CorruptSourceError, match=rf"{path.name}\b.*; delete it"):
-            StoreSource(open_store(tmp_path)).clip(corpus.clips[0])
+            StoredClips(open_store(tmp_path)).clip(corpus.clips[0])
     assert path.read_bytes() == data

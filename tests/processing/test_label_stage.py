@@ -17,7 +17,7 @@ from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
-from mmvoxceleb.processing.source import LabelSource, StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.processing.text import describe
 from mmvoxceleb.processing.text.stage import TextStage
@@ -39,7 +39,7 @@ def label_stage(classifier, **options):
 
 
 def run(root, stages, *, overwrite=False, source=None, clips=None):
-    source = source or StoreSource(open_store(root))
+    source = source or StoredClips(open_store(root))
     return run_local(ClipWork(source, StoreWriter(root), stages, overwrite=overwrite), clips)
 
 
@@ -66,7 +66,7 @@ def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifi
     stage = label_stage(classifier)
     run(root, [stage, TextStage()]).raise_if_failed()
     import_labels_of_second_clip(frames_only)
-    run(root, [TextStage()], source=LabelSource(open_store(root)), overwrite=True).raise_if_failed()
+    run(root, [TextStage()], source=StoredClips(open_store(root), with_frames=False), overwrite=True).raise_if_failed()
     rows = load_dataset("mmvoxceleb", data_dir=str(root), modalities=("label", "text"), split="train")
     rows = {row["clip_id"]: row for row in rows}
     first, second = (rows[clip] for clip in frames_only.clips)
@@ -109,7 +109,7 @@ def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path, own_corpus, class
     for name, clips in (("a", own_corpus.clips), ("b", own_corpus.clips[::-1]), ("c", own_corpus.clips[1:])):
         out = tmp_path / name
         work = ClipWork(
-            StoreSource(open_store(own_corpus.root)), StoreWriter(out), [label_stage(classifier), TextStage()]
+            StoredClips(open_store(own_corpus.root)), StoreWriter(out), [label_stage(classifier), TextStage()]
         )
         run_local(work, clips).raise_if_failed()
         outputs.append(files_of(out, "label", "txt"))
@@ -147,12 +147,12 @@ def test_a_changed_label_makes_text_out_of_date(frames_only, classifier):
     old = (root / "txt" / f"{second}.txt").read_bytes()
     report = import_labels_of_second_clip(frames_only)
     assert report.stale_text == [second]
-    summary = run(root, [TextStage()], source=LabelSource(open_store(root)))
+    summary = run(root, [TextStage()], source=StoredClips(open_store(root), with_frames=False))
     assert list(summary.failed) == [second]
     assert "label was" in summary.failed[second]
     assert "--overwrite" in summary.failed[second]
     assert (root / "txt" / f"{second}.txt").read_bytes() == old
-    summary = run(root, [TextStage()], source=LabelSource(open_store(root)), overwrite=True)
+    summary = run(root, [TextStage()], source=StoredClips(open_store(root), with_frames=False), overwrite=True)
     assert (summary.done, summary.skipped) == (1, 1)
     assert (root / "txt" / f"{second}.txt").read_bytes() != old
 
@@ -160,7 +160,7 @@ def test_a_changed_label_makes_text_out_of_date(frames_only, classifier):
 def test_text_of_other_settings_is_refused_and_same_settings_skipped(own_corpus):
     root = own_corpus.root
     (root / "txt").rename(root / "old_txt")
-    source = LabelSource(open_store(root))
+    source = StoredClips(open_store(root), with_frames=False)
     assert run(root, [TextStage()], source=source).done == 2
     assert run(root, [TextStage()], source=source).skipped == 2
     with pytest.raises(IncompatibleOutputError, match="style was"):
@@ -171,10 +171,10 @@ def test_text_needs_labels_and_not_frames(tmp_path, own_corpus):
     for folder in ("video", "mask", "draw"):
         (own_corpus.root / folder).rename(tmp_path / folder)
     out = tmp_path / "out"
-    work = ClipWork(LabelSource(open_store(own_corpus.root)), StoreWriter(out), [TextStage()])
+    work = ClipWork(StoredClips(open_store(own_corpus.root), with_frames=False), StoreWriter(out), [TextStage()])
     assert run_local(work).done == 2
     with pytest.raises(MissingModalityError, match="holds no label/<clip>"):
-        LabelSource(open_store(tmp_path)).clip_ids()
+        StoredClips(open_store(tmp_path), with_frames=False).clip_ids()
 
 
 def test_a_clip_without_a_label_gets_no_text(frames_only):

@@ -18,7 +18,7 @@ from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.provenance import Provenance
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces
@@ -197,7 +197,7 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
     predictor = AttributePredictor(checkpoint, device="cpu")
     detector = BrightFaces(LANDMARKS[0][[1, 0, 2, 4, 3]])  # names the sides the other way round
     stage = LabelStage(predictor, detector, thresholds={"Male": 0.99})
-    work = ClipWork(StoreSource(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
+    work = ClipWork(StoredClips(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
     run_local(work).raise_if_failed()
     meta = Provenance(tmp_path).read(clip_id)
     assert meta["label"]["frames_used"] == [5]

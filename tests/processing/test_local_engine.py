@@ -28,7 +28,7 @@ from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
@@ -56,7 +56,7 @@ def source(tmp_path: Path) -> Path:
 
 def work(source: Path, target: Path, *stages: Stage, **options: Any) -> ClipWork:
     layout = options.pop("layout", "folder")
-    return ClipWork(StoreSource(open_store(source)), StoreWriter(target, layout), stages or (Grey(),), **options)
+    return ClipWork(StoredClips(open_store(source)), StoreWriter(target, layout), stages or (Grey(),), **options)
 
 
 def test_results_meta_and_summary(source: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import remove_from_store
-from mmvoxceleb.processing.source import StoreSource
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.removals import Removals, add_removals, read_removals
 from tests.fuzz.kind import Kind, damage_file, pick
@@ -109,7 +109,7 @@ class ClipMeta(Kind):
         return damage_file(rng, pick(rng, case, "meta/*.json"), damage_json)
 
     def read(self, case: Path) -> Any:
-        provenance, source = Provenance(case), StoreSource(open_store(case))
+        provenance, source = Provenance(case), StoredClips(open_store(case))
         (clip,) = source.clip_ids()
         source.clip(clip, with_label=True)
         section, was_interrupted = provenance.section(clip, "crop"), provenance.was_interrupted(clip, "mask")
