@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files import hashing
-from mmvoxceleb.files.quoting import quoted, shortened
+from mmvoxceleb.files.quoting import first_line, quoted, shortened
 from mmvoxceleb.processing.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -60,9 +60,8 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
     except (WeightsError, ImportError):
         raise
     except Exception as error:  # a damaged file can make the readers raise anything, also MemoryError
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise WeightsError(
-            f"{path}: is damaged, truncated or no checkpoint ({shortened(reason)}); get it again"
+            f"{path}: is damaged, truncated or no checkpoint ({shortened(first_line(error))}); get it again"
         ) from error
     others = [key for key, value in state.items() if not (isinstance(key, str) and _is_tensor(value))]
     if others:

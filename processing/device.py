@@ -12,6 +12,7 @@ import numpy as np
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.extras import install_hint
+from mmvoxceleb.files.quoting import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -256,8 +257,7 @@ def compiled(function: Callable[..., Result], *example: Any) -> Callable[..., Re
     except torch.cuda.OutOfMemoryError:
         raise
     except Exception as error:  # whatever a missing or old compiler makes of it
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        logger.warning("torch.compile does not work here (%s); continuing without it", reason)
+        logger.warning("torch.compile does not work here (%s); continuing without it", first_line(error))
         return function
     return faster
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
 from mmvoxceleb.files.atomic import move_into_place
 from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.quoting import first_line
 from mmvoxceleb.files.retry import TRANSIENT_STATUS, redirect_problem, retrying
 from mmvoxceleb.files.stalls import StalledError, while_growing
 from mmvoxceleb.stores.drive import get_from_drive
@@ -237,7 +238,7 @@ def _from_drive(file_id: str, partial: Path, size_bytes: int | None) -> None:
         get_from_drive(file_id, partial, quiet=not sys.stderr.isatty(), most_bytes=size_bytes or LARGEST_BYTES)
     except (gdown.exceptions.DownloadError, requests.RequestException, StalledError, SourceUnavailableError) as error:
         raise SourceUnavailableError(
-            f"Google Drive does not give it ({redirect_problem(error) or _first_line(error)})"
+            f"Google Drive does not give it ({redirect_problem(error) or first_line(error)})"
         ) from error
     if not partial.is_file():
         raise SourceUnavailableError("Google Drive gave nothing")
@@ -250,16 +251,11 @@ def _find_in_drive_folder(folder_id: str, file_name: str) -> str:
     try:
         listed = gdown.download_folder(id=folder_id, skip_download=True, quiet=True, use_cookies=False)
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        raise SourceUnavailableError(f"Google Drive does not list the folder ({_first_line(error)})") from error
+        raise SourceUnavailableError(f"Google Drive does not list the folder ({first_line(error)})") from error
     for file in listed or ():
         if Path(file.path).name == file_name:
             return str(file.id)
     raise SourceUnavailableError(f"the Google Drive folder holds no {file_name}")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _check(partial: Path, size_bytes: int | None, sha256: str | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from mmvoxceleb.cpus import usable_cpus
+from mmvoxceleb.files.quoting import first_line
 
 __all__ = ["collect", "register"]
 
@@ -139,7 +140,7 @@ def _decoders() -> dict[str, str | None]:
         except ModuleNotFoundError:
             found[name] = None
         except (ImportError, OSError, RuntimeError) as error:
-            found[name] = f"does not load ({str(error).strip().splitlines()[0]})"
+            found[name] = f"does not load ({first_line(error)})"
     found["decord"] = "installed, loaded only when chosen" if _version("decord") else None
     return found
 

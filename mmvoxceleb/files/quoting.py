@@ -1,6 +1,11 @@
 """Quote what data say in messages: on one line, and no longer than a line."""
 
-__all__ = ["quoted", "shortened"]
+__all__ = ["first_line", "quoted", "shortened"]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its class where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def quoted(value: object, most: int = 80) -> str:

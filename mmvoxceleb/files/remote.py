@@ -184,7 +184,7 @@ class RemoteTree(OutputTree):
         return count
 
     def snapshot(self) -> OutputTree:
-        return _Snapshot(self)
+        return _Snapshot(self.address, self._options)
 
     def _own(self, path: str) -> tuple[Any, str]:
         """Return this thread's file system and the full path in it, of a path that records of others may have made.
@@ -254,9 +254,9 @@ class RemoteTree(OutputTree):
 class _Snapshot(RemoteTree):
     """Lists each folder once, and reads the files of a folder together with those that follow them by name."""
 
-    def __init__(self, tree: RemoteTree) -> None:
-        super().__init__(**tree.__getstate__())
-        self._tree = tree
+    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(url, storage_options)
+        self._tree = RemoteTree(url, storage_options)
         self._listings: dict[str, dict[str, Item]] = {}
         self._contents: dict[str, dict[str, bytes | None]] = {}
 

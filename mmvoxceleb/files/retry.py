@@ -44,10 +44,21 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
         SourceUnavailableError: The failure is final, or :data:`ATTEMPTS` attempts failed, or
             :data:`ATTEMPTS_AT_SILENCE` of them ended with a wait in vain.
     """
+    failures: list[Exception] = []
+    try:  # without the 18 us of tenacity, which are a tenth of what it takes to read a frame from a folder
+        return action()
+    except Exception as error:
+        failures.append(error)
+
+    def again() -> Result:
+        if failures:
+            raise failures.pop()
+        return action()
+
     from tenacity import RetryError
 
     try:
-        return retrying(location, _is_transient, first_wait_seconds=FIRST_WAIT_SECONDS)(action)
+        return retrying(location, _is_transient, first_wait_seconds=FIRST_WAIT_SECONDS)(again)
     except MMVoxCelebError:
         raise
     except RetryError as end:

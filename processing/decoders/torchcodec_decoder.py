@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
 from mmvoxceleb.extras import install_hint
+from mmvoxceleb.files.quoting import first_line
 from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
 from mmvoxceleb.processing.decoders.interface import LATENESS_SECONDS
 from mmvoxceleb.processing.decoders.picture import UPRIGHT
@@ -60,6 +61,6 @@ def _import_decoder() -> Any:
     except (ImportError, RuntimeError, OSError) as error:
         raise ImportError(
             f"the torchcodec decoder does not load: it needs {install_hint('torchcodec')}, in the release that fits "
-            f"your torch, and FFmpeg's libraries; or choose --decoder pyav ({str(error).splitlines()[0]})"
+            f"your torch, and FFmpeg's libraries; or choose --decoder pyav ({first_line(error)})"
         ) from error
     return VideoDecoder

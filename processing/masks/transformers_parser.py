@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
+from mmvoxceleb.files.quoting import first_line
 from mmvoxceleb.processing.masks.parser import Parser
 from mmvoxceleb.processing.weights import sha256_of
 from mmvoxceleb.schema import CLASSES
@@ -107,7 +108,7 @@ class TransformersParser(Parser):
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"{self.source}: cannot be loaded as a semantic segmentation model with .safetensors weights "
-                f"({str(error).splitlines()[0]})"
+                f"({first_line(error)})"
             ) from error
         order = classes_of(model.config.id2label, self.source)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -152,6 +153,19 @@ def test_the_ledger_of_a_killed_run_is_kept(url: str) -> None:
     second.compact()
     assert second.rows() == [LedgerRow("a", "mask", "done"), LedgerRow("b", "mask", "failed", "since")]
     assert [name for name in remote_contents(url) if "ledger" in name] == ["meta/ledger.jsonl"]
+
+
+def test_the_root_of_a_server_will_do(tmp_path: Path) -> None:
+    pytest.importorskip("pyftpdlib", reason="needs the extra mmvoxceleb[dev]")
+    with ftp_server(tmp_path / "served") as url:
+        tree = pickle.loads(pickle.dumps(open_output(url)))
+        tree.write("txt/a.txt", b"a")
+        now = pickle.loads(pickle.dumps(tree.snapshot()))
+        assert (tree.names(""), now.names("txt"), now.read("txt/a.txt"), tree.kind("txt")) == (
+            ["txt"], ["a.txt"], b"a", "folder",
+        )  # fmt: skip
+        assert [item.name for item in tree.items()] == ["txt"]
+        assert tree.read_files(["txt/a.txt"], most_bytes=1) == [b"a"]
 
 
 def test_a_server_that_is_gone_is_one_clear_error(raw: Path, tmp_path: Path) -> None:
