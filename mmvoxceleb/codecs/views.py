@@ -20,7 +20,7 @@ from mmvoxceleb.schema.classes import NUM_CLASSES, SIDE_PAIRS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["View", "grey_of", "mask_of", "rgb_of"]
+__all__ = ["WHOLE", "View", "grey_of", "mask_of", "rgb_of"]
 
 _BITS, _GREY, _RGB = 8, 0, 2
 """Of a PNG's header."""
@@ -70,6 +70,9 @@ class View:
         y1 = round((height - cut_height) * self.top / unit) * unit
         x1, y1 = min(x1, width - cut_width), min(y1, height - cut_height)
         return x1, y1, x1 + cut_width, y1 + cut_height
+
+
+WHOLE = View()
 
 
 def _unit(height: int, width: int) -> int:

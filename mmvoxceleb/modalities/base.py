@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmvoxceleb.codecs.pictures import check_picture, upright
-from mmvoxceleb.codecs.png import decode_rgb
+from mmvoxceleb.codecs.planes import put_rgb
+from mmvoxceleb.codecs.views import WHOLE, View, rgb_of
 from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.modalities.registry import Folder, kind_of
-from mmvoxceleb.modalities.sampled import FileInSample, FramesInSample
+from mmvoxceleb.modalities.sampled import PictureForm, SampleContext, as_tensor
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = [
     "DEFAULT_STYLE",
@@ -163,7 +166,7 @@ class Modality(ABC):
         """Explain its columns for the dataset card, each in a few words of Markdown."""
 
 
-class FrameModality(FramesInSample, Modality):
+class FrameModality(Modality):
     """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
 
     Attributes:
@@ -257,36 +260,48 @@ class FrameModality(FramesInSample, Modality):
         """Check its part of a clip's provenance, likewise."""
         return iter(())
 
-    def decode(self, data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]":
-        """Check and decode a file, to look at it.
+    def decode(
+        self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str
+    ) -> "NDArray[np.uint8]":
+        """Decode a picture, cut, resize and mirror it.
+
+        Args:
+            data: A PNG or JPEG; of the video modality also uint8 [H, W, 3] in RGB, out of a video file.
+            view: The cut and the mirroring.
+            size: Height and width in px; None for the picture's own.
+            where: Clip and file, for messages.
 
         Returns:
-            uint8 [H, W, 3], RGB, unless a modality says otherwise.
+            uint8 [H, W, 3] or [H, W, 4], RGB and perhaps a channel to be left out, unless a modality says otherwise.
+            It may share memory with ``data``, or with what this thread decodes next.
 
         Raises:
-            CorruptSourceError: As :meth:`stored`.
-            UnsafeArchiveError: As :meth:`stored`.
+            CorruptSourceError: It cannot be decoded.
+            UnsafeArchiveError: A side is over 8,192 px.
         """
-        check_picture(data, clip_id=clip_id, name=name)
-        return decode_rgb(data, where=f"clip {clip_id}, {name}")[..., :3]
+        return rgb_of(data, view, size, where=where)
+
+    def form(self, options: "SampleOptions") -> PictureForm:
+        """Say how pictures lie in a sample; by default RGB [3, H, W], 0 to 1, or 0 to 255 for ``dtype="uint8"``."""
+        return PictureForm((3,), options.number_type, put_rgb)
 
     def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
         """Make a picture to look at.
 
         Args:
-            picture: From :meth:`decode`.
+            picture: From :meth:`decode`, without a fourth channel.
             below: The frame that it belongs to, RGB; None where there is none.
         """
         from PIL import Image
 
-        return Image.fromarray(picture)
+        return Image.fromarray(picture).convert("RGB")
 
     def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
         """Explain the pictures of a clip, if they need it."""
         return None
 
 
-class FileModality(FileInSample, Modality):
+class FileModality(Modality):
     """One small file for each clip.
 
     Attributes:
@@ -359,6 +374,10 @@ class FileModality(FileInSample, Modality):
     def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
         """Return what :meth:`parse` gave, from its columns of a record."""
         return self.parse(self.to_file(record), clip_id=clip_id)
+
+    def sampled(self, value: Any, context: SampleContext) -> dict[str, Any]:
+        """Turn what :meth:`parse` gave into keys of a sample: by default ``name``, as a tensor if it holds numbers."""
+        return {self.name: as_tensor(value)}
 
     def check_size(self, data: bytes, *, clip_id: str) -> None:
         """Refuse a file over ``largest_file_bytes``.

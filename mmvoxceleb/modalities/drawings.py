@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.codecs.planes import put_grey
-from mmvoxceleb.codecs.views import View, grey_of
+from mmvoxceleb.codecs.views import WHOLE, View, grey_of
 from mmvoxceleb.modalities.base import DEFAULT_STYLE, FrameModality
 from mmvoxceleb.modalities.sampled import PictureForm
 
@@ -32,8 +32,8 @@ class Drawings(FrameModality):
     meaning = "8-bit grey line drawings, PNG"
     tags = ("line-drawing",)
 
-    def seen(
-        self, data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
+    def decode(
+        self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str
     ) -> "NDArray[np.uint8]":
         """Decode a drawing, cut, resize and mirror it: uint8 [H, W], 0 black to 255 white."""
         return grey_of(data, view, size, where=where)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.codecs.masks import read_mask_ids, to_colour_png, to_palette_png
-from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.planes import put_colours, put_ids, put_one_hot
-from mmvoxceleb.codecs.views import View, mask_of
+from mmvoxceleb.codecs.views import WHOLE, View, mask_of
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities.base import FrameModality, RecordOptions, Shown
 from mmvoxceleb.modalities.sampled import PictureForm
@@ -68,11 +67,6 @@ class Masks(FrameModality):
         if SWAPPED_SIDES_SHA256 in str(section):
             yield "sides", "left and right are exchanged: made by old sample models; regenerate the masks"
 
-    def decode(self, data: bytes, *, clip_id: str, name: str) -> "NDArray[np.uint8]":
-        """Check and decode a file: uint8 [H, W], class ids 0 to 18."""
-        check_picture(data, clip_id=clip_id, name=name)
-        return read_mask_ids(data, clip_id=clip_id, name=name)
-
     def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
         """Lay the mask over its frame, or over white where the frame is missing."""
         from PIL import Image
@@ -84,8 +78,8 @@ class Masks(FrameModality):
         chips = tuple((CLASSES[i], (int(PALETTE[i][0]), int(PALETTE[i][1]), int(PALETTE[i][2]))) for i in present)
         return Shown("classes", chips=chips) if chips else None
 
-    def seen(
-        self, data: "bytes | memoryview", view: View, size: tuple[int, int] | None, *, where: str
+    def decode(
+        self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str
     ) -> "NDArray[np.uint8]":
         """Decode a mask, cut, resize and mirror it, left and right classes changed over: uint8 [H, W], 0 to 18."""
         return mask_of(data, view, size, where=where)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from mmvoxceleb.codecs.pictures import check_content
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import (
     DEFAULT_STYLE,
@@ -161,8 +162,11 @@ def _read_alone(store: Store, folder: Folder, clip_id: str, entry: Entry) -> byt
 
 
 def _picture(kind: FrameModality, data: bytes, clip_id: str, name: str) -> "NDArray[np.uint8] | None":
+    where = f"clip {clip_id}, {name}"
     try:
-        return kind.decode(data, clip_id=clip_id, name=name).copy()
+        check_content(data, where=where)
+        picture = kind.decode(data, where=where)
+        return (picture[..., :3] if picture.ndim == 3 else picture).copy()
     except MMVoxCelebError:
         return None
 

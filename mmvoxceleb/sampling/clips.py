@@ -11,7 +11,7 @@ from mmvoxceleb.modalities import FileModality, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SampledClip", "SampledClips", "clips_of"]
+__all__ = ["SampledClip", "SampledClips", "sampled_clips"]
 
 
 class SampledClip(ABC):
@@ -104,7 +104,7 @@ class _Subset(SampledClips):
         return [values[int(position)] for position in self._positions]
 
 
-def clips_of(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
+def sampled_clips(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
     """Return the clips of a prepared dataset, a store, or the path or URL of a store.
 
     Raises:

@@ -2,19 +2,18 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from mmvoxceleb.codecs.views import View
+from mmvoxceleb.codecs.views import WHOLE, View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import (
     TEXT,
     VIDEO,
     FileModality,
-    Folder,
     FrameModality,
     Modality,
     check_modalities,
@@ -29,11 +28,11 @@ from mmvoxceleb.sampling.windows import choose_frames, choose_view
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SampleMaker"]
+__all__ = ["Sample", "SampleMaker"]
 
 
 class SampleMaker:
-    """What a sampler and a stream have in common: options, modalities, and how a sample is made of a clip.
+    """What a sampler and a stream have in common: options, modalities and threads.
 
     Args:
         settings: Fields of :class:`mmvoxceleb.sampling.SampleOptions`.
@@ -63,46 +62,39 @@ class SampleMaker:
             raise ConfigError(f"negative_text=True needs the modality text; these are {', '.join(self.modalities)}")
         self._table = modalities(self.modalities)
 
-    def _make(
-        self,
-        clip: SampledClip,
-        rng: np.random.Generator,
-        work: DecodeWork,
-        window: int,
-        partner: Callable[[], SampledClip] | None = None,
-        other_label: Callable[[], SampledClip] | None = None,
-    ) -> dict[str, Any]:
-        """Make a sample, as :class:`mmvoxceleb.ClipSampler` documents it.
 
-        Args:
-            clip: The clip.
-            rng: The sample's own generator.
-            work: The pictures are decoded in it: tensors are whole once it has ended.
-            window: Which of the clip's windows.
-            partner: Gives another clip of the same video; called at most once.
-            other_label: Gives a clip with another label; called at most once.
+@dataclass
+class Sample:
+    """A sample in the making.
+
+    Args:
+        clip: The clip.
+        options: What is wanted.
+        table: The modalities.
+        rng: The sample's own generator.
+        work: The pictures are decoded in it: tensors are whole once it has ended.
+        window: Which of the clip's windows.
+        partner: Gives another clip of the same video.
+        other_label: Gives a clip with another label.
+    """
+
+    clip: SampledClip
+    options: SampleOptions
+    table: Sequence[Modality]
+    rng: np.random.Generator
+    work: DecodeWork
+    window: int = 0
+    partner: Callable[[], SampledClip] | None = None
+    other_label: Callable[[], SampledClip] | None = None
+    view: View = field(default=WHOLE, init=False)
+    partner_clip: SampledClip | None = field(default=None, init=False)
+
+    def made(self) -> dict[str, Any]:
+        """Choose everything and make room for it, as :class:`mmvoxceleb.ClipSampler` documents it.
 
         Raises:
             MMVoxCelebError: The clip is damaged or lacks something.
         """
-        return _Sample(clip, self.options, rng, self._table, work, window, partner, other_label).made()
-
-
-@dataclass
-class _Sample:
-    clip: SampledClip
-    options: SampleOptions
-    rng: np.random.Generator
-    table: Sequence[Modality]
-    work: DecodeWork
-    window: int
-    partner: Callable[[], SampledClip] | None
-    other_label: Callable[[], SampledClip] | None
-    view: View = View()  # noqa: RUF009  it is frozen
-    partner_clip: SampledClip | None = None
-
-    def made(self) -> dict[str, Any]:
-        """Choose everything and make room for it; the tensors are whole once the work is done."""
         options = self.options
         sample: dict[str, Any] = {"clip_id": self.clip.clip_id}
         frames = self._choose_frames()
@@ -134,7 +126,7 @@ class _Sample:
                 continue
             place = self.options.place_of(modality.name)
             if place in ("same", "every"):
-                indices = self.clip.indices(self._folder(modality))
+                indices = self.clip.indices(modality.folder_of_style(self.options.style))
                 (some_of if place == "same" else all_of).append(indices)
                 timeline = indices if timeline is None else timeline
         if timeline is None:
@@ -148,9 +140,6 @@ class _Sample:
             all_of=all_of,
             clip_id=self.clip.clip_id,
         )
-
-    def _folder(self, modality: FrameModality) -> Folder:
-        return modality.folder(self.options.style if modality.has_styles else "")
 
     def _clip_at(self, place: str) -> SampledClip:
         if place != "other_clip":
@@ -167,7 +156,7 @@ class _Sample:
     def _condition(self, modality: FrameModality, frames: "NDArray[np.int64] | None") -> dict[str, Any]:
         place = self.options.place_of(modality.name)
         clip = self._clip_at(place)
-        indices = clip.indices(self._folder(modality))
+        indices = clip.indices(modality.folder_of_style(self.options.style))
         if place == "every" and frames is not None:
             chosen = frames
         elif place == "same" and frames is not None:
@@ -185,7 +174,7 @@ class _Sample:
 
     def _pictures(self, modality: FrameModality, clip: SampledClip, chosen: "NDArray[np.int64]") -> torch.Tensor:
         """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
-        folder, form = self._folder(modality), modality.form(self.options)
+        folder, form = modality.folder_of_style(self.options.style), modality.form(self.options)
         if len(chosen) == 0:
             raise MissingModalityError(f"clip {clip.clip_id}: it has no {modality.pictures}")
         positions = np.searchsorted(clip.indices(folder), chosen)
@@ -195,7 +184,7 @@ class _Sample:
         numbers = chosen.tolist()
 
         def decoded(place: int) -> "NDArray[np.uint8]":
-            return modality.seen(content[place], self.view, size, where=f"{where} {numbers[place]}")
+            return modality.decode(content[place], self.view, size, where=f"{where} {numbers[place]}")
 
         def fill(place: int) -> None:
             picture = decoded(place)

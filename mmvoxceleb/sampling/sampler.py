@@ -10,10 +10,10 @@ from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
-from mmvoxceleb.sampling.clips import SampledClips, clips_of
+from mmvoxceleb.sampling.clips import SampledClips, sampled_clips
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
-from mmvoxceleb.sampling.sample import SampleMaker
+from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.stream import ClipStream
 from mmvoxceleb.sampling.threads import DecodeWork
 
@@ -83,7 +83,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         super().__init__(settings)
-        clips = clips_of(data, self._wanted(), self.options.style)
+        clips = sampled_clips(data, self._wanted(), self.options.style)
         self._take_modalities(clips.modalities(self.options.style), "data")
         self._source = self._long_enough(clips)
         self._epochs = IndexEpochs(len(self))
@@ -185,14 +185,16 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         seed = np.random.SeedSequence([self.options.seed, self._epochs.of(index), index])
         rng = np.random.Generator(np.random.PCG64(seed))
         same_video, other_labels = self._same_video, self._other_labels
-        return self._make(
+        return Sample(
             self._source.clip(position),
+            self.options,
+            self._table,
             rng,
             work,
             window,
             partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
             other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),
-        )
+        ).made()
 
     @property
     def clip_ids(self) -> list[str]:

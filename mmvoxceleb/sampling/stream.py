@@ -11,7 +11,7 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import VIDEO
 from mmvoxceleb.sampling.epochs import StreamEpochs
 from mmvoxceleb.sampling.record_clips import RecordClip, modalities_in
-from mmvoxceleb.sampling.sample import SampleMaker
+from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.windows import valid_starts
 
 __all__ = ["ClipStream"]
@@ -68,7 +68,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
                 self._windows_done = window + 1
                 rng = self._rng(epoch, clip.clip_id, window)
                 with self._threads.work() as work:
-                    sample = self._make(clip, rng, work, window)
+                    sample = Sample(clip, self.options, self._table, rng, work, window).made()
                 yield sample
             skip = 0
 

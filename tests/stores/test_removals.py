@@ -16,7 +16,7 @@ from mmvoxceleb.files import retry
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.sampling import ClipSampler
-from mmvoxceleb.sampling.clips import clips_of
+from mmvoxceleb.sampling.clips import sampled_clips
 from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.support.corpus import make_corpus, zip_corpus
 from tests.support.http_server import FileServer
@@ -106,7 +106,7 @@ def test_everything_that_serves_clips_obeys_and_says_what_matches_nobody(
     assert loaded(zips) == sorted(kept)
     assert "1 of its 2 entries match no clip here" in caplog.text
     assert "id1001" not in caplog.text
-    assert clips_of(zips, ("text",), "style1").clip_ids == sorted(kept)
+    assert sampled_clips(zips, ("text",), "style1").clip_ids == sorted(kept)
     write_list(zips, *({"person_id": clip.split("#")[0]} for clip in corpus.clips))
     for use in (loaded, ClipSampler):
         with pytest.raises(MissingModalityError, match="all its clips are on the removal list"):
