@@ -5,6 +5,7 @@ OLDEST ?= .venv-oldest
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
+TYPED := $(wildcard tests/*.py) $(addprefix tests/, cli codecs files fuzz hub loading meta sampling schema stores support)
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-oldest fuzz lint format bench clean
@@ -40,7 +41,7 @@ lint: $(VENV)/.installed
 	rm -rf build/types && mkdir -p build/types/mmvoxceleb
 	ln -s $(CURDIR)/mmvoxceleb/* build/types/mmvoxceleb/
 	ln -s $(CURDIR)/processing build/types/mmvoxceleb/processing
-	$(VENV)/bin/python -m mypy -p mmvoxceleb
+	$(VENV)/bin/python -m mypy build/types/mmvoxceleb $(TYPED)
 
 format: $(VENV)/.installed
 	$(VENV)/bin/python -m ruff check --fix .

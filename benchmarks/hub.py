@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.corpus import make_corpus
+from corpus import make_corpus
+
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder

@@ -101,8 +101,8 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
     """Encode without row filters, which suit few colours best."""
     options = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
     options += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
-    picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
-    return cv2.imencode(".png", picture, options)[1].tobytes()
+    as_stored = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    return cv2.imencode(".png", as_stored, options)[1].tobytes()
 
 
 def _write_zips(files: list[tuple[str, bytes]], folder: Path) -> None:

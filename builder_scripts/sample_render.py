@@ -84,8 +84,8 @@ class Portrait:
         seen = cv2.warpAffine(
             self._picture, matrix, (FRAME_PX, FRAME_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
         )
-        distance = ((_lab(seen)[:, None] - _lab(self._colours)[None]) ** 2).sum(axis=2)
-        return self._colours[distance.argmin(axis=1)].reshape(FRAME_PX, FRAME_PX, 3)
+        distance = ((_lab(np.asarray(seen, np.uint8))[:, None] - _lab(self._colours)[None]) ** 2).sum(axis=2)
+        return np.asarray(self._colours[distance.argmin(axis=1)].reshape(FRAME_PX, FRAME_PX, 3))
 
     def mask(self, camera: Camera) -> NDArray[np.uint8]:
         """uint8 [512, 512, 3], RGB, in the original colours."""
@@ -130,7 +130,7 @@ def _choose_colours(picture: NDArray[np.uint8], ids: NDArray[np.uint8]) -> NDArr
 
 
 def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return cv2.cvtColor(colours.reshape(1, -1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    return np.asarray(cv2.cvtColor(colours.reshape(1, -1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0])
 
 
 def _draw_lines(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -155,16 +155,16 @@ def _draw_lines(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     face = np.isin(ids, [CLASSES.index(name) for name in _FACE]).astype(np.uint8)
     inside = cv2.erode(face, np.ones((5, 5), np.uint8)) > 0
-    threshold = np.where(inside, 0.0018, np.where(ids == CLASSES.index("hair"), 0.007, 0.012)).astype(np.float32)
-    threshold = cv2.GaussianBlur(threshold, (0, 0), 3)
+    steps = np.where(inside, 0.0018, np.where(ids == CLASSES.index("hair"), 0.007, 0.012)).astype(np.float32)
+    threshold = cv2.GaussianBlur(steps, (0, 0), 3)
     fine = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 3)
     valley = fine * _difference(tone, 1.5) + (1 - fine) * _difference(tone, 1.9)
     valley = _blur_along(valley, *_tangents(tone))
-    return (1 - np.tanh(110 * np.maximum(valley - threshold, 0))).astype(np.float32)
+    return np.asarray(1 - np.tanh(110 * np.maximum(valley - threshold, 0)), np.float32)
 
 
 def _difference(tone: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(tone, (0, 0), 1.6 * sigma_px) - cv2.GaussianBlur(tone, (0, 0), sigma_px)
+    return np.asarray(cv2.GaussianBlur(tone, (0, 0), 1.6 * sigma_px) - cv2.GaussianBlur(tone, (0, 0), sigma_px))
 
 
 def _tangents(tone: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -194,5 +194,5 @@ def _blur_along(
                 cv2.remap(field, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT) for field in (along_x, along_y)
             )
             same_way = np.where(next_x * move_x + next_y * move_y < 0, np.float32(-1), np.float32(1))
-            move_x, move_y = same_way * next_x, same_way * next_y
+            move_x, move_y = (np.asarray(same_way * field, np.float32) for field in (next_x, next_y))
     return total / np.float32(weights)

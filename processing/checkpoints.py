@@ -209,7 +209,7 @@ def _read_torchscript(path: Path, pinned: Collection[str]) -> "dict[str, Tensor]
             f"{path}: is a TorchScript archive, which is a program, and its sha256 {sha256_of(path)} is not a "
             "published one; refused. Get the published file, or save the model's state_dict() alone"
         )
-    return dict(torch.jit.load(path, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+    return dict(torch.jit.load(path, map_location="cpu").state_dict())
 
 
 def _is_tensor(value: object) -> bool:

@@ -253,7 +253,7 @@ def _find_in_drive_folder(folder_id: str, file_name: str) -> str:
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
         raise SourceUnavailableError(f"Google Drive does not list the folder ({first_line(error)})") from error
     for file in listed or ():
-        if Path(file.path).name == file_name:
+        if not isinstance(file, str) and Path(file.path).name == file_name:
             return str(file.id)
     raise SourceUnavailableError(f"the Google Drive folder holds no {file_name}")
 

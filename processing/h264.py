@@ -41,7 +41,7 @@ def encode_h264(frames: "Iterable[NDArray[np.uint8]]", *, fps: int, crf: int = C
                 # one thread, so that the bytes do not depend on the machine's number of cores
                 stream.codec_context.thread_count = 1
                 quality = {"crf": str(crf), "g": str(GOP_FRAMES), "preset": "medium", "threads": "1"}
-                stream.options = quality | repeatable_options(stream.width)
+                stream.options = {**quality, **repeatable_options(stream.width)}
             for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         if stream is not None:

@@ -17,6 +17,7 @@ os.environ.pop("HF_TOKEN", None)
 
 from collections.abc import Callable, Iterator  # noqa: E402  the settings above must come before datasets is imported
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
@@ -48,8 +49,8 @@ def serve() -> Iterator[Callable[..., FileServer]]:
     """Start real HTTP servers on loopback: ``serve(folder, ...)``."""
     servers: list[FileServer] = []
 
-    def start(folder: Path, **options: object) -> FileServer:
-        servers.append(FileServer(folder, **options))  # type: ignore[arg-type]
+    def start(folder: Path, **options: Any) -> FileServer:
+        servers.append(FileServer(folder, **options))
         return servers[-1]
 
     yield start

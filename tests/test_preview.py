@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.modalities import MASKS, TEXT
@@ -131,6 +132,7 @@ def test_wrong_requests_are_refused(corpus: Corpus) -> None:
 def test_the_gif_moves_and_keeps_the_shape(corpus: Corpus) -> None:
     data = clip_gif(open_store(corpus.root), corpus.clips[2], size_px=80)
     with Image.open(io.BytesIO(data)) as picture:
+        assert isinstance(picture, GifImageFile)
         assert picture.n_frames == corpus.num_frames[2]
         assert picture.size == (3 * 80 + 2 * 6, 48)
         assert picture.info["duration"] == 40
@@ -144,6 +146,7 @@ def test_the_gif_is_cut_at_the_wanted_length() -> None:
     store = open_store(sample_path())
     data = clip_gif(store, "id00000#sample-look#00001.txt#000.mp4", size_px=64, most_frames=5)
     with Image.open(io.BytesIO(data)) as picture:
+        assert isinstance(picture, GifImageFile)
         assert picture.n_frames == 5
 
 

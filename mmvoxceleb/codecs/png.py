@@ -284,4 +284,4 @@ def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
         raise CorruptSourceError(f"{where}: the picture cannot be decoded; get it again")
-    return picture if is_grey else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(picture if is_grey else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

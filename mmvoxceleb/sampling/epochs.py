@@ -33,8 +33,8 @@ class IndexEpochs:
     """
 
     def __init__(self, size: int) -> None:
-        self._readings = torch.zeros(size, dtype=torch.int32).share_memory_()  # type: ignore[no-untyped-call]
-        self._start = torch.tensor([0, *_place_among_ranks()]).share_memory_()  # type: ignore[no-untyped-call]
+        self._readings = torch.zeros(size, dtype=torch.int32).share_memory_()
+        self._start = torch.tensor([0, *_place_among_ranks()]).share_memory_()
         """The epoch set, the rank, and the number of ranks that take turns."""
 
     def of(self, index: int) -> int:
@@ -82,8 +82,8 @@ class StreamEpochs:
     """
 
     def __init__(self) -> None:
-        self._first = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
-        self._passes = torch.zeros(_MOST_STREAM_EPOCHS, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._first = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._passes = torch.zeros(_MOST_STREAM_EPOCHS, dtype=torch.int64).share_memory_()
         self._begun = 0
 
     def begin(self) -> int:

@@ -22,7 +22,7 @@ class QualityMeter:
         """Measure the next cropped frame, uint8 [S, S, 3], RGB."""
         import cv2
 
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
         deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1]
         self._sharpness.append(float(deviation[0, 0]) ** 2)
         if self._last is not None:

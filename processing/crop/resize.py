@@ -6,7 +6,7 @@ does the same arithmetic on 32-bit floats many times faster; the results differ 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -112,5 +112,5 @@ def _gaussian(sigma: float) -> "NDArray[np.float32]":
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
-def _to_bytes(values: "NDArray[np.float32]") -> "NDArray[np.uint8]":
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _to_bytes(values: "NDArray[Any]") -> "NDArray[np.uint8]":
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)

@@ -17,7 +17,7 @@ pytest.importorskip("transformers")
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "attributes_celeba.py"
 
 
-def make_celeba(root, model, *, csv=False):
+def make_celeba(root, model, *, csv: bool = False):
     """Six pictures, the last four in the test split; half of Smiling and all of Young are as the model says."""
     (root / "img_align_celeba").mkdir(parents=True)
     names = [f"{number:06d}.jpg" for number in range(1, 7)]
@@ -46,7 +46,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("csv", [False, True])
-def test_accuracy_of_known_answers(tmp_path, csv):
+def test_accuracy_of_known_answers(tmp_path: Path, csv: bool) -> None:
     model = f"transformers:{save_classifier(tmp_path / 'model')}"
     celeba = make_celeba(tmp_path / "celeba", model, csv=csv)
     thresholds = tmp_path / "thresholds.json"
@@ -59,7 +59,7 @@ def test_accuracy_of_known_answers(tmp_path, csv):
     assert set(json.loads(thresholds.read_text())) == set(ATTRIBUTES)
 
 
-def test_missing_lists(tmp_path):
+def test_missing_lists(tmp_path: Path) -> None:
     code, said = run(tmp_path, "--device", "cpu")
     assert code == 1
     assert "has no list_attr_celeba.txt" in said

@@ -39,7 +39,7 @@ def write_metadata(path, dialect):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Run the script in this process; give its exit status and what it printed."""
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
     monkeypatch.setenv("COLUMNS", "100")
@@ -59,7 +59,7 @@ def call(monkeypatch, capsys):
 
 
 @pytest.fixture
-def plan(call, tmp_path):
+def plan(call, tmp_path: Path):
     """Make a plan; give its figures and its text."""
 
     def plan(*options):
@@ -71,7 +71,7 @@ def plan(call, tmp_path):
 
 
 @pytest.mark.parametrize("dialect", ["with person_id", "with video#person"])
-def test_the_plan_counts_what_a_hand_counts(plan, tmp_path, dialect):
+def test_the_plan_counts_what_a_hand_counts(plan, tmp_path: Path, dialect: str) -> None:
     figures, text = plan("--metadata", write_metadata(tmp_path / "rows.csv", dialect))
     assert figures["wanted"] == {
         "videos": 3,
@@ -97,7 +97,7 @@ def test_the_plan_counts_what_a_hand_counts(plan, tmp_path, dialect):
     assert f"{command} --stages crop,mask,draw,label,text --engine local\n" in text
 
 
-def test_videos_at_hand_are_counted_and_not_downloaded(plan, tmp_path):
+def test_videos_at_hand_are_counted_and_not_downloaded(plan, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -111,7 +111,7 @@ def test_videos_at_hand_are_counted_and_not_downloaded(plan, tmp_path):
     assert "--mbit" in text
 
 
-def test_own_rates_replace_goals_and_stages_can_be_chosen(plan, tmp_path):
+def test_own_rates_replace_goals_and_stages_can_be_chosen(plan, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     rates = tmp_path / "ours.json"
     rates.write_text(json.dumps({"mask": {"gpu": 41}, "crop": {"cpu": 97}}))
@@ -127,7 +127,7 @@ def test_own_rates_replace_goals_and_stages_can_be_chosen(plan, tmp_path):
     assert "--download" not in text
 
 
-def test_clips_of_a_list_keep_their_rows(plan, tmp_path):
+def test_clips_of_a_list_keep_their_rows(plan, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     clips = tmp_path / "clips.txt"
     clips.write_text(
@@ -145,7 +145,7 @@ def test_clips_of_a_list_keep_their_rows(plan, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_clips_of_an_old_copy_keep_their_rows(plan, tmp_path, kind):
+def test_clips_of_an_old_copy_keep_their_rows(plan, tmp_path: Path, kind: str) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     names = ["id10001#-bbbbbbbbbb#00002.txt#000.mp4", "id10001#-bbbbbbbbbb#00009.txt#003.mp4"]
     copy = tmp_path / "copy"
@@ -184,7 +184,9 @@ def test_clips_of_an_old_copy_keep_their_rows(plan, tmp_path, kind):
         (["--metadata", "rows.csv", "--raw", "raw"], {}, "needs --raw and --out"),
     ],
 )
-def test_bad_input_is_one_clear_error(call, tmp_path, monkeypatch, options, files, message):
+def test_bad_input_is_one_clear_error(
+    call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], files, message: str
+) -> None:
     write_metadata(tmp_path / "rows.csv", "with person_id")
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -194,7 +196,7 @@ def test_bad_input_is_one_clear_error(call, tmp_path, monkeypatch, options, file
     assert message in " ".join(errors.split())
 
 
-def test_a_run_writes_the_kept_rows_and_becomes_the_command(tmp_path):
+def test_a_run_writes_the_kept_rows_and_becomes_the_command(tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with video#person")
     clips = tmp_path / "clips.txt"
     clips.write_text("id10001#aaaaaaaaaaa#001000-001064.txt#000.mp4\nid10270#ccccccccccc#00004.txt#001.mp4\n")
@@ -213,7 +215,7 @@ def test_a_run_writes_the_kept_rows_and_becomes_the_command(tmp_path):
 
 
 @pytest.mark.skipif(not METADATA.is_file(), reason="the published vox-metadata.csv is not here")
-def test_the_totals_of_the_published_file(plan, tmp_path):
+def test_the_totals_of_the_published_file(plan, tmp_path: Path) -> None:
     from pyarrow import compute
     from pyarrow import csv as arrow_csv
 

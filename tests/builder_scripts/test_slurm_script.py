@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Slurm's nodes run Linux; the script wants its bash")
 
 
-def programs(folder, **scripts):
+def programs(folder, **scripts: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in scripts.items():
         path = folder / name
@@ -21,7 +22,7 @@ def programs(folder, **scripts):
 
 
 @pytest.fixture
-def slurm(tmp_path):
+def slurm(tmp_path: Path):
     """Start the job on two nodes; its `python` works until it is told to stop, and then takes a moment."""
     bin_folder, log = tmp_path / "venv" / "bin", tmp_path / "log"
     programs(
@@ -49,7 +50,7 @@ END""",
         "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_CPUS_ON_NODE": "8",
     }  # fmt: skip
 
-    def start(**variables):
+    def start(**variables: Any):
         script = ROOT / "builder_scripts" / "cluster" / "slurm_ray.sbatch"
         return subprocess.Popen(
             ["bash", str(script)], env={**environment, **variables}, stdout=subprocess.PIPE, text=True
@@ -58,7 +59,7 @@ END""",
     return start
 
 
-def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm):
+def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm) -> None:
     process, log = slurm(EXTRA="--layout quick")
     output, _ = process.communicate(timeout=30)
     lines = log.read_text().splitlines()
@@ -75,7 +76,7 @@ def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm):
     assert "scontrol requeue 7" not in lines
 
 
-def test_the_slurm_job_stops_the_work_and_queues_itself_again_before_its_time_is_over(slurm):
+def test_the_slurm_job_stops_the_work_and_queues_itself_again_before_its_time_is_over(slurm) -> None:
     process, log = slurm()
     deadline = time.monotonic() + 30
     while not (log.exists() and "python" in log.read_text()) and time.monotonic() < deadline:

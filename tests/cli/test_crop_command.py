@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import mmvoxceleb  # noqa: F401  lets datasets find the dataset
 from mmvoxceleb.cli.main import app
@@ -15,7 +17,7 @@ RULES = ["--size", "64", "--min-frames", "10", "--min-face", "60"]
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("crop-inputs")
     places = [(60.0 + i % 9, 25.0) for i in range(40)]
     write_video(root / "raw" / PERSON / f"{VIDEO}.mp4", portrait_frames(places))
@@ -32,18 +34,18 @@ def inputs(tmp_path_factory):
     return root
 
 
-def call(*arguments):
+def call(*arguments: object) -> Result:
     result = CliRunner().invoke(app, ["regenerate", "crop", *map(str, arguments)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
 
 
-def rows(out):
+def rows(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "meta" / "ledger.jsonl").read_text().splitlines()]
 
 
-def test_annotated_videos_to_a_dataset(inputs, tmp_path):
+def test_annotated_videos_to_a_dataset(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = call(inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation", *RULES)
     assert result.exit_code == 0
@@ -61,7 +63,7 @@ def test_annotated_videos_to_a_dataset(inputs, tmp_path):
     assert np.asarray(row["frames"][0]).shape == (64, 64, 3)
 
 
-def test_free_videos(inputs, tmp_path):
+def test_free_videos(inputs: Path, tmp_path: Path) -> None:
     result = call(inputs / "raw", tmp_path, "--detector", "haar", *RULES)
     assert result.exit_code == 0
     assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#00000.txt#000.mp4"]
@@ -69,7 +71,7 @@ def test_free_videos(inputs, tmp_path):
     assert "1 clip was finished" in call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
 
 
-def test_utterances_in_files_of_their_own(inputs, tmp_path):
+def test_utterances_in_files_of_their_own(inputs: Path, tmp_path: Path) -> None:
     source = inputs / "raw" / PERSON / f"{VIDEO}.mp4"
     for name in ("00001", "00002"):
         path = tmp_path / "raw" / "mp4" / "id00012" / VIDEO / f"{name}.mp4"
@@ -84,13 +86,13 @@ def test_utterances_in_files_of_their_own(inputs, tmp_path):
     assert "2 clips were finished" in call(*arguments).stdout
 
 
-def test_metadata(inputs, tmp_path):
+def test_metadata(inputs: Path, tmp_path: Path) -> None:
     result = call(inputs / "raw", tmp_path, "--metadata", inputs / "meta.csv", *RULES)
     assert "2 rows, 1 of them repeats; 0 boxes beyond the picture; 1 clips wanted" in result.stderr
     assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#000000-000030.txt#000.mp4"]
 
 
-def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
+def test_a_dry_run_and_limit_0_write_nothing(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = [inputs / "raw", out, "--annotations", inputs / "txt", "--boxes", "annotation"]
     result = call(*arguments, "--dry-run")
@@ -114,23 +116,23 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs, tmp_path):
         (["--detector", "haar", "--min-frames", "0"], "min_frames is 0"),
     ],
 )
-def test_contradictions(inputs, tmp_path, options, message):
+def test_contradictions(inputs: Path, tmp_path: Path, options: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call(inputs / "raw", tmp_path, *options)
 
 
-def test_missing_weights_name_another_way(inputs, tmp_path):
+def test_missing_weights_name_another_way(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"absent\.onnx: there is no such file.*--detector haar"):
         call(inputs / "raw", tmp_path / "out", "--weights", tmp_path / "absent.onnx")
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_there(tmp_path):
+def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailableError, match="no such folder or video"):
         call(tmp_path / "nowhere", tmp_path / "out", "--detector", "haar")
 
 
-def test_bad_videos_do_not_stop_the_run(inputs, tmp_path):
+def test_bad_videos_do_not_stop_the_run(inputs: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     write_sound(tmp_path / "sound.m4a").rename(raw / "sound.mp4")
@@ -144,7 +146,7 @@ def test_bad_videos_do_not_stop_the_run(inputs, tmp_path):
     assert "#00000.txt: no face" in result.stdout
 
 
-def test_help_ends_with_examples():
+def test_help_ends_with_examples() -> None:
     result = call("--help")
     assert "--smooth-box" in result.stdout
     assert "mmvoxceleb regenerate crop videos/ out/ --detector haar" in result.stdout

@@ -1,20 +1,23 @@
 """``mmvoxceleb label`` and ``mmvoxceleb regenerate label | text`` as a user runs them."""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mmvoxceleb.cli.main import main
 from tests.support.attribute_model import save_classifier
+from tests.support.corpus import Corpus
 
 pytest.importorskip("transformers")
 
 
 @pytest.fixture
-def mmvoxceleb(monkeypatch, capsys):
+def mmvoxceleb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run the program in this process; return stdout, or stderr of a call that is to fail."""
 
-    def run(*arguments, ok=True):
+    def run(*arguments: object, ok: bool = True) -> str:
         monkeypatch.setattr(sys, "argv", ["mmvoxceleb", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
             main()
@@ -27,7 +30,9 @@ def mmvoxceleb(monkeypatch, capsys):
     return run
 
 
-def test_from_frames_to_labels_and_text_and_hand_made_ones(mmvoxceleb, tmp_path, own_corpus):
+def test_from_frames_to_labels_and_text_and_hand_made_ones(
+    mmvoxceleb: Callable[..., str], tmp_path: Path, own_corpus: Corpus
+) -> None:
     root, (first, second) = own_corpus.root, own_corpus.clips
     model = f"transformers:{save_classifier(tmp_path / 'tiny')}"
     predict = ("regenerate", "label", root, "--weights", model, "--device", "cpu", "--frames", "4")
@@ -67,7 +72,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(mmvoxceleb, tmp_path,
     assert first not in exported.read_text()
 
 
-def test_mistakes_are_one_line_with_a_hint(mmvoxceleb, tmp_path, own_corpus):
+def test_mistakes_are_one_line_with_a_hint(mmvoxceleb: Callable[..., str], tmp_path: Path, own_corpus: Corpus) -> None:
     root = own_corpus.root
     assert "--out" in mmvoxceleb("regenerate", "text", "https://127.0.0.1:9/store", ok=False)
     said = mmvoxceleb("regenerate", "text", root, "--out", tmp_path / "out", "--style", "poem", ok=False)
@@ -84,5 +89,5 @@ def test_mistakes_are_one_line_with_a_hint(mmvoxceleb, tmp_path, own_corpus):
 @pytest.mark.parametrize(
     "command", [("label", "import"), ("label", "export"), ("regenerate", "label"), ("regenerate", "text")]
 )
-def test_help_shows_examples(mmvoxceleb, command):
+def test_help_shows_examples(mmvoxceleb: Callable[..., str], command: tuple[str, str]) -> None:
     assert f"mmvoxceleb {' '.join(command)}" in mmvoxceleb(*command, "--help").partition("Examples")[2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app, main
@@ -38,6 +39,7 @@ def test_preview_writes_a_gif_of_the_clip_that_is_named(corpus: Corpus, tmp_path
     done = run(app, ["preview", str(corpus.root), "--gif", "-o", str(target), "--clip", corpus.clips[3]])
     assert done.exit_code == 0, done.output
     with Image.open(target) as picture:
+        assert isinstance(picture, GifImageFile)
         assert picture.n_frames == corpus.num_frames[3]
 
 

@@ -3,6 +3,7 @@
 import socket
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,7 +56,8 @@ def test_texts_that_lead_elsewhere_are_no_videos(
     path = tmp_path / f"list.{suffix}"
     path.write_bytes(data)
     begin = time.monotonic()
-    for opening in (lambda: open_video_file(path), lambda: open_video_bytes(data)):
+    openings: list[Callable[[], object]] = [lambda: open_video_file(path), lambda: open_video_bytes(data)]
+    for opening in openings:
         with pytest.raises(ValueError, match=r"nvalid"):
             opening()
     assert time.monotonic() - begin < 5

@@ -48,7 +48,7 @@ def test_a_flipped_bit_anywhere_in_a_png_is_found() -> None:
 @pytest.mark.parametrize("kind", ["TIFF", "BMP", "PNG"])
 def test_masks_in_other_lossless_files(kind: str) -> None:
     picture = Image.fromarray(IDS, "P")
-    picture.putpalette(Image.open(io.BytesIO(MASK)).getpalette())
+    picture.putpalette(Image.open(io.BytesIO(MASK)).getpalette() or ())
     buffer = io.BytesIO()
     picture.save(buffer, kind)
     assert np.array_equal(read_mask_ids(buffer.getvalue(), clip_id="x", name="0"), IDS)

@@ -14,8 +14,8 @@ from mmvoxceleb.files.atomic import make_folder, remove_folder, replacing, write
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
-from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.hub.settings import ExportSettings, Format
+from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from tests.support.corpus import Corpus
@@ -68,8 +68,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
 def test_stores_survive_a_power_cut(disk: Disk, tmp_path: Path) -> None:
     clip = "id1#a#00001.txt#000.mp4"
-    for layout in ("folder", "packed"):
-        writer = StoreWriter(tmp_path / layout, layout)  # type: ignore[arg-type]
+    layouts: tuple[Layout, ...] = ("folder", "packed")
+    for layout in layouts:
+        writer = StoreWriter(tmp_path / layout, layout)
         for content in (b"first", b"second"):
             writer.write(Folder("video"), clip, [(f"{index:07d}.png", content) for index in range(3)])
         writer.write(Folder("label"), clip, [("", b"0")])
@@ -84,8 +85,8 @@ def test_stores_survive_a_power_cut(disk: Disk, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["parquet", "webdataset", "folder"])
-def test_exports_survive_a_power_cut(disk: Disk, corpus: Corpus, tmp_path: Path, format_: str) -> None:
-    settings = ExportSettings(format=format_, modalities=("mask", "text", "label"))  # type: ignore[arg-type]
+def test_exports_survive_a_power_cut(disk: Disk, corpus: Corpus, tmp_path: Path, format_: Format) -> None:
+    settings = ExportSettings(format=format_, modalities=("mask", "text", "label"))
     export_store(corpus.root, tmp_path / "out", settings, facts=CardFacts(charts=False))
 
 

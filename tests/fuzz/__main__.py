@@ -52,7 +52,7 @@ def main() -> int:
     from tests.fuzz.preload import preload
 
     if arguments.list:
-        print("\n".join(f"{name:20}{kind.__doc__.splitlines()[0]}" for name, kind in KINDS.items()))
+        print("\n".join(f"{name:20}{str(kind.__doc__).splitlines()[0]}" for name, kind in KINDS.items()))
         return 0
     preload()
     begun, results = time.monotonic(), []

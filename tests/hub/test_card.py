@@ -2,6 +2,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import DatasetCard
 from PIL import Image
@@ -82,7 +83,7 @@ def test_the_charts_are_pictures_that_the_card_shows(exported: Path) -> None:
         assert f"(charts/{path.name})" in text
         picture = Image.open(io.BytesIO(path.read_bytes()))
         assert picture.width > 600
-        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
     assert len(list(exported.glob("charts/*.png"))) == 3
 
 
@@ -96,7 +97,7 @@ def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
     )
     text = (tmp_path / "out" / "README.md").read_text()
     assert "**leak**: in both splits are -video_0002" in text
-    assert DatasetCard(text).data.license == "cc-by-4.0"
+    assert DatasetCard(text).data.to_dict()["license"] == "cc-by-4.0"
     assert not (tmp_path / "out" / "LICENSE.md").exists()
 
 

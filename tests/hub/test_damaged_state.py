@@ -16,7 +16,7 @@ from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder, read_manifest
-from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.processing.labels.importing import export_labels
 from mmvoxceleb.stores.removals import Removals
 from tests.hub.conftest import PROGRAM, tree
@@ -124,7 +124,7 @@ def test_every_damaged_manifest_is_one_error(out: Path) -> None:
     assert len(messages) > 150
     assert all(message.startswith("lab/x/export.json") for message in messages)
     content = json.loads(sound)
-    for name, values in {
+    cases: dict[str, list[Any]] = {
         "rows": [7, -1, "1", True, None],
         "bytes": [-1, 1.5, "1"],
         "sha256": ["x", 7, None, "A" * 64],
@@ -135,7 +135,8 @@ def test_every_damaged_manifest_is_one_error(out: Path) -> None:
         "quality": [1, {"frames": "x"}, {"smell": 1}],
         "skipped": [[], {"../x": "why"}, {"a": 1}],
         "path": ["../x", None, "data/../x.parquet", "data/all/x.parquet"],
-    }.items():
+    }
+    for name, values in cases.items():
         for value in values:
             wrong = json.loads(sound)
             wrong["shards"][0][name] = value
@@ -145,8 +146,10 @@ def test_every_damaged_manifest_is_one_error(out: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["parquet", "webdataset", "folder"])
-def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(format_: str, corpus: Corpus, tmp_path: Path) -> None:
-    settings = ExportSettings(format=format_)  # type: ignore[arg-type]
+def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(
+    format_: Format, corpus: Corpus, tmp_path: Path
+) -> None:
+    settings = ExportSettings(format=format_)
     export_store(corpus.root, tmp_path / "fresh", settings, facts=PLAIN)
     largest = max(path.stat().st_size for path in (tmp_path / "fresh").rglob("*") if path.is_file())
 

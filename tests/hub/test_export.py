@@ -2,6 +2,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -26,8 +27,8 @@ PLAIN = CardFacts(charts=False)
 SMALL = ExportSettings(max_shard_bytes=2_000)
 
 
-def export(store: Path, out: Path, settings: ExportSettings = SMALL, **options: object) -> Path:
-    export_store(store, out, settings, facts=PLAIN, **options)  # type: ignore[arg-type]
+def export(store: Path, out: Path, settings: ExportSettings = SMALL, **options: Any) -> Path:
+    export_store(store, out, settings, facts=PLAIN, **options)
     return out
 
 
@@ -36,7 +37,7 @@ def exported(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(corpus.root, tmp_path_factory.mktemp("out") / "parquet")
 
 
-def rows_of(path: Path, pattern: str) -> list[dict]:
+def rows_of(path: Path, pattern: str) -> list[dict[str, Any]]:
     return [row for file in sorted(path.glob(pattern)) for row in pq.read_table(file).to_pylist()]
 
 
@@ -251,15 +252,16 @@ def test_psnr_and_ssim_are_those_of_the_literature() -> None:
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    for wrong, message in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"format": "csv"}, "parquet, webdataset, folder"),
         ({"crf": 99}, "0 .best. to 51"),
         ({"format": "folder", "video": "mp4"}, "holds PNG frames"),
         ({"version": "1"}, "MAJOR.MINOR.PATCH"),
         ({"modalities": ("smell",)}, "smell"),
-    ):
+    )
+    for wrong, message in cases:
         with pytest.raises(ConfigError, match=message):
-            ExportSettings(**wrong)  # type: ignore[arg-type]
+            ExportSettings(**wrong)
 
 
 def test_a_clip_without_frames_folder_entry_counts_frames_only_where_there_are_any(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,11 +135,12 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def found(pushed: object, stock: Run) -> dict:
-    return json.loads(stock(READ).stdout.splitlines()[-1])
+def found(pushed: object, stock: Run) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(stock(READ).stdout.splitlines()[-1])
+    return content
 
 
-def test_stock_clients_load_and_stream_the_records_of_the_store(found: dict, corpus: Corpus) -> None:
+def test_stock_clients_load_and_stream_the_records_of_the_store(found: dict[str, Any], corpus: Corpus) -> None:
     store = open_store(corpus.root)
     train = sorted(clip for clip in corpus.clips if not clip.startswith("id10271"))
     expected = json.loads(json.dumps([read_record(store, clip, RecordOptions()) for clip in train], default=bytes.hex))
@@ -147,7 +149,7 @@ def test_stock_clients_load_and_stream_the_records_of_the_store(found: dict, cor
     assert found["first"] == [train[0], [40, 24], "P"]
 
 
-def test_light_configs_read_no_heavy_file(found: dict, hub: Hub, corpus: Corpus) -> None:
+def test_light_configs_read_no_heavy_file(found: dict[str, Any], hub: Hub, corpus: Corpus) -> None:
     train = sorted(clip for clip in corpus.clips if not clip.startswith("id10271"))
     assert found["ids"] == train
     assert {"masks", "text", "label"} <= set(found["masks"][0])
@@ -157,18 +159,18 @@ def test_light_configs_read_no_heavy_file(found: dict, hub: Hub, corpus: Corpus)
     assert all("/data/mask/" in path for path in paths["masks"])
 
 
-def test_one_person_takes_that_person_s_shards_alone(found: dict, hub: Hub, corpus: Corpus) -> None:
+def test_one_person_takes_that_person_s_shards_alone(found: dict[str, Any], hub: Hub, corpus: Corpus) -> None:
     his = [clip for clip in corpus.clips if clip.startswith("id11248")]
     assert found["person"] == found["filters"] == his
     assert len(set(_data_paths(hub, "person"))) == len(his)
 
 
-def test_one_attribute_takes_its_clips_alone(found: dict, corpus: Corpus) -> None:
+def test_one_attribute_takes_its_clips_alone(found: dict[str, Any], corpus: Corpus) -> None:
     assert found["attribute"] == found["attribute_rows"]
     assert found["attribute"] == [clip for clip in corpus.clips if clip.startswith("id11248")]
 
 
-def test_every_fourth_frame_resuming_and_sharing_among_nodes(found: dict, corpus: Corpus) -> None:
+def test_every_fourth_frame_resuming_and_sharing_among_nodes(found: dict[str, Any], corpus: Corpus) -> None:
     train = sorted(clip for clip in corpus.clips if not clip.startswith("id10271"))
     assert all(all(index % 4 == 0 for index in row) and len(row) >= 3 for row in found["stride"])
     assert found["resume"] == train
@@ -177,7 +179,7 @@ def test_every_fourth_frame_resuming_and_sharing_among_nodes(found: dict, corpus
     assert all(len(part) == 1 for part in found["nodes"])
 
 
-def test_nothing_left_the_machine_but_what_the_loopback_proxy_refused(found: dict, hub: Hub) -> None:
+def test_nothing_left_the_machine_but_what_the_loopback_proxy_refused(found: dict[str, Any], hub: Hub) -> None:
     assert all(host.startswith(("s3.amazonaws.com", "http://datasets-server")) for host in hub.outside)
 
 

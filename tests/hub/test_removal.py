@@ -10,7 +10,7 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutpu
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
-from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
@@ -115,9 +115,10 @@ def test_an_export_is_rewritten_only_where_the_clips_are(store: Corpus, tmp_path
 def test_tars_and_original_layouts_lose_their_clips_too(store: Corpus, tmp_path: Path) -> None:
     import tarfile
 
-    for format_ in ("webdataset", "folder"):
+    formats: tuple[Format, ...] = ("webdataset", "folder")
+    for format_ in formats:
         out = tmp_path / format_
-        export_store(store.root, out, ExportSettings(format=format_, modalities=("mask", "label")), facts=PLAIN)  # type: ignore[arg-type]
+        export_store(store.root, out, ExportSettings(format=format_, modalities=("mask", "label")), facts=PLAIN)
         assert remove_from_export(out, PERSON).clips == sorted(store.clips[:2])
         assert "id10001" not in (out / "export.json").read_text()
     members: list[str] = []

@@ -21,7 +21,7 @@ from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder
-from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.stores.removals import Removals
 from tests.hub.conftest import Run, tree
 from tests.support.corpus import Corpus
@@ -30,18 +30,18 @@ from tests.support.loopback_hub import Hub
 PLAIN = CardFacts(charts=False)
 MODALITIES = ("mask", "text", "label")
 PERSON = Removals(person_id=frozenset({"id10001"}))
-FORMATS = ("parquet", "webdataset", "folder")
+FORMATS: tuple[Format, ...] = ("parquet", "webdataset", "folder")
 
 
-def settings_for(format_: str, max_shard_bytes: int = 4_000) -> ExportSettings:
-    return ExportSettings(format=format_, modalities=MODALITIES, max_shard_bytes=max_shard_bytes)  # type: ignore[arg-type]
+def settings_for(format_: Format, max_shard_bytes: int = 4_000) -> ExportSettings:
+    return ExportSettings(format=format_, modalities=MODALITIES, max_shard_bytes=max_shard_bytes)
 
 
 @pytest.fixture(scope="module")
 def fresh(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    roots = {format_: tmp_path_factory.mktemp("fresh") / format_ for format_ in FORMATS}
-    for format_, root in roots.items():
-        export_store(corpus.root, root, settings_for(format_), facts=PLAIN)
+    roots: dict[str, Path] = {format_: tmp_path_factory.mktemp("fresh") / format_ for format_ in FORMATS}
+    for format_ in FORMATS:
+        export_store(corpus.root, roots[format_], settings_for(format_), facts=PLAIN)
     return roots
 
 
@@ -69,7 +69,7 @@ def edit_marker(root: Path, **values: Any) -> Path:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_damaged_file_is_written_again(
-    format_: str, corpus: Corpus, fresh: dict[str, Path], tmp_path: Path
+    format_: Format, corpus: Corpus, fresh: dict[str, Path], tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(fresh[format_], tmp_path / "out"))
     whole = tree(out)
@@ -99,7 +99,7 @@ def test_a_file_that_is_gone_or_new_in_a_clip_is_seen(corpus: Corpus, fresh: dic
 
 
 @pytest.mark.parametrize("format_", ["parquet", "webdataset"])
-def test_removal_copies_no_damaged_row(format_: str, fresh: dict[str, Path], tmp_path: Path, corpus: Corpus) -> None:
+def test_removal_copies_no_damaged_row(format_: Format, fresh: dict[str, Path], tmp_path: Path, corpus: Corpus) -> None:
     out = Path(shutil.copytree(fresh[format_], tmp_path / "out"))
     gone = Removals(clip_id=frozenset({corpus.clips[0]}))
     note = next(n for n in ExportFolder(out).notes() if n.rows > 1 and corpus.clips[0] in str(n.clips))

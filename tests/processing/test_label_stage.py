@@ -2,6 +2,8 @@
 
 import json
 import pickle
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,21 +26,21 @@ from mmvoxceleb.processing.text.stage import TextStage
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.attribute_model import BrightFaces, save_classifier
-from tests.support.corpus import frame, label_of, png
+from tests.support.corpus import Corpus, frame, label_of, png
 
 pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
+def classifier(tmp_path_factory: pytest.TempPathFactory):
     return f"transformers:{save_classifier(tmp_path_factory.mktemp('models') / 'tiny')}"
 
 
-def label_stage(classifier, **options):
+def label_stage(classifier, **options: Any):
     return LabelStage(AttributePredictor(classifier, device="cpu"), num_frames=4, **options)
 
 
-def run(root, stages, *, overwrite=False, source=None, clips=None):
+def run(root, stages, *, overwrite: bool = False, source=None, clips=None):
     source = source or StoredClips(open_store(root))
     return run_local(ClipWork(source, StoreWriter(root), stages, overwrite=overwrite), clips)
 
@@ -53,7 +55,7 @@ def files_of(root, *folders):
 
 
 @pytest.fixture
-def frames_only(own_corpus):
+def frames_only(own_corpus: Corpus):
     """A store of two clips with frames alone."""
     for folder in ("label", "txt"):
         for path in (own_corpus.root / folder).iterdir():
@@ -61,7 +63,7 @@ def frames_only(own_corpus):
     return own_corpus
 
 
-def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifier):
+def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifier) -> None:
     root = frames_only.root
     stage = label_stage(classifier)
     run(root, [stage, TextStage()]).raise_if_failed()
@@ -79,13 +81,13 @@ def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifi
     assert 0 < sum(first["label"]) < 40
 
 
-def import_labels_of_second_clip(corpus):
+def import_labels_of_second_clip(corpus: Corpus):
     annotations = corpus.root / "annotations.txt"
     annotations.write_text(f"{corpus.clips[1]},smiling,Young\n")
     return import_labels(annotations, corpus.root)
 
 
-def test_files_have_the_original_form(frames_only, classifier):
+def test_files_have_the_original_form(frames_only, classifier) -> None:
     root, clip = frames_only.root, frames_only.clips[0]
     run(root, [label_stage(classifier), TextStage(num_lines=3)]).raise_if_failed()
     label = (root / "label" / f"{clip}.txt").read_bytes()
@@ -104,7 +106,7 @@ def test_files_have_the_original_form(frames_only, classifier):
     assert meta["text"]["input"]["label"] == decided
 
 
-def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path, own_corpus, classifier):
+def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path: Path, own_corpus: Corpus, classifier) -> None:
     outputs = []
     for name, clips in (("a", own_corpus.clips), ("b", own_corpus.clips[::-1]), ("c", own_corpus.clips[1:])):
         out = tmp_path / name
@@ -117,7 +119,7 @@ def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path, own_corpus, class
     assert outputs[2].items() < outputs[0].items()
 
 
-def test_manual_labels_stay_until_asked(frames_only, classifier):
+def test_manual_labels_stay_until_asked(frames_only, classifier) -> None:
     root, (first, second) = frames_only.root, frames_only.clips
     run(root, [label_stage(classifier)]).raise_if_failed()
     import_labels_of_second_clip(frames_only)
@@ -135,13 +137,13 @@ def test_manual_labels_stay_until_asked(frames_only, classifier):
     assert Provenance(root).read(second)["label_source"].startswith("predicted:")
 
 
-def test_labels_of_unknown_origin_are_not_overwritten(own_corpus, classifier):
+def test_labels_of_unknown_origin_are_not_overwritten(own_corpus: Corpus, classifier) -> None:
     with pytest.raises(IncompatibleOutputError, match="label files of unknown origin"):
         run(own_corpus.root, [label_stage(classifier)])
     assert (own_corpus.root / "label" / f"{own_corpus.clips[0]}.txt").read_text() == ",".join(map(str, label_of(0)))
 
 
-def test_a_changed_label_makes_text_out_of_date(frames_only, classifier):
+def test_a_changed_label_makes_text_out_of_date(frames_only, classifier) -> None:
     root, (_, second) = frames_only.root, frames_only.clips
     run(root, [label_stage(classifier), TextStage()]).raise_if_failed()
     old = (root / "txt" / f"{second}.txt").read_bytes()
@@ -157,7 +159,7 @@ def test_a_changed_label_makes_text_out_of_date(frames_only, classifier):
     assert (root / "txt" / f"{second}.txt").read_bytes() != old
 
 
-def test_text_of_other_settings_is_refused_and_same_settings_skipped(own_corpus):
+def test_text_of_other_settings_is_refused_and_same_settings_skipped(own_corpus: Corpus) -> None:
     root = own_corpus.root
     (root / "txt").rename(root / "old_txt")
     source = StoredClips(open_store(root), with_frames=False)
@@ -167,7 +169,7 @@ def test_text_of_other_settings_is_refused_and_same_settings_skipped(own_corpus)
         run(root, [TextStage(style="natural")], source=source)
 
 
-def test_text_needs_labels_and_not_frames(tmp_path, own_corpus):
+def test_text_needs_labels_and_not_frames(tmp_path: Path, own_corpus: Corpus) -> None:
     for folder in ("video", "mask", "draw"):
         (own_corpus.root / folder).rename(tmp_path / folder)
     out = tmp_path / "out"
@@ -177,14 +179,14 @@ def test_text_needs_labels_and_not_frames(tmp_path, own_corpus):
         StoredClips(open_store(tmp_path), with_frames=False).clip_ids()
 
 
-def test_a_clip_without_a_label_gets_no_text(frames_only):
+def test_a_clip_without_a_label_gets_no_text(frames_only) -> None:
     summary = run(frames_only.root, [TextStage()])
     assert len(summary.failed) == 2
     assert "has no label to describe" in next(iter(summary.failed.values()))
     assert not files_of(frames_only.root, "txt")
 
 
-def test_a_clip_without_a_face_has_no_label_and_a_reason(tmp_path):
+def test_a_clip_without_a_face_has_no_label_and_a_reason(tmp_path: Path) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"never read")
     stage = LabelStage(AttributePredictor(weights, device="cpu"), BrightFaces([[1, 1]] * 5))
@@ -197,9 +199,11 @@ def test_a_clip_without_a_face_has_no_label_and_a_reason(tmp_path):
         stage.process(Clip("none", ()), np.empty((0, 0, 0, 3), np.uint8))
 
 
-def test_no_face_is_recorded_in_the_ledger_and_nothing_is_written(tmp_path, monkeypatch):
+def test_no_face_is_recorded_in_the_ledger_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Unused(AttributePredictor):
-        def setup(self):
+        def setup(self) -> None:
             """The clip has no face, so no weights are needed."""
 
     weights = tmp_path / "weights.pt"
@@ -216,7 +220,7 @@ def test_no_face_is_recorded_in_the_ledger_and_nothing_is_written(tmp_path, monk
     assert not files_of(tmp_path / "store", "label", "txt")
 
 
-def test_a_detector_without_landmarks_is_an_error_that_names_another(tmp_path):
+def test_a_detector_without_landmarks_is_an_error_that_names_another(tmp_path: Path) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"never read")
     predictor = AttributePredictor(weights, device="cpu")
@@ -228,7 +232,7 @@ def test_a_detector_without_landmarks_is_an_error_that_names_another(tmp_path):
     assert LabelStage(predictor, HaarDetector()).detector is not None
 
 
-def test_unknown_attributes_stay_unknown_in_file_record_and_text(tmp_path, frames_only):
+def test_unknown_attributes_stay_unknown_in_file_record_and_text(tmp_path: Path, frames_only) -> None:
     model = save_classifier(tmp_path / "two", ["Smiling", "Male"])
     run(frames_only.root, [label_stage(f"transformers:{model}"), TextStage()]).raise_if_failed()
     clip = frames_only.clips[0]
@@ -241,7 +245,7 @@ def test_unknown_attributes_stay_unknown_in_file_record_and_text(tmp_path, frame
     assert not any("beard" in line for line in row["text"])
 
 
-def test_frames_are_spread_evenly():
+def test_frames_are_spread_evenly() -> None:
     assert spread_evenly(range(100), 4) == [12, 37, 62, 87]
     assert spread_evenly([3, 7, 9], 16) == [3, 7, 9]
     assert spread_evenly([], 4) == []
@@ -252,7 +256,7 @@ def test_frames_are_spread_evenly():
             assert chosen == sorted(chosen)
 
 
-def test_stages_can_be_sent_to_another_process_also_after_use(classifier, tmp_path):
+def test_stages_can_be_sent_to_another_process_also_after_use(classifier, tmp_path: Path) -> None:
     stage = label_stage(classifier)
     clip, frames = Clip("clip", range(2)), np.full((2, 24, 40, 3), 9, np.uint8)
     expected = stage.process(clip, frames)[1]

@@ -34,13 +34,13 @@ TARGETS = [
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("weights") / "face_attribute.farl.celeba.pt"
     torch.save(state_dict(), path)
     return path
 
 
-def test_logits_equal_the_published_computation(checkpoint):
+def test_logits_equal_the_published_computation(checkpoint) -> None:
     probabilities = AttributePredictor(checkpoint, device="cpu", batch_size=2)(pictures(), LANDMARKS)
     assert probabilities.dtype == np.float32
     logits = np.log(probabilities.astype(np.float64) / (1 - probabilities.astype(np.float64)))
@@ -56,7 +56,7 @@ def told(checkpoint):
     return predictor, predictor(pictures(), LANDMARKS)
 
 
-def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told):
+def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told) -> None:
     (predictor, together), frames, before = told, pictures(), torch.get_num_threads()
     assert predictor.computation()["batch_sizes"] == [1]
     try:
@@ -69,7 +69,7 @@ def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told):
     assert not np.array_equal(predictor.model.probabilities(frames, LANDMARKS), together)
 
 
-def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monkeypatch):
+def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monkeypatch: pytest.MonkeyPatch) -> None:
     predictor, together = told
     # a GPU's batches, computed on the CPU
     monkeypatch.setattr(predictor, "_batcher", Batcher(torch.device("cuda"), 4, most=16, bytes_per_frame=1))
@@ -87,33 +87,33 @@ def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monk
     assert predictor.computation()["batch_sizes"] == [2]
 
 
-def test_unusable_landmarks_are_named_by_the_frame_of_the_call(checkpoint):
+def test_unusable_landmarks_are_named_by_the_frame_of_the_call(checkpoint) -> None:
     landmarks = LANDMARKS.copy()
     landmarks[2] = 7
     with pytest.raises(ConfigError, match="frame 2 are not five points"):
         AttributePredictor(checkpoint, device="cpu")(pictures(), landmarks)
 
 
-def test_aligned_input_equals_the_published_one():
+def test_aligned_input_equals_the_published_one() -> None:
     faces = align_faces(torch.from_numpy(pictures()), LANDMARKS).numpy()
     assert faces.shape == (3, 3, 224, 224)
     picked = faces[tuple(REFERENCE["sample_idx"].astype(int).T)]
     np.testing.assert_allclose(picked, REFERENCE["sample_val"], atol=1e-3, rtol=0)
 
 
-def test_matrix_equals_the_published_one():
+def test_matrix_equals_the_published_one() -> None:
     np.testing.assert_allclose(similarity(LANDMARKS), REFERENCE["matrix"], atol=1e-4)
     np.testing.assert_allclose(TARGET_POINTS, TARGETS, atol=1e-7)
 
 
-def test_similarity_recovers_a_known_turn_of_a_non_square_picture():
+def test_similarity_recovers_a_known_turn_of_a_non_square_picture() -> None:
     angle, scale, shift = 0.4, 2.5, np.array([300.0, 40.0])
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = similarity([TARGET_POINTS @ turn.T + shift])[0]
     np.testing.assert_allclose(np.linalg.inv(matrix)[:2], np.column_stack([turn, shift]), atol=1e-9)
 
 
-def test_alignment_is_the_affine_warp_of_opencv_on_a_wide_picture():
+def test_alignment_is_the_affine_warp_of_opencv_on_a_wide_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
     points = np.array([[[60, 40], [90, 42], [76, 55], [64, 70], [88, 71]]], np.float32)
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
@@ -126,7 +126,7 @@ def test_alignment_is_the_affine_warp_of_opencv_on_a_wide_picture():
     assert np.allclose(ours[0, 0], -np.array(mean) / deviation, atol=1e-5)  # outside the picture is black
 
 
-def test_landmarks_come_into_the_order_of_the_picture():
+def test_landmarks_come_into_the_order_of_the_picture() -> None:
     points = np.array([[90, 42], [60, 40], [76, 55], [64, 70], [88, 71]], np.float32)
     ordered = left_to_right(points)
     assert ordered[:2, 0].tolist() == [60, 90]
@@ -134,7 +134,7 @@ def test_landmarks_come_into_the_order_of_the_picture():
     assert left_to_right(np.stack([points, ordered]))[0].tolist() == ordered.tolist()
 
 
-def test_five_of_68_points():
+def test_five_of_68_points() -> None:
     points = np.zeros((68, 2), np.float32)
     points[36:42] = [[8, 10], [9, 9], [11, 9], [12, 10], [11, 11], [9, 11]]
     points[42:48] = points[36:42] + np.array([20, 0])
@@ -144,7 +144,7 @@ def test_five_of_68_points():
         five_of_68(np.zeros((5, 2)))
 
 
-def test_network_has_the_published_tensors():
+def test_network_has_the_published_tensors() -> None:
     with torch.device("meta"):
         network = FaRLAttributes()
     state = network.state_dict()
@@ -161,12 +161,12 @@ def test_network_has_the_published_tensors():
         (np.zeros((1, 4, 2)), r"\[N, 5, 2\]"),
     ],
 )
-def test_unusable_landmarks(points, message):
+def test_unusable_landmarks(points, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         align_faces(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), points)
 
 
-def test_wrong_arguments_of_the_predictor(tmp_path):
+def test_wrong_arguments_of_the_predictor(tmp_path: Path) -> None:
     predictor = AttributePredictor(tmp_path / "absent.pt", device="cpu")
     frames = np.zeros((2, 8, 12, 3), np.uint8)
     with pytest.raises(WeightsError, match=r"absent\.pt: there is no such file"):
@@ -182,14 +182,14 @@ def test_wrong_arguments_of_the_predictor(tmp_path):
     assert predictor(frames[:0], LANDMARKS[:0]).shape == (0, 40)
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.save({"head.final_fc.weight": torch.zeros(10, 768), "fc.bias": torch.zeros(2)}, path)
     with pytest.raises(WeightsError, match=r"does not fit FaRLAttributes: 157 missing.*1 unexpected: fc\.bias"):
         AttributePredictor(path, device="cpu")(pictures()[:1], LANDMARKS[:1])
 
 
-def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
+def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path: Path) -> None:
     frames = np.stack([np.zeros_like(pictures()[0]), pictures()[0]])  # a black frame, then a face
     clip_id = "id10001#video#00001.txt#000.mp4"
     files = [(f"{index * 5:07d}.png", png(frame)) for index, frame in enumerate(frames)]
@@ -213,7 +213,7 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path):
 
 
 @pytest.mark.gpu
-def test_half_precision_on_the_device_stays_close(checkpoint):
+def test_half_precision_on_the_device_stays_close(checkpoint) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     for precision, limit in (("fp32", 2e-3), ("auto", 0.05), ("bf16", 0.2)):

@@ -1,6 +1,7 @@
 """Attribute models of ``transformers``: labels matched by name, the missing ones unknown and never 0."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,9 @@ def reference_logits(folder):
         return model(torch.from_numpy(inputs).permute(0, 3, 1, 2).float()).logits
 
 
-def test_labels_are_matched_by_name_and_missing_ones_are_unknown(tmp_path, caplog):
+def test_labels_are_matched_by_name_and_missing_ones_are_unknown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = save_classifier(tmp_path / "attributes", ["smiling", "Wearing Hat", "a cat", "5_o_Clock_Shadow"])
     predictor = AttributePredictor(f"transformers:{folder}", device="cpu", batch_size=2)
     assert not predictor.needs_landmarks
@@ -48,7 +51,7 @@ def test_labels_are_matched_by_name_and_missing_ones_are_unknown(tmp_path, caplo
     ("names", "config"),
     [(["Smiling", "Young"], {"problem_type": "single_label_classification"}), (["not smiling", "smiling"], {})],
 )
-def test_exclusive_labels_take_the_softmax(tmp_path, names, config):
+def test_exclusive_labels_take_the_softmax(tmp_path: Path, names: list[str], config) -> None:
     folder = save_classifier(tmp_path / "model", names, **config)
     probabilities = AttributePredictor(f"transformers:{folder}", device="cpu")(FRAMES)
     expected = reference_logits(folder).softmax(-1).numpy()
@@ -56,7 +59,7 @@ def test_exclusive_labels_take_the_softmax(tmp_path, names, config):
     np.testing.assert_allclose(probabilities[:, ATTRIBUTE_INDEX["Smiling"]], expected[:, column], atol=1e-5)
 
 
-def test_models_that_cannot_be_used(tmp_path):
+def test_models_that_cannot_be_used(tmp_path: Path) -> None:
     nameless = save_classifier(tmp_path / "nameless", ["LABEL_0", "LABEL_1"])
     with pytest.raises(WeightsError, match="none of its 2 labels names a CelebA attribute"):
         AttributePredictor(f"transformers:{nameless}", device="cpu")(FRAMES)
@@ -68,14 +71,14 @@ def test_models_that_cannot_be_used(tmp_path):
         AttributePredictor(f"transformers:{tmp_path / 'empty'}", device="cpu").settings()
 
 
-def test_pickled_weights_are_not_opened(tmp_path):
+def test_pickled_weights_are_not_opened(tmp_path: Path) -> None:
     folder = save_classifier(tmp_path / "model", ["Smiling", "Young"])
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(WeightsError, match=r"no \.safetensors"):
         AttributePredictor(f"transformers:{folder}", device="cpu")(FRAMES)
 
 
-def test_a_repository_that_cannot_be_had(tmp_path, monkeypatch):
+def test_a_repository_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(SourceUnavailableError, match="nobody/nothing: cannot be downloaded"):
@@ -84,7 +87,7 @@ def test_a_repository_that_cannot_be_had(tmp_path, monkeypatch):
         AttributePredictor(f"transformers:{tmp_path}/ab sent").settings()
 
 
-def test_thresholds(tmp_path):
+def test_thresholds(tmp_path: Path) -> None:
     thresholds = thresholds_of(0.5, {"wearing hat": 0.9})
     assert thresholds[ATTRIBUTE_INDEX["Wearing_Hat"]] == 0.9
     assert thresholds.count(0.5) == 39

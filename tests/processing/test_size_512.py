@@ -1,5 +1,7 @@
 """Clips of 512 px go through the whole pipeline, and can be trained on and looked at."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
@@ -10,7 +12,7 @@ from tests.support.attribute_model import save_classifier
 from tests.support.videos import portrait_frames, write_video
 
 
-def test_clips_of_512_px_from_videos_to_training(tmp_path):
+def test_clips_of_512_px_from_videos_to_training(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / "ann" / "a.mp4", (frame[:, :240] for frame in portrait_frames([(20.0, 25.0)] * 9)))
     save_classifier(tmp_path / "attributes")
     out = str(tmp_path / "out")

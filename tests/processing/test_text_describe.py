@@ -15,7 +15,7 @@ LABEL = [1 if index % 4 == 0 else 0 for index in range(40)]
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_alone_and_in_a_shuffled_batch_of_a_thousand(style):
+def test_alone_and_in_a_shuffled_batch_of_a_thousand(style) -> None:
     clips = [f"id1{number:04d}#video#00001.txt#000.mp4" for number in range(1000)]
     alone = {clip: describe(LABEL, clip_id=clip, style=style) for clip in clips[::100]}
     random.Random(3).shuffle(clips)
@@ -25,7 +25,7 @@ def test_alone_and_in_a_shuffled_batch_of_a_thousand(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_another_process_with_another_hash_seed_gives_the_same(style):
+def test_another_process_with_another_hash_seed_gives_the_same(style) -> None:
     code = (
         "import json, sys; from mmvoxceleb.processing.text import describe;"
         f"print(json.dumps(describe({LABEL}, seed=5, clip_id='a', style={style!r})))"
@@ -36,7 +36,7 @@ def test_another_process_with_another_hash_seed_gives_the_same(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_the_global_generators_are_neither_used_nor_touched(style):
+def test_the_global_generators_are_neither_used_nor_touched(style) -> None:
     random.seed(1)
     np.random.seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()
@@ -47,7 +47,7 @@ def test_the_global_generators_are_neither_used_nor_touched(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_the_label_is_not_changed_and_may_be_of_any_kind(style):
+def test_the_label_is_not_changed_and_may_be_of_any_kind(style) -> None:
     label = np.array(LABEL, dtype=np.int8)
     first = describe(label, style=style)
     assert label.tolist() == LABEL
@@ -56,14 +56,14 @@ def test_the_label_is_not_changed_and_may_be_of_any_kind(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_seed_clip_and_number_of_lines(style):
+def test_seed_clip_and_number_of_lines(style) -> None:
     assert len(describe(LABEL, style=style)) == 20
     assert describe(LABEL, n=0, style=style) == []
     assert describe(LABEL, seed=0, style=style) != describe(LABEL, seed=1, style=style)
     assert describe(LABEL, clip_id="a", style=style) != describe(LABEL, clip_id="b", style=style)
 
 
-def test_wrong_arguments():
+def test_wrong_arguments() -> None:
     with pytest.raises(ConfigError, match="40 values in CelebA order, got 39"):
         describe(LABEL[1:])
     with pytest.raises(ConfigError, match="5_o_Clock_Shadow is 2"):

@@ -32,7 +32,7 @@ def marks(name, line):
     return re.search(MARKS[name], line.lower()) is not None
 
 
-def random_labels(count, share=0.25, unknown=0.0):
+def random_labels(count, share: float = 0.25, unknown: float = 0.0):
     random = np.random.default_rng(7)
     labels = (random.random((count, 40)) < share).astype(int)
     labels[random.random((count, 40)) < unknown] = -1
@@ -50,7 +50,7 @@ def composed():
     ]
 
 
-def test_no_clause_states_what_the_label_denies(composed):
+def test_no_clause_states_what_the_label_denies(composed) -> None:
     for label, lines in composed:
         for line in lines:
             for sentence in line:
@@ -58,7 +58,7 @@ def test_no_clause_states_what_the_label_denies(composed):
                 assert not wrong, f"{sentence.text!r} against {wrong}"
 
 
-def test_every_attribute_that_holds_is_stated_in_every_line(composed):
+def test_every_attribute_that_holds_is_stated_in_every_line(composed) -> None:
     for label, lines in composed:
         holds = {index for index, value in enumerate(label) if value == 1} - {ATTRIBUTE_INDEX["No_Beard"]}
         for line in lines:
@@ -66,7 +66,7 @@ def test_every_attribute_that_holds_is_stated_in_every_line(composed):
             assert holds <= stated, [ATTRIBUTES[index] for index in holds - stated]
 
 
-def test_the_words_agree_with_the_label_by_an_independent_list(composed):
+def test_the_words_agree_with_the_label_by_an_independent_list(composed) -> None:
     for label, lines in composed:
         for line in lines:
             text = " ".join(sentence.text for sentence in line)
@@ -76,7 +76,7 @@ def test_the_words_agree_with_the_label_by_an_independent_list(composed):
             assert bool(re.search(FEMALE, text.lower())) == (label[ATTRIBUTE_INDEX["Male"]] == 0), text
 
 
-def test_beard_follows_no_beard(composed):
+def test_beard_follows_no_beard(composed) -> None:
     no_beard, male, goatee = (ATTRIBUTE_INDEX[name] for name in ("No_Beard", "Male", "Goatee"))
     for label, lines in composed:
         for line in lines:
@@ -86,7 +86,7 @@ def test_beard_follows_no_beard(composed):
             assert denied == (label[no_beard] == 1 and label[male] == 1 and label[goatee] != 1), text
 
 
-def test_articles_agreement_and_punctuation(composed):
+def test_articles_agreement_and_punctuation(composed) -> None:
     for label, lines in composed:
         for line in lines:
             text = " ".join(sentence.text for sentence in line)
@@ -106,7 +106,7 @@ def test_articles_agreement_and_punctuation(composed):
                 assert not re.search(r"\b(he|she|his|her|man|woman)\b", text.lower()), text
 
 
-def test_clean_shaven_needs_all_facial_hair_to_be_denied():
+def test_clean_shaven_needs_all_facial_hair_to_be_denied() -> None:
     label = [0] * 40
     label[ATTRIBUTE_INDEX["Male"]] = label[ATTRIBUTE_INDEX["No_Beard"]] = 1
     assert any("clean-shaven" in line for line in describe(label, style="natural"))
@@ -117,7 +117,7 @@ def test_clean_shaven_needs_all_facial_hair_to_be_denied():
             assert not any("clean-shaven" in line for line in describe(changed, n=50, style="natural"))
 
 
-def test_more_variety_than_the_original_on_the_same_labels():
+def test_more_variety_than_the_original_on_the_same_labels() -> None:
     labels = random_labels(40)
     texts = {
         style: [describe(label, clip_id=str(clip), style=style) for clip, label in enumerate(labels)]
@@ -129,7 +129,7 @@ def test_more_variety_than_the_original_on_the_same_labels():
     assert natural.self_bleu < 0.9 < original.self_bleu
 
 
-def test_variety_of_known_lines():
+def test_variety_of_known_lines() -> None:
     same = measure_variety([["a b c d e."] * 4])
     assert (same.distinct_lines, same.distinct_ngrams[0]) == (0.25, 0.25)
     assert same.self_bleu == pytest.approx(1.0)
@@ -140,7 +140,7 @@ def test_variety_of_known_lines():
         measure_variety([["alone"]])
 
 
-def test_structures_differ_between_the_lines_of_a_clip():
+def test_structures_differ_between_the_lines_of_a_clip() -> None:
     label = random_labels(1)[0]
     lines = describe(label, style="natural")
     openings = {" ".join(line.split()[:4]) for line in lines}

@@ -65,7 +65,7 @@ def parse(line, vector):
 
 
 @pytest.fixture(scope="module", params=["male", "female"])
-def sample(request):
+def sample(request: pytest.FixtureRequest):
     """20,000 lines, each of another clip, so that each has a structure of its own; and the recorded statistics."""
     recorded = RECORDED["vectors"][request.param]
     label = label_of(*recorded["attributes"])
@@ -77,39 +77,39 @@ def kind_of(verb):
     return "wear" if verb in ("wears", "is wearing") else verb
 
 
-def test_subject_of_the_first_clause(sample):
+def test_subject_of_the_first_clause(sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(line[0][0] for line in clauses)
     assert same_distribution(ours, recorded["first_clause_subject"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_subject_of_later_clauses(sample):
+def test_subject_of_later_clauses(sample) -> None:
     recorded, clauses, _ = sample
     later = sum(share * (int(count) - 1) for count, share in recorded["clauses_hist"].items()) * recorded["n"]
     ours = Counter(clause[0] for line in clauses for clause in line[1:])
     assert same_distribution(ours, recorded["later_clause_subject"], later) > SIGNIFICANCE
 
 
-def test_number_of_clauses(sample):
+def test_number_of_clauses(sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(str(len(line)) for line in clauses)
     assert same_distribution(ours, recorded["clauses_hist"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_kind_of_the_first_clause(sample):
+def test_kind_of_the_first_clause(sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(kind_of(line[0][1]) for line in clauses)
     assert same_distribution(ours, recorded["first_clause_kind"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_first_named_attribute(sample):
+def test_first_named_attribute(sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(line[0][2][0] for line in clauses)
     assert same_distribution(ours, recorded["first_named_attribute"], recorded["n"]) > SIGNIFICANCE
 
 
 @pytest.mark.parametrize("kind", ["wear", "has", "is"])
-def test_size_of_groups(sample, kind):
+def test_size_of_groups(sample, kind: str) -> None:
     recorded, clauses, _ = sample
     sizes = recorded["group_size_by_kind"][kind]
     spoken = sum(len(names) for subject, verb, names in clauses[0] if kind_of(verb) == kind)
@@ -118,13 +118,13 @@ def test_size_of_groups(sample, kind):
     assert same_distribution(ours, sizes, groups) > SIGNIFICANCE
 
 
-def test_form_of_wear(sample):
+def test_form_of_wear(sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(verb for line in clauses for _, verb, _ in line if kind_of(verb) == "wear")
     assert same_distribution(ours, recorded["wear_form"], sum(ours.values())) > SIGNIFICANCE
 
 
-def test_number_of_words(sample):
+def test_number_of_words(sample) -> None:
     recorded, _, lines = sample
     words = np.array([len(line.split()) for line in lines])
     error = math.sqrt(words.var() / len(words) + recorded["words_sd"] ** 2 / recorded["n"])
@@ -133,7 +133,7 @@ def test_number_of_words(sample):
 
 
 @pytest.mark.parametrize(("left", "key"), [(5, "group_size_many_left"), (2, "group_size_two_left")])
-def test_size_of_a_group_by_what_is_left(left, key):
+def test_size_of_a_group_by_what_is_left(left: int, key: str) -> None:
     label = label_of("Male", "No_Beard", *("Big_Lips", "Big_Nose", "Bangs", "Sideburns", "Oval_Face")[:left])
     ours = Counter()
     for clip in range(CALLS):
@@ -142,7 +142,7 @@ def test_size_of_a_group_by_what_is_left(left, key):
     assert same_distribution(ours, RECORDED[key], 100_000) > SIGNIFICANCE
 
 
-def test_the_test_itself_sees_a_small_difference():
+def test_the_test_itself_sees_a_small_difference() -> None:
     recorded = RECORDED["group_size_many_left"]
     # what .88 instead of .90 for the second attribute would give
     changed = {"3": 0.88 * 0.85, "2": 0.88 * 0.15 + 0.12 * 0.85, "1": 0.12 * 0.15}
@@ -150,7 +150,7 @@ def test_the_test_itself_sees_a_small_difference():
     assert same_distribution(ours, recorded, 100_000) < SIGNIFICANCE
 
 
-def test_spoken_names_and_verbs_are_the_recorded_ones():
+def test_spoken_names_and_verbs_are_the_recorded_ones() -> None:
     assert dict(zip(ATTRIBUTES, SPOKEN, strict=True)) == RECORDED["spoken"]
     silent = {"Male", "Mouth_Slightly_Open"}
     assert {n: k for n, k in zip(ATTRIBUTES, KINDS, strict=True) if n not in silent} == {
@@ -158,14 +158,14 @@ def test_spoken_names_and_verbs_are_the_recorded_ones():
     }
 
 
-def test_every_line_of_a_clip_has_one_structure():
+def test_every_line_of_a_clip_has_one_structure() -> None:
     lines = describe(label_of(*RECORDED["vectors"]["male"]["attributes"]), clip_id="a")
     structures = {tuple((kind_of(verb), tuple(names)) for _, verb, names in parse(line, "male")) for line in lines}
     assert len(structures) == 1
     assert len(set(lines)) > 1
 
 
-def test_beard_is_said_whenever_no_beard_is_absent():
+def test_beard_is_said_whenever_no_beard_is_absent() -> None:
     lines = describe([0] * 40, n=30)
     assert {"She has beard.", "A woman has beard.", "A female has beard."} <= set(lines)
     assert all(line.endswith(" has beard.") for line in lines)
@@ -173,15 +173,15 @@ def test_beard_is_said_whenever_no_beard_is_absent():
 
 
 @pytest.mark.parametrize("others", [(), ("Male",), ("Mouth_Slightly_Open",), ("Male", "Mouth_Slightly_Open")])
-def test_nothing_left_to_say_gives_empty_lines(others):
+def test_nothing_left_to_say_gives_empty_lines(others) -> None:
     assert describe(label_of("No_Beard", *others), n=20) == [""] * 20
 
 
-def test_goatee_is_worn():
+def test_goatee_is_worn() -> None:
     assert all("wear" in line for line in describe(label_of("Male", "No_Beard", "Goatee"), n=10))
 
 
-def test_unknown_values_are_not_said():
+def test_unknown_values_are_not_said() -> None:
     label = label_of("Young", "Smiling", "No_Beard")
     label[ATTRIBUTES.index("Male")] = label[ATTRIBUTES.index("No_Beard")] = label[ATTRIBUTES.index("Bald")] = -1
     lines = describe(label, n=50)
@@ -189,6 +189,6 @@ def test_unknown_values_are_not_said():
     assert not any(word in " ".join(lines).lower() for word in ("beard", "bald", " he ", " she ", "man"))
 
 
-def test_the_original_text_of_a_known_clip_is_frozen():
+def test_the_original_text_of_a_known_clip_is_frozen() -> None:
     label = label_of(*RECORDED["vectors"]["female"]["attributes"])
     assert describe(label, n=2, seed=0, clip_id="id11248#yDqlBD8m_b8#00004.txt#000.mp4") == FROZEN

@@ -74,7 +74,7 @@ def frame_of_clip(videos: Corpus) -> Callable[[str, int], np.ndarray]:
 
 def planes(tensor: Any) -> np.ndarray:
     """float32 [3, H, W] in 0 to 1, to uint8 [H, W, 3]."""
-    return (tensor.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    return np.asarray((tensor.permute(1, 2, 0) * 255).round().to(torch.uint8))
 
 
 def picture_bytes(array: np.ndarray, kind: str = "PNG", mode: str | None = None, **options: Any) -> bytes:

@@ -4,6 +4,8 @@ import gc
 import pickle
 import threading
 import time
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,8 +45,12 @@ def test_any_number_of_threads_gives_the_same_samples(prepared: Dataset, mask_fo
 
 def test_tasks_run_at_the_same_time_while_more_are_added() -> None:
     meeting = threading.Barrier(3, timeout=30)
+
+    def wait() -> None:
+        meeting.wait()
+
     with DecodeThreads(3).work() as work:
-        work.add([lambda: meeting.wait() and None, lambda: meeting.wait() and None])
+        work.add([wait, wait])
         meeting.wait()  # both threads are here before the block ends
 
 
@@ -58,7 +64,7 @@ def test_the_first_task_that_failed_is_told_whatever_the_threads_and_the_others_
     for threads in (1, 4):
         done: list[int] = []
         with pytest.raises(ValueError, match=r"^2$"), DecodeThreads(threads).work() as work:
-            work.add([lambda number=number: task(number) for number in range(8)])  # type: ignore[misc]
+            work.add([partial(task, number) for number in range(8)])
         assert sorted(done) == list(range(8))
 
 
@@ -150,7 +156,12 @@ def test_a_loader_lets_threads_go_on_from_one_sample_to_the_next(
 ) -> None:
     begun = []
     real = DecodeThreads.work
-    monkeypatch.setattr(DecodeThreads, "work", lambda self: begun.append(self.count) or real(self))
+
+    def work(self: DecodeThreads) -> AbstractContextManager[Any]:
+        begun.append(self.count)
+        return real(self)
+
+    monkeypatch.setattr(DecodeThreads, "work", work)
     for threads, expected in ((2, [2, 2]), (1, [1] * 6)):
         begun.clear()
         for _ in DataLoader(ClipSampler(prepared, threads=threads, **SETTINGS), batch_size=3):

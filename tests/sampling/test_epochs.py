@@ -140,7 +140,7 @@ def test_ranks_never_give_the_same_sample_twice(prepared: Dataset, monkeypatch: 
     for rank in range(2):
         monkeypatch.setenv("RANK", str(rank))
         samplers.append(ClipSampler(prepared, **SETTINGS))
-        shares = DistributedSampler(samplers[-1], 2, rank, shuffle=True, seed=3)
+        shares: DistributedSampler[Any] = DistributedSampler(samplers[-1], 2, rank, shuffle=True, seed=3)
         loaders.append((shares, DataLoader(samplers[-1], batch_size=None, sampler=shares)))
     for epoch in range(EPOCHS):
         for shares, loader in loaders:

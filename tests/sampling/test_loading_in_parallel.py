@@ -1,6 +1,5 @@
 """DataLoaders: the same samples with any number of workers, each once, and streams that go on where they stopped."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def digest(samples: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def digest(samples: Any) -> list[tuple[Any, ...]]:
     """What tells samples apart: clip, frames, text, flip, and the pixels."""
     return [
         (s["clip_id"], tuple(s["frame_indices"].tolist()), s["text"], bool(s["flipped"]), float(s["frames"].sum()))
@@ -118,7 +117,8 @@ def test_a_stream_goes_on_behind_the_last_sample(parquet: list[str], stop: int) 
 
 
 def test_a_stream_leaves_short_clips_out_and_says_what_it_cannot_do(parquet: list[str]) -> None:
-    assert len(list(ClipSampler(streamed(parquet), image_size=16))) == 5
+    sampler: Any = ClipSampler(streamed(parquet), image_size=16)
+    assert len(list(sampler)) == 5
     with pytest.raises(ConfigError, match="need all clips at once; prepare the dataset"):
         ClipSampler(streamed(parquet), negative_text=True)
     with pytest.raises(ConfigError, match="need all clips at once"):

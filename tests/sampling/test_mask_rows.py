@@ -2,8 +2,9 @@
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from mmvoxceleb.schema import colours_of
 from tests.support.corpus import mask_ids
 from tests.support.without_numba import without_numba
 
-IDS = cv2.resize(mask_ids(0, 3), (90, 61), interpolation=cv2.INTER_NEAREST)
+IDS = np.asarray(cv2.resize(mask_ids(0, 3), (90, 61), interpolation=cv2.INTER_NEAREST), np.uint8)
 VIEWS = (View(), View(0.8, 0.1, 0.9), View(0.3, 1.0, 0.0))
 SIZES = ((16, 16), (33, 20), (61, 90), (100, 130))
 
@@ -53,8 +54,8 @@ def _way(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("encode", [by_opencv, by_pillow, with_paeth, with_alpha, lambda: encode_palette_mask(IDS)])
-def test_the_rows_shown_are_those_of_the_whole_mask(encode: object) -> None:
-    data = encode()  # type: ignore[operator]
+def test_the_rows_shown_are_those_of_the_whole_mask(encode: Callable[[], bytes]) -> None:
+    data = encode()
     for view in VIEWS:
         for size in SIZES:
             x1, y1, x2, y2 = view.box(*IDS.shape, size[1] / size[0])
@@ -74,7 +75,12 @@ def test_chosen_rows_are_those_of_the_whole_picture_whatever_the_filters() -> No
 def test_rows_that_are_not_shown_cost_no_undoing_of_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     real = png._unfilter
-    monkeypatch.setattr(png, "_unfilter", lambda table, *rest: seen.append(len(table)) or real(table, *rest))
+
+    def unfilter(table: np.ndarray, *rest: Any) -> Any:
+        seen.append(len(table))
+        return real(table, *rest)
+
+    monkeypatch.setattr(png, "_unfilter", unfilter)
     mask_of(by_opencv(), View(), (16, 16), where="x")
     mask_of(with_paeth(), View(), (16, 16), where="x")
     assert seen == [16, 61]

@@ -61,8 +61,8 @@ def test_a_note_that_turns_a_jpeg_counts_nowhere(corpus: Corpus, tmp_path: Path)
         path.unlink()
         path.with_suffix(".jpg").write_bytes(encoded(frame, "JPEG", quality=95, exif=exif))
     files = sorted((root / "video" / clip).iterdir())
-    stored = cv2.imread(str(files[0]), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[..., ::-1]
-    assert cv2.imread(str(files[0])).shape[:2] != stored.shape[:2]  # others obey it
+    stored = np.asarray(cv2.imread(str(files[0]), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION))[..., ::-1]
+    assert np.asarray(cv2.imread(str(files[0]))).shape[:2] != stored.shape[:2]  # others obey it
 
     row = next(iter(datasets.load_dataset("mmvoxceleb", "video", data_dir=str(root), split="train", streaming=True)))
     assert row["clip_id"] == clip

@@ -58,13 +58,14 @@ def test_a_store_a_prepared_dataset_and_a_stream_give_what_the_files_say(
     prepared = load_dataset("mmvoxceleb", cache_dir=str(tmp_path), **arguments)
     stream = load_dataset("mmvoxceleb", streaming=True, **arguments)
     settings = {**SETTINGS, "at": {"motion": "every"}}
+    of_stream: Any = ClipSampler(stream, **settings)
     of_store, of_rows = ClipSampler(root, **settings), ClipSampler(prepared, **settings)
     assert of_store.modalities == NAMES
     indexed = [of_store[index] for index in range(5)]
     assert all(map(same, indexed, [of_rows[index] for index in range(5)]))
     spawned = DataLoader(of_rows, batch_size=None, num_workers=1, multiprocessing_context="spawn")
     assert all(map(same, indexed, spawned))
-    for sample in [*indexed, *ClipSampler(stream, **settings)]:
+    for sample in [*indexed, *of_stream]:
         number = videos.clips.index(sample["clip_id"])
         assert sample["motion"].shape == (3, 3, 24, 40)
         assert sample["motion_index"].tolist() == sample["frame_indices"].tolist()

@@ -96,7 +96,8 @@ class Recording(Store):
     """A store that remembers what was read of it."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.reads = store, []
+        self.store = store
+        self.reads: list[Any] = []
 
     location = property(lambda self: self.store.location)
 

@@ -34,7 +34,7 @@ def make_video(times: list[int], **options: str) -> bytes:
 
 
 def all_frames(data: bytes) -> list[np.ndarray]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 

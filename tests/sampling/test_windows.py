@@ -1,5 +1,7 @@
 """Which frames a sample takes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,10 @@ from mmvoxceleb.sampling.windows import choose_frames, valid_starts
 ALL = np.arange(40)
 
 
-def frames(indices: np.ndarray, rng: int = 0, window: int = 0, **options: object) -> list[int]:
+def frames(indices: np.ndarray, rng: int = 0, window: int = 0, **options: Any) -> list[int]:
     extra = {key: options.pop(key) for key in ("some_of", "all_of") if key in options}
-    settings = SampleOptions(**options)  # type: ignore[arg-type]
-    return choose_frames(indices, settings, np.random.default_rng(rng), window=window, **extra).tolist()  # type: ignore[arg-type]
+    chosen = choose_frames(indices, SampleOptions(**options), np.random.default_rng(rng), window=window, **extra)
+    return [int(index) for index in chosen]
 
 
 def test_a_window_fits_wherever_all_its_frames_are() -> None:
@@ -75,6 +77,6 @@ def test_starts_can_be_held_to_frames_that_have_masks() -> None:
         ({"modalities": ("masks",)}, "unknown modality 'masks'; the known ones are"),
     ],
 )
-def test_impossible_options_are_refused(option: dict[str, object], message: str) -> None:
+def test_impossible_options_are_refused(option: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        SampleOptions(**option)  # type: ignore[arg-type]
+        SampleOptions(**option)

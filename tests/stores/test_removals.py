@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -30,7 +31,7 @@ def write_list(root: Path, *lines: object) -> None:
     (root / REMOVALS_PATH).write_bytes(b"\n".join(data))
 
 
-def loaded(root: object, **options: object) -> list[str]:
+def loaded(root: object, **options: Any) -> list[str]:
     rows = mmvoxceleb.load_dataset("mmvoxceleb", "text", data_dir=str(root), split="train+test", **options)
     return sorted(rows["clip_id"])
 

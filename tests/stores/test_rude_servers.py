@@ -208,7 +208,7 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
         return  # headers are all that it takes
     server = rude(reply)
     source = open_source(f"{server.url}/x.zip")
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "size": lambda: source.size,
         "range": lambda: source.read(5, 500_000),
         "file": lambda: open_tree(server.url).read_files(["x.txt"], most_bytes=1 << 20),
@@ -234,7 +234,7 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
 )
 def test_redirects_that_lead_nowhere_say_so(rude: Start, what: str, target: str, message: str) -> None:
     server = rude(lambda request: request.answer(302, Location=target))
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "zip": lambda: open_store(f"{server.url}/video.zip"),
         "page": lambda: open_tree(server.url).items(),
         "file": lambda: open_tree(server.url).read_files(["x.txt"], most_bytes=1 << 20),

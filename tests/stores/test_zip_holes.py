@@ -17,8 +17,8 @@ from tests.support.corpus import frame, png
 NAMES = [f"video/id1#v#00001.txt#000.mp4/{index:07d}.png" for index in range(4)]
 
 
-def pack(path: Path, names: list[str] = NAMES, **options: int) -> Path:
-    with zipfile.ZipFile(path, "w", **options) as archive:
+def pack(path: Path, names: list[str] = NAMES, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for number, name in enumerate(names):
             archive.writestr(name, png(frame(0, number)))
     return path
@@ -69,7 +69,7 @@ class Unseekable(io.RawIOBase):
 def ordinary(folder: Path) -> dict[str, Path]:
     folder.mkdir()
     stream = Unseekable(folder / "streamed.zip")
-    with zipfile.ZipFile(stream, "w") as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(stream, "w") as archive:
         for number, name in enumerate(NAMES):
             archive.writestr(name, png(frame(0, number)))
     padded = folder / "padded.zip"

@@ -41,8 +41,9 @@ class BrightFaces(Detector):
     def settings(self) -> dict[str, Any]:
         return {"name": self.name}
 
-    def detect(self, frames: Any) -> list[list[Detection]]:
-        small = Detection((0.0, 0.0, 2.0, 2.0), 0.99, None if self.landmarks is None else self.landmarks * 0 + [[1, 2]])
+    def detect(self, frames: Any, *, min_face_px: float = 0) -> list[list[Detection]]:
+        points = None if self.landmarks is None else np.asarray(self.landmarks * 0 + [[1, 2]], np.float32)
+        small = Detection((0.0, 0.0, 2.0, 2.0), 0.99, points)
         return [
             [small, Detection((0.0, 0.0, 20.0, 20.0), 0.7, self.landmarks)] if frame.any() else [] for frame in frames
         ]

@@ -27,14 +27,14 @@ class Corpus:
 def frame(clip: int, index: int) -> np.ndarray:
     """uint8 [24, 40, 3]."""
     width, height = FRAME_SIZE
-    y, x = np.mgrid[:height, :width]
+    y, x = np.indices((height, width))
     return np.stack([x * 6 + index, y * 10 + clip, (x + y + index * 3) * 3], -1).astype(np.uint8)
 
 
 def mask_ids(clip: int, index: int) -> np.ndarray:
     """uint8 [48, 64]: every class in blocks that shift with the index."""
     width, height = MASK_SIZE
-    y, x = np.mgrid[:height, :width]
+    y, x = np.indices((height, width))
     return ((x // 8 + y // 8 * 8 + index + clip) % NUM_CLASSES).astype(np.uint8)
 
 

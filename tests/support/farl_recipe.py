@@ -4,14 +4,16 @@ The numbers in ``reference/farl_seed0.npz`` were computed by the published code 
 """
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 WIDTH = 768
 
 
-def shapes():
+def shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
     """Key and shape of each of the 158 tensors of the published checkpoint."""
     yield "backbone.class_embedding", (WIDTH,)
     yield "backbone.positional_embedding", (197, WIDTH)
@@ -32,24 +34,24 @@ def shapes():
         yield from norm(f"head.norm_{view}")
 
 
-def norm(base):
+def norm(base: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{base}.weight", (WIDTH,)
     yield f"{base}.bias", (WIDTH,)
 
 
-def linear(base, outputs, inputs):
+def linear(base: str, outputs: int, inputs: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{base}.weight", (outputs, inputs)
     yield f"{base}.bias", (outputs,)
 
 
-def bell(key, count, seed=0):
+def bell(key: str, count: int, seed: int = 0) -> NDArray[np.float64]:
     """Numbers of mean 0 and deviation 1: the sum of the four 16-bit parts of each word of a PCG64 stream."""
     stream = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(key.encode())]))
     parts = stream.random_raw(count).view(np.uint16).reshape(count, 4)
-    return (parts.sum(1, dtype=np.int64) - 2 * 65535.0) / np.sqrt((2.0**32 - 1) / 3)
+    return np.asarray((parts.sum(1, dtype=np.int64) - 2 * 65535.0) / np.sqrt((2.0**32 - 1) / 3))
 
 
-def tensor(key, shape):
+def tensor(key: str, shape: tuple[int, ...]) -> torch.Tensor:
     values = bell(key, int(np.prod(shape))).reshape(shape)
     leaf = key.rpartition(".")[2]
     if len(shape) == 4:
@@ -70,12 +72,12 @@ def tensor(key, shape):
     return torch.from_numpy(values.astype(np.float32))
 
 
-def state_dict():
+def state_dict() -> dict[str, torch.Tensor]:
     """The whole checkpoint, 343 MB."""
     return {key: tensor(key, shape) for key, shape in shapes()}
 
 
-def picture(index):
+def picture(index: int) -> NDArray[np.uint8]:
     """Gradients, 40 half-transparent discs and noise: uint8 [256, 256, 3], RGB."""
     raw = np.random.PCG64(np.random.SeedSequence([0, index])).random_raw(256 * 256 * 3 + 400)
     numbers = (raw[:400] % np.uint64(100_000)).astype(np.int64).reshape(-1, 8)
@@ -89,6 +91,6 @@ def picture(index):
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def pictures():
+def pictures() -> NDArray[np.uint8]:
     """The three pictures of the reference: uint8 [3, 256, 256, 3]."""
     return np.stack([picture(index) for index in range(3)])

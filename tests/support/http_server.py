@@ -5,6 +5,7 @@ import urllib.parse
 from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 
 class FileServer:
@@ -36,8 +37,8 @@ class FileServer:
         class Handler(SimpleHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def __init__(self, *args: object) -> None:
-                super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args, directory=str(folder))
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -5,10 +5,12 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
 import numpy as np
+from av.video import VideoStream
 
 import mmvoxceleb
 
@@ -22,7 +24,8 @@ def portrait() -> np.ndarray:
     """The public-domain portrait of the bundled sample: uint8 [256, 256, 3], RGB."""
     with zipfile.ZipFile(Path(mmvoxceleb.__file__).parent / "sample" / "video.zip") as archive:
         name = min(name for name in archive.namelist() if name.endswith(".png"))
-        return cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)[..., ::-1].copy()
+        picture = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(picture)[..., ::-1].copy()
 
 
 def numbered(number: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -52,10 +55,10 @@ def write_video(
     """Encode RGB frames; ``times_ms`` gives them times of their own in place of a steady rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = None
+        stream: VideoStream | None = None
         for number, frame in enumerate(frames):
             if stream is None:
-                stream = container.add_stream(codec, rate=fps)
+                stream = cast(VideoStream, container.add_stream(codec, rate=fps))
                 stream.height, stream.width = frame.shape[:2]
                 stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv444p" if lossless else "yuv420p"
                 if codec == "libx264":

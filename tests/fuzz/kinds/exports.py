@@ -92,8 +92,8 @@ class ExportShards(ExportNotes):
             for note in ExportFolder(case / "export").notes()
             if _sha256(case / "export" / note.path) != note.sha256
         }
-        kept = ({path: rows for path, rows in each.items() if path not in damaged} for each in (got, clean))
-        return super().fault(*kept, case, told)
+        kept = [{path: rows for path, rows in each.items() if path not in damaged} for each in (got, clean)]
+        return super().fault(kept[0], kept[1], case, told)
 
 
 class ExportTars(ExportShards):
@@ -124,7 +124,7 @@ def _content(export: Path) -> dict[str, dict[str, Any]]:
                 found[name] = {row["clip_id"]: row for row in pq.read_table(path).to_pylist()}
             else:
                 with tarfile.open(path) as tar:
-                    found[name] = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+                    found[name] = {member.name: file.read() for member in tar if (file := tar.extractfile(member))}
         except Exception:
             found[name] = {}
     return found

@@ -30,9 +30,9 @@ _SEAL = struct.Struct("<16sL8s")
 _LABEL = re.compile(rb"(\xef\xbb\xbf)?\s*(?:(?:-1|0|1)\s*,\s*){39}(?:-1|0|1)\s*,?\s*")
 
 
-def read_store(location: object) -> dict[str, Any]:
+def read_store(location: str | os.PathLike[str]) -> dict[str, Any]:
     """Read every record, as the builder does."""
-    store = open_store(location)  # type: ignore[arg-type]
+    store = open_store(location)
     clips = choose_clips(store, folders_of(_OPTIONS.modalities, _OPTIONS.styles))
     return {clip: read_record(store, clip, _OPTIONS) for clip in clips}
 

@@ -9,7 +9,7 @@ from tests.fuzz.mutations.raw import damage_bytes
 from tests.fuzz.mutations.texts import damage_text
 
 _MARK = "@@damage@@"
-_VALUES = (
+_VALUES: tuple[Any, ...] = (
     None,
     True,
     False,

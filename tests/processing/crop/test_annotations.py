@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,13 +18,13 @@ VOX2 = (
 )
 
 
-def read(tmp_path, text):
+def read(tmp_path: Path, text):
     path = tmp_path / "00001.txt"
     path.write_bytes(text.encode())
     return read_annotation(path)
 
 
-def test_voxceleb1_is_pixels_at_360(tmp_path):
+def test_voxceleb1_is_pixels_at_360(tmp_path: Path) -> None:
     annotation = read(tmp_path, VOX1)
     assert (annotation.identity, annotation.reference, annotation.is_fraction) == ("id10661", "lSI69L4DidQ", False)
     assert annotation.header["Offset"] == "-1"
@@ -32,14 +34,14 @@ def test_voxceleb1_is_pixels_at_360(tmp_path):
     assert annotation.boxes_px(480, 908)[0].tolist() == pytest.approx([562.456, 201.778, 890.344, 529.667], abs=1e-3)
 
 
-def test_voxceleb2_is_fractions(tmp_path):
+def test_voxceleb2_is_fractions(tmp_path: Path) -> None:
     annotation = read(tmp_path, VOX2)
     assert annotation.is_fraction
     assert annotation.header["FV Conf"] == "20.230\t(1)"
     assert annotation.boxes_px(1000, 500)[0].tolist() == pytest.approx([319, 33.5, 743, 410])
 
 
-def test_gaps_are_interpolated(tmp_path):
+def test_gaps_are_interpolated(tmp_path: Path) -> None:
     boxes = read(tmp_path, VOX1).boxes_on_every_frame(640, 360)
     assert boxes.shape == (5, 4)
     assert boxes[:, 0].tolist() == [223, 225, 227, 229, 231]
@@ -58,13 +60,13 @@ def test_gaps_are_interpolated(tmp_path):
     ],
     ids=["crlf", "unpadded", "blanks", "no header", "blank lines", "more columns"],
 )
-def test_forms_that_are_met(tmp_path, change):
+def test_forms_that_are_met(tmp_path: Path, change) -> None:
     annotation = read(tmp_path, change(VOX1))
     assert annotation.frames.tolist() == [2316, 2317, 2320]
     assert annotation.boxes_xywh[2].tolist() == [231, 84, 136, 136]
 
 
-def test_rows_out_of_order_or_repeated(tmp_path):
+def test_rows_out_of_order_or_repeated(tmp_path: Path) -> None:
     head, rows = VOX1.split("H\n")
     lines = rows.splitlines()
     annotation = read(tmp_path, head + "H\n" + "\n".join([lines[2], lines[0], lines[1], lines[0]]))
@@ -89,17 +91,17 @@ def test_rows_out_of_order_or_repeated(tmp_path):
         (VOX1.replace("225 \t81", "1e300 \t81"), "line 9 has an impossible"),
     ],
 )
-def test_what_is_no_annotation(tmp_path, text, message):
+def test_what_is_no_annotation(tmp_path: Path, text, message: str) -> None:
     with pytest.raises(CorruptSourceError, match=rf"00001\.txt: .*{message}"):
         read(tmp_path, text)
 
 
-def test_an_absent_file(tmp_path):
+def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailableError, match=r"00009\.txt"):
         read_annotation(tmp_path / "00009.txt")
 
 
-def test_folders_are_listed_in_order_wherever_they_begin(tmp_path):
+def test_folders_are_listed_in_order_wherever_they_begin(tmp_path: Path) -> None:
     for name in ("id2/-x/00002.txt", "id2/-x/00001.txt", "id1/b/00001.txt", "__MACOSX/id1/b/._00001.txt"):
         path = tmp_path / "dev" / "txt" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +118,6 @@ def test_folders_are_listed_in_order_wherever_they_begin(tmp_path):
         list(annotation_files(tmp_path / "empty"))
 
 
-def test_boxes_do_not_change_with_the_number_of_frames(tmp_path):
+def test_boxes_do_not_change_with_the_number_of_frames(tmp_path: Path) -> None:
     annotation = read(tmp_path, VOX2)
     assert np.array_equal(annotation.boxes_px(640, 360), annotation.boxes_on_every_frame(640, 360))

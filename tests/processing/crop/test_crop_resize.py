@@ -36,7 +36,7 @@ def reference(picture, size):
 
 
 @pytest.mark.parametrize(("width", "height"), [(307, 307), (400, 401), (613, 612), (512, 512)])
-def test_shrinking_is_the_originals_within_one_level(width, height):
+def test_shrinking_is_the_originals_within_one_level(width: int, height: int) -> None:
     picture = cv2.resize(portrait(), (width, height), interpolation=cv2.INTER_CUBIC)
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     for source in (picture, noise):
@@ -46,21 +46,21 @@ def test_shrinking_is_the_originals_within_one_level(width, height):
 
 
 @pytest.mark.parametrize("side", [120, 256, 307, 350, 700])
-def test_it_is_scikit_images_resize(side):
+def test_it_is_scikit_images_resize(side: int) -> None:
     transform = pytest.importorskip("skimage.transform")
     picture = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_CUBIC)
     theirs = np.rint(transform.resize(picture, (256, 256), anti_aliasing=True) * 255).astype(np.uint8)
     assert psnr(resize_antialiased(picture, 256, 256), theirs) > (70 if side >= 256 else 50)
 
 
-def test_whole_boxes_are_cut_as_by_slicing():
+def test_whole_boxes_are_cut_as_by_slicing() -> None:
     picture = cv2.resize(portrait(), (640, 480))
     wanted = resize_antialiased(picture[40:400, 100:461], 128, 128)
     assert np.array_equal(crop_and_resize(picture, (100, 40, 461, 400), 128), wanted)
     assert np.array_equal(crop_and_resize(picture, (10, 20, 138, 148), 128), picture[20:148, 10:138])
 
 
-def test_fractions_of_a_pixel_move_the_crop():
+def test_fractions_of_a_pixel_move_the_crop() -> None:
     picture = cv2.resize(portrait(), (640, 480), interpolation=cv2.INTER_CUBIC)
     whole = crop_and_resize(picture, (100, 40, 450, 390), 128)
     almost = crop_and_resize(picture, (100 + 1e-7, 40, 450 + 1e-7, 390), 128)
@@ -73,7 +73,7 @@ def test_fractions_of_a_pixel_move_the_crop():
     assert np.abs(left - right).mean() > 0.5
 
 
-def test_shrinking_for_detection_keeps_the_shape():
+def test_shrinking_for_detection_keeps_the_shape() -> None:
     frame = np.zeros((720, 1280, 3), np.uint8)
     assert shrink_to_height(frame, 360).shape == (360, 640, 3)
     assert shrink_to_height(frame[:908, :480], 360).shape == (360, 240, 3)

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -33,7 +34,7 @@ IDS = ("-aaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc", "ddddddddddd")
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
+def inputs(tmp_path_factory: pytest.TempPathFactory):
     """Four videos with two utterances each; of a fifth there are only annotations."""
     root = tmp_path_factory.mktemp("inputs")
     for number, video_id in enumerate((*IDS, "nowhere_aaa")):
@@ -51,15 +52,15 @@ def videos_of(root):
     return annotated_videos(root / "raw", root / "txt")
 
 
-def job_to(out, **options):
+def job_to(out, **options: Any):
     return CropJob(out, **{"settings": SETTINGS, **options})
 
 
-def crop_videos(videos, job, **options):
+def crop_videos(videos, job, **options: Any):
     return run_local(VideoWork(videos, job), **options)
 
 
-def tree(root, *, hidden=True):
+def tree(root, *, hidden: bool = True):
     """Every file by its path, with a digest."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -72,7 +73,7 @@ def tree(root, *, hidden=True):
 
 
 @pytest.fixture(scope="module")
-def reference(inputs, tmp_path_factory):
+def reference(inputs, tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("reference")
     summary = crop_videos(videos_of(inputs), job_to(out))
     assert (summary.units, summary.clips, summary.frames) == (5, 8, 4 * (24 + 17))
@@ -80,7 +81,7 @@ def reference(inputs, tmp_path_factory):
     return out
 
 
-def test_clips_are_where_a_store_is_read(reference):
+def test_clips_are_where_a_store_is_read(reference) -> None:
     store = open_store(str(reference))
     clips = store.clips(Folder("video"))
     assert clips[0] == "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
@@ -92,7 +93,7 @@ def test_clips_are_where_a_store_is_read(reference):
     assert picture.shape == (64, 64, 3)
 
 
-def test_the_ledger_has_a_row_for_every_input(reference):
+def test_the_ledger_has_a_row_for_every_input(reference) -> None:
     rows = [json.loads(line) for line in (reference / "meta" / "ledger.jsonl").read_text().splitlines()]
     assert len(rows) == 10
     assert {row["stage"] for row in rows} == {"crop"}
@@ -102,7 +103,7 @@ def test_the_ledger_has_a_row_for_every_input(reference):
     assert rows == sorted(rows, key=lambda row: row["clip_id"])
 
 
-def test_provenance_holds_no_times_hosts_or_paths(reference, inputs):
+def test_provenance_holds_no_times_hosts_or_paths(reference, inputs) -> None:
     content = (reference / "meta" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4.json").read_text()
     assert str(inputs) not in content
     section = json.loads(content)["crop"]
@@ -114,7 +115,7 @@ def test_provenance_holds_no_times_hosts_or_paths(reference, inputs):
     assert set(section["versions"]) == {"av", "mmvoxceleb", "opencv"}
 
 
-def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_path):
+def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_path: Path) -> None:
     computation = {"device": "cuda NVIDIA H100 80GB HBM3", "batch_sizes": [8]}
 
     class OnGpu(HaarDetector):
@@ -134,12 +135,12 @@ def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_pat
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_bytes_do_not_depend_on_workers_or_order(inputs, reference, tmp_path, workers):
+def test_the_bytes_do_not_depend_on_workers_or_order(inputs, reference, tmp_path: Path, workers: int) -> None:
     crop_videos(videos_of(inputs)[::-1], job_to(tmp_path), workers=workers)
     assert tree(tmp_path) == tree(reference)
 
 
-def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, tmp_path):
+def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, tmp_path: Path) -> None:
     assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=0).units == 0
     assert not list(tmp_path.iterdir())
     assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=2).clips == 4
@@ -154,7 +155,7 @@ def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, 
     assert tree(tmp_path) == tree(reference)
 
 
-def test_other_settings_are_refused_or_overwrite(inputs, tmp_path):
+def test_other_settings_are_refused_or_overwrite(inputs, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path))
     other = CropSettings(size_px=64, min_frames=20, min_face_px=60, boxes="annotation")
     with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
@@ -166,7 +167,7 @@ def test_other_settings_are_refused_or_overwrite(inputs, tmp_path):
     assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("fresh/")} == tree(fresh)
 
 
-def test_another_video_or_annotation_is_refused(inputs, tmp_path):
+def test_another_video_or_annotation_is_refused(inputs, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(inputs, tmp_path / "in")
@@ -177,7 +178,7 @@ def test_another_video_or_annotation_is_refused(inputs, tmp_path):
         crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
 
 
-def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path):
+def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(inputs, tmp_path / "in")
@@ -189,21 +190,21 @@ def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path):
     assert tree(tmp_path / "out") == tree(reference)
 
 
-def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path):
+def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path))
     StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
     assert crop_videos(videos_of(inputs), job_to(tmp_path)).skipped == 7
     assert tree(tmp_path) == tree(reference)
 
 
-def test_removed_clips_are_not_made(inputs, tmp_path):
+def test_removed_clips_are_not_made(inputs, tmp_path: Path) -> None:
     add_removals(tmp_path, Removals(video_id=frozenset({IDS[0]})))
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
     assert (summary.clips, summary.rejected["removed"]) == (6, 2)
     assert not [path for path in (tmp_path / "video").iterdir() if IDS[0] in path.name]
 
 
-def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path):
+def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path: Path) -> None:
     clip = tmp_path / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
     clip.mkdir(parents=True)
     (clip / "0000000.png").write_bytes(b"mine")
@@ -212,7 +213,7 @@ def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path):
     assert (clip / "0000000.png").read_bytes() == b"mine"
 
 
-def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path):
+def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path: Path) -> None:
     row = LedgerRow("id10000#-aaaaaaaaaa#00001.txt#000.mp4", "mask", "done")
     Provenance(tmp_path).record([row])
     crop_videos(videos_of(inputs), job_to(tmp_path))
@@ -221,7 +222,7 @@ def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path):
     assert len(rows) == 11
 
 
-def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path):
+def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path, layout="packed"), workers=2)
     packed, plain = open_store(str(tmp_path)), open_store(str(reference))
     folder = Folder("video")
@@ -231,7 +232,7 @@ def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path):
         assert packed.read(folder, clip_id) == plain.read(folder, clip_id)
 
 
-def test_mp4_clips(inputs, tmp_path):
+def test_mp4_clips(inputs, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path / "a", codec="mp4"))
     crop_videos(videos_of(inputs), job_to(tmp_path / "b", codec="mp4"), workers=2)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
@@ -252,7 +253,7 @@ def test_mp4_clips(inputs, tmp_path):
     assert tree(tmp_path / "a") == tree(tmp_path / "c")
 
 
-def test_impossible_numbers_and_places(inputs, tmp_path):
+def test_impossible_numbers_and_places(inputs, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="workers is 0"):
         crop_videos(videos_of(inputs), job_to(tmp_path), workers=0)
     (tmp_path / "file").touch()
@@ -261,7 +262,7 @@ def test_impossible_numbers_and_places(inputs, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="root may write everywhere")
-def test_an_output_that_cannot_be_written(inputs, tmp_path):
+def test_an_output_that_cannot_be_written(inputs, tmp_path: Path) -> None:
     (tmp_path / "video").write_text("a file where the folder of clips should be")
     with pytest.raises(ProcessingError, match="cannot be written to"):
         crop_videos(videos_of(inputs), job_to(tmp_path))
@@ -278,7 +279,7 @@ def start(inputs, out, *options):
     )
 
 
-def wait_for_clips(out, count=1, seconds=60):
+def wait_for_clips(out, count: int = 1, seconds: int = 60) -> None:
     end = time.time() + seconds
     while len(list((out / "video").glob("id*"))) < count:
         assert time.time() < end
@@ -286,7 +287,7 @@ def wait_for_clips(out, count=1, seconds=60):
 
 
 @pytest.mark.parametrize(("kind", "workers"), [(signal.SIGKILL, "1"), (signal.SIGINT, "2")])
-def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path, kind, workers):
+def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path: Path, kind, workers: str) -> None:
     process = start(inputs, tmp_path, "--workers", workers)
     wait_for_clips(tmp_path)
     process.send_signal(kind)
@@ -307,7 +308,7 @@ def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path, kind, worker
     assert not list(tmp_path.rglob(".partial-*"))
 
 
-def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, reference, tmp_path):
+def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, reference, tmp_path: Path) -> None:
     pytest.importorskip("yt_dlp")
     import shutil
 

@@ -1,4 +1,6 @@
 import csv
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,13 +27,13 @@ SMALL = {"size_px": 96, "min_frames": 20, "min_face_px": 80, "detection_height_p
 PERSON, VIDEO = "id10001", "-bcdefghijk"
 
 
-def wander(count, reach=20.0):
+def wander(count, reach: float = 20.0):
     """A path on which the overlap with the first place stays."""
     angle = np.arange(count) / 9
     return [(70 + reach * np.sin(a), 25 + reach / 2 * np.sin(1.7 * a)) for a in angle]
 
 
-def run(video, detector=None, decoder="pyav", **settings):
+def run(video, detector=None, decoder: str = "pyav", **settings: Any):
     clips, rejected = {}, []
     for clip in crop_tubes(
         video,
@@ -44,7 +46,7 @@ def run(video, detector=None, decoder="pyav", **settings):
     return clips, rejected
 
 
-def annotated(tmp_path, places, *, first=0, lossless=True, **options):
+def annotated(tmp_path: Path, places, *, first: int = 0, lossless: bool = True, **options: Any):
     raw = tmp_path / "raw"
     if not (raw / f"{VIDEO}.mkv").exists():
         padding = [places[0]] * first
@@ -64,7 +66,7 @@ def annotated(tmp_path, places, *, first=0, lossless=True, **options):
 
 @pytest.mark.parametrize("width", [None, 320], ids=["vox1", "vox2"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_every_frame_is_cut_within_two_pixels_of_the_known_box(tmp_path, width, newline):
+def test_every_frame_is_cut_within_two_pixels_of_the_known_box(tmp_path: Path, width: int | None, newline: str) -> None:
     places = wander(61)
     video = annotated(tmp_path, places, first=13, width=width, newline=newline)
     clips, rejected = run(video, boxes="annotation")
@@ -93,7 +95,7 @@ def test_every_frame_is_cut_within_two_pixels_of_the_known_box(tmp_path, width, 
         assert np.abs(np.array([x, y]) - expected).max() * scale <= 2
 
 
-def test_detection_follows_the_annotated_face(tmp_path):
+def test_detection_follows_the_annotated_face(tmp_path: Path) -> None:
     places = wander(45)
     video = annotated(tmp_path, places)
     clips, rejected = run(video, open_detector("haar"))
@@ -111,7 +113,7 @@ def test_detection_follows_the_annotated_face(tmp_path):
     assert len(meta["source"]["sha256_of_ends"]) == 64
 
 
-def test_of_two_faces_the_annotated_one_is_taken(tmp_path):
+def test_of_two_faces_the_annotated_one_is_taken(tmp_path: Path) -> None:
     left, right = [(5.0, 20.0)] * 30, [(165.0, 40.0)] * 30
     frames = list(portrait_frames(left, side=150))
     for frame, other in zip(frames, portrait_frames(right, side=150), strict=True):
@@ -128,20 +130,20 @@ def test_of_two_faces_the_annotated_one_is_taken(tmp_path):
     assert iou(second["face_box_xyxy_px"], face_boxes(right[:1], side=150)[0]) > 0.6
 
 
-def test_an_annotation_where_no_face_is(tmp_path):
+def test_an_annotation_where_no_face_is(tmp_path: Path) -> None:
     places = [(10.0, 30.0)] * 30
     video = annotated(tmp_path, places, boxes=np.tile([210.0, 20.0, 310.0, 120.0], (30, 1)))
     assert run(video, open_detector("haar"))[1] == [(f"{PERSON}#{VIDEO}#00001.txt#000.mp4", "wrong face")]
 
 
-def test_an_annotation_of_somebody_else(tmp_path):
+def test_an_annotation_of_somebody_else(tmp_path: Path) -> None:
     video = annotated(tmp_path, wander(40), person="id10002")
     clips, rejected = run(video, boxes="annotation")
     assert clips == {}
     assert rejected == [(f"{PERSON}#{VIDEO}#00001.txt", "wrong identity")]
 
 
-def test_no_face_at_all(tmp_path):
+def test_no_face_at_all(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{VIDEO}.mp4", [np.full((240, 320, 3), 90, np.uint8)] * 30)
     video = annotated(tmp_path, wander(30))
     (video,) = annotated_videos(tmp_path / "raw", tmp_path / "txt")
@@ -150,7 +152,7 @@ def test_no_face_at_all(tmp_path):
     assert run(video, open_detector("haar")) == ({}, [(f"{PERSON}#{VIDEO}#00001.txt", "no face")])
 
 
-def test_rejected_tubes_take_numbers(tmp_path):
+def test_rejected_tubes_take_numbers(tmp_path: Path) -> None:
     # 40 frames on the left, 10 frames on the right (too short), 31 frames on the left
     places = [(20.0, 30.0)] * 40 + [(130.0, 40.0)] * 10 + [(20.0, 30.0)] * 31
     video = annotated(tmp_path, places)
@@ -165,7 +167,7 @@ def test_rejected_tubes_take_numbers(tmp_path):
     assert [(meta["start"], meta["end"]) for _, meta in split.values()] == [(0, 20), (20, 40), (50, 70)]
 
 
-def test_limits_of_size_and_border(tmp_path):
+def test_limits_of_size_and_border(tmp_path: Path) -> None:
     video = annotated(tmp_path, [(2.0, 30.0)] * 30)
     tube = f"{PERSON}#{VIDEO}#00001.txt#000.mp4"
     assert run(video, boxes="annotation", min_face_px=86)[1] == []
@@ -183,7 +185,7 @@ def test_limits_of_size_and_border(tmp_path):
     assert abs((right - left) - (bottom - top)) <= 1
 
 
-def test_skips_come_before_any_frame_is_decoded(tmp_path):
+def test_skips_come_before_any_frame_is_decoded(tmp_path: Path) -> None:
     video = annotated(tmp_path, wander(30))
     seen = []
     settings = CropSettings(**{**SMALL, "min_face_px": 195})
@@ -193,7 +195,7 @@ def test_skips_come_before_any_frame_is_decoded(tmp_path):
     assert seen == []
 
 
-def test_a_video_shorter_than_its_annotation(tmp_path):
+def test_a_video_shorter_than_its_annotation(tmp_path: Path) -> None:
     places = wander(50)
     video = annotated(tmp_path, places, frames=range(10, 60))
     for options in ({"boxes": "annotation"}, {"detector": open_detector("haar")}):
@@ -205,7 +207,7 @@ def test_a_video_shorter_than_its_annotation(tmp_path):
         assert run(beyond, **options) == ({}, [(f"{PERSON}#{VIDEO}#00001.txt", "video too short")])
 
 
-def test_damage_is_told(tmp_path, caplog):
+def test_damage_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_video(tmp_path / "raw" / f"{VIDEO}.avi", portrait_frames(wander(30)), codec="mjpeg")
     data = bytearray(path.read_bytes())
     starts = [at for at in range(len(data)) if data[at : at + 3] == b"\xff\xd8\xff"]
@@ -220,7 +222,7 @@ def test_damage_is_told(tmp_path, caplog):
     assert f"{VIDEO}.avi: 1 damaged packets were passed over" in caplog.text
 
 
-def test_bad_inputs_are_told_apart(tmp_path):
+def test_bad_inputs_are_told_apart(tmp_path: Path) -> None:
     video = annotated(tmp_path, wander(30))
     name = f"{PERSON}#{VIDEO}#00001.txt"
     annotation, path = video.utterances[0].annotation, video.path
@@ -237,12 +239,12 @@ def test_bad_inputs_are_told_apart(tmp_path):
     assert run(absent, boxes="annotation") == ({}, [(name, "no video")])
 
 
-def test_a_detector_is_needed_where_faces_must_be_found(tmp_path):
+def test_a_detector_is_needed_where_faces_must_be_found(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no detector was given"):
         run(annotated(tmp_path, wander(30)))
 
 
-def test_decoders_give_the_same_clip(tmp_path):
+def test_decoders_give_the_same_clip(tmp_path: Path) -> None:
     pytest.importorskip("decord")
     video = annotated(tmp_path, wander(40), lossless=False)
     ((one, _),) = run(video, boxes="annotation")[0].values()
@@ -250,7 +252,7 @@ def test_decoders_give_the_same_clip(tmp_path):
     assert np.abs(one.astype(int) - other).max() <= 4
 
 
-def write_metadata(tmp_path, *rows):
+def write_metadata(tmp_path: Path, *rows):
     path = tmp_path / "vox-metadata.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -259,7 +261,7 @@ def write_metadata(tmp_path, *rows):
     return path
 
 
-def test_metadata_gives_square_crops_of_the_named_frames(tmp_path):
+def test_metadata_gives_square_crops_of_the_named_frames(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{VIDEO}.mkv", portrait_frames([(20.0, 30.0)] * 90), lossless=True)
     # a reference picture twice as large; 120 x 160, so 60 x 80 here, and its square is 80 x 80
     path = write_metadata(tmp_path, [VIDEO, 10, 80, "100-120-220-280", 25, 640, 480, "train", PERSON])
@@ -277,7 +279,7 @@ def test_metadata_gives_square_crops_of_the_named_frames(tmp_path):
     assert np.abs(frames[0] - wanted).mean() < 3
 
 
-def test_metadata_boxes_beyond_the_picture_are_shifted_and_never_squashed(tmp_path):
+def test_metadata_boxes_beyond_the_picture_are_shifted_and_never_squashed(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{VIDEO}.mkv", portrait_frames([(70.0, 30.0)] * 40))
     row = [VIDEO, 0, 40, "100-100-280-300", 25, 320, 240, "train", PERSON]
     (video,), table = metadata_videos(tmp_path / "raw", write_metadata(tmp_path, row))
@@ -286,7 +288,7 @@ def test_metadata_boxes_beyond_the_picture_are_shifted_and_never_squashed(tmp_pa
     assert meta["crop_box_xyxy_px"] == [90, 40, 290, 240]
 
 
-def test_metadata_beyond_the_end(tmp_path):
+def test_metadata_beyond_the_end(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{VIDEO}.mkv", portrait_frames([(70.0, 30.0)] * 40))
     rows = [[VIDEO, start, start + 70, "100-100-280-200", 25, 320, 240, "train", PERSON] for start in (0, 30, 200)]
     (video,), _ = metadata_videos(tmp_path / "raw", write_metadata(tmp_path, *rows))
@@ -300,7 +302,7 @@ def test_metadata_beyond_the_end(tmp_path):
 FREE = {"border": "shift", "scene_cuts": True, "max_gap_frames": 5}
 
 
-def test_free_videos_are_cut_at_scenes(tmp_path):
+def test_free_videos_are_cut_at_scenes(tmp_path: Path) -> None:
     first = portrait_frames([(20.0, 30.0)] * 30)
     second = (255 - frame[:, ::-1] // 2 for frame in portrait_frames([(70.0, 30.0)] * 8))
     third = portrait_frames([(25.0, 30.0)] * 30)
@@ -313,7 +315,7 @@ def test_free_videos_are_cut_at_scenes(tmp_path):
     assert all(code in ("too short", "no face") for _, code in rejected)
 
 
-def test_smooth_boxes_follow_the_face(tmp_path):
+def test_smooth_boxes_follow_the_face(tmp_path: Path) -> None:
     count = 100
     places = [(5 + 130 * i / count, 40.0) for i in range(count)]
     write_video(tmp_path / "ann.mp4", portrait_frames(places))
@@ -340,11 +342,11 @@ def test_smooth_boxes_follow_the_face(tmp_path):
     assert np.abs(np.array(centres) - 48).max() < 8
 
 
-def test_following_near_the_last_box_searches_little_and_finds_what_a_full_search_finds(tmp_path):
+def test_following_near_the_last_box_searches_little_and_finds_what_a_full_search_finds(tmp_path: Path) -> None:
     class Counting(HaarDetector):
         full = 0
 
-        def detect(self, frames, **options):
+        def detect(self, frames, **options: Any):
             self.full += len(frames)
             return super().detect(frames, **options)
 
@@ -367,7 +369,7 @@ def test_following_near_the_last_box_searches_little_and_finds_what_a_full_searc
     assert iou(a.boxes[found], b.boxes[found]).min() > 0.8
 
 
-def test_a_video_turned_on_its_side_is_set_upright(tmp_path):
+def test_a_video_turned_on_its_side_is_set_upright(tmp_path: Path) -> None:
     from tests.support.videos import with_matrix
 
     frames = [np.ascontiguousarray(np.rot90(frame)) for frame in portrait_frames([(70.0, 30.0)] * 30)]
@@ -391,7 +393,7 @@ def test_a_video_turned_on_its_side_is_set_upright(tmp_path):
         ("id1#v#00004.txt#000.mp4", ("id1", "v", "00004-000")),
     ],
 )
-def test_who_it_is_from_the_name(tmp_path, name, wanted):
+def test_who_it_is_from_the_name(tmp_path: Path, name: str, wanted: tuple[str, str, str]) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
@@ -402,7 +404,7 @@ def test_who_it_is_from_the_name(tmp_path, name, wanted):
     assert video.path == path
 
 
-def test_who_it_is_from_a_table(tmp_path):
+def test_who_it_is_from_a_table(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "sub/c.mkv"):
         path = tmp_path / "raw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -420,7 +422,7 @@ def test_who_it_is_from_a_table(tmp_path):
         free_videos(tmp_path / "raw", table)
 
 
-def test_nothing_to_crop(tmp_path):
+def test_nothing_to_crop(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailableError, match="no video in it"):
         free_videos(tmp_path)
     with pytest.raises(SourceUnavailableError, match="no such folder or video"):
@@ -436,6 +438,6 @@ def test_nothing_to_crop(tmp_path):
         ({"boxes": "x"}, "boxes is 'x'"),
     ],
 )
-def test_impossible_settings(changes, message):
+def test_impossible_settings(changes, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         CropSettings(**changes)

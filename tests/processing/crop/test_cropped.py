@@ -25,7 +25,7 @@ CLIPS = {"id00012/21Uxsk56VDQ/00001": 30, "id00012/21Uxsk56VDQ/00002": 12, "id00
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def tree(tmp_path_factory: pytest.TempPathFactory):
     """A tree in the form of VoxCeleb2's mp4/."""
     root = tmp_path_factory.mktemp("voxceleb2")
     for name, count in CLIPS.items():
@@ -33,7 +33,7 @@ def tree(tmp_path_factory):
     return root
 
 
-def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree):
+def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     (command,) = re.findall(r"^mmvoxceleb regenerate crop mp4 .*\n.*$", readme, re.MULTILINE)
     home = {"HOME": str(tree), "HF_HOME": str(tree / "hf"), "MMVOXCELEB_CACHE": str(tree / "cache")}
@@ -53,7 +53,7 @@ def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree):
     assert meta["settings"]["detector"] is None
 
 
-def test_the_whole_picture_is_kept_frame_by_frame(tree):
+def test_the_whole_picture_is_kept_frame_by_frame(tree) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.utterances[0].name == "00002"]
     clips = crop_tubes(video, settings=CropSettings.for_cropped(size_px=224))
     (frames,) = [[np.array(frame) for frame in clip.frames] for clip in clips]
@@ -65,7 +65,7 @@ def test_the_whole_picture_is_kept_frame_by_frame(tree):
 
 
 @pytest.mark.parametrize("below", ["", "id00012", "id00012/21Uxsk56VDQ", "id00012/21Uxsk56VDQ/00001.mp4"])
-def test_persons_are_known_in_any_part_of_the_tree(tree, below):
+def test_persons_are_known_in_any_part_of_the_tree(tree, below: str) -> None:
     found = {video.clip_id(video.utterances[0], 0) for video in free_videos(tree / "mp4" / below)}
     wanted = {f"{name.replace('/', '#')}.txt#000.mp4" for name in CLIPS if f"{name}.mp4".startswith(below)}
     assert found == wanted
@@ -74,7 +74,7 @@ def test_persons_are_known_in_any_part_of_the_tree(tree, below):
 @pytest.mark.parametrize(
     ("size", "box"), [((100, 96), [2, 0, 98, 96]), ((96, 104), [0, 4, 96, 100]), ((160, 96), None), ((96, 160), None)]
 )
-def test_pictures_that_are_not_square(tmp_path, size, box):
+def test_pictures_that_are_not_square(tmp_path: Path, size: tuple[int, int], box: list[int] | None) -> None:
     write_video(tmp_path / "ann" / "a.mp4", (numbered(i, *size) for i in range(4)))
     rejected = []
     settings = CropSettings.for_cropped(size_px=96)
@@ -88,7 +88,7 @@ def test_pictures_that_are_not_square(tmp_path, size, box):
     assert [each.code for each in rejected] == ([] if box else ["not square"])
 
 
-def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree):
+def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.key.endswith("VDQ#00001")]
     settings = CropSettings.for_cropped(size_px=64, max_frames=13)
     clips = [
@@ -98,7 +98,7 @@ def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree):
     assert clips == [("000", 13, 0), ("001", 13, 13), ("002", 4, 26)]
 
 
-def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path):
+def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path: Path) -> None:
     write_video(tmp_path / "mp4" / "id00012" / "aaaaaaaaaaa" / "1.mp4", (numbered(i) for i in range(24)), fps=24)
     write_video(
         tmp_path / "mp4" / "id00013" / "bbbbbbbbbbb" / "1.mp4", (numbered(i, 64, 64) for i in range(24)), fps=24
@@ -115,14 +115,14 @@ def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path):
     assert "id00012" not in (tmp_path / "out" / "meta" / "ledger.jsonl").read_text()
 
 
-def test_frames_that_are_taken_too_late_raise(tree):
+def test_frames_that_are_taken_too_late_raise(tree) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.key.endswith("VDQ#00002")]
     (clip,) = crop_tubes(video, settings=CropSettings.for_cropped(size_px=64))
     with pytest.raises(ConfigError, match="before you ask for the next"):
         next(clip.frames)
 
 
-def test_no_detector_is_loaded_and_other_rules_are_refused(tree):
+def test_no_detector_is_loaded_and_other_rules_are_refused(tree) -> None:
     assert make_crop_stage(CropChoices(raw=tree, cropped=True)).detector is None
     for change in ({"detector": "haar"}, {"annotations": tree}, {"growth": 0.1}, {"min_face": 9}, {"smooth_box": True}):
         with pytest.raises(ConfigError, match="takes the whole picture"):

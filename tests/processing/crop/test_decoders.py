@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tests.support.videos import number_of, numbered, with_matrix, write_sound, 
 
 
 @pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request):
+def decoder(request: pytest.FixtureRequest):
     if request.param == "torchcodec":
         try:
             import torchcodec.decoders  # noqa: F401
@@ -23,12 +25,12 @@ def decoder(request):
     return request.param
 
 
-def numbers(path, decoder="pyav", start=0, stop=10_000, **options):
+def numbers(path, decoder: str = "pyav", start: int = 0, stop: int = 10_000, **options: Any):
     with open_decoder(path, decoder=decoder, **options) as opened:
         return [number_of(frame) for frame in opened.frames(start, stop)]
 
 
-def test_every_frame_at_its_own_rate(tmp_path, decoder):
+def test_every_frame_at_its_own_rate(tmp_path: Path, decoder) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(60)))
     assert numbers(path, decoder) == list(range(60))
     assert numbers(path, decoder, 20, 30) == list(range(20, 30))
@@ -36,21 +38,21 @@ def test_every_frame_at_its_own_rate(tmp_path, decoder):
     assert numbers(path, decoder, 60, 70) == []
 
 
-def test_other_rates_show_the_last_frame_that_has_begun(tmp_path, decoder):
+def test_other_rates_show_the_last_frame_that_has_begun(tmp_path: Path, decoder) -> None:
     slow = write_video(tmp_path / "slow.mp4", map(numbered, range(24)), fps=24)
     fast = write_video(tmp_path / "fast.mp4", map(numbered, range(60)), fps=60)
     assert numbers(slow, decoder) == [tick * 24 // 25 for tick in range(25)]
     assert numbers(fast, decoder) == [tick * 60 // 25 for tick in range(25)]
 
 
-def test_a_variable_rate_is_honoured(tmp_path, decoder):
+def test_a_variable_rate_is_honoured(tmp_path: Path, decoder) -> None:
     times = [0, 40, 100, 110, 120, 400, 410, 700]
     path = write_video(tmp_path / "vfr.mkv", map(numbered, range(8)), times_ms=times)
     wanted = [max(i for i, time in enumerate(times) if time <= tick * 40) for tick in range(700 // 40 + 1)]
     assert numbers(path, decoder)[: len(wanted)] == wanted
 
 
-def test_all_decoders_give_the_same_pixels(tmp_path, decoder):
+def test_all_decoders_give_the_same_pixels(tmp_path: Path, decoder) -> None:
     rng = np.random.default_rng(0)
     frames = [np.kron(rng.integers(0, 255, (9, 13, 3), np.uint8), np.ones((8, 8, 1), np.uint8)) for _ in range(30)]
     path = write_video(tmp_path / "odd.mp4", [frame[:70, :98] for frame in frames], fps=30)
@@ -71,7 +73,7 @@ def test_all_decoders_give_the_same_pixels(tmp_path, decoder):
     ],
     ids=["90", "180", "270"],
 )
-def test_rotation_is_applied(tmp_path, decoder, matrix, turned):
+def test_rotation_is_applied(tmp_path: Path, decoder, matrix: tuple[int, int, int, int], turned) -> None:
     upright = write_video(tmp_path / "upright.mp4", map(numbered, range(4)))
     path = with_matrix(upright, tmp_path / "turned.mp4", *matrix)
     with open_decoder(upright) as plain, open_decoder(path, decoder=decoder) as opened:
@@ -91,7 +93,7 @@ def test_rotation_is_applied(tmp_path, decoder, matrix, turned):
     ],
     ids=["left-right", "upside down", "transposed", "transposed the other way"],
 )
-def test_mirrors_are_applied(tmp_path, decoder, matrix, shown):
+def test_mirrors_are_applied(tmp_path: Path, decoder, matrix: tuple[int, int, int, int], shown) -> None:
     upright = write_video(tmp_path / "upright.mp4", map(numbered, range(4)))
     path = with_matrix(upright, tmp_path / "mirrored.mp4", *matrix)
     with open_decoder(upright) as plain, open_decoder(path, decoder=decoder) as opened:
@@ -99,7 +101,7 @@ def test_mirrors_are_applied(tmp_path, decoder, matrix, shown):
             assert np.abs(got.astype(int) - shown(wanted)).max() <= 4
 
 
-def test_jumping_about_gives_what_decoding_through_gives(tmp_path, decoder):
+def test_jumping_about_gives_what_decoding_through_gives(tmp_path: Path, decoder) -> None:
     path = write_video(tmp_path / "long.mp4", map(numbered, range(256)), gop=50)
     with open_decoder(path, decoder=decoder) as opened:
         for start in (200, 10, 12, 240, 0, 130, 255):
@@ -115,31 +117,31 @@ def test_jumping_about_gives_what_decoding_through_gives(tmp_path, decoder):
     ("name", "codec"),
     [("a.mkv", "libx264"), ("a.mov", "libx264"), ("a.avi", "mpeg4"), ("a.ts", "libx264"), ("a.webm", "libvpx-vp9")],
 )
-def test_containers(tmp_path, name, codec):
+def test_containers(tmp_path: Path, name: str, codec: str) -> None:
     path = write_video(tmp_path / name, map(numbered, range(50)), codec=codec)
     assert numbers(path) == list(range(50))
     assert numbers(path, start=33, stop=36) == [33, 34, 35]
 
 
-def test_time_begins_with_the_first_frame(tmp_path, decoder):
+def test_time_begins_with_the_first_frame(tmp_path: Path, decoder) -> None:
     path = write_video(tmp_path / "late.mkv", map(numbered, range(10)), times_ms=range(5000, 5400, 40))
     assert numbers(path, decoder) == list(range(10))
     assert numbers(path, decoder, 4, 6) == [4, 5]
 
 
 @pytest.mark.parametrize("name", ["-dash.mp4", "a b%d.mp4", "http:x.mp4", "ünïcode#1.mp4"])
-def test_names_are_only_names(tmp_path, monkeypatch, name):
+def test_names_are_only_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     write_video(tmp_path / "plain.mp4", map(numbered, range(3))).rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert numbers(name) == [0, 1, 2]
 
 
-def test_no_such_video(tmp_path, decoder):
+def test_no_such_video(tmp_path: Path, decoder) -> None:
     with pytest.raises(SourceUnavailableError, match=r"absent\.mp4: there is no such video"):
         open_decoder(tmp_path / "absent.mp4", decoder=decoder)
 
 
-def test_what_is_no_video_is_refused(tmp_path, decoder):
+def test_what_is_no_video_is_refused(tmp_path: Path, decoder) -> None:
     text = tmp_path / "page.mp4"
     text.write_text("<html>Video unavailable</html>")
     empty = tmp_path / "empty.mp4"
@@ -153,7 +155,9 @@ def test_what_is_no_video_is_refused(tmp_path, decoder):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv", "vob", "mxf"])
-def test_a_list_of_other_files_is_no_video(tmp_path, monkeypatch, decoder, suffix):
+def test_a_list_of_other_files_is_no_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder, suffix: str
+) -> None:
     write_video(tmp_path / "other.ts", map(numbered, range(5)))
     monkeypatch.chdir(tmp_path)
     path = tmp_path / f"list.{suffix}"
@@ -168,7 +172,9 @@ def test_a_list_of_other_files_is_no_video(tmp_path, monkeypatch, decoder, suffi
             open_decoder(path, decoder=decoder)
 
 
-def test_a_list_with_a_video_behind_it_shows_no_other_file(tmp_path, monkeypatch, decoder):
+def test_a_list_with_a_video_behind_it_shows_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder
+) -> None:
     write_video(tmp_path / "other.ts", map(numbered, range(100, 105)))
     own = write_video(tmp_path / "own.ts", map(numbered, range(40)))
     path = tmp_path / "both.ts"
@@ -181,7 +187,7 @@ def test_a_list_with_a_video_behind_it_shows_no_other_file(tmp_path, monkeypatch
             open_decoder(path, decoder=decoder)
 
 
-def test_a_header_without_frames_is_refused(tmp_path):
+def test_a_header_without_frames_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(30)))
     data = bytearray(path.read_bytes())
     begin, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
@@ -191,12 +197,12 @@ def test_a_header_without_frames_is_refused(tmp_path):
         open_decoder(path)
 
 
-def test_an_unknown_decoder_lists_the_known(tmp_path):
+def test_an_unknown_decoder_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pyav, torchcodec, decord"):
         open_decoder(tmp_path / "x.mp4", decoder="opencv")
 
 
-def test_a_cut_off_video_gives_the_frames_that_it_has(tmp_path):
+def test_a_cut_off_video_gives_the_frames_that_it_has(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", map(numbered, range(100)), gop=10)
     data = path.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 2 // 3])
@@ -205,7 +211,7 @@ def test_a_cut_off_video_gives_the_frames_that_it_has(tmp_path):
     assert got == list(range(len(got)))
 
 
-def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path):
+def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     noise = [rng.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(60)]
     path = write_video(tmp_path / "a.avi", noise, codec="mjpeg")
@@ -218,14 +224,14 @@ def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path):
     assert decoder.damaged_packets == 1
 
 
-def test_threads_change_nothing(tmp_path):
+def test_threads_change_nothing(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(80)))
     with open_decoder(path, num_threads=1) as one, open_decoder(path, num_threads=0) as many:
         for a, b in zip(one.frames(0, 80), many.frames(0, 80), strict=True):
             assert np.array_equal(a, b)
 
 
-def test_decord_does_not_break_png(tmp_path):
+def test_decord_does_not_break_png(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     if subprocess.run([sys.executable, "-c", "import decord"], capture_output=True).returncode:
         pytest.skip("decord is not installed")

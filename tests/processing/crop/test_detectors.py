@@ -1,6 +1,7 @@
 import pickle
 import struct
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from mmvoxceleb.processing.detectors.yunet import parse_faces
 from tests.support.videos import portrait
 
 
-def test_haar_finds_the_portrait_and_scales_with_the_picture():
+def test_haar_finds_the_portrait_and_scales_with_the_picture() -> None:
     picture = cv2.resize(portrait(), (512, 512))
     detector = open_detector("haar")
     small = cv2.resize(portrait(), (360, 360))
@@ -25,7 +26,7 @@ def test_haar_finds_the_portrait_and_scales_with_the_picture():
     assert np.allclose(grown, big_faces[0].box_xyxy_px, atol=12)
 
 
-def test_haar_gives_the_same_for_a_picture_in_any_batch_and_none_for_an_empty_one():
+def test_haar_gives_the_same_for_a_picture_in_any_batch_and_none_for_an_empty_one() -> None:
     picture = portrait()
     flat = np.full_like(picture, 90)
     detector = pickle.loads(pickle.dumps(open_detector("haar")))
@@ -36,7 +37,7 @@ def test_haar_gives_the_same_for_a_picture_in_any_batch_and_none_for_an_empty_on
         assert [(face.box_xyxy_px, face.score) for face in faces] == [(face.box_xyxy_px, face.score) for face in alone]
 
 
-def test_haar_gives_faces_that_are_higher_than_wide():
+def test_haar_gives_faces_that_are_higher_than_wide() -> None:
     (face, *_) = open_detector("haar").detect([cv2.resize(portrait(), (360, 360))])[0]
     left, top, right, bottom = face.box_xyxy_px
     assert (right - left) / (bottom - top) == pytest.approx(0.9)
@@ -46,7 +47,7 @@ def test_haar_gives_faces_that_are_higher_than_wide():
     assert 184 < middle[1] < 205
 
 
-def test_haar_finds_a_face_near_its_last_box_and_only_there():
+def test_haar_finds_a_face_near_its_last_box_and_only_there() -> None:
     wall = np.full((360, 640, 3), 90, np.uint8)
     wall[52:308, :256], wall[52:308, 384:] = portrait(), portrait()
     detector = open_detector("haar")
@@ -63,18 +64,18 @@ def test_haar_finds_a_face_near_its_last_box_and_only_there():
     assert detector.detect_near(wall, (700, 400, 800, 500)) == []
 
 
-def test_the_cascade_takes_no_weights():
+def test_the_cascade_takes_no_weights() -> None:
     with pytest.raises(ConfigError, match="takes no weights"):
         open_detector("haar", weights="x.xml")
 
 
-def test_an_unknown_detector_lists_the_known():
+def test_an_unknown_detector_lists_the_known() -> None:
     with pytest.raises(ConfigError, match="s3fd, yunet, haar"):
         open_detector("mtcnn")
     assert set(DETECTORS) == {"s3fd", "yunet", "haar"}
 
 
-def test_scaling_a_detection_scales_its_points():
+def test_scaling_a_detection_scales_its_points() -> None:
     points = np.arange(10, dtype=np.float32).reshape(5, 2)
     scaled = Detection((1, 2, 3, 6), 0.5, points).scaled(2, 3)
     assert scaled.box_xyxy_px == (2, 6, 6, 18)
@@ -83,7 +84,7 @@ def test_scaling_a_detection_scales_its_points():
     assert np.array_equal(scaled.landmarks_px, points * (2, 3))
 
 
-def test_rows_of_yunet_become_boxes_and_points_with_the_surest_first():
+def test_rows_of_yunet_become_boxes_and_points_with_the_surest_first() -> None:
     row = [10, 20, 30, 40, 15, 30, 35, 31, 25, 40, 17, 50, 33, 51]
     faces = np.array([[*row, 0.7], [*row, 0.9]], np.float32)
     first, second = parse_faces(faces)
@@ -97,7 +98,7 @@ def test_rows_of_yunet_become_boxes_and_points_with_the_surest_first():
 
 
 @pytest.mark.parametrize("name", ["yunet", "s3fd"])
-def test_missing_weights_name_the_file(name, tmp_path):
+def test_missing_weights_name_the_file(name: str, tmp_path: Path) -> None:
     if name == "s3fd":
         pytest.importorskip("face_alignment")
     detector = open_detector(name, weights=tmp_path / "absent.bin")
@@ -106,7 +107,7 @@ def test_missing_weights_name_the_file(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["yunet", "s3fd"])
-def test_a_file_that_is_no_network_is_refused(name, tmp_path):
+def test_a_file_that_is_no_network_is_refused(name: str, tmp_path: Path) -> None:
     if name == "s3fd":
         pytest.importorskip("face_alignment")
     path = tmp_path / "weights.bin"
@@ -155,7 +156,7 @@ def _value(number, name, shape):
     return _field(number, _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, dims))))
 
 
-def write_yunet_like(path, size=64):
+def write_yunet_like(path, size: int = 64):
     """An ONNX file with YuNet's 12 outputs: a cell is a face where its picture is red, of one cell's size."""
     graph = b""
     for stride in (8, 16, 32):
@@ -180,7 +181,7 @@ def write_yunet_like(path, size=64):
     return path
 
 
-def test_yunet_runs_in_opencv_with_rgb_order_pixels_and_landmarks(tmp_path):
+def test_yunet_runs_in_opencv_with_rgb_order_pixels_and_landmarks(tmp_path: Path) -> None:
     detector = YuNetDetector(weights=write_yunet_like(tmp_path / "like.onnx"))
     frames = np.zeros((2, 64, 64, 3), np.uint8)
     frames[1, 16:24, 40:48] = (255, 0, 0)  # one red cell: columns 40 to 48, rows 16 to 24
@@ -201,7 +202,7 @@ def test_yunet_runs_in_opencv_with_rgb_order_pixels_and_landmarks(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def s3fd_weights(tmp_path_factory):
+def s3fd_weights(tmp_path_factory: pytest.TempPathFactory):
     """A state dict of the real network in which a cell of stride 4 is a face where red shines through."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("face_alignment")
@@ -221,7 +222,7 @@ def s3fd_weights(tmp_path_factory):
     return path
 
 
-def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights):
+def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights) -> None:
     detector = open_detector("s3fd", weights=s3fd_weights, device="cpu")
     frames = np.zeros((3, 64, 96, 3), np.uint8)
     frames[1, 32:36, 60:64] = (255, 0, 0)  # red: one cell of stride 4
@@ -239,7 +240,7 @@ def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights):
     assert set(computation["libraries"]) == {"face-alignment", "torch"}
 
 
-def test_s3fd_batches_do_not_mix_pictures(s3fd_weights):
+def test_s3fd_batches_do_not_mix_pictures(s3fd_weights) -> None:
     detector = open_detector("s3fd", weights=s3fd_weights, device="cpu")
     rng = np.random.default_rng(0)
     frames = np.zeros((5, 64, 64, 3), np.uint8)
@@ -254,7 +255,7 @@ def test_s3fd_batches_do_not_mix_pictures(s3fd_weights):
     assert [len(faces) for faces in boxes] == [1, 1, 1, 1, 0]
 
 
-def test_s3fd_without_its_package_says_how_to_install_it(monkeypatch, tmp_path):
+def test_s3fd_without_its_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "face_alignment", None)
     with pytest.raises(ImportError, match=r"pip install '\.\[s3fd\]'"):
         open_detector("s3fd", weights=tmp_path).setup()

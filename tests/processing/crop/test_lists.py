@@ -2,6 +2,8 @@
 
 import json
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +60,7 @@ def celebv_hq(path, clips=None, names=APPEARANCE):
     return path
 
 
-def boxes_of(video, **changes):
+def boxes_of(video, **changes: Any):
     """Crop a video; return the crop box, first frame number and number of frames of each clip."""
     found, rejected = [], []
     settings = CropSettings.for_metadata(size_px=64, **{"min_frames": 1, **changes})
@@ -68,7 +70,7 @@ def boxes_of(video, **changes):
     return found, [each.code for each in rejected]
 
 
-def test_celebv_hq_gives_times_boxes_and_manual_labels(tmp_path):
+def test_celebv_hq_gives_times_boxes_and_manual_labels(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{ID}.mp4", (numbered(i, 160, 96) for i in range(40)))
     (video,) = celebv_videos(tmp_path / "raw", celebv_hq(tmp_path / "celebvhq_info.json"))
     assert video.clip_id(video.utterances[0], 0) == f"{ID}#{ID}#1.txt#000.mp4"
@@ -92,7 +94,7 @@ def test_celebv_hq_gives_times_boxes_and_manual_labels(tmp_path):
     assert files == {path: path.stat().st_mtime_ns for path in (out / "video").rglob("*.png")}
 
 
-def test_celebv_text_has_no_meta_info_and_odd_names_of_times(tmp_path):
+def test_celebv_text_has_no_meta_info_and_odd_names_of_times(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{ID}.mp4", (numbered(i, 160, 96) for i in range(40)))
     clips = {
         f"{ID}_0": {
@@ -112,7 +114,7 @@ def test_celebv_text_has_no_meta_info_and_odd_names_of_times(tmp_path):
         assert boxes_of(video) == ([([32, 0, 96, 64], 0, 20)], ["box beyond the picture"])
 
 
-def test_hdtf_reads_its_four_lists(tmp_path):
+def test_hdtf_reads_its_four_lists(tmp_path: Path) -> None:
     folder = tmp_path / "HDTF_dataset"
     folder.mkdir()
     (folder / "RD_video_url.txt").write_text(f"Radio11 https://www.youtube.com/watch?v={ID}&t=6s\n")
@@ -133,7 +135,7 @@ def test_hdtf_reads_its_four_lists(tmp_path):
     assert maloney.utterances[0].listed.end_seconds == 280
 
 
-def test_vfhq_counts_frames_at_its_own_rate(tmp_path):
+def test_vfhq_counts_frames_at_its_own_rate(tmp_path: Path) -> None:
     name = f"Clip+{ID}+P0+C3+F20-40"
     folder = tmp_path / "meta" / "VFHQ-Train"
     folder.mkdir(parents=True)
@@ -145,7 +147,7 @@ def test_vfhq_counts_frames_at_its_own_rate(tmp_path):
     assert boxes_of(video) == ([([40, 0, 120, 80], 10, 10)], [])
 
 
-def test_talkvid_has_no_boxes_and_the_face_is_found_in_its_time(tmp_path):
+def test_talkvid_has_no_boxes_and_the_face_is_found_in_its_time(tmp_path: Path) -> None:
     record = {
         "id": f"videovideo{ID}-scene1-scene2",
         "start-time": 0.2,
@@ -166,7 +168,7 @@ def test_talkvid_has_no_boxes_and_the_face_is_found_in_its_time(tmp_path):
     assert found == [(5, 15, "detection")]
 
 
-def test_any_table(tmp_path):
+def test_any_table(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / "sub" / "a b.mkv", (numbered(i, 160, 96) for i in range(30)), lossless=True)
     table = tmp_path / "mine.csv"
     table.write_text(
@@ -183,7 +185,7 @@ def test_any_table(tmp_path):
     assert number_of(np.pad(frames[0], ((0, 0), (0, 64), (0, 0)))) == 5
 
 
-def test_addresses_of_a_list_are_fetched_and_removed_people_are_not(tmp_path):
+def test_addresses_of_a_list_are_fetched_and_removed_people_are_not(tmp_path: Path) -> None:
     pytest.importorskip("yt_dlp")
     for name in ("ann", "bob"):
         write_video(tmp_path / "web" / f"{name}.mp4", (numbered(i, 96, 96) for i in range(12)))
@@ -203,7 +205,7 @@ def test_addresses_of_a_list_are_fetched_and_removed_people_are_not(tmp_path):
     assert "bob" not in (out / "meta" / "ledger.jsonl").read_text()
 
 
-def test_a_person_removed_while_being_made_leaves_no_label(tmp_path):
+def test_a_person_removed_while_being_made_leaves_no_label(tmp_path: Path) -> None:
     write_video(tmp_path / "raw" / f"{ID}.mp4", (numbered(i, 160, 96) for i in range(40)))
     videos = celebv_videos(tmp_path / "raw", celebv_hq(tmp_path / "list.json"))
     job = CropJob(tmp_path / "out", CropSettings.for_metadata(size_px=64, min_frames=5))
@@ -235,21 +237,21 @@ BAD = {
 
 
 @pytest.mark.parametrize(("form", "text"), [(form, text) for form, texts in BAD.items() for text in texts])
-def test_odd_lists_get_one_error_that_names_them(tmp_path, form, text):
+def test_odd_lists_get_one_error_that_names_them(tmp_path: Path, form, text) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(CorruptSourceError, match=r"list\b"):
         LISTS[form](tmp_path, tmp_path / "list")
 
 
 @pytest.mark.parametrize("form", sorted(LISTS))
-def test_absent_lists(tmp_path, form):
+def test_absent_lists(tmp_path: Path, form) -> None:
     with pytest.raises(SourceUnavailableError, match="nowhere"):
         LISTS[form](tmp_path, tmp_path / "nowhere")
     with pytest.raises(MMVoxCelebError):
         LISTS[form](tmp_path, tmp_path)
 
 
-def test_a_list_and_annotations_contradict_each_other(tmp_path):
+def test_a_list_and_annotations_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--annotations and --list say two things"):
         CropChoices(raw=tmp_path, annotations=tmp_path, listed=tmp_path)
     with pytest.raises(ConfigError, match="give --list"):

@@ -19,13 +19,13 @@ ROWS = (
 )
 
 
-def write(tmp_path, text):
+def write(tmp_path: Path, text):
     path = tmp_path / "vox-metadata.csv"
     path.write_text(text)
     return path
 
 
-def test_repeats_and_boxes_beyond_the_picture_are_counted(tmp_path):
+def test_repeats_and_boxes_beyond_the_picture_are_counted(tmp_path: Path) -> None:
     table = read_metadata(write(tmp_path, HEAD + ROWS))
     assert (table.num_rows, table.num_duplicates, table.num_in_both_splits, table.num_beyond_frame) == (6, 1, 1, 2)
     assert [(row.person_id, row.utterance, row.chunk) for row in table.rows] == [
@@ -38,7 +38,7 @@ def test_repeats_and_boxes_beyond_the_picture_are_counted(tmp_path):
     assert [row.is_beyond_frame for row in table.rows] == [False, False, False, True]
 
 
-def test_both_dialects_give_the_same(tmp_path):
+def test_both_dialects_give_the_same(tmp_path: Path) -> None:
     with_column = read_metadata(write(tmp_path, HEAD + ROWS)).rows
     lines = []
     for line in ROWS.splitlines():
@@ -48,7 +48,7 @@ def test_both_dialects_give_the_same(tmp_path):
     assert without == with_column
 
 
-def test_negative_edges(tmp_path):
+def test_negative_edges(tmp_path: Path) -> None:
     rows = read_metadata(write(tmp_path, HEAD + "v,0,70,-5-48--1-553,25,1280,720,train,id1\n")).rows
     assert rows[0].box_xyxy_px == (-5, 48, -1, 553)
     assert rows[0].is_beyond_frame
@@ -75,18 +75,18 @@ def test_negative_edges(tmp_path):
         (HEAD + "../v,0,70,1-2-3-4,25,1280,720,train,id1\n", "line 2: '../v' and 'id1' cannot be names"),
     ],
 )
-def test_bad_files(tmp_path, text, message):
+def test_bad_files(tmp_path: Path, text, message: str) -> None:
     with pytest.raises(CorruptSourceError, match=rf"vox-metadata\.csv.*{message}"):
         read_metadata(write(tmp_path, text))
 
 
-def test_an_absent_file(tmp_path):
+def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailableError, match=r"nowhere\.csv"):
         read_metadata(tmp_path / "nowhere.csv")
 
 
 @pytest.mark.skipif(not (SHARED / "data" / "vox-metadata.csv").is_file(), reason="the published file is not here")
-def test_the_published_file(tmp_path):
+def test_the_published_file(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     videos, table = metadata_videos(tmp_path / "videos", SHARED / "data" / "vox-metadata.csv")
     assert table.num_rows == 20_075

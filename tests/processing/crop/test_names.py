@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ NAMES = [
 ]  # fmt: skip
 
 
-def touch(path):
+def touch(path) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb"):
         pass
@@ -36,7 +37,7 @@ def keys(videos):
 
 
 @pytest.mark.parametrize("form", ["alone", "folder", "tree"])
-def test_any_name_gives_a_key_of_its_own(tmp_path, form):
+def test_any_name_gives_a_key_of_its_own(tmp_path: Path, form: str) -> None:
     raw = os.fsencode(tmp_path)
     kept = [name for name in NAMES if not name.startswith(b".")]
     for name in kept:
@@ -52,7 +53,7 @@ def test_any_name_gives_a_key_of_its_own(tmp_path, form):
         Removals(person_id=frozenset({video.person_id}), video_id=frozenset({video.video_id}))  # it can be removed
 
 
-def test_a_part_depends_on_its_name_alone():
+def test_a_part_depends_on_its_name_alone() -> None:
     for name in map(os.fsdecode, NAMES):
         part = part_of_name(name)
         assert part == part_of_name(part), "a part is its own name"
@@ -63,7 +64,7 @@ def test_a_part_depends_on_its_name_alone():
     ]  # fmt: skip
 
 
-def test_a_new_neighbour_changes_no_key(tmp_path):
+def test_a_new_neighbour_changes_no_key(tmp_path: Path) -> None:
     for name in ("x.mp4", "y.mkv"):
         touch(tmp_path / name)
     before = keys(free_videos(tmp_path))
@@ -77,7 +78,7 @@ def test_a_new_neighbour_changes_no_key(tmp_path):
     assert notes["x.mp4"] == ""
 
 
-def test_linked_folders_are_followed_and_loops_are_not(tmp_path):
+def test_linked_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     touch(tmp_path / "raw" / "ann" / "1.mp4")
     touch(tmp_path / "elsewhere" / "bob" / "2.mp4")
     (tmp_path / "raw" / "ann" / "up").symlink_to(tmp_path / "raw")
@@ -92,7 +93,7 @@ def test_linked_folders_are_followed_and_loops_are_not(tmp_path):
     }
 
 
-def test_odd_names_among_annotations(tmp_path):
+def test_odd_names_among_annotations(tmp_path: Path) -> None:
     places = [(40.0, 25.0)] * 30
     person, video = "p" * 200, "v#1"
     write_video(tmp_path / "raw" / f"{video}.mp4", portrait_frames(places))
@@ -103,7 +104,7 @@ def test_odd_names_among_annotations(tmp_path):
     assert ClipId.matches(found.clip_id(found.utterances[0], 0))
 
 
-def test_a_run_over_odd_names_makes_all_their_clips(tmp_path):
+def test_a_run_over_odd_names_makes_all_their_clips(tmp_path: Path) -> None:
     raw = os.fsencode(tmp_path / "raw")
     names = [b"n" * 251, b"10*#", b"caf\xe9", b"two\nlines", b"-dash", b"[bold]", b"%03d", b"http:x", b"x"]
     write_video(tmp_path / "one.mp4", portrait_frames([(40.0, 25.0)] * 12))

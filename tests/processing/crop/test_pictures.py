@@ -1,6 +1,7 @@
 """Pictures as they are to be shown: whole, in SDR, with square pixels, of videos that store them otherwise."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -54,7 +55,7 @@ def moving_bar(count):
         yield frame
 
 
-def interlaced(path, count=40):
+def interlaced(path, count: int = 40):
     """50 pictures a second as 25 frames of two fields."""
     options = {"qscale": "2", "b": "8000000", "flags": "+ildct+ilme"}
     pictures = list(moving_bar(2 * count))
@@ -67,7 +68,7 @@ def interlaced(path, count=40):
     return write_filtered(path, frames, fields, codec="mpeg2video", pix_fmt="yuv420p", options=options)
 
 
-def coloured(path, transfer, *, primaries=9, matrix=9):
+def coloured(path, transfer, *, primaries: int = 9, matrix: int = 9):
     """The colours as six patches, in BT.2020 and with a transfer function of H.273."""
     patches = np.kron(COLOURS[None], np.ones((64, 32, 1), np.uint8))
     source = "in_primaries=bt709:in_transfer=bt709"
@@ -96,7 +97,7 @@ def combing(frame):
     return np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean()
 
 
-def test_interlaced_video_is_deinterlaced(tmp_path):
+def test_interlaced_video_is_deinterlaced(tmp_path: Path) -> None:
     path = interlaced(tmp_path / "interlaced.mpg")
     with av.open(str(path)) as container:
         stored = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -107,7 +108,7 @@ def test_interlaced_video_is_deinterlaced(tmp_path):
     assert max(combing(frame) for frame in shown) < 2
 
 
-def test_a_deinterlaced_frame_is_the_same_wherever_decoding_began(tmp_path):
+def test_a_deinterlaced_frame_is_the_same_wherever_decoding_began(tmp_path: Path) -> None:
     path = interlaced(tmp_path / "interlaced.ts", 260)
     with open_decoder(path) as opened:
         through = [frame.copy() for frame in opened.frames(0, 260)]
@@ -117,7 +118,7 @@ def test_a_deinterlaced_frame_is_the_same_wherever_decoding_began(tmp_path):
                 assert np.array_equal(frame, through[number]), number
 
 
-def test_a_video_that_turns_interlaced_is_deinterlaced_from_there(tmp_path):
+def test_a_video_that_turns_interlaced_is_deinterlaced_from_there(tmp_path: Path) -> None:
     bars = list(moving_bar(80))
     progressive = write_filtered(
         tmp_path / "a.ts",
@@ -150,7 +151,7 @@ def test_a_video_that_turns_interlaced_is_deinterlaced_from_there(tmp_path):
     [(PQ, 9, 9), (HLG, 9, 9), (SDR_10, 9, 9), (PQ, 2, 2)],
     ids=["PQ", "HLG", "BT.2020", "PQ and nothing else said"],
 )
-def test_hdr_comes_out_as_the_sdr_that_it_was_made_of(tmp_path, transfer, primaries, matrix):
+def test_hdr_comes_out_as_the_sdr_that_it_was_made_of(tmp_path: Path, transfer, primaries: int, matrix: int) -> None:
     path = coloured(tmp_path / "hdr.mkv", transfer, primaries=primaries, matrix=matrix)
     with av.open(str(path)) as container:
         plain = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -161,7 +162,7 @@ def test_hdr_comes_out_as_the_sdr_that_it_was_made_of(tmp_path, transfer, primar
     assert before.max() > 12
 
 
-def test_sdr_is_left_as_it_is(tmp_path):
+def test_sdr_is_left_as_it_is(tmp_path: Path) -> None:
     path = write_video(tmp_path / "sdr.mp4", map(numbered, range(3)))
     assert probe(path).picture.changes() == {}
     with av.open(str(path)) as container, open_decoder(path) as opened:
@@ -171,7 +172,7 @@ def test_sdr_is_left_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("decoder", ["pyav", "torchcodec", "decord"])
 @pytest.mark.parametrize("is_turned", [False, True])
-def test_pixels_are_made_square(tmp_path, decoder, is_turned):
+def test_pixels_are_made_square(tmp_path: Path, decoder: str, is_turned: bool) -> None:
     pytest.importorskip({"pyav": "av"}.get(decoder, decoder))
     path = tmp_path / "wide.mp4"
     frame = numbered(5, 96, 64)
@@ -192,7 +193,7 @@ def test_pixels_are_made_square(tmp_path, decoder, is_turned):
 
 @pytest.mark.parametrize("decoder", ["torchcodec", "decord"])
 @pytest.mark.parametrize("kind", ["interlaced", "hdr"])
-def test_decoders_that_would_show_it_wrong_refuse_and_the_run_goes_on(tmp_path, decoder, kind):
+def test_decoders_that_would_show_it_wrong_refuse_and_the_run_goes_on(tmp_path: Path, decoder: str, kind: str) -> None:
     pytest.importorskip(decoder)
     path = interlaced(tmp_path / "x.mpg") if kind == "interlaced" else coloured(tmp_path / "x.mkv", PQ)
     with pytest.raises(UnsuitableDecoderError, match="--decoder pyav"):
@@ -204,7 +205,7 @@ def test_decoders_that_would_show_it_wrong_refuse_and_the_run_goes_on(tmp_path, 
     assert [rejection.code for rejection in rejected] == ["unsuitable decoder"]
 
 
-def test_meta_says_what_was_done(tmp_path):
+def test_meta_says_what_was_done(tmp_path: Path) -> None:
     changes = probe(interlaced(tmp_path / "x.mpg")).picture.changes()
     assert changes == {"deinterlaced": "bwdif"}
     assert probe(coloured(tmp_path / "x.mkv", HLG)).picture.changes()["tone_mapped"].startswith("HLG to BT.709")

@@ -58,14 +58,14 @@ def look(name, frame):
 
 
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_the_detected_face_is_the_marked_one(name, frame):
+def test_the_detected_face_is_the_marked_one(name, frame) -> None:
     small, factors = look(name, frame)
     (face, *_) = open_detector("haar").detect([small])[0]
     assert float(iou(face.scaled(*factors).box_xyxy_px, MARKED[name, frame])) >= 0.7
 
 
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_a_face_looked_for_near_its_last_box_is_the_marked_one(name, frame):
+def test_a_face_looked_for_near_its_last_box_is_the_marked_one(name, frame) -> None:
     small, factors = look(name, frame)
     left, top, right, bottom = np.array(MARKED[name, frame]) / (factors * 2)
     shift = 0.1 * (bottom - top)
@@ -73,7 +73,7 @@ def test_a_face_looked_for_near_its_last_box_is_the_marked_one(name, frame):
     assert float(iou(face.scaled(*factors).box_xyxy_px, MARKED[name, frame])) >= 0.7
 
 
-def test_a_clip_holds_the_whole_face_steadily():
+def test_a_clip_holds_the_whole_face_steadily() -> None:
     (video,) = free_videos(RAW / "s18.mp4")
     settings = CropSettings.for_free_videos(smooth_box=True, detection_height_px=180)
     clips = crop_tubes(video, settings=settings, detector=open_detector("haar"))
@@ -96,7 +96,7 @@ YUNET = RAW.parents[1] / "weights" / "face_detection_yunet_2023mar.onnx"
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="the published YuNet is not here")
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_yunet_finds_the_marked_face_and_its_landmarks(name, frame):
+def test_yunet_finds_the_marked_face_and_its_landmarks(name, frame) -> None:
     small, factors = look(name, frame)
     (face,) = open_detector("yunet", weights=YUNET).detect([small])[0]
     face = face.scaled(*factors)
@@ -114,7 +114,7 @@ def test_yunet_finds_the_marked_face_and_its_landmarks(name, frame):
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="the published YuNet is not here")
 @pytest.mark.parametrize(("name", "frames"), [("d12", 159), ("d19", 209), ("d20", 142), ("s18", 235)])
-def test_yunet_follows_the_face_without_losing_it(name, frames):
+def test_yunet_follows_the_face_without_losing_it(name: str, frames: int) -> None:
     (video,) = free_videos(RAW / f"{name}.mp4")
     clips = [
         (sum(1 for _ in clip.frames), clip.meta["quality"]["detected_share"])

@@ -27,7 +27,7 @@ PIPELINE = Pipeline([CropStage(CropSettings.for_cropped(size_px=64))])
 
 
 @pytest.fixture
-def space(tmp_path, monkeypatch):
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The scratch space."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
@@ -36,7 +36,7 @@ def space(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def raw(tmp_path):
+def raw(tmp_path: Path):
     for name, count in {
         "id00012/aaaaaaaaaaa/00001": 9,
         "id00012/aaaaaaaaaaa/00002": 5,
@@ -53,7 +53,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_bucket_gives_the_same_as_a_folder(raw, space, tmp_path, workers):
+def test_a_bucket_gives_the_same_as_a_folder(raw, space, tmp_path: Path, workers: int) -> None:
     pytest.importorskip("pyftpdlib")
     PIPELINE.run(raw, tmp_path / "local")
     with ftp_server(raw) as url:
@@ -69,7 +69,7 @@ def test_a_bucket_gives_the_same_as_a_folder(raw, space, tmp_path, workers):
     assert len(ours) == 21
 
 
-def test_one_video_by_its_address_and_one_that_is_gone(raw, space, tmp_path):
+def test_one_video_by_its_address_and_one_that_is_gone(raw, space, tmp_path: Path) -> None:
     with closing(FileServer(raw)) as server:
         url = f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4"
         assert PIPELINE.run(url, tmp_path / "out").done == 1
@@ -79,7 +79,7 @@ def test_one_video_by_its_address_and_one_that_is_gone(raw, space, tmp_path):
     assert files_below(space) == []
 
 
-def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(raw, space, tmp_path):
+def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(raw, space, tmp_path: Path) -> None:
     with closing(FileServer(raw)) as server:
         url = f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4"
         PIPELINE.run(url, tmp_path / "out")
@@ -91,7 +91,7 @@ def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(raw, sp
     assert store.clips(Folder("video")) == store.clips(Folder("drawing", "grey")) == [clip_id]
 
 
-def test_removed_people_are_not_fetched(raw, space, tmp_path):
+def test_removed_people_are_not_fetched(raw, space, tmp_path: Path) -> None:
     pytest.importorskip("pyftpdlib")
     add_removals(tmp_path / "out", Removals(person_id=frozenset({"id00012"})))
     for path in (raw / "id00012").rglob("*.mp4"):
@@ -102,7 +102,9 @@ def test_removed_people_are_not_fetched(raw, space, tmp_path):
     assert "id00012" not in (tmp_path / "out" / "meta" / "ledger.jsonl").read_text()
 
 
-def test_a_video_that_does_not_fit_the_scratch_space(raw, space, tmp_path, monkeypatch):
+def test_a_video_that_does_not_fit_the_scratch_space(
+    raw, space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scratch, "SPARE_BYTES", shutil.disk_usage(space).total)
     with closing(FileServer(raw)) as server:
         summary = PIPELINE.run(f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4", tmp_path / "out")
@@ -111,7 +113,7 @@ def test_a_video_that_does_not_fit_the_scratch_space(raw, space, tmp_path, monke
     assert files_below(space) == []
 
 
-def test_what_killed_processes_left_is_deleted(raw, space):
+def test_what_killed_processes_left_is_deleted(raw, space) -> None:
     (found, *_) = free_videos(raw)
     left = space / scratch_folder() / f"{scratch.partial_prefix().rpartition('.')[0].rpartition('.')[0]}.999999999.x"
     left.mkdir(parents=True)
@@ -128,7 +130,7 @@ def scratch_folder() -> str:
     return f"mmvoxceleb-scratch-{os.getuid()}"
 
 
-def test_addresses_that_cannot_be_used(tmp_path):
+def test_addresses_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--download puts videos into RAW"):
         CropChoices(raw="s3://bucket/videos", download=True, metadata=tmp_path)
     with pytest.raises(SourceUnavailableError):

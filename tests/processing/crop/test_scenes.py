@@ -16,7 +16,7 @@ def walls(count, seed):
     return [cv2.resize(rng.integers(0, 255, (9, 16, 3), np.uint8), (320, 180)) for _ in range(count)]
 
 
-def test_a_change_of_scene_is_a_cut_and_movement_is_none():
+def test_a_change_of_scene_is_a_cut_and_movement_is_none() -> None:
     first, second = walls(2, 0)
     face = cv2.resize(portrait(), (100, 100))
     frames = []
@@ -28,7 +28,7 @@ def test_a_change_of_scene_is_a_cut_and_movement_is_none():
     assert cuts(frames) == [25]
 
 
-def test_pans_zooms_and_fades_are_no_cuts():
+def test_pans_zooms_and_fades_are_no_cuts() -> None:
     big = cv2.resize(np.hstack([portrait(), portrait()[:, ::-1], portrait()]), (1440, 480))
     pan = [big[100:280, 12 * i : 12 * i + 320] for i in range(90)]
     zoom = [cv2.resize(big[2 * i : 480 - 2 * i, 4 * i : 850 - 4 * i], (320, 180)) for i in range(90)]
@@ -36,12 +36,12 @@ def test_pans_zooms_and_fades_are_no_cuts():
     assert cuts(pan) == cuts(zoom) == cuts(fade) == []
 
 
-def test_cuts_in_close_succession():
+def test_cuts_in_close_succession() -> None:
     frames = [wall for wall in walls(4, 1) for _ in range(5)]
     assert cuts(frames) == [5, 10, 15]
 
 
-def test_quality_figures_tell_sharp_from_blurred_and_still_from_moving():
+def test_quality_figures_tell_sharp_from_blurred_and_still_from_moving() -> None:
     picture = portrait()
     sharp, soft, moving = QualityMeter(), QualityMeter(), QualityMeter()
     for shift in range(5):

@@ -5,6 +5,7 @@ import json
 import struct
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -28,7 +29,7 @@ SETTINGS = {"size_px": 64, "min_frames": 5, "min_face_px": 8}
 
 
 @pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request):
+def decoder(request: pytest.FixtureRequest):
     if request.param == "torchcodec":
         try:
             import torchcodec.decoders  # noqa: F401
@@ -40,7 +41,17 @@ def decoder(request):
     return request.param
 
 
-def encode(path, numbers, *, codec="libx264", options=None, rate=25, size=(96, 64), start=0, bit_rate=None):
+def encode(
+    path,
+    numbers,
+    *,
+    codec: str = "libx264",
+    options=None,
+    rate: int = 25,
+    size: tuple[int, int] = (96, 64),
+    start: int = 0,
+    bit_rate=None,
+):
     """Encode numbered frames; the clock begins at ``start`` frames."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
@@ -61,14 +72,14 @@ def joined(path, *parts):
     return path
 
 
-def shown(path, decoder="pyav", start=0, stop=1_000_000):
+def shown(path, decoder: str = "pyav", start: int = 0, stop: int = 1_000_000):
     """Give (number on the grid, number in the pixels) of every frame, and the grid numbers that begin a stretch."""
     with open_decoder(path, decoder=decoder) as opened:
         frames = [(frame.number, number_of(frame.picture), frame.begins_stretch) for frame in opened.shown(start, stop)]
     return [frame[:2] for frame in frames], [frame[0] for frame in frames if frame[2]]
 
 
-def refused(path, decoder, why):
+def refused(path, decoder, why) -> None:
     with pytest.raises(UnsuitableDecoderError, match=f"{decoder} {why}.*; choose --decoder pyav"):
         open_decoder(path, decoder=decoder)
 
@@ -81,7 +92,7 @@ class Everywhere(Detector):
     def settings(self):
         return {"name": self.name}
 
-    def detect(self, frames, *, min_face_px=0):
+    def detect(self, frames, *, min_face_px: int = 0):
         return [
             [Detection((width * 0.3, height * 0.3, width * 0.6, height * 0.7), 0.9)]
             for height, width in (frame.shape[:2] for frame in frames)
@@ -92,7 +103,7 @@ def free(path):
     return SourceVideo("p", "v", path, (Utterance("00000"),))
 
 
-def known(path, start, end, *, size=(96, 64), rows=1):
+def known(path, start, end, *, size: tuple[int, int] = (96, 64), rows: int = 1):
     boxes = [(10 + place, 10, 50 + place, 50) for place in range(rows)]
     wanted = [MetadataRow("p", "v", start, end, box, 25.0, *size, chunk=place) for place, box in enumerate(boxes)]
     return SourceVideo("p", "v", path, tuple(Utterance(row.utterance, row=row) for row in wanted))
@@ -107,7 +118,7 @@ def clips_of(video, settings, detector=None):
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("kind", ["h264", "xvid"])
-def test_avi_with_b_frames_shows_every_frame_once(tmp_path, decoder, kind, threads):
+def test_avi_with_b_frames_shows_every_frame_once(tmp_path: Path, decoder, kind: str, threads: int):
     path = tmp_path / "b.avi"
     if kind == "h264":
         encode(path, range(200), options=B_FRAMES)
@@ -125,7 +136,7 @@ def test_avi_with_b_frames_shows_every_frame_once(tmp_path, decoder, kind, threa
 
 
 @pytest.mark.parametrize("offset", [0, 70 * 25], ids=["starts again", "jumps ahead"])
-def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path, decoder, offset):
+def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path: Path, decoder, offset):
     first = encode(tmp_path / "a.ts", range(60), options=B_FRAMES)
     second = encode(tmp_path / "b.ts", range(60, 200), options=B_FRAMES, start=offset)
     path = joined(tmp_path / "both.ts", first, second)
@@ -141,7 +152,7 @@ def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path, decoder
     assert [(part.start, part.stop) for part in open_decoder(path).timeline.stretches()] == [(0, 60), (60, 200)]
 
 
-def test_clips_end_where_the_clock_starts_again(tmp_path):
+def test_clips_end_where_the_clock_starts_again(tmp_path: Path) -> None:
     path = joined(
         tmp_path / "both.ts", *(encode(tmp_path / f"{n}.ts", range(n, n + 60), options=B_FRAMES) for n in (0, 60))
     )
@@ -153,7 +164,7 @@ def test_clips_end_where_the_clock_starts_again(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [3, 3600])
-def test_nothing_is_shown_in_a_gap(tmp_path, decoder, seconds):
+def test_nothing_is_shown_in_a_gap(tmp_path: Path, decoder, seconds: int) -> None:
     times = [*range(0, 2000, 40), *range(1960 + seconds * 1000, 3960 + seconds * 1000, 40)]
     path = write_video(tmp_path / "gap.mkv", map(numbered, range(100)), times_ms=times)
     later = 49 + seconds * 25
@@ -166,7 +177,7 @@ def test_nothing_is_shown_in_a_gap(tmp_path, decoder, seconds):
         assert [(meta["start"], meta["end"]) for _, _, meta in clips] == [(0, 50), (later, later + 50)]
 
 
-def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path, decoder):
+def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path: Path, decoder):
     large = encode(tmp_path / "a.ts", range(50), options=B_FRAMES, size=(192, 128))
     # the muxer moved the first clock by two frames, so that no timestamp is negative
     small = encode(tmp_path / "b.ts", range(50, 100), options=B_FRAMES, size=(96, 64), start=52)
@@ -189,7 +200,7 @@ def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path, decoder):
         assert abs(sides[0] - 2 * sides[1]) <= 2
 
 
-def test_parts_of_rows_of_the_same_frames_have_keys_of_their_own(tmp_path):
+def test_parts_of_rows_of_the_same_frames_have_keys_of_their_own(tmp_path: Path) -> None:
     path = joined(
         tmp_path / "both.ts", *(encode(tmp_path / f"{n}.ts", range(n, n + 30), options=B_FRAMES) for n in (0, 30))
     )
@@ -198,7 +209,7 @@ def test_parts_of_rows_of_the_same_frames_have_keys_of_their_own(tmp_path):
     assert len({clip_id for clip_id, _, _ in clips}) == 4
 
 
-def test_a_header_that_is_too_short_cuts_nothing(tmp_path):
+def test_a_header_that_is_too_short_cuts_nothing(tmp_path: Path) -> None:
     path = write_video(tmp_path / "short.mkv", map(numbered, range(100)))
     data = bytearray(path.read_bytes())
     at = data.index(b"\x44\x89\x88") + 3
@@ -210,7 +221,7 @@ def test_a_header_that_is_too_short_cuts_nothing(tmp_path):
     assert (count, meta["end"], rejected) == (80, 90, [])
 
 
-def test_the_default_video_stream_is_shown_else_the_largest(tmp_path, decoder):
+def test_the_default_video_stream_is_shown_else_the_largest(tmp_path: Path, decoder) -> None:
     from av.stream import Disposition
 
     def write(path, default):
@@ -243,21 +254,21 @@ def test_the_default_video_stream_is_shown_else_the_largest(tmp_path, decoder):
     assert (meta["video"]["stream"], meta["video"]["video_streams"]) == (1, 2)
 
 
-def test_times_with_b_frames_are_those_of_display(tmp_path, decoder):
+def test_times_with_b_frames_are_those_of_display(tmp_path: Path, decoder) -> None:
     path = encode(tmp_path / "b.mp4", range(120), options=B_FRAMES)
     assert shown(path, decoder) == ([(n, n) for n in range(120)], [0])
     assert shown(path, decoder, 70, 75)[0] == [(n, n) for n in range(70, 75)]
 
 
 @pytest.mark.parametrize(("rate", "dropped", "doubled"), [(25, 0, 0), (50, 49, 0), (20, 0, 10)])
-def test_dropped_and_doubled_frames_are_counted(tmp_path, decoder, rate, dropped, doubled):
+def test_dropped_and_doubled_frames_are_counted(tmp_path: Path, decoder, rate: int, dropped: int, doubled: int) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(2 * rate)), fps=rate)
     with open_decoder(path, decoder=decoder) as opened:
         assert len(list(opened.frames(0, 1000))) == 50
         assert (opened.counts.dropped, opened.counts.doubled) == (dropped, doubled)
 
 
-def test_counts_stand_in_meta_and_in_the_summary(tmp_path):
+def test_counts_stand_in_meta_and_in_the_summary(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     frames = [rng.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(60)]
     path = write_video(tmp_path / "a.avi", frames, codec="mjpeg", fps=50)
@@ -274,7 +285,7 @@ def test_counts_stand_in_meta_and_in_the_summary(tmp_path):
     assert frames == {"dropped": 28, "doubled": 0, "undecodable": 1}
 
 
-def test_decord_is_given_up_when_it_does_not_answer(tmp_path):
+def test_decord_is_given_up_when_it_does_not_answer(tmp_path: Path) -> None:
     pytest.importorskip("decord")
     path = write_video(tmp_path / "a.mp4", map(numbered, range(10)))
     begun = time.perf_counter()
@@ -283,7 +294,7 @@ def test_decord_is_given_up_when_it_does_not_answer(tmp_path):
     assert time.perf_counter() - begun < 20
 
 
-def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path, decoder):
+def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path: Path, decoder) -> None:
     path = write_video(tmp_path / "slides.mkv", map(numbered, range(4)), times_ms=[0, 1000, 2000, 7000])
     frames, begins = shown(path, decoder)
     by_picture = {place: [n for n, _ in group] for place, group in itertools.groupby(frames, key=lambda f: f[1])}

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,15 +10,15 @@ from mmvoxceleb.processing.detectors import Detection
 FACE = (100.0, 50.0, 200.0, 170.0)
 
 
-def shifted(box, x, y=0.0):
+def shifted(box, x, y: float = 0.0):
     return (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
 
 
-def tubes_of(boxes, **options):
+def tubes_of(boxes, **options: Any):
     return [(t.number, t.start, t.stop, t.box_xyxy_px) for t in cut_tubes(np.array(boxes, np.float64), **options)]
 
 
-def test_overlap_counts_the_last_pixel():
+def test_overlap_counts_the_last_pixel() -> None:
     assert iou((0, 0, 9, 9), (5, 0, 14, 9)) == pytest.approx(50 / 150)
     assert iou((0, 0, 9, 9), (9, 9, 18, 18)) == pytest.approx(1 / 199)
     assert iou((0, 0, 9, 9), (11, 0, 20, 9)) == 0
@@ -24,7 +26,7 @@ def test_overlap_counts_the_last_pixel():
     assert np.allclose(iou([(0, 0, 9, 9), (5, 0, 14, 9)], (0, 0, 9, 9)), [1, 1 / 3])
 
 
-def test_a_tube_ends_when_the_overlap_with_its_first_box_is_gone():
+def test_a_tube_ends_when_the_overlap_with_its_first_box_is_gone() -> None:
     # each step is small; only the distance to the first box cuts
     boxes = [shifted(FACE, 10 * i) for i in range(9)]
     overlaps = [float(iou(boxes[0], box)) for box in boxes]
@@ -37,12 +39,12 @@ def test_a_tube_ends_when_the_overlap_with_its_first_box_is_gone():
     ]
 
 
-def test_a_tube_ends_at_the_longest_length():
+def test_a_tube_ends_at_the_longest_length() -> None:
     assert [(start, stop) for _, start, stop, _ in tubes_of([FACE] * 2500)] == [(0, 1024), (1024, 2048), (2048, 2500)]
     assert [(start, stop) for _, start, stop, _ in tubes_of([FACE] * 7, max_frames=3)] == [(0, 3), (3, 6), (6, 7)]
 
 
-def test_frames_without_a_face_are_a_tube_of_their_own_that_takes_a_number():
+def test_frames_without_a_face_are_a_tube_of_their_own_that_takes_a_number() -> None:
     boxes = [FACE] * 3 + [NO_FACE] * 2 + [FACE] * 4
     tubes = cut_tubes(np.array(boxes))
     assert [(t.number, t.start, t.stop, t.has_face) for t in tubes] == [
@@ -52,12 +54,12 @@ def test_frames_without_a_face_are_a_tube_of_their_own_that_takes_a_number():
     ]
 
 
-def test_scene_cuts_end_tubes():
+def test_scene_cuts_end_tubes() -> None:
     assert [(start, stop) for _, start, stop, _ in tubes_of([FACE] * 9, cuts=(4,))] == [(0, 4), (4, 9)]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_tubes_cover_every_frame_once(seed):
+def test_tubes_cover_every_frame_once(seed) -> None:
     rng = np.random.default_rng(seed)
     boxes = np.array([shifted(FACE, *rng.normal(0, 60, 2)) if rng.random() > 0.2 else NO_FACE for _ in range(200)])
     tubes = cut_tubes(boxes, max_frames=20)
@@ -70,13 +72,13 @@ def test_tubes_cover_every_frame_once(seed):
         assert tube.box_xyxy_px == union(inside)
 
 
-def test_growth_makes_a_square_of_six_fifths_of_the_longer_side():
+def test_growth_makes_a_square_of_six_fifths_of_the_longer_side() -> None:
     assert grow_to_square((100, 100, 200, 300), 0.1) == (30, 80, 270, 320)
     assert grow_to_square((100, 100, 200, 200), 0.1) == (90, 90, 210, 210)
     assert grow_to_square((624, 48, 1018, 553), 0) == (568, 48, 1073, 553)
 
 
-def test_growth_cuts_fractions_off_towards_zero():
+def test_growth_cuts_fractions_off_towards_zero() -> None:
     # 1.2 * 301 = 361.2: the edges are 100.5 - 30.1 = 70.4 and 401.5 + 30.1 = 431.6
     assert grow_to_square((100.5, 100.5, 401.5, 401.5), 0.1) == (70, 70, 431, 431)
     left, *_ = grow_to_square((30, 100, 331, 401), 0.1)
@@ -84,14 +86,14 @@ def test_growth_cuts_fractions_off_towards_zero():
     assert overhang_px((left, 0, 361, 361), 640, 480) == 0
 
 
-def test_moving_a_box_inside():
+def test_moving_a_box_inside() -> None:
     assert move_inside((-10, 20, 90, 120), 640, 480) == (0, 20, 100, 120)
     assert move_inside((600, 400, 700, 500), 640, 480) == (540, 380, 640, 480)
     assert move_inside((100, -100, 700, 500), 640, 480) == (160, 0, 640, 480)
     assert move_inside((5, 5, 50, 50), 640, 480) == (5, 5, 50, 50)
 
 
-def test_the_annotated_face_is_the_one_with_the_best_overlap():
+def test_the_annotated_face_is_the_one_with_the_best_overlap() -> None:
     left, right = Detection((0, 0, 50, 50), 0.9), Detection((100, 0, 150, 50), 0.6)
     assert match_annotation([left, right], (95, 5, 140, 55))[0] is right
     assert match_annotation([left, right], (0, 0, 60, 60))[0] is left
@@ -100,7 +102,7 @@ def test_the_annotated_face_is_the_one_with_the_best_overlap():
     assert (face, overlap) == (right, 0.0)
 
 
-def test_the_follower_takes_the_largest_face_and_stays_with_it():
+def test_the_follower_takes_the_largest_face_and_stays_with_it() -> None:
     big, small = Detection(FACE, 0.5), Detection((300, 0, 340, 40), 0.99)
     growing = Detection((290, 0, 600, 300), 0.99)
     follower = FaceFollower(max_gap_frames=2)
@@ -114,7 +116,7 @@ def test_the_follower_takes_the_largest_face_and_stays_with_it():
     assert follower.follow([small, big], is_cut=True) is big
 
 
-def test_short_gaps_are_bridged_but_not_across_cuts():
+def test_short_gaps_are_bridged_but_not_across_cuts() -> None:
     boxes = np.array([FACE, NO_FACE, NO_FACE, shifted(FACE, 30), NO_FACE, NO_FACE, NO_FACE, FACE, NO_FACE])
     bridged = bridge_gaps(boxes, max_gap_frames=2)
     assert np.allclose(bridged[:4], [shifted(FACE, x) for x in (0, 10, 20, 30)])
@@ -123,7 +125,7 @@ def test_short_gaps_are_bridged_but_not_across_cuts():
     assert not boxes[1].any()
 
 
-def test_smoothing_keeps_what_stands_still_and_calms_what_shakes():
+def test_smoothing_keeps_what_stands_still_and_calms_what_shakes() -> None:
     still = np.tile(np.array(FACE), (40, 1))
     assert np.allclose(smooth_boxes(still, 5), still)
     shaky = still + np.random.default_rng(0).normal(0, 4, (40, 4))
