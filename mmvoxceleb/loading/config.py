@@ -85,11 +85,11 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
         if not self.read_styles or len(set(self.read_styles)) != len(self.read_styles):
             raise ConfigError(f"styles={self.styles!r}; name at least one style, each once, such as ('style1',)")
         if self.aligned and all(kind.is_timeline for kind in frame_modalities(asked)):
-            raise ConfigError("aligned=True keeps frames that have a mask or drawing, and neither is read")
+            raise ConfigError("aligned=True keeps frames that have a mask or drawing, but neither is read")
         if self.drive_ids:
             check_modalities(self.drive_ids)
             if self.data_dir:
-                raise ConfigError("data_dir and drive_ids name two sources; give one of them")
+                raise ConfigError("data_dir and drive_ids are two sources; pass one of them")
 
     @property
     def read_modalities(self) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def choose_clips(
     if empty:
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
         raise MissingModalityError(
-            f"{store.location}: has no {', '.join(empty)} (it has: {has}); get it, or ask for less by modalities=(...)"
+            f"{store.location}: has no {', '.join(empty)} (it has: {has}); add it, or read fewer with modalities=(...)"
         )
     everywhere = set.union(*by_folder.values())
     everywhere = _only(everywhere, store, persons, clips)
@@ -59,7 +59,7 @@ def choose_clips(
         number = len(everywhere) - len(chosen)
         message = f"{store.location}: {number} of {len(everywhere)} clips are incomplete: {counts}"
         if strict or not chosen:
-            raise MissingModalityError(f"{message}; complete them, or ask for less by modalities=(...)")
+            raise MissingModalityError(f"{message}; complete them, or read fewer with modalities=(...)")
         logger.warning("%s. They are left out; strict=True makes this an error", message)
     return sorted(chosen)
 

@@ -78,9 +78,9 @@ def format_ledger(rows: Iterable[LedgerRow]) -> bytes:
 def _row(line: bytes) -> LedgerRow:
     row = LedgerRow(**parse_json_object(line, "a line", "it is left out"))
     if not all(isinstance(value, str) for value in asdict(row).values()):
-        raise ValueError("a value is no text")
+        raise ValueError("a value is not a string")
     if not (row.clip_id and row.stage):
-        raise ValueError("it names no clip or no stage")
+        raise ValueError("it has no clip or no stage")
     if row.status not in get_args(Status):
         raise ValueError("an unknown status")
     return row

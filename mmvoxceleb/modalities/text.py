@@ -98,7 +98,7 @@ class Text(FileModality):
 
 def _some(sentences: list[str], clip_id: str) -> list[str]:
     if not sentences:
-        raise CorruptSourceError(f"clip {clip_id}: its text has no sentence; mend it, or leave out the text modality")
+        raise CorruptSourceError(f"clip {clip_id}: its text has no sentence; fix it, or leave out the text modality")
     return sentences
 
 

@@ -117,7 +117,7 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
         **{kind: kind.name for kind, value in values.items() if value is _ABSENT},
     }
     if len(absent) == len(entries) + len(values):
-        raise MissingModalityError(f"{store.location}: has nothing of clip {clip_id}")
+        raise MissingModalityError(f"{store.location}: has nothing for clip {clip_id}")
     return ClipView(
         clip_id=ClipId.parse(clip_id),
         num_frames=len(entries[VIDEO]),

@@ -118,7 +118,7 @@ class SampleOptions:
             if not 0 < low <= high <= 1:
                 raise ConfigError(f"crop_scale={self.crop_scale!r}; expected (low, high) with 0 < low <= high <= 1")
         if self.crop_scale is not None and self.image_size is None:
-            raise ConfigError("crop_scale needs an image_size: crops of several sizes make no batch")
+            raise ConfigError("crop_scale needs an image_size: crops of different sizes cannot be batched")
 
     def _check_places(self) -> None:
         names = [modality.name for modality in frame_modalities() if modality is not VIDEO]

@@ -178,12 +178,12 @@ class RecordClip(SampledClip):
     def _missing(self, what: object) -> MissingModalityError:
         return MissingModalityError(
             f"clip {self.clip_id}: the data has no {what}; load it with that modality, "
-            "or leave it out by modalities=(...)"
+            "or leave it out with modalities=(...)"
         )
 
     def _no_pictures(self, column: str, kind: str) -> CorruptSourceError:
         return CorruptSourceError(
-            f"clip {self.clip_id}: the column {column} holds {kind} and no pictures; make them pictures again: "
+            f"clip {self.clip_id}: the column {column} holds {kind} and no pictures; cast it back: "
             f"dataset.cast_column({column!r}, datasets.List(datasets.Image()))"
         )
 

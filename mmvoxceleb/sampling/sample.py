@@ -191,7 +191,7 @@ class Sample:
             if picture.shape[:2] != stack.shape[-2:]:
                 raise CorruptSourceError(
                     f"{where} {numbers[place]}: {picture.shape[1]} x {picture.shape[0]} px, "
-                    "unlike the clip's first picture; give an image_size, or mend the clip"
+                    "unlike the clip's first picture; pass image_size, or fix the clip"
                 )
             form.put(picture, stack[place])
 

@@ -110,7 +110,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         if len(kept) == 0:
             raise MissingModalityError(
                 f"none of {len(clips)} clips has the {max(needed, options.span)} frames that {options.num_frames} "
-                f"frames at step {options.frame_step} need; take fewer or nearer ones, or short='repeat'"
+                f"frames at step {options.frame_step} need; use fewer or closer ones, or short='repeat'"
             )
         if len(kept) == len(clips):
             return clips
@@ -223,4 +223,4 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         try:
             self._epochs.load_state_dict(state)
         except ValueError as error:
-            raise ConfigError(f"{error}; make the sampler with the settings and clips of then") from error
+            raise ConfigError(f"{error}; create the sampler with the same settings and clips as before") from error

@@ -47,7 +47,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         self._skip = 0
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        raise TypeError("a stream is iterated, not indexed")
+        raise TypeError("a stream can be iterated, not indexed")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through the samples of this worker's shards.

@@ -77,7 +77,7 @@ def choose_frames(
         if len(windows) == 0:
             raise MissingModalityError(
                 f"clip {clip_id}: no window of {options.num_frames} frames at step {options.frame_step} has its masks "
-                "or drawings; take mask_at='other' and drawing_at='other', or a step at which they are there"
+                "or drawings; use mask_at='other' and drawing_at='other', or a step at which they exist"
             )
     if len(starts) == 0:
         return np.asarray(windows[0], np.int64)

@@ -101,7 +101,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     except (DownloadError, requests.RequestException, StalledError) as error:
         raise SourceUnavailableError(_explain(file_id, path, error)) from error
     except OSError as error:
-        raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and repeat") from error
+        raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and rerun this") from error
     try:
         find_directory(LocalSource(arriving))
         if hasher is not None and hasher.hexdigest() != sha256:

@@ -124,8 +124,8 @@ class Removals:
                 return
             _TOLD.add(told)
             logger.warning(
-                "%s/%s: %d of its %d entries match no clip here: right where `mmvoxceleb remove` took the clips out; "
-                "else check how they are spelt",
+                "%s/%s: %d of its %d entries match no clip here: right if `mmvoxceleb remove` removed the clips; "
+                "otherwise check their spelling",
                 location, REMOVALS_PATH, len(unmatched), sum(len(getattr(self, name)) for name in _FIELDS),
             )  # fmt: skip
 
@@ -206,7 +206,7 @@ def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
 
     folder = _root_of(root)
     if is_url(folder):
-        raise ConfigError(f"{root}: a removal list is kept beside the data, and this URL cannot be written to")
+        raise ConfigError(f"{root}: a removal list is stored next to the data, but this URL cannot be written to")
     path = Path(folder) / REMOVALS_PATH
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
