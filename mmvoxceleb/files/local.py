@@ -68,9 +68,6 @@ class LocalTree(OutputTree):
         full = [os.path.join(self.address, path) for path in paths]
         return [with_retries(partial(read, path), path) for path in full]
 
-    def versions(self, paths: Sequence[str]) -> list[str]:
-        return [self.source(path).version for path in paths]
-
     def source(self, path: str) -> LocalSource:
         return LocalSource(os.path.join(self.address, path))
 

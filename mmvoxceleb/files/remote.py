@@ -88,9 +88,6 @@ class RemoteTree(OutputTree):
 
         return self._remote.patiently(fetch, self.where(several(paths))) if paths else []
 
-    def versions(self, paths: Sequence[str]) -> list[str]:
-        return [self.source(path).version for path in paths]
-
     def source(self, path: str) -> RemoteSource:
         return RemoteSource(_joined(self.address, path), self._options)
 

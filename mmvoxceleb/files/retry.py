@@ -10,7 +10,7 @@ from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
-__all__ = ["TRANSIENT_STATUS", "is_missing", "redirect_problem", "retrying", "with_retries"]
+__all__ = ["TRANSIENT_STATUS", "is_missing", "redirect_problem", "retrying", "status_of", "with_retries"]
 
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
@@ -111,7 +111,7 @@ def _failure(state: "RetryCallState") -> BaseException:
 
 def is_missing(error: SourceUnavailableError) -> bool:
     """Tell whether a source answered that there is no such file, by the status or class of what it was raised from."""
-    status = _status_of(error)
+    status = status_of(error)
     if status is not None:
         return status in (404, 410)
     return any(isinstance(link, FileNotFoundError) for link in _chain(error)) and not any(
@@ -128,7 +128,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def _status_of(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """Find the HTTP status in an error of aiohttp, httpx or requests, or in what caused it."""
     for link in _chain(error):
         for holder in (link, getattr(link, "response", None)):
@@ -142,7 +142,7 @@ def _status_of(error: BaseException) -> int | None:
 def _is_transient(error: BaseException) -> bool:
     if not isinstance(error, Exception) or isinstance(error, MMVoxCelebError) or redirect_problem(error):
         return False
-    status = _status_of(error)
+    status = status_of(error)
     if status is not None and status != 206 and status >= 400:
         return status in TRANSIENT_STATUS
     # fsspec reports an unreachable server as a missing file, with the reason as cause
@@ -182,7 +182,7 @@ def _asked_wait_seconds(error: BaseException) -> float | None:
 
 
 def _reason(error: BaseException) -> str:
-    status = _status_of(error)
+    status = status_of(error)
     if status is not None and status >= 400:
         return f"the server answered {status}"
     name = type(error).__name__
@@ -205,7 +205,7 @@ def redirect_problem(error: BaseException) -> str:
 
 
 def _describe(error: BaseException, location: str) -> str:
-    status = _status_of(error)
+    status = status_of(error)
     if problem := redirect_problem(error):
         return f"{location}: {problem}"
     if status is None and isinstance(error, FileNotFoundError):

@@ -83,13 +83,13 @@ class FileTree(ABC):
             SourceUnavailableError: A file cannot be read, also after retries, or they are larger.
         """
 
-    @abstractmethod
     def versions(self, paths: Sequence[str]) -> list[str]:
         """Ask for the versions of files that the listing has none of; empty for those that have none at all.
 
         Raises:
             SourceUnavailableError: A file cannot be asked for.
         """
+        return [self.source(path).version for path in paths]
 
     @abstractmethod
     def source(self, path: str) -> ByteSource:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
-from mmvoxceleb.files.retry import with_retries
+from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.retry import status_of, with_retries
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 
-__all__ = ["HubRepo", "RemoteFile", "is_same", "status_of"]
+__all__ = ["HubRepo", "RemoteFile", "is_same"]
 
 _GROWTH_SECONDS = 300.0
 """Longest time in which a download must grow; ``huggingface_hub`` writes blocks of 10 MB."""
@@ -178,16 +179,6 @@ def is_same(remote: RemoteFile | None, path: Path, sha256: str) -> bool:
     if remote is None or remote.size != path.stat().st_size:
         return False
     if remote.sha256:
-        return remote.sha256 == (sha256 or hashlib.sha256(path.read_bytes()).hexdigest())
+        return remote.sha256 == (sha256 or sha256_of(path))
     data = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == remote.blob_id
-
-
-def status_of(error: BaseException | None) -> int | None:
-    """Return the HTTP status with which the Hub answered, if it did; of an error or of its causes."""
-    while error is not None:
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
-        error = error.__cause__ or error.__context__
-    return None

@@ -13,8 +13,9 @@ from typing import Any
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.files.inside import inside
+from mmvoxceleb.files.retry import status_of
 from mmvoxceleb.hub.charts import CHARTS
-from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same, status_of
+from mmvoxceleb.hub.hub_client import HubRepo, RemoteFile, is_same
 from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.whole import check_shards, require_whole

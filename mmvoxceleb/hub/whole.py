@@ -1,9 +1,9 @@
 """Whether the shards of an export are what their markers say: by size, then by sha256."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.hashing import sha256_of
 from mmvoxceleb.files.inside import inside
@@ -60,15 +60,11 @@ def check_shards(
         settings: Of the export.
         progress: Called with the shards just checked, and their total.
     """
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="check") as pool:
-        try:
-            damages = pool.map(lambda note: damage_of(root, note, settings), notes)
-            for note, damage in zip(notes, damages, strict=True):
-                if progress is not None:
-                    progress(1, len(notes))
-                yield note, damage
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for note, damage in results_ahead(lambda note: damage_of(root, note, settings), notes, ahead=_THREADS):
+        found = damage()
+        if progress is not None:
+            progress(1, len(notes))
+        yield note, found
 
 
 def require_whole(damages: Mapping[str, str], root: Path | str, advice: str) -> None:

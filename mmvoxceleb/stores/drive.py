@@ -11,6 +11,7 @@ from pathlib import Path
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import move_into_place
+from mmvoxceleb.files.hashing import sha256_of
 from mmvoxceleb.files.retry import redirect_problem
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 from mmvoxceleb.modalities import MODALITIES, modalities
@@ -95,17 +96,16 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     arriving = path.with_name(f".{path.name}.arriving")
-    hasher = hashlib.sha256() if sha256 else None
     try:
-        get_from_drive(file_id, arriving, quiet=quiet, hasher=hasher)
+        get_from_drive(file_id, arriving, quiet=quiet)
     except (DownloadError, requests.RequestException, StalledError) as error:
         raise SourceUnavailableError(_explain(file_id, path, error)) from error
     except OSError as error:
         raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and rerun this") from error
     try:
         find_directory(LocalSource(arriving))
-        if hasher is not None and hasher.hexdigest() != sha256:
-            raise CorruptSourceError(f"its sha256 is {hasher.hexdigest()} instead of {sha256}")
+        if sha256 is not None and (came := sha256_of(arriving)) != sha256:
+            raise CorruptSourceError(f"its sha256 is {came} instead of {sha256}")
     except CorruptSourceError as error:
         arriving.unlink(missing_ok=True)
         raise CorruptSourceError(
@@ -115,21 +115,13 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     return path
 
 
-def get_from_drive(
-    file_id: str,
-    output: Path,
-    *,
-    quiet: bool,
-    hasher: "hashlib._Hash | None" = None,
-    most_bytes: int = LARGEST_DOWNLOAD_BYTES,
-) -> None:
+def get_from_drive(file_id: str, output: Path, *, quiet: bool, most_bytes: int = LARGEST_DOWNLOAD_BYTES) -> None:
     """Download a file with gdown, which continues what an earlier call left beside ``output``.
 
     Args:
         file_id: The file's id on Drive.
         output: Where to.
         quiet: No progress bar.
-        hasher: Fed with all bytes.
         most_bytes: More than these are not taken.
 
     Raises:
@@ -151,7 +143,7 @@ def get_from_drive(
     while_growing(
         lambda: gdown.download(
             id=file_id, output=str(output), quiet=quiet, resume=True, retries=_RETRIES, use_cookies=False,
-            timeout=_TIMEOUT_SECONDS, hasher=hasher, progress=count, cancel=cancel,
+            timeout=_TIMEOUT_SECONDS, progress=count, cancel=cancel,
         ),
         lambda: bytes_below(output.parent, f"{glob.escape(output.name)}*"),
         stop=cancel.set,

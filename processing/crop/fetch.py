@@ -1,6 +1,7 @@
 """Get a source video by its id with yt-dlp."""
 
 import glob
+import logging
 import os
 import threading
 from pathlib import Path
@@ -61,7 +62,7 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
         "cachedir": False,
         "socket_timeout": _SOCKET_SECONDS,
         "progress_hooks": [watch],
-        "logger": _Silent(),
+        "logger": logging.Logger("yt-dlp", logging.CRITICAL + 1),  # its errors come as exceptions
     }
     url = url_template.replace("{video_id}", video_id)
 
@@ -79,15 +80,3 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
     if not path.is_file():
         raise SourceUnavailableError(f"{url} cannot be had: yt-dlp left no file")
     return path
-
-
-class _Silent:
-    """Keeps yt-dlp off the terminal; its errors come as exceptions."""
-
-    def debug(self, message: str) -> None: ...
-
-    def info(self, message: str) -> None: ...
-
-    def warning(self, message: str) -> None: ...
-
-    def error(self, message: str) -> None: ...
