@@ -11,7 +11,7 @@ from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
-from mmvoxceleb.hub.card import CardFacts, ModelFacts
+from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.settings import ExportSettings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from mmvoxceleb.cli.export import CARD, WorkersOption, completed, known_models, 
 from mmvoxceleb.cli.locations import ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.wording import counted
-from mmvoxceleb.hub.card import CardFacts
+from mmvoxceleb.hub.card_facts import CardFacts
 from mmvoxceleb.hub.settings import ExportSettings
 
 if TYPE_CHECKING:

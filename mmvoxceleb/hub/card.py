@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub import card_text
-from mmvoxceleb.hub.card_data import CardFacts, ModelFacts, card_data
+from mmvoxceleb.hub.card_data import card_data
+from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mmvoxceleb.hub.card_data import CardFacts
+from mmvoxceleb.hub.card_facts import CardFacts
 from mmvoxceleb.hub.card_fixed import BIAS, CITATIONS, FORBIDDEN, LICENCE_FILE, RIGHTS
 from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.layout import WHOLE, configs_of, features_of

@@ -230,7 +230,7 @@ def read_manifest(data: bytes, where: str) -> tuple[ExportSettings, list[ShardNo
 
 
 def _check_facts(facts: Mapping[str, Any], where: str) -> None:
-    from mmvoxceleb.hub.card_data import CardFacts
+    from mmvoxceleb.hub.card_facts import CardFacts
 
     CardFacts.from_json(facts, where)
 

@@ -1,0 +1,82 @@
+"""What only the publisher of an export can tell, for its card."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mmvoxceleb.errors import CorruptSourceError
+
+__all__ = ["CardFacts", "ModelFacts"]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of published weights.
+
+    Args:
+        name: A short name with the file's.
+        purpose: What it is for.
+        licence: What is known about the right to use it, and what it was trained on.
+        paper: The publication.
+    """
+
+    name: str
+    purpose: str
+    licence: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What only the publisher can tell; nothing here has a default that claims anything.
+
+    Args:
+        repo_id: ``user/name`` on the Hub, for the examples.
+        title: Heading of the card.
+        licence: A licence identifier of the Hub; without one the card names ``other``, and LICENSE.md explains why.
+        contact: Where people ask for removal: an address or a URL.
+        coverage: Which videos could be had, when, from where.
+        label_accuracy: What is known of the labels' accuracy.
+        models: By sha256 of the weights.
+        charts: Draw charts for the card; they need matplotlib.
+    """
+
+    repo_id: str = "user/name"
+    title: str = "Multimodal VoxCeleb"
+    licence: str | None = None
+    contact: str | None = None
+    coverage: str | None = None
+    label_accuracy: str | None = None
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    charts: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str) -> "CardFacts":
+        """Undo :meth:`to_json`.
+
+        Args:
+            values: What the JSON held.
+            where: The file, for the message.
+
+        Raises:
+            CorruptSourceError: They are damaged, or of another version of this program.
+        """
+        try:
+            models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
+            facts = cls(**{**values, "models": models})
+        except (TypeError, AttributeError) as error:
+            raise CorruptSourceError(
+                f"{where}: the facts for the card are damaged, or of another version of mmvoxceleb ({error}); export "
+                "anew"
+            ) from error
+        texts = [facts.repo_id, facts.title, *(text for model in models.values() for text in asdict(model).values())]
+        texts += [
+            text for text in (facts.licence, facts.contact, facts.coverage, facts.label_accuracy) if text is not None
+        ]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(facts.charts, bool):
+            raise CorruptSourceError(f"{where}: the facts for the card are damaged; export anew")
+        return facts
