@@ -13,24 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["count_frames", "decode_frames", "frames_of_video"]
+__all__ = ["count_frames", "decode_frames"]
 
 
-def _open(data: "bytes | memoryview") -> Any:
-    container = open_video_bytes(data)
-    container.streams.video[0].thread_type = "NONE"
-    container.streams.video[0].codec_context.thread_count = 1
-    return container
-
-
-def _times(container: Any) -> tuple[list[int], list[int]]:
-    """Return the times of all frames in order of showing, and of those that decoding can start from."""
-    packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
-    return sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
-
-
-def decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
-    """Decode chosen frames of a video, exactly: by the times of its packets, never by a frame rate.
+def decode_frames(
+    data: "bytes | memoryview", positions: Sequence[int], *, clip_id: str = ""
+) -> "list[NDArray[np.uint8]]":
+    """Decode chosen frames of a clip's video, exactly: by the times of its packets, never by a frame rate.
 
     The packets are listed first, which decodes nothing; then decoding starts at the last key frame before each group
     of wanted frames and ends with the group.
@@ -38,41 +27,17 @@ def decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list
     Args:
         data: The content of the file, such as an mp4.
         positions: Numbers of the frames in the order of showing, from 0.
+        clip_id: The clip, for messages.
 
     Returns:
         For each position, uint8 [H, W, 3], RGB.
 
     Raises:
-        IndexError: The video has no such frame.
-        av.error.FFmpegError: The file is damaged.
-    """
-    with _open(data) as container:
-        times, keys = _times(container)
-        wanted = {times[position] for position in positions}
-        found: dict[int, NDArray[np.uint8]] = {}
-        for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
-            last = max(group)
-            container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
-            for frame in container.decode(video=0):
-                if frame.pts in wanted and frame.pts not in found:
-                    found[frame.pts] = frame.to_ndarray(format="rgb24")
-                if last in found:
-                    break
-    lost = [position for position in positions if times[position] not in found]
-    if lost:
-        raise IndexError(f"frame {lost[0]} is missing")
-    return [found[times[position]] for position in positions]
-
-
-def frames_of_video(data: "bytes | memoryview", positions: Sequence[int], *, clip_id: str) -> "list[NDArray[np.uint8]]":
-    """Decode chosen frames of a clip, as :func:`decode_frames`.
-
-    Raises:
-        CorruptSourceError: The video is damaged, or has fewer frames than the record says.
+        CorruptSourceError: The video is damaged, or has no such frame.
         ImportError: PyAV is not installed.
     """
     try:
-        return decode_frames(data, positions)
+        return _decode_frames(data, positions)
     except ImportError as error:
         raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
     except video_errors() as error:
@@ -92,3 +57,35 @@ def count_frames(data: "bytes | memoryview", *, clip_id: str) -> int:
             return len(_times(container)[0])
     except video_errors() as error:
         raise CorruptSourceError(f"clip {clip_id}: its video is damaged ({error}); get it again") from error
+
+
+def _open(data: "bytes | memoryview") -> Any:
+    container = open_video_bytes(data)
+    container.streams.video[0].thread_type = "NONE"
+    container.streams.video[0].codec_context.thread_count = 1
+    return container
+
+
+def _times(container: Any) -> tuple[list[int], list[int]]:
+    """Return the times of all frames in order of showing, and of those that decoding can start from."""
+    packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    return sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
+
+
+def _decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
+    with _open(data) as container:
+        times, keys = _times(container)
+        wanted = {times[position] for position in positions}
+        found: dict[int, NDArray[np.uint8]] = {}
+        for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
+            last = max(group)
+            container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
+            for frame in container.decode(video=0):
+                if frame.pts in wanted and frame.pts not in found:
+                    found[frame.pts] = frame.to_ndarray(format="rgb24")
+                if last in found:
+                    break
+    lost = [position for position in positions if times[position] not in found]
+    if lost:
+        raise IndexError(f"frame {lost[0]} is missing")
+    return [found[times[position]] for position in positions]

@@ -79,30 +79,6 @@ class SampledClips(ABC):
         """Return what the files of all clips say, in order."""
         return [self.clip(position).value(modality) for position in range(len(self))]
 
-    def subset(self, positions: "NDArray[np.int64]") -> "SampledClips":
-        """Return some of the clips."""
-        return _Subset(self, positions)
-
-
-class _Subset(SampledClips):
-    def __init__(self, whole: SampledClips, positions: "NDArray[np.int64]") -> None:
-        self._whole = whole
-        self._positions = positions
-        self.clip_ids = [whole.clip_ids[int(position)] for position in positions]
-
-    def modalities(self, style: str) -> tuple[str, ...]:
-        return self._whole.modalities(style)
-
-    def clip(self, position: int) -> SampledClip:
-        return self._whole.clip(int(self._positions[position]))
-
-    def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
-        return self._whole.num_pictures(folder)[self._positions]
-
-    def values(self, modality: FileModality) -> list[Any]:
-        values = self._whole.values(modality)
-        return [values[int(position)] for position in self._positions]
-
 
 def sampled_clips(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
     """Return the clips of a prepared dataset, a store, or the path or URL of a store.
@@ -120,15 +96,15 @@ def sampled_clips(data: Any, modalities: Sequence[str] | None, style: str) -> Sa
     if isinstance(data, str | os.PathLike):
         data = open_store(data)
     if isinstance(data, Store):
-        from mmvoxceleb.sampling.store_clips import StoreClips
+        from mmvoxceleb.sampling.store_clips import SampledStore
 
-        return StoreClips(data, modalities, style)
+        return SampledStore(data, modalities, style)
     import datasets
 
     if isinstance(data, datasets.Dataset):
-        from mmvoxceleb.sampling.record_clips import ArrowClips
+        from mmvoxceleb.sampling.record_clips import SampledRows
 
-        return ArrowClips(data)
+        return SampledRows(data)
     if isinstance(data, datasets.DatasetDict | datasets.IterableDatasetDict):
         splits = ", ".join(map(repr, data))
         raise TypeError(f"these are {len(data)} splits ({splits}); take one, as data[{next(iter(data))!r}]")

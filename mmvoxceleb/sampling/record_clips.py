@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmvoxceleb.codecs.video import count_frames, frames_of_video
+from mmvoxceleb.codecs.video import count_frames, decode_frames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import FileModality, Folder, modalities
 from mmvoxceleb.sampling.clips import SampledClip, SampledClips
@@ -19,7 +19,7 @@ from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ArrowClip", "ArrowClips", "RecordClip", "modalities_in"]
+__all__ = ["ArrowClip", "RecordClip", "SampledRows", "modalities_in"]
 
 _BATCH_ROWS = 1024
 
@@ -29,7 +29,7 @@ def modalities_in(names: Sequence[str], style: str) -> tuple[str, ...]:
     return tuple(modality.name for modality in modalities() if modality.columns_in(names, style))
 
 
-class ArrowClips(SampledClips):
+class SampledRows(SampledClips):
     """The rows of a prepared dataset, in its order; selections, shuffles and filters of it are respected.
 
     Args:
@@ -117,7 +117,7 @@ class RecordClip(SampledClip):
         column = self._columns(folder)[0]
         cell = self._cell(column)
         if self._is_file(cell):
-            return [*frames_of_video(self._content(cell), positions, clip_id=self.clip_id)]
+            return [*decode_frames(self._content(cell), positions, clip_id=self.clip_id)]
         return [*self._files(column, self._items(cell), positions)]
 
     def value(self, modality: FileModality) -> Any:

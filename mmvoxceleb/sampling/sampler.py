@@ -3,19 +3,22 @@
 import logging
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
-from mmvoxceleb.sampling.clips import SampledClips, sampled_clips
+from mmvoxceleb.sampling.clips import SampledClip, sampled_clips
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.stream import ClipStream
 from mmvoxceleb.sampling.threads import DecodeWork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["ClipSampler"]
 
@@ -83,12 +86,15 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         super().__init__(settings)
-        clips = sampled_clips(data, self._wanted(), self.options.style)
-        self._take_modalities(clips.modalities(self.options.style), "data")
-        self._source = self._long_enough(clips)
+        self._source = sampled_clips(data, self._wanted(), self.options.style)
+        self._take_modalities(self._source.modalities(self.options.style), "data")
+        self._kept = self._long_enough()
         self._epochs = IndexEpochs(len(self))
-        self._same_video = SameVideo(self._source.clip_ids) if self.options.has_other_clips else None
-        self._other_labels = OtherLabels(self._source.values(LABEL)) if self.options.negative_text else None
+        self._same_video = SameVideo(self.clip_ids) if self.options.has_other_clips else None
+        self._other_labels = None
+        if self.options.negative_text:
+            labels = self._source.values(LABEL)
+            self._other_labels = OtherLabels([labels[int(position)] for position in self._kept])
 
     def _wanted(self) -> tuple[str, ...] | None:
         """Return the modalities that every clip must have: those of the sample, and what its options need."""
@@ -98,38 +104,35 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         extra = [*([VIDEO.name] if options.image_at else []), *([LABEL.name] if options.negative_text else [])]
         return check_modalities([*options.modalities, *extra])
 
-    def _long_enough(self, clips: SampledClips) -> SampledClips:
-        options = self.options
+    def _long_enough(self) -> "NDArray[np.intp]":
+        """Return the positions of the clips in which a window fits."""
+        options, clips = self.options, self._source
         if options.short == "repeat" or VIDEO.name not in self.modalities:
-            return clips
+            return np.arange(len(clips))
         needed = max(options.min_frames, 1)
         counts = clips.num_pictures(VIDEO.folder())
         kept = np.flatnonzero(counts >= needed)
         if len(kept):
-            kept = self._spanning(clips, kept, counts)
+            stride = self._stride(kept)
+            if options.num_frames > 1 and options.frame_step % stride:
+                raise ConfigError(
+                    f"frame_step={options.frame_step}, but the data has every {stride}th frame only; "
+                    f"take a multiple of {stride}"
+                )
+            kept = kept[(counts[kept] - 1) * stride + 1 >= options.span]
         if len(kept) == 0:
             raise MissingModalityError(
                 f"none of {len(clips)} clips has the {max(needed, options.span)} frames that {options.num_frames} "
                 f"frames at step {options.frame_step} need; use fewer or closer ones, or short='repeat'"
             )
-        if len(kept) == len(clips):
-            return clips
-        logger.info("left out %d of %d clips: too short", len(clips) - len(kept), len(clips))
-        return clips.subset(kept)
+        if len(kept) < len(clips):
+            logger.info("left out %d of %d clips: too short", len(clips) - len(kept), len(clips))
+        return kept
 
-    def _spanning(self, clips: SampledClips, kept: Any, counts: Any) -> Any:
-        """Keep the clips in which a window fits. Frames may have been thinned out: some clips tell by how much."""
-        stride = self._stride(clips, kept)
-        if self.options.num_frames > 1 and self.options.frame_step % stride:
-            raise ConfigError(
-                f"frame_step={self.options.frame_step}, but the data has every {stride}th frame only; "
-                f"take a multiple of {stride}"
-            )
-        return kept[(counts[kept] - 1) * stride + 1 >= self.options.span]
+    def _stride(self, kept: "NDArray[np.intp]") -> int:
+        """Return the distance of neighbouring frames, which may have been thinned out.
 
-    @staticmethod
-    def _stride(clips: SampledClips, kept: Any) -> int:
-        """Return the distance of neighbouring frames, from a few clips: one of them may be damaged.
+        A few clips tell, one of which may be damaged.
 
         Raises:
             MMVoxCelebError: All of them are; this says how the first one is.
@@ -138,7 +141,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         first_error: MMVoxCelebError | None = None
         for position in kept[np.linspace(0, len(kept) - 1, min(_LOOKED_AT, len(kept)), dtype=int)]:
             try:
-                indices = clips.clip(int(position)).indices(VIDEO.folder())
+                indices = self._source.clip(int(position)).indices(VIDEO.folder())
             except MMVoxCelebError as error:
                 first_error = first_error or error
             else:
@@ -148,7 +151,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         return min(strides)
 
     def __len__(self) -> int:
-        return len(self._source) * self.options.windows
+        return len(self._kept) * self.options.windows
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Make a sample; it depends on ``seed``, the epoch and ``index`` only.
@@ -186,20 +189,23 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         rng = np.random.Generator(np.random.PCG64(seed))
         same_video, other_labels = self._same_video, self._other_labels
         return Sample(
-            self._source.clip(position),
+            self._clip(position),
             self.options,
             self._table,
             rng,
             work,
             window,
-            partner=None if same_video is None else lambda: self._source.clip(same_video.choose(position, rng)),
-            other_label=None if other_labels is None else lambda: self._source.clip(other_labels.choose(position, rng)),
+            partner=None if same_video is None else lambda: self._clip(same_video.choose(position, rng)),
+            other_label=None if other_labels is None else lambda: self._clip(other_labels.choose(position, rng)),
         ).made()
+
+    def _clip(self, position: int) -> SampledClip:
+        return self._source.clip(int(self._kept[position]))
 
     @property
     def clip_ids(self) -> list[str]:
         """The clips that are sampled, in order, without those that are too short."""
-        return list(self._source.clip_ids)
+        return [self._source.clip_ids[int(position)] for position in self._kept]
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next pass; later passes continue from it.

@@ -15,10 +15,10 @@ from mmvoxceleb.stores.removals import read_removals
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["StoreClips"]
+__all__ = ["SampledStore"]
 
 
-class StoreClips(SampledClips):
+class SampledStore(SampledClips):
     """The clips of a store that have all modalities asked for, sorted; those on its removal list are left out.
 
     Args:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from mmvoxceleb.codecs.video import count_frames, frames_of_video
+from mmvoxceleb.codecs.video import count_frames, decode_frames
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.processing.decoders import open_decoder
 from tests.fuzz.mutations.videos import boxes_of, damage_mp4
@@ -24,7 +24,7 @@ def check_refused(data: bytes) -> None:
     with pytest.raises(CorruptSourceError, match=f"clip {CLIP_ID}: "):
         count_frames(data, clip_id=CLIP_ID)
     with pytest.raises(CorruptSourceError, match=f"clip {CLIP_ID}: "):
-        frames_of_video(data, [0], clip_id=CLIP_ID)
+        decode_frames(data, [0], clip_id=CLIP_ID)
 
 
 def test_a_table_of_times_that_comes_twice_is_one_error(video: bytes) -> None:
@@ -43,7 +43,7 @@ def test_two_hundred_damaged_videos_give_frames_or_one_error(video: bytes) -> No
         data, _ = damage_mp4(Random(seed), video)
         try:
             assert count_frames(data, clip_id=CLIP_ID) >= 0
-            assert len(frames_of_video(data, [0, 5], clip_id=CLIP_ID)) == 2
+            assert len(decode_frames(data, [0, 5], clip_id=CLIP_ID)) == 2
         except CorruptSourceError:
             refused += 1
     assert 50 < refused < 190

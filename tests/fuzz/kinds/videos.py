@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmvoxceleb.codecs.video import count_frames, frames_of_video
+from mmvoxceleb.codecs.video import count_frames, decode_frames
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.videos import fingerprint
@@ -35,7 +35,7 @@ class SampledVideos(Kind):
 
     def read(self, case: Path) -> Any:
         clip_id, data = "id10001#video#00001.txt#000.mp4", (case / "clip.mp4").read_bytes()
-        frames = frames_of_video(data, _POSITIONS, clip_id=clip_id)
+        frames = decode_frames(data, _POSITIONS, clip_id=clip_id)
         return {"count": count_frames(data, clip_id=clip_id), "frames": list(map(_plain, frames))}
 
     def fault(self, got: Any, clean: Any, case: Path, told: list[str]) -> str | None:
