@@ -2,8 +2,8 @@
 
 python builder_scripts/demo.py [OUT_FOLDER]
 
-The two bundled videos show generated persons. Published weights are used where they are on this machine (``mmvoxceleb
-weights`` tells). Where they are not, the small sample model does the work, which knows such figures and no real people.
+The two bundled videos show generated persons. Published weights are used if they are on this machine (see ``mmvoxceleb
+weights``); otherwise the small sample model, which only knows such figures, not real people.
 """
 
 import sys
@@ -38,9 +38,7 @@ console = Console()
 def has_weights(what: str, *names: str) -> bool:
     """Tell whether published weights are here, and say which model does the work."""
     missing = [PUBLISHED[name].file_name for name in names if find(PUBLISHED[name]) is None]
-    instead = (
-        f"the sample model, for {' and '.join(missing)} is not on this machine" if missing else "published weights"
-    )
+    instead = f"the sample model (not on this machine: {', '.join(missing)})" if missing else "published weights"
     console.print(f"  {what}: {instead}", highlight=False, soft_wrap=True)
     return not missing
 

@@ -111,7 +111,7 @@ def read_clips(path: Path) -> list[ClipId]:
         CorruptSourceError: A line is no clip's key.
     """
     if not path.exists():
-        raise SourceUnavailableError(f"{path}: there is no such list, folder or zip; check the path")
+        raise SourceUnavailableError(f"{path}: no such list, folder or zip; check the path")
     if path.is_dir() or zipfile.is_zipfile(path):
         store = open_store(path)
         return sorted({ClipId.parse(clip) for folder in store.folders() for clip in store.clips(folder)})
@@ -119,7 +119,7 @@ def read_clips(path: Path) -> list[ClipId]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise CorruptSourceError(f"{path}: this is no list of clips ({error}); give one key a line") from error
+        raise CorruptSourceError(f"{path}: this is not a list of clips ({error}); expected one key per line") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:

@@ -96,7 +96,7 @@ def make_plan(options: argparse.Namespace) -> tuple[Metadata, Plan]:
         if not rows:
             raise ConfigError(
                 f"none of the {selection.num_clips:,} clips of {options.clips} is in {options.metadata}; "
-                "give a list of VoxCeleb1 clips, or leave --clips out"
+                "pass a list of VoxCeleb1 clips, or omit --clips"
             )
     there: set[str] = set()
     if options.raw is not None and options.raw.is_dir():
@@ -161,10 +161,12 @@ def show(console: Console, options: argparse.Namespace, table: Metadata, plan: P
         )
     for name in plan.modalities():
         size = plan.sizes[name]
-        console.print(f"[bold]{name}[/] {size.bytes:,.0f} bytes a {size.unit}: {escape(size.source)}", highlight=False)
+        console.print(
+            f"[bold]{name}[/] {size.bytes:,.0f} bytes per {size.unit}: {escape(size.source)}", highlight=False
+        )
     console.print(
         f"[bold]download[/] {plan.mbit_per_second:g} Mbit/s: {'--mbit' if options.mbit else 'assumed, not measured'}; "
-        "up to the last frame that is needed of each video, so rather more. Removed and private videos cannot be had",
+        "up to the last frame needed from each video, so probably more. Removed and private videos are missing",
         highlight=False,
     )
     metadata = options.metadata if chosen is None else selection_path(options.out or Path("OUT"))
@@ -175,7 +177,7 @@ def show(console: Console, options: argparse.Namespace, table: Metadata, plan: P
 
 
 def _amounts(plan: Plan) -> Table:
-    table = Table(title="What there is to make, at most", title_justify="left")
+    table = Table(title="What will be made, at most", title_justify="left")
     table.add_column("")
     for name in ("wanted", "videos at hand"):
         table.add_column(name, justify="right")

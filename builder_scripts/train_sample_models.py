@@ -231,7 +231,9 @@ class Figures:
             f"{self.line_precision:.3f}, recall {self.line_recall:.3f}"
         )
         blind = self.commonest.max(0).sum() / self.commonest.sum()
-        print(f"attributes {self.attribute_accuracy:.3f} right; always saying the commoner value gives {blind:.3f}")
+        print(
+            f"attributes {self.attribute_accuracy:.3f} right; always predicting the more common value gives {blind:.3f}"
+        )
         accuracy, base = self.right / self.commonest.sum(0), self.commonest.max(0) / self.commonest.sum(0)
         print(
             "  "
@@ -280,7 +282,7 @@ def main() -> None:
         print(f"{options.out}: {options.out.stat().st_size:,} bytes, sha256 {sha256_of(options.out)}")
         print("put the sha256 into processing/sample_models.py, and measure with --measure")
         return
-    print("100 generated pictures of persons that are not in the training")
+    print("100 generated pictures of persons who are not in the training data")
     measure().print()
     print("the bundled portrait of a real person")
     measure_portrait().print_masks()
