@@ -111,7 +111,7 @@ def read_clips(path: Path) -> list[ClipId]:
         CorruptSourceError: A line is no clip's key.
     """
     if not path.exists():
-        raise SourceUnavailableError(f"{path}: no such list, folder or zip; check the path")
+        raise SourceUnavailableError(f"{path}: there is no such list, folder or zip; check the path")
     if path.is_dir() or zipfile.is_zipfile(path):
         store = open_store(path)
         return sorted({ClipId.parse(clip) for folder in store.folders() for clip in store.clips(folder)})
