@@ -1,6 +1,5 @@
 """Take persons, videos and clips out of a store, on disk or behind a URL, so that nothing in it names them."""
 
-import contextlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -12,15 +11,15 @@ from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.tree import OutputTree
-from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
-from mmvoxceleb.processing.crop.records import RECORDS, is_record_of, without_removed
-from mmvoxceleb.processing.naming import Names
+from mmvoxceleb.meta.forgetting import clean_files, forget_rows, is_ours, is_record_of, records_of, take_away
+from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
-from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.schema import ClipId, Folder
-from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 
-__all__ = ["StoreRemoval", "erase", "forget_rows", "obey", "remove_from_store", "sweep"]
+__all__ = ["StoreRemoval", "erase", "obey", "remove_from_store", "sweep"]
 
 logger = logging.getLogger(__name__)
 
@@ -99,12 +98,9 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
     forget_rows(tree, removals)
     for start in range(0, len(files), _TOGETHER):
         some = files[start : start + _TOGETHER]
-        ours = [path for path in some if path.startswith("meta/") and path not in (REMOVALS_PATH, LEDGER_PATH)]
-        for path, data in zip(ours, tree.read_many(ours), strict=True):
-            if data is not None and names.are_in(data):
-                _clean(tree, path, removals, names)
+        clean_files(tree, some, removals, names)
         for path in some:
-            if not path.startswith("meta/") and _clip_of(path.rpartition("/")[2]) is None:
+            if not is_ours(path) and _clip_of(path.rpartition("/")[2]) is None:
                 _look_at_stranger(tree, path, names, report)
     report.clips = sorted(set(report.clips))
     return report
@@ -125,11 +121,10 @@ def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> No
         for name in now.names(folder):
             clip = _clip_of(name)
             if clip is not None and clip in removals:
-                _take_away(tree, f"{folder}/{name}")
+                take_away(tree, f"{folder}/{name}")
                 count += 1
-    for name in now.names(RECORDS):
-        if is_record_of(name, removals):
-            _take_away(tree, f"{RECORDS}/{name}")
+    for path in records_of(now, removals):
+        take_away(tree, path)
     forget_rows(tree, removals)
     if count:
         logger.warning(
@@ -143,21 +138,6 @@ def obey(tree: OutputTree, watch: RemovalWatch, before: Removals) -> None:
     while (now := watch.now()) != before:
         erase(tree, now - before)
         before = now
-
-
-def forget_rows(tree: OutputTree, removals: Removals) -> None:
-    """Take the rows of removed clips out of the ledger, and their names out of the others."""
-
-    def without(log: bytes) -> bytes | None:
-        if not Names(removals).are_in(log):
-            return None
-        rows = [row for row in parse_ledger(log, tree.where(LEDGER_PATH)) if not is_removed(row.clip_id, removals)]
-        names = Names(removals, {row.clip_id for row in rows if ClipId.matches(row.clip_id)})
-        return format_ledger(LedgerRow(row.clip_id, row.stage, row.status, names.cut_from(row.reason)) for row in rows)
-
-    if tree.kind("meta") == "folder":
-        with tree.lock("meta"):
-            tree.rewrite_log(LEDGER_PATH, without)
 
 
 def _open(place: Place) -> OutputTree:
@@ -174,25 +154,6 @@ def _open(place: Place) -> OutputTree:
     return tree
 
 
-def _clean(tree: OutputTree, path: str, removals: Removals, names: Names) -> None:
-    """Take the names out of a file of ``meta``, while no run changes it."""
-    with tree.lock("meta"):
-        data = tree.read(path)
-        if data is not None and path.startswith(f"{RECORDS}/"):
-            data = without_removed(data, removals)
-            if data is None:
-                _take_away(tree, path)
-        if data is not None and names.are_in(data):
-            data = names.cut_from_file(data)
-        if data is not None:
-            tree.write(path, data)
-
-
-def _take_away(tree: OutputTree, path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
-        tree.remove(path)
-
-
 def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[list[str], set[str]]:
     """Delete files and folders by their names, and list all other files and clips."""
     files: list[str] = []
@@ -201,10 +162,10 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
     for path, is_folder in _walk(tree.snapshot(), "", 0, folders):
         name = path.rpartition("/")[2]
         clip = _clip_of(name)
-        if (clip is not None and clip in removals) or (path.startswith(f"{RECORDS}/") and is_record_of(name, removals)):
+        if (clip is not None and clip in removals) or is_record_of(path, removals):
             if tree.is_local and (link := Path(tree.address) / path).is_symlink():
                 report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
-            _take_away(tree, path)
+            take_away(tree, path)
             report.paths += 1
             report.clips += [] if clip is None else [clip]
             continue
@@ -215,7 +176,7 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
     named = Names(removals)
     for folder in sorted(folders, key=len, reverse=True):
         if named.are_in(folder.rpartition("/")[2]) and not tree.names(folder):
-            _take_away(tree, folder)
+            take_away(tree, folder)
     return files, kept
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files.atomic import replacing
-from mmvoxceleb.processing.naming import Names
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import META
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["clips_in_zip", "rewrite_zip"]
 
@@ -25,7 +25,7 @@ def clips_in_zip(path: Path, removals: Removals) -> set[str]:
         found = {clip for folder in folders for clip in store.clips(folder) if clip in removals}
     except MMVoxCelebError:
         return set()  # some other archive
-    if not found and Folder("meta") in folders:
+    if not found and META.folder() in folders:
         names = Names(removals)
         with zipfile.ZipFile(path) as archive:
             texts = [info for info in archive.infolist() if info.filename.endswith(_TEXTS)]

@@ -126,8 +126,8 @@ def run_export(
 def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:
     """Print the shards that an export would write."""
     from mmvoxceleb.hub.plan import plan_shards
+    from mmvoxceleb.meta.removal_list import read_removals
     from mmvoxceleb.stores import open_store
-    from mmvoxceleb.stores.removals import read_removals
 
     removals = read_removals(store)
     shards = plan_shards(open_store(store), settings, removals, limit=limit)

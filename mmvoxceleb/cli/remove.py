@@ -8,7 +8,7 @@ import typer
 from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
-    from mmvoxceleb.stores.removals import Removals
+    from mmvoxceleb.meta.removals import Removals
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -46,8 +46,8 @@ def remove(
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.hub.manifest import is_export
+    from mmvoxceleb.meta.removals import Removals
     from mmvoxceleb.schema import ClipId
-    from mmvoxceleb.stores.removals import Removals
 
     for name in clip or ():
         ClipId.parse(name)

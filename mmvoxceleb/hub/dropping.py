@@ -18,7 +18,7 @@ from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, copy_rows
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.tars import TarWriter, copy_samples
 from mmvoxceleb.hub.whole import check_shards, require_whole
-from mmvoxceleb.stores.removals import Removals
+from mmvoxceleb.meta.removals import Removals
 
 __all__ = ["Dropped", "concerned", "drop_clips", "remove_from_export"]
 

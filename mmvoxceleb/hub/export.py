@@ -24,9 +24,9 @@ from mmvoxceleb.hub.rows import RowReader
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.shards import write_projection, write_shard
 from mmvoxceleb.hub.whole import check_shards
-from mmvoxceleb.modalities import Folder, file_modalities, modalities
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.modalities import META, file_modalities, modalities
 from mmvoxceleb.stores import Store, open_store
-from mmvoxceleb.stores.removals import read_removals
 
 if TYPE_CHECKING:
     from mmvoxceleb.hub.card import CardFacts
@@ -200,7 +200,7 @@ def _begin(
 ) -> None:
     plan = {
         "settings": settings.to_json(),
-        "store": store.fingerprint((*settings.folders, Folder("meta"))),
+        "store": store.fingerprint((*settings.folders, META.folder())),
         "clips": digest_of(shards),
         "tools": _tools(settings),
     }

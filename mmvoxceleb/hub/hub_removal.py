@@ -12,7 +12,7 @@ from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.dropping import concerned, drop_clips
 from mmvoxceleb.hub.hub_client import HubRepo, is_same
 from mmvoxceleb.hub.manifest import MANIFEST, manifest_of, read_manifest
-from mmvoxceleb.stores.removals import Removals
+from mmvoxceleb.meta.removals import Removals
 
 __all__ = ["HubRemoval", "purge_advice", "remove_from_hub"]
 

@@ -9,9 +9,9 @@ from mmvoxceleb.hub.layout import WHOLE
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.selection import choose_clips, split_clips
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
-from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["MOST_FILES_PER_FOLDER", "Shard", "digest_of", "plan_projections", "plan_shards"]
 

@@ -13,9 +13,10 @@ from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
 from mmvoxceleb.loading.record import read_record
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
-from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["MMVoxCeleb"]
 

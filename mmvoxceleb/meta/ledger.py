@@ -8,10 +8,11 @@ from typing import Literal, get_args
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.modalities import META
 
 __all__ = ["LEDGER_PATH", "LedgerRow", "format_ledger", "parse_ledger"]
 
-LEDGER_PATH = "meta/ledger.jsonl"
+LEDGER_PATH = f"{META.folder_name}/ledger.jsonl"
 
 Status = Literal["done", "failed", "rejected"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.loading.selection import choose_clips
+from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
 from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.stores.numbering import check_frames
-from mmvoxceleb.stores.removals import read_removals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,20 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow, Provenance, differences
+from mmvoxceleb.meta.videos import CROP, VideoRecord, VideoRecords
+from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
 from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
 from mmvoxceleb.processing.crop.listed import ManualLabel
-from mmvoxceleb.processing.crop.records import (
-    RECORDS,
-    STAGE,
-    parse_record,
-    record_path,
-    row_of,
-    without_removed,
-    written_in,
-)
 from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
@@ -34,11 +27,8 @@ from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import Layout, StoreWriter
-from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
-from mmvoxceleb.processing.removed import RemovalWatch, is_removed
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.removals import Removals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,34 +134,19 @@ class CropJob:
         detector = None if self.detector is None else self.detector.settings()
         return {**self.settings.as_dict(), "codec": self.codec, "detector": detector}
 
-    @staticmethod
-    def record_path(key: str) -> str:
-        """Name the file in the store that says that a source video is done."""
-        return record_path(key)
-
-    def has_record(self, key: str) -> bool:
-        """Tell whether it is there."""
-        return self.tree.kind(self.record_path(key)) == "file"
-
-    def read_record(self, key: str) -> dict[str, Any] | None:
-        """Read it; None where the video is not done."""
-        data = self.tree.read(self.record_path(key))
-        return None if data is None else parse_record(data)
+    @property
+    def records(self) -> VideoRecords:
+        """Which videos are done."""
+        return VideoRecords(self.tree)
 
     def check(self, key: str, options: dict[str, Any]) -> None:
-        """Refuse to mix the work of different settings.
+        """Refuse to mix the work of different settings, unless it is to be replaced.
 
         Raises:
             IncompatibleOutputError: The video was cropped with other settings before, and something was written.
         """
-        record = self.read_record(key)
-        if record is None or self.overwrite or record["options"] == options or not written_in(record):
-            return
-        what = "; ".join(differences(record["options"], options))
-        raise IncompatibleOutputError(
-            f"{self.tree.location}: {key} was cropped with other settings ({what}); "
-            "choose another output folder, use the same settings, or give --overwrite"
-        )
+        if not self.overwrite:
+            self.records.check(key, options)
 
     def clips(
         self,
@@ -221,20 +196,20 @@ class CropJob:
     ) -> Iterator[WrittenClip]:
         options = self.options()
         inputs = _inputs(video)
-        record = self.read_record(video.key)
+        record = self.records.read(video.key)
         if record is not None:
             self.check(video.key, options)
-            is_lost = unreachable is not None and bool(written_in(record))  # then what was made of it stands
-            is_same = record["options"] == options and (is_lost or record["inputs"] == inputs)
+            is_lost = unreachable is not None and bool(record.clips)  # then what was made of it stands
+            is_same = record.options == options and (is_lost or record.inputs == inputs)
             if is_same and self._is_whole(record, video, is_lost):
-                result.rows = [row_of(row) for row in record["rows"]]
-                result.num_frames, result.was_finished = record["num_frames"], True
-                yield from (WrittenClip(clip_id) for clip_id in written_in(record))
+                result.rows = list(record.rows)
+                result.num_frames, result.was_finished = record.num_frames, True
+                yield from map(WrittenClip, record.clips)
                 return
-            if record["inputs"] != inputs and written_in(record) and not self.overwrite:
+            if record.inputs != inputs and record.clips and not self.overwrite:
                 raise IncompatibleOutputError(
                     f"{self.tree.location}: {video.key} was cropped from another video or another annotation "
-                    f"({'; '.join(differences(record['inputs'], inputs))}); choose another output folder, or give "
+                    f"({'; '.join(differences(record.inputs, inputs))}); choose another output folder, or give "
                     "--overwrite"
                 )
         if unreachable is not None:
@@ -244,45 +219,13 @@ class CropJob:
             yield from self._crop(video, result, options, check, keep, detector or self.detector)
         self._forget_others(record, result)
         result.rows = sorted(_noted(row, video.note) for row in result.rows)
-        removals, content = (
-            Removals(),
-            {
-                "key": video.key,
-                "inputs": inputs,
-                "options": options,
-                "num_frames": result.num_frames,
-                "rows": [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in result.rows],
-            },
-        )
-        data: bytes | None = (json.dumps(content, ensure_ascii=False) + "\n").encode("utf-8", "replace")
-        written = False
-        while not written or removals != self.removed.now():  # it may have grown while this was written
-            removals = self.removed.now()
-            data, written = without_removed(data, removals) if data is not None else None, True
-            place = self.record_path(video.key)
-            self.tree.remove(place) if data is None else self.tree.write(place, data)
+        done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows))
+        removals = self.records.write(done, self.removed)
         result.rows = [row for row in result.rows if not is_removed(row.clip_id, removals)]
 
     def _url_of(self, video: SourceVideo) -> str:
         """What the user named goes before what the list names."""
         return video.url if video.url and self.url_template == YOUTUBE else self.url_template
-
-    def written(self, key: str) -> list[str]:
-        """List the clips that an earlier run made of a video; empty where it is not done."""
-        record = self.read_record(key)
-        return written_in(record) if record is not None else []
-
-    def all_rows(self) -> list[LedgerRow]:
-        """Collect the rows of every finished video of the store, also of earlier runs on other videos."""
-        rows: list[LedgerRow] = []
-        names = [name for name in self.tree.names(RECORDS) if name.endswith(".json") and not name.startswith(".")]
-        for data in self.tree.read_many([f"{RECORDS}/{name}" for name in names]):
-            record = parse_record(data or b"")
-            if record is not None:
-                rows.extend(row_of(row) for row in record["rows"])
-        removals = self.removed.now()
-        rows = [row for row in rows if not is_removed(row.clip_id, removals)]
-        return rows
 
     def has(self, clip_id: str) -> bool:
         """Tell whether a clip's pictures are in the output, in the form wanted."""
@@ -290,9 +233,9 @@ class CropJob:
             return self.tree.kind(_mp4_path(clip_id)) == "file"
         return self.writer.has(VIDEO, clip_id)
 
-    def _is_whole(self, record: dict[str, Any], video: SourceVideo, is_lost: bool) -> bool:
+    def _is_whole(self, record: VideoRecord, video: SourceVideo, is_lost: bool) -> bool:
         """What could not be had before is tried again."""
-        return (is_lost or video.path is not None) and all(self.has(name) for name in written_in(record))
+        return (is_lost or video.path is not None) and all(self.has(name) for name in record.clips)
 
     def _crop(
         self,
@@ -322,7 +265,7 @@ class CropJob:
                 continue
             section = self._finished_section(provenance, clip, options)
             if section is not None:
-                result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
+                result.rows.append(LedgerRow(clip.clip_id, CROP, "done"))
                 result.num_frames += section["num_frames"]
                 yield WrittenClip(clip.clip_id)
                 continue
@@ -339,9 +282,9 @@ class CropJob:
                 result.rows.append(_rejected(Rejection(clip.clip_id, "video too short", detail)))
                 continue
             if clip.clip_id not in self.removed.now():
-                provenance.begin(clip.clip_id, [STAGE] if clip.label is None else [STAGE, LABEL.folder().path])
+                provenance.begin(clip.clip_id, [CROP] if clip.label is None else [CROP, LABEL.folder().path])
                 self._write(clip.clip_id, data)
-                content = {STAGE: {**clip.meta, **computed, "settings": options, "versions": versions}}
+                content = {CROP: {**clip.meta, **computed, "settings": options, "versions": versions}}
                 content.update(self._write_label(clip.clip_id, clip.label))
                 provenance.finish(clip.clip_id, content)
                 if clip.label is not None:
@@ -350,7 +293,7 @@ class CropJob:
                 self.take_away(clip.clip_id)
                 result.removed.append(clip.clip_id)
                 continue
-            result.rows.append(LedgerRow(clip.clip_id, STAGE, "done"))
+            result.rows.append(LedgerRow(clip.clip_id, CROP, "done"))
             result.num_frames += count
             written.num_new_frames, written.source_frames = count, clip.meta["frames"]
             yield written
@@ -369,7 +312,7 @@ class CropJob:
         self, provenance: Provenance, clip: CroppedClip, options: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Give the provenance of a clip that a run, which was stopped in the middle of the video, finished."""
-        section = provenance.section(clip.clip_id, STAGE)
+        section = provenance.section(clip.clip_id, CROP)
         if section is None or not self.has(clip.clip_id) or section.get("settings") != options:
             return None
         same = all(section.get(key) == clip.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
@@ -405,21 +348,21 @@ class CropJob:
     def _guard(self, provenance: Provenance, clip_id: str) -> None:
         if self.overwrite or not (self.has(clip_id) or self.tree.kind(_mp4_path(clip_id))):
             return
-        if provenance.section(clip_id, STAGE) is None and not provenance.was_interrupted(clip_id, STAGE):
+        if provenance.section(clip_id, CROP) is None and not provenance.was_interrupted(clip_id, CROP):
             raise IncompatibleOutputError(
                 f"{self.tree.location}: the clip {clip_id} is there already and was not cropped by this program; "
                 "choose another output folder, or give --overwrite"
             )
 
-    def _forget_others(self, record: dict[str, Any] | None, result: SourceResult) -> None:
+    def _forget_others(self, record: VideoRecord | None, result: SourceResult) -> None:
         """Take away the clips of an earlier record that the new settings no longer give."""
         if record is None:
             return
         provenance = Provenance(self.tree)
         kept = {row.clip_id for row in result.rows if row.status == "done"}
-        for clip_id in sorted(set(written_in(record)) - kept):
+        for clip_id in sorted(set(record.clips) - kept):
             self.writer.remove(VIDEO, clip_id)
-            provenance.drop(clip_id, STAGE)
+            provenance.drop(clip_id, CROP)
 
 
 def _mp4_path(clip_id: str) -> str:
@@ -465,4 +408,4 @@ def _noted(row: LedgerRow, note: str) -> LedgerRow:
 
 
 def _rejected(rejection: Rejection) -> LedgerRow:
-    return LedgerRow(rejection.name, STAGE, "rejected", str(rejection))
+    return LedgerRow(rejection.name, CROP, "rejected", str(rejection))

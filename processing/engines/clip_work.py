@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from mmvoxceleb.meta.provenance import LedgerRow
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.watch import REMOVED
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow
 from mmvoxceleb.processing.removal import sweep
-from mmvoxceleb.processing.removed import REMOVED
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
-from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.removals import read_removals
 
 __all__ = ["ClipWork"]
 
@@ -71,7 +71,7 @@ class ClipWork(Work):
         return ClipOutcome(unit, failed=failed)
 
     def begin(self) -> None:
-        folders = [*self.steps.folders, Folder("meta")]
+        folders = [*self.steps.folders, META.folder()]
         self.writer.clean_partial(folders)
         sweep(self.writer.tree, self.steps.removed.now(), folders)
 

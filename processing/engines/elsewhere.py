@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from mmvoxceleb.meta.provenance import COMPUTATION
 from mmvoxceleb.processing.device import device_kind
-from mmvoxceleb.processing.provenance import COMPUTATION
 from mmvoxceleb.processing.stage import Stage
 
 __all__ = ["Elsewhere"]

@@ -14,6 +14,7 @@ from typing import Any
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.partial import partial_prefix
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.local import lanes_on
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
@@ -159,7 +160,7 @@ def _token(work: Work) -> Iterator[str]:
     It is named as unfinished files are, so that the next run takes it away from a disk if this one is killed.
     """
     token = secrets.token_hex(8)
-    path = f"meta/{partial_prefix()}ray-{token}"
+    path = f"{META.folder_name}/{partial_prefix()}ray-{token}"
     work.writer.tree.write(path, f"{token}\n".encode())
     try:
         yield path

@@ -1,8 +1,6 @@
 """What every engine does around a run: check, count, tidy up, and leave the summary as JSON."""
 
 import contextlib
-import json
-import os
 import signal
 import threading
 import time
@@ -12,15 +10,13 @@ from datetime import datetime, timezone
 from types import FrameType
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.meta.runs import save_run
+from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.removal import obey
-from mmvoxceleb.processing.removed import RemovalWatch
 
-__all__ = ["RUNS_FOLDER", "Run", "open_run"]
-
-RUNS_FOLDER = "meta/runs"
-"""Where a store keeps the summaries of the runs that made it. All else is the same on one kind of device."""
+__all__ = ["Run", "open_run"]
 
 
 @dataclass
@@ -99,20 +95,13 @@ def open_run(
 def _end(work: Work, summary: Summary, begun: datetime) -> None:
     try:
         work.end()
-        _save(work, summary, begun)
+        save_run(work.writer.tree, begun, summary.as_dict())
     except OSError as error:
         if summary.is_complete:  # else the run has an error of its own, perhaps the same
             raise ProcessingError(
                 f"{summary.location}: all clips were gone through, but the ledger or the summary cannot be written "
                 f"({error}). Mend that and run the same command again, which does nothing else"
             ) from error
-
-
-def _save(work: Work, summary: Summary, begun: datetime) -> None:
-    name = f"{begun:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
-    content = {"begun": begun.isoformat(timespec="seconds"), **summary.as_dict()}
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    work.writer.tree.write(f"{RUNS_FOLDER}/{name}", text.encode("utf-8", "replace"))
 
 
 @contextlib.contextmanager

@@ -17,18 +17,18 @@ from mmvoxceleb.errors import (
     MMVoxCelebError,
     ProcessingError,
 )
+from mmvoxceleb.meta.forgetting import forget_rows
+from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow, Provenance, differences
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.watch import REMOVED, RemovalWatch
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.clip import Clip, Frames
 from mmvoxceleb.processing.engines.elsewhere import Elsewhere
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import COMPUTATION, LedgerRow, Provenance, differences
-from mmvoxceleb.processing.removal import forget_rows
-from mmvoxceleb.processing.removed import REMOVED, RemovalWatch
 from mmvoxceleb.processing.stage import Stage, StageOutput
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["ClipSteps", "Loaded"]
 

@@ -8,23 +8,24 @@ from functools import partial
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.meta.watch import REMOVED, is_removed
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.clip import Clip, clip_in_memory
 from mmvoxceleb.processing.crop.job import VIDEO, CropJob, SourceResult, WrittenClip
-from mmvoxceleb.processing.crop.records import STAGE
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import Host, Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import sweep
-from mmvoxceleb.processing.removed import REMOVED, is_removed
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
-from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.interface import Store
-from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["VideoWork"]
 
@@ -63,7 +64,7 @@ class VideoWork(Work):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return (STAGE, *(stage.name for stage in self.steps.stages))
+        return (CROP, *(stage.name for stage in self.steps.stages))
 
     @property
     def device(self) -> str:
@@ -81,12 +82,12 @@ class VideoWork(Work):
         wanted = units
         units = [key for key in wanted if not self._is_removed(key, removals)]
         left_out = sum(len(self.videos[key].utterances) for key in wanted if self._is_removed(key, removals))
-        recorded = {key for key in units if job.has_record(key)}
+        recorded = {key for key in units if job.records.has(key)}
         if recorded:
             options = job.options()
             for key in sorted(recorded):
                 job.check(key, options)
-        clips = {key: removals.keep(job.written(key)) for key in units}
+        clips = {key: removals.keep(job.records.clips(key)) for key in units}
         todo = set(self.steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         without_stages = not self.steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
@@ -130,29 +131,29 @@ class VideoWork(Work):
                 yield ClipOutcome(row.clip_id, rejected=row.reason)
 
     def give_up(self, unit: str, reason: str) -> ClipOutcome:
-        failed = {STAGE: f"video {unit}: {reason}"}
+        failed = {CROP: f"video {unit}: {reason}"}
         if self._is_removed(unit, self.job.removed.now()):
             return ClipOutcome(unit, rejected=REMOVED)
-        self._provenance.record([LedgerRow(unit, STAGE, "failed", failed[STAGE])])
+        self._provenance.record([LedgerRow(unit, CROP, "failed", failed[CROP])])
         return ClipOutcome(unit, failed=failed)
 
     def begin(self) -> None:
-        folders = [VIDEO, *self.steps.folders, Folder("meta")]
+        folders = [VIDEO, *self.steps.folders, META.folder()]
         self.writer.clean_partial(folders)
         sweep(self.writer.tree, self.job.removed.now(), folders)
 
     def end(self) -> None:
         job = self.job.snapshot()
-        rows = job.all_rows()
         removals = self.job.removed.now()
+        rows = job.records.rows(removals)
         ledger = [row for row in self._provenance.rows() if not is_removed(row.clip_id, removals)]
         if not rows and not ledger:
             return
         known = {row.clip_id for row in rows}
-        given_up = [row for row in ledger if row.stage == STAGE and row.status == "failed"]
-        finished = {key for key in self.videos if job.has_record(key)}
+        given_up = [row for row in ledger if row.stage == CROP and row.status == "failed"]
+        finished = {key for key in self.videos if job.records.has(key)}
         rows += [row for row in given_up if row.clip_id not in known | finished]
-        self._provenance.replace(STAGE, rows)
+        self._provenance.replace(CROP, rows)
 
     def teardown(self) -> None:
         self.steps.teardown()
@@ -168,11 +169,11 @@ class VideoWork(Work):
             return outcome
         return ClipOutcome(
             clip.clip_id,
-            done=((STAGE,) if new else ()) + outcome.done,
-            skipped=(() if new else (STAGE,)) + outcome.skipped,
+            done=((CROP,) if new else ()) + outcome.done,
+            skipped=(() if new else (CROP,)) + outcome.skipped,
             failed=outcome.failed,
             frames=max(clip.num_new_frames, outcome.frames),
-            seconds={STAGE: crop_seconds, **outcome.seconds},
+            seconds={CROP: crop_seconds, **outcome.seconds},
             device_seconds=outcome.device_seconds,
             figures=outcome.figures,
             source_frames=clip.source_frames,

@@ -10,7 +10,11 @@ from pathlib import Path
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.files.json_text import parse_json_object
-from mmvoxceleb.modalities import LABEL
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.watch import RemovalWatch
+from mmvoxceleb.modalities import LABEL, META
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
@@ -20,12 +24,9 @@ from mmvoxceleb.processing.labels.files import (
 )
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import erase, obey
-from mmvoxceleb.processing.removed import RemovalWatch
-from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES, Folder
+from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.stores import Store, open_store
-from mmvoxceleb.stores.removals import Removals, read_removals
 
 __all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels"]
 
@@ -276,7 +277,7 @@ def _label_in(store: Store, clip: str) -> list[int] | None:
 
 def _source_in(store: Store, clip: str) -> str:
     try:
-        (data,) = store.read(Folder("meta"), clip)
+        (data,) = store.read(META.folder(), clip)
     except MissingModalityError:
         return ""
     where = f"{store.location}: meta/{clip}.json"

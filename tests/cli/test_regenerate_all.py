@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.engines.running import RUNS_FOLDER
+from mmvoxceleb.meta.runs import RUNS_FOLDER
 from tests.support.attribute_model import save_classifier
 from tests.support.raw_videos import make_raw_videos
 from tests.support.trees import contents

@@ -15,8 +15,8 @@ from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings, Format
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.output import Layout, StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from tests.support.corpus import Corpus
 

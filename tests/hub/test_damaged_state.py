@@ -17,8 +17,8 @@ from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder, read_manifest
 from mmvoxceleb.hub.settings import ExportSettings, Format
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.labels.importing import export_labels
-from mmvoxceleb.stores.removals import Removals
 from tests.hub.conftest import PROGRAM, tree
 from tests.support.corpus import Corpus
 

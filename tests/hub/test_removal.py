@@ -11,10 +11,11 @@ from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings, Format
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.hub.conftest import Run, tree
 from tests.support.corpus import Corpus, make_corpus, zip_corpus
 from tests.support.http_server import FileServer

@@ -22,7 +22,7 @@ from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings, Format
-from mmvoxceleb.stores.removals import Removals
+from mmvoxceleb.meta.removals import Removals
 from tests.hub.conftest import Run, tree
 from tests.support.corpus import Corpus
 from tests.support.loopback_hub import Hub

@@ -177,7 +177,8 @@ def test_two_clips_with_one_frame_each(tmp_path: Path) -> None:
 
 
 def test_removed_persons_are_not_served(own_corpus: Corpus) -> None:
-    from mmvoxceleb.stores.removals import Removals, add_removals
+    from mmvoxceleb.meta.removal_list import add_removals
+    from mmvoxceleb.meta.removals import Removals
 
     gone, kept = own_corpus.clips
     assert load(own_corpus, "text")["clip_id"][:] == [gone, kept]

@@ -8,7 +8,7 @@ import pytest
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow
-from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import make_corpus

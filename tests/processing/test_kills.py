@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvoxceleb.processing.provenance import Provenance
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.schema import Folder
 from tests.support.raw_videos import make_raw_videos, small_pipeline, videos_of
 from tests.support.trees import contents

@@ -11,6 +11,7 @@ from datasets import load_dataset
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
@@ -18,7 +19,6 @@ from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.processing.text import describe

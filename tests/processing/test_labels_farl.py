@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.device import Batcher
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
@@ -17,7 +18,6 @@ from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, f
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store

@@ -22,17 +22,18 @@ from mmvoxceleb.errors import (
     ProcessingError,
     UnsafeArchiveError,
 )
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.pictures import decode_rgb
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.stages import Grey, Label, Text
 from tests.support.trees import contents
 

@@ -20,13 +20,14 @@ from mmvoxceleb.errors import CorruptSourceError, OutputError, SourceUnavailable
 from mmvoxceleb.files import remote
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.labels.importing import export_labels, import_labels
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.processing.removal import erase, remove_from_store
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.support.corpus import make_corpus
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
 from tests.support.stages import Grey, Label, Text

@@ -7,10 +7,10 @@ import pytest
 
 from mmvoxceleb.errors import UnsafeArchiveError
 from mmvoxceleb.files.opening import open_output
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.crop.job import CropJob, SourceResult
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.schema import Folder
 
 OUTSIDE = "../../victim"
@@ -50,9 +50,9 @@ def test_nothing_is_read_written_or_removed_outside(victim: Path) -> None:
 def test_a_crop_record_cannot_remove_what_it_did_not_write(victim: Path) -> None:
     job = CropJob(victim / "store", CropSettings())
     record = {"rows": [{"name": OUTSIDE, "status": "done", "reason": ""}], "options": {}, "inputs": {}}
-    job.tree.write(job.record_path("id1#a"), json.dumps(record | {"key": "id1#a", "num_frames": 1}).encode())
+    job.tree.write(job.records.path_of("id1#a"), json.dumps(record | {"key": "id1#a", "num_frames": 1}).encode())
     with pytest.raises(UnsafeArchiveError, match=r"victim"):
-        job._forget_others(job.read_record("id1#a"), SourceResult("id1#a"))
+        job._forget_others(job.records.read("id1#a"), SourceResult("id1#a"))
     assert (victim / "victim" / "file").read_text() == "precious"
     assert (victim / "victim.zip").read_text() == "precious"
 

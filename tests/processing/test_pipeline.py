@@ -8,9 +8,9 @@ import datasets
 import pytest
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError, SourceUnavailableError
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.meta.runs import RUNS_FOLDER
 from mmvoxceleb.processing import CropStage, Pipeline
-from mmvoxceleb.processing.engines.running import RUNS_FOLDER
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.stores import open_store
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
 from tests.support.stages import Grey, Label, Text

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import Pipeline
-from mmvoxceleb.processing.provenance import Provenance
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of

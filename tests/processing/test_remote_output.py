@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
 from mmvoxceleb.files.opening import open_output
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removals import REMOVALS_PATH
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import REMOVALS_PATH
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
 from tests.support.remote_places import ftp_server, remote_contents, s3_server
 from tests.support.stages import Grey, Label, Text

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mmvoxceleb.processing.naming import Names
-from mmvoxceleb.stores.removals import Removals
+from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.removals import Removals
 
 
 @pytest.mark.parametrize("name", ["label", "sample", "mask", "text", "input", "weights", "cpu", "done", "video"])

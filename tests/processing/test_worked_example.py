@@ -18,12 +18,12 @@ import pytest
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.export import export_store, modalities_in
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder, FrameModality, register_modality, unregister_modality
 from mmvoxceleb.preview import contact_sheet
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals
 from mmvoxceleb.validation import validate_store
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
 from tests.support.trees import contents

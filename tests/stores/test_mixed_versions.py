@@ -13,9 +13,9 @@ from PIL import Image
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
+from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import read_removals
 
 CLIP = "id00001#abcdefghijk#00001.txt#000.mp4"
 OTHER = "id00002#abcdefghijl#00001.txt#000.mp4"

@@ -16,9 +16,10 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityEr
 from mmvoxceleb.files import retry
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.sampling import ClipSampler
 from mmvoxceleb.sampling.clips import sampled_clips
-from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, add_removals, read_removals
 from tests.support.corpus import make_corpus, zip_corpus
 from tests.support.http_server import FileServer
 

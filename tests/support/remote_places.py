@@ -13,7 +13,7 @@ from typing import Any
 
 import fsspec
 
-from mmvoxceleb.processing.engines.running import RUNS_FOLDER
+from mmvoxceleb.meta.runs import RUNS_FOLDER
 
 
 @contextmanager

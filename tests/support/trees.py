@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmvoxceleb.processing.engines.running import RUNS_FOLDER
+from mmvoxceleb.meta.runs import RUNS_FOLDER
 
 
 def contents(root: Path) -> dict[str, bytes]:

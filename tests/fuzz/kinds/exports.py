@@ -13,7 +13,7 @@ from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder, read_manifest
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.stores.removals import Removals
+from mmvoxceleb.meta.removals import Removals
 from tests.fuzz.kind import Kind, damage_file, difference, pick
 from tests.fuzz.mutations.json_values import damage_json
 from tests.fuzz.mutations.raw import damage_bytes

@@ -6,13 +6,15 @@ from random import Random
 from typing import Any, ClassVar
 
 from mmvoxceleb.meta.ledger import format_ledger
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.videos import VideoRecords
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals, read_removals
 from tests.fuzz.kind import Kind, damage_file, pick
 from tests.fuzz.mutations.json_values import damage_json, damage_json_lines
 from tests.support.corpus import make_corpus
@@ -136,7 +138,7 @@ class CropRecords(Kind):
             {"name": f"id10001#video#00001.txt#00{number}.mp4", "status": "done", "reason": ""} for number in range(2)
         ]
         content = {"key": self.key, "inputs": {"video": None}, "options": job.options(), "num_frames": 9, "rows": rows}
-        path = case / job.record_path(self.key)
+        path = case / job.records.path_of(self.key)
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(content))
 
@@ -146,7 +148,7 @@ class CropRecords(Kind):
     def read(self, case: Path) -> Any:
         job = CropJob(case, CropSettings())
         job.check(self.key, job.options())
-        return {"written": job.written(self.key), "rows": job.all_rows()}
+        return {"written": job.records.clips(self.key), "rows": job.records.rows(Removals())}
 
     def fault(self, got: Any, clean: Any, case: Path, told: list[str]) -> str | None:
         texts = [
@@ -174,7 +176,7 @@ class RemovalFromStores(Kind):
         for clip in clips:
             rows = [{"name": clip, "status": "done", "reason": ""}]
             record = {"key": "#".join(clip.split("#")[:2]), "inputs": {}, "options": {}, "num_frames": 2, "rows": rows}
-            (case / CropJob.record_path(str(record["key"]))).write_text(json.dumps(record))
+            (case / VideoRecords.path_of(str(record["key"]))).write_text(json.dumps(record))
         add_removals(case, Removals(frozenset(("id10009",))))
 
     def damage(self, case: Path, rng: Random) -> str:

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingError
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos
@@ -22,10 +25,8 @@ from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
-from mmvoxceleb.processing.provenance import LedgerRow, Provenance
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.http_server import FileServer
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video
 

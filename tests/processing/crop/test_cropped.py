@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, make_crop_stage
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import CropSettings, crop_tubes
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.videos import number_of, numbered, write_video
 
 CLIPS = {"id00012/21Uxsk56VDQ/00001": 30, "id00012/21Uxsk56VDQ/00002": 12, "id00015/-abcdefghij/00001": 5}

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import CropSettings, crop_tubes
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.listed import ListedClip
@@ -25,7 +27,6 @@ from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.http_server import FileServer
 from tests.support.videos import number_of, numbered, portrait_frames, write_video
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos
@@ -14,7 +16,6 @@ from mmvoxceleb.processing.detectors.haar import HaarDetector
 from mmvoxceleb.processing.pipeline import Pipeline
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.stages import Grey
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video
 

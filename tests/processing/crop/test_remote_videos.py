@@ -9,6 +9,8 @@ import pytest
 
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import scratch
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import free_videos
@@ -16,7 +18,6 @@ from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.pipeline import Pipeline
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
-from mmvoxceleb.stores.removals import Removals, add_removals
 from tests.support.http_server import FileServer
 from tests.support.remote_places import ftp_server
 from tests.support.stages import Grey

@@ -8,8 +8,9 @@ takes the clip away.
 import os
 
 from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.removals import REMOVALS_PATH, Removals, parse_removals, read_removals
 
 __all__ = ["REMOVED", "RemovalWatch", "is_removed"]
 

@@ -1,37 +1,25 @@
-"""The removal list of a store: who was taken out, so that no later run brings them back."""
+"""Who was taken out of a store, so that no later run brings them back."""
 
-import contextlib
 import json
 import logging
-import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import (
     ConfigError,
     CorruptSourceError,
     MissingModalityError,
-    MMVoxCelebError,
-    SourceUnavailableError,
 )
-from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
-from mmvoxceleb.files.local import LocalTree
-from mmvoxceleb.files.opening import open_tree
-from mmvoxceleb.files.ranges import is_url
-from mmvoxceleb.files.retry import is_missing
-from mmvoxceleb.files.tree import FileTree
-from mmvoxceleb.modalities.registry import modality_of_name
+from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 
-__all__ = ["REMOVALS_PATH", "Removals", "add_removals", "parse_removals", "read_removals"]
+__all__ = ["REMOVALS_PATH", "Removals", "parse_removals"]
 
-REMOVALS_PATH = "meta/removed.jsonl"
+REMOVALS_PATH = f"{META.folder_name}/removed.jsonl"
 """Where the list is in a store: one JSON object a line, ``{"person_id": "id10001"}``."""
 
 _FIELDS = ("person_id", "video_id", "clip_id")
@@ -150,79 +138,6 @@ class Removals:
         return frozenset(_clip_key(ClipId.parse(clip_id)) for clip_id in self.clip_id)
 
 
-def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Removals:
-    """Read the removal list of a store; empty where it has none.
-
-    As :func:`mmvoxceleb.stores.open_store` looks one folder down, so are lists there read.
-
-    Args:
-        location: A store as :func:`mmvoxceleb.stores.open_store` takes it: a folder, a zip (the list lies beside it),
-            or the URL of one.
-        storage_options: Passed to fsspec for URLs.
-
-    Raises:
-        CorruptSourceError: A line cannot be understood. Nothing should be exported or made before it is mended.
-        SourceUnavailableError: It cannot be told whether there is a list, or it cannot be read.
-    """
-    root = _root_of(location)
-    tree = open_tree(root, storage_options)
-    found = _read(tree)
-    for name in _folders_below(tree) if root == os.path.expanduser(os.fspath(location)) else ():
-        found |= _read(tree.below(name))
-    for folder in _linked_roots(root, os.path.expanduser(os.fspath(location))):
-        found |= _read(LocalTree(folder))
-    return found
-
-
-def _linked_roots(root: str, location: str) -> list[str]:
-    """The stores that links of a local store lead to: their lists hold for what they lend."""
-    if is_url(root):
-        return []
-    folder = Path(root)
-    links = [Path(location), folder]
-    with contextlib.suppress(OSError):
-        links += [child for child in folder.iterdir() if child.is_symlink()]
-    found = set()
-    for link in links:
-        target = Path(os.path.realpath(link))
-        if target == Path(os.path.abspath(link)):
-            continue
-        # of a folder of clips or an archive the store is what holds it; of a whole store it is the folder itself
-        found |= {str(target), str(target.parent)} if target.is_dir() else {str(target.parent)}
-    return sorted(found - {os.path.abspath(root)})
-
-
-def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
-    """Add to the removal list of a local store, and return the whole list.
-
-    Several processes may add at once.
-
-    Raises:
-        ConfigError: The store is a URL.
-        CorruptSourceError: The list that is there is damaged.
-        SourceUnavailableError: It cannot be written.
-    """
-    from filelock import FileLock
-
-    folder = _root_of(root)
-    if is_url(folder):
-        raise ConfigError(f"{root}: a removal list is stored next to the data, but this URL cannot be written to")
-    path = Path(folder) / REMOVALS_PATH
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
-            merged = _read(LocalTree(folder)) | removals
-            write_atomically(path, merged.to_bytes())
-    except MMVoxCelebError:
-        raise
-    except OSError as error:
-        raise SourceUnavailableError(
-            f"{path}: the removal list cannot be written ({error.strerror or error}), so nothing was removed; mend the "
-            "permissions and run this again"
-        ) from error
-    return merged
-
-
 def parse_removals(data: bytes, where: str) -> Removals:
     """Read the content of a removal list.
 
@@ -248,40 +163,6 @@ def parse_removals(data: bytes, where: str) -> Removals:
             raise CorruptSourceError(f"{here}: {name} {str(value)[:60]!a} {problem}; {_ADVICE}")
         found[name].add(value)
     return Removals(*(frozenset(found[name]) for name in _FIELDS))
-
-
-def _read(tree: FileTree) -> Removals:
-    where = f"{tree.location.rstrip('/')}/{REMOVALS_PATH}"
-    try:
-        (data,) = tree.read_files([REMOVALS_PATH], most_bytes=LARGEST_CLIP_BYTES)
-    except SourceUnavailableError as error:
-        is_dangling = isinstance(tree, LocalTree) and os.path.lexists(where)
-        if is_missing(error) and not is_dangling:
-            return Removals()
-        raise SourceUnavailableError(
-            f"{error}. Whether somebody was removed cannot be told, so nothing is done; where there is no removal list "
-            f"and never was one, put an empty file there: {where}"
-        ) from error
-    return parse_removals(data, where)
-
-
-def _folders_below(tree: FileTree) -> list[str]:
-    """List the folders one below, which may be stores of their own; those of a store itself are none."""
-    try:
-        items = tree.items()
-    except SourceUnavailableError:
-        return []  # absent, or a server without an index: nobody finds a store below either
-    for item in items:
-        if modality_of_name(item.name) if item.is_folder else item.name.lower().endswith(".zip"):
-            return []
-    return [item.name for item in items if item.is_folder]
-
-
-def _root_of(location: str | os.PathLike[str]) -> str:
-    root = os.path.expanduser(os.fspath(location))
-    if root.lower().split("?", 1)[0].endswith(".zip"):
-        return root.rsplit("/", 1)[0] if "/" in root else "."
-    return root
 
 
 def _key(name: str) -> str:

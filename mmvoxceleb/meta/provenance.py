@@ -9,7 +9,7 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
-from mmvoxceleb.schema import Folder
+from mmvoxceleb.modalities import META
 
 __all__ = ["COMPUTATION", "LedgerRow", "Provenance", "differences"]
 
@@ -18,7 +18,7 @@ COMPUTATION = "computation"
 
 _PENDING = "pending"
 _ADVICE = "delete it and the clip is made again"
-_FOLDER = Folder("meta").path
+_FOLDER = META.folder_name
 
 
 class Provenance:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.schema import ClipId
-from mmvoxceleb.stores.removals import Removals
 
 __all__ = ["Names"]
 

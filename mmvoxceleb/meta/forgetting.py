@@ -1,0 +1,76 @@
+"""Take persons, videos and clips out of all that ``meta`` says."""
+
+import contextlib
+from collections.abc import Sequence
+
+from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
+from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.videos import RECORDS, VideoRecord, names_video_of
+from mmvoxceleb.meta.watch import is_removed
+from mmvoxceleb.modalities import META
+from mmvoxceleb.schema import ClipId
+
+__all__ = ["clean_files", "forget_rows", "is_ours", "is_record_of", "records_of", "take_away"]
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a file lies in ``meta``."""
+    return path.startswith(f"{META.folder_name}/")
+
+
+def is_record_of(path: str, removals: Removals) -> bool:
+    """Tell whether a file is the record of a video of which all clips are removed, by its name."""
+    folder, _, name = path.rpartition("/")
+    return folder == RECORDS and names_video_of(name, removals)
+
+
+def records_of(tree: OutputTree, removals: Removals) -> list[str]:
+    """List the records of such videos."""
+    return [f"{RECORDS}/{name}" for name in tree.names(RECORDS) if names_video_of(name, removals)]
+
+
+def forget_rows(tree: OutputTree, removals: Removals) -> None:
+    """Take the rows of removed clips out of the ledger, and their names out of the others."""
+
+    def without(log: bytes) -> bytes | None:
+        if not Names(removals).are_in(log):
+            return None
+        rows = [row for row in parse_ledger(log, tree.where(LEDGER_PATH)) if not is_removed(row.clip_id, removals)]
+        names = Names(removals, {row.clip_id for row in rows if ClipId.matches(row.clip_id)})
+        return format_ledger(LedgerRow(row.clip_id, row.stage, row.status, names.cut_from(row.reason)) for row in rows)
+
+    if tree.kind(META.folder_name) == "folder":
+        with tree.lock(META.folder_name):
+            tree.rewrite_log(LEDGER_PATH, without)
+
+
+def clean_files(tree: OutputTree, paths: Sequence[str], removals: Removals, names: Names) -> None:
+    """Take the names out of those files of a store that lie in ``meta``, beside the ledger and the removal list."""
+    ours = [path for path in paths if is_ours(path) and path not in (REMOVALS_PATH, LEDGER_PATH)]
+    for path, data in zip(ours, tree.read_many(ours), strict=True):
+        if data is not None and names.are_in(data):
+            _clean_file(tree, path, removals, names)
+
+
+def _clean_file(tree: OutputTree, path: str, removals: Removals, names: Names) -> None:
+    """Take the names out of a file of ``meta``, while no run changes it."""
+    with tree.lock(META.folder_name):
+        data = tree.read(path)
+        if data is not None and path.startswith(f"{RECORDS}/"):
+            record = VideoRecord.parse(data)
+            kept = record.without(removals) if record is not None else None
+            data = None if kept is None else kept.to_bytes()
+            if data is None:
+                take_away(tree, path)
+        if data is not None and names.are_in(data):
+            data = names.cut_from_file(data)
+        if data is not None:
+            tree.write(path, data)
+
+
+def take_away(tree: OutputTree, path: str) -> None:
+    """Delete a file or folder that somebody else may be deleting at this moment."""
+    with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
+        tree.remove(path)

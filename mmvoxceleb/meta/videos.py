@@ -1,0 +1,141 @@
+"""What was made of each source video, and of what: ``meta/.crop``."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.opening import Place, open_output
+from mmvoxceleb.meta.ledger import LedgerRow
+from mmvoxceleb.meta.provenance import differences
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.watch import RemovalWatch, is_removed
+from mmvoxceleb.modalities import META
+
+__all__ = ["CROP", "RECORDS", "VideoRecord", "VideoRecords", "names_video_of"]
+
+CROP = "crop"
+"""The stage that makes clips of videos, in the ledger and in the provenance of a clip."""
+RECORDS = f"{META.folder_name}/.crop"
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """A source video that is done.
+
+    Args:
+        key: Person and video.
+        inputs: What it was made of.
+        options: With which settings.
+        num_frames: Frames in its clips.
+        rows: A row of the ledger for every clip, and for everything that gave none.
+    """
+
+    key: str
+    inputs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    num_frames: int
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def clips(self) -> list[str]:
+        """The clips that were made."""
+        return [row.clip_id for row in self.rows if row.status == "done"]
+
+    def to_bytes(self) -> bytes:
+        """Format it as its file."""
+        rows = [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in self.rows]
+        content = {
+            "key": self.key, "inputs": self.inputs, "options": self.options, "num_frames": self.num_frames, "rows": rows
+        }  # fmt: skip
+        return (json.dumps(content, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+    @classmethod
+    def parse(cls, data: bytes) -> "VideoRecord | None":
+        """Undo :meth:`to_bytes`; None where it is damaged, and the video is done again."""
+        try:
+            content = parse_json_object(data, RECORDS, "the video is done again")
+            rows = tuple(LedgerRow(row["name"], CROP, row["status"], row["reason"]) for row in content["rows"])
+            record = cls(content["key"], content["inputs"], content["options"], content["num_frames"], rows)
+        except (CorruptSourceError, KeyError, TypeError):
+            return None
+        texts = [record.key, *(text for row in rows for text in (row.clip_id, row.status, row.reason))]
+        is_whole = isinstance(record.options, dict) and isinstance(record.inputs, dict)
+        is_whole = is_whole and isinstance(record.num_frames, int) and all(isinstance(text, str) for text in texts)
+        return record if is_whole else None
+
+    def without(self, removals: Removals) -> "VideoRecord | None":
+        """Take removed clips out; None where nothing of it may stay."""
+        if is_removed(self.key, removals):
+            return None
+        return replace(self, rows=tuple(row for row in self.rows if not is_removed(row.clip_id, removals)))
+
+
+class VideoRecords:
+    """The source videos of an output that are done.
+
+    Args:
+        place: The store's folder or URL.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.tree = open_output(place)
+
+    @staticmethod
+    def path_of(key: str) -> str:
+        """Name the file of a video in the store."""
+        return f"{RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
+
+    def has(self, key: str) -> bool:
+        """Tell whether a video has a record."""
+        return self.tree.kind(self.path_of(key)) == "file"
+
+    def read(self, key: str) -> VideoRecord | None:
+        """Read the record of a video; None where it is not done."""
+        data = self.tree.read(self.path_of(key))
+        return None if data is None else VideoRecord.parse(data)
+
+    def clips(self, key: str) -> list[str]:
+        """List the clips that were made of a video; empty where it is not done."""
+        record = self.read(key)
+        return record.clips if record is not None else []
+
+    def check(self, key: str, options: Mapping[str, Any]) -> None:
+        """Refuse to mix the work of different settings.
+
+        Raises:
+            IncompatibleOutputError: Clips were made of the video with other settings.
+        """
+        record = self.read(key)
+        if record is None or record.options == options or not record.clips:
+            return
+        what = "; ".join(differences(record.options, options))
+        raise IncompatibleOutputError(
+            f"{self.tree.location}: {key} was cropped with other settings ({what}); "
+            "choose another output folder, use the same settings, or give --overwrite"
+        )
+
+    def write(self, record: VideoRecord, watch: RemovalWatch) -> Removals:
+        """Note that a video is done, without those who are on the removal list by then, and return the list."""
+        path, removals = self.path_of(record.key), None
+        while removals != (now := watch.now()):  # it may have grown while this was written
+            removals, kept = now, record.without(now)
+            self.tree.remove(path) if kept is None else self.tree.write(path, kept.to_bytes())
+        return removals
+
+    def rows(self, removals: Removals) -> list[LedgerRow]:
+        """Collect the rows of every video, also of earlier runs on others, without those who are removed."""
+        names = [name for name in self.tree.names(RECORDS) if name.endswith(".json") and not name.startswith(".")]
+        read = self.tree.read_many([f"{RECORDS}/{name}" for name in names])
+        records: Iterable[VideoRecord | None] = (VideoRecord.parse(data or b"") for data in read)
+        rows = [row for record in records if record is not None for row in record.rows]
+        return [row for row in rows if not is_removed(row.clip_id, removals)]
+
+
+def names_video_of(name: str, removals: Removals) -> bool:
+    """Tell whether a record, by its file name, is of a person or video on a removal list."""
+    return is_removed(unquote(name.rpartition("-")[0]), removals)
