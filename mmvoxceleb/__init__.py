@@ -5,7 +5,7 @@ Importing this package lets ``datasets.load_dataset("mmvoxceleb")`` find the dat
 
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.registration import load_dataset, register
+from mmvoxceleb.registration import load_dataset, register_when_imported
 
 if TYPE_CHECKING:
     from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig
@@ -21,7 +21,7 @@ _LAZY = {
     "open_store": "mmvoxceleb.stores",
 }
 
-register()
+register_when_imported()
 
 
 def __getattr__(name: str) -> Any:

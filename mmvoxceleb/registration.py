@@ -3,14 +3,22 @@
 ``datasets`` from 4.0 on runs no loading scripts and has no hook for plugins, so its one function that turns a name
 into a module is wrapped. Every other name goes through untouched. Entering the name in its table of packaged modules
 would be shorter, and make ``load_dataset`` scan the working directory for data files.
+
+``import mmvoxceleb`` does not import ``datasets``, which takes half a second and more: it is wrapped when it comes.
 """
 
 import functools
+import importlib.util
 import logging
+import sys
 import threading
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
-__all__ = ["NAME", "load_dataset", "register"]
+__all__ = ["NAME", "load_dataset", "register", "register_when_imported"]
 
 NAME = "mmvoxceleb"
 _MODULE = "mmvoxceleb.loading.builder"
@@ -32,25 +40,60 @@ def register() -> bool:
 
     with _lock:
         original = getattr(datasets.load, "dataset_module_factory", None)
-        if original is None or not hasattr(datasets.load, "DatasetModule"):
-            logger.warning(
-                "this datasets %s resolves names in an unknown way; use mmvoxceleb.load_dataset", datasets.__version__
-            )
+        if not _wrap(datasets.load):
             return False
-        if getattr(original, _MARK, False):
-            return True
-
-        @functools.wraps(original)
-        def dataset_module_factory(path: Any, *args: Any, **kwargs: Any) -> Any:
-            if path != NAME:
-                return original(path, *args, **kwargs)
-            return datasets.load.DatasetModule(_MODULE, _hash(), {"dataset_name": NAME})
-
-        setattr(dataset_module_factory, _MARK, True)
-        datasets.load.dataset_module_factory = dataset_module_factory
         if getattr(datasets.inspect, "dataset_module_factory", None) is original:
-            datasets.inspect.dataset_module_factory = dataset_module_factory
+            datasets.inspect.dataset_module_factory = datasets.load.dataset_module_factory
         return True
+
+
+def _wrap(load: Any) -> bool:
+    """Wrap the function of ``datasets.load``, unless it is wrapped; tell whether it now resolves our name."""
+    original = getattr(load, "dataset_module_factory", None)
+    if original is None or not hasattr(load, "DatasetModule"):
+        logger.warning("this version of datasets resolves names in an unknown way; use mmvoxceleb.load_dataset")
+        return False
+    if getattr(original, _MARK, False):
+        return True
+
+    @functools.wraps(original)
+    def dataset_module_factory(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if path != NAME:
+            return original(path, *args, **kwargs)
+        return load.DatasetModule(_MODULE, _hash(), {"dataset_name": NAME})
+
+    setattr(dataset_module_factory, _MARK, True)
+    load.dataset_module_factory = dataset_module_factory
+    return True
+
+
+def register_when_imported() -> None:
+    """Call :func:`register` now, if ``datasets`` is imported already, or else once it is."""
+    if "datasets.load" in sys.modules:
+        register()
+    elif not any(isinstance(finder, _Awaited) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Awaited())
+
+
+class _Awaited(MetaPathFinder):
+    """Finds ``datasets.load`` once, as Python does, and wraps what it holds as soon as it is there."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "datasets.load":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_wrap(module: ModuleType) -> None:
+                execute(module)
+                _wrap(module)
+
+            spec.loader.exec_module = execute_and_wrap  # type: ignore[method-assign]
+        return spec
 
 
 def _hash() -> str:

@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -233,6 +235,26 @@ def test_registering_twice_wraps_once() -> None:
     before = datasets.load.dataset_module_factory
     assert register()
     assert datasets.load.dataset_module_factory is before
+
+
+@pytest.mark.parametrize("first", ["mmvoxceleb", "datasets", "datasets.inspect", "mmvoxceleb.loading"])
+def test_whichever_is_imported_first_the_name_is_found(first: str) -> None:
+    code = (
+        f"import {first}, mmvoxceleb, datasets, sys\n"
+        "assert len(datasets.load_dataset('mmvoxceleb', 'sample', split='train', streaming=True).take(1).features)\n"
+        "assert datasets.get_dataset_config_names('mmvoxceleb')[0] == 'all'\n"
+        "assert not [each for each in sys.meta_path if type(each).__module__ == 'mmvoxceleb.registration']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_and_the_help_of_the_program_import_nothing_heavy() -> None:
+    code = (
+        "import sys, mmvoxceleb.cli.main\n"
+        "print([name for name in ('datasets', 'torch', 'cv2', 'pyarrow', 'PIL', 'ray', 'av') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 def test_label_source_comes_from_the_provenance(own_corpus: Corpus) -> None:
