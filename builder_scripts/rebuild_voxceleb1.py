@@ -79,7 +79,7 @@ def command_of(options: argparse.Namespace, metadata: Path) -> list[str]:
     command += ["--stages", ",".join(options.stages), "--engine", options.engine]
     if options.workers is not None:
         command += ["--workers", str(options.workers)]
-    return command + options.more
+    return [*command, *options.more]
 
 
 def make_plan(options: argparse.Namespace) -> tuple[Metadata, Plan]:

@@ -29,7 +29,7 @@ def sample() -> Store:
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "builder_scripts"))
+    monkeypatch.syspath_prepend(str(ROOT / "builder_scripts" / "sample"))
 
 
 def test_the_sample_is_sound_and_has_both_splits(sample: Store) -> None:

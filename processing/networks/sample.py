@@ -1,6 +1,6 @@
 """The network of the sample models: one small trunk, and heads for masks, drawings and attributes.
 
-It is ours and was trained on generated faces (``builder_scripts/train_sample_models.py``), to show the pipeline
+It is ours and was trained on generated faces (``builder_scripts/sample/train_sample_models.py``), to show the pipeline
 without a download.
 """
 

@@ -38,7 +38,7 @@ TEST_SEED = 5_000_000
 @pytest.fixture(scope="module", autouse=True)
 def scripts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "builder_scripts"))
+        patch.syspath_prepend(str(ROOT / "builder_scripts" / "sample"))
         yield
 
 

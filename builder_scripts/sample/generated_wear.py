@@ -16,7 +16,7 @@ def _wave(points: Points, person: Person, unit_px: float) -> Points:
     step = np.roll(points, -1, 0) - np.roll(points, 1, 0)
     normal = np.column_stack([step[:, 1], -step[:, 0]]) / np.maximum(np.linalg.norm(step, axis=1), 1e-6)[:, None]
     along = np.cumsum(np.linalg.norm(np.roll(points, -1, 0) - points, axis=1)) / unit_px
-    return points + normal * (np.sin(along * 19 + person.seed % 7) * 0.028 * unit_px)[:, None]
+    return np.asarray(points + normal * (np.sin(along * 19 + person.seed % 7) * 0.028 * unit_px)[:, None])
 
 
 def back_hair(head: Head) -> list[Layer]:

@@ -1,6 +1,6 @@
 """Make the bundled sample videos again: two generated persons who talk and move, for the crop and all that follows.
 
-    python builder_scripts/make_sample_video.py
+    python builder_scripts/sample/make_sample_video.py
 
 It writes mmvoxceleb/sample/raw/<person>#<video>.mp4, H.264, 25 frames a second. No training picture of the sample
 models shows these persons.

@@ -141,9 +141,10 @@ def brow(head: Head, side: int) -> list[Layer]:
     half = 0.5 * thick * (1 - 0.75 * u**2) * np.minimum(1, 0.6 + 4 * u)
     upper, lower = (head.on_face(np.column_stack([x, middle + sign * half]), 0.02) for sign in (-1, 1))
     outline = smooth(np.vstack([upper, lower[::-1]]))
-    colour = tuple(0.8 * hair + 0.12 * skin for hair, skin in zip(head.person.hair, head.person.skin, strict=True))
+    red, green, blue = (0.8 * hair + 0.12 * skin for hair, skin in zip(head.person.hair, head.person.skin, strict=True))
     soft = 0.012 * head.unit_px
-    return [Layer(outline, "r_brow" if side < 0 else "l_brow", colour, 0.92, soft_px=soft, ink=80, fill=90)]  # type: ignore[arg-type]
+    name = "r_brow" if side < 0 else "l_brow"
+    return [Layer(outline, name, (red, green, blue), 0.92, soft_px=soft, ink=80, fill=90)]
 
 
 def mouth(head: Head) -> list[Layer]:

@@ -1,7 +1,7 @@
 """Train the sample models on generated faces, and measure them on generated persons that they never saw.
 
-    python builder_scripts/train_sample_models.py
-    python builder_scripts/train_sample_models.py --measure
+    python builder_scripts/sample/train_sample_models.py
+    python builder_scripts/sample/train_sample_models.py --measure
 
 One thread, some 15 minutes. It writes mmvoxceleb/sample/models/sample-models.safetensors; put the sha256 that it prints
 into processing/sample_models.py. --measure prints the figures of docs/sample-models.md. No picture of a real person
@@ -56,9 +56,12 @@ def train(steps: int, seed: int = 0, *, report_every: int = 50) -> SampleNetwork
     torch.manual_seed(seed)
     # keeps what attributes need in the deepest features; the attributes' own head is trained at the end
     guide = nn.Sequential(nn.LazyLinear(64), nn.ReLU(), nn.Linear(64, len(SAMPLE_ATTRIBUTES)))
-    guide(torch.zeros(1, SampleNetwork().context[0].out_channels * 2))
+    first = SampleNetwork().context[0]
+    assert isinstance(first, nn.Conv2d)
+    guide(torch.zeros(1, first.out_channels * 2))
     rng = np.random.default_rng(seed)
-    network = SampleNetwork().to(memory_format=torch.channels_last)
+    # torch declares no call with memory_format alone
+    network: SampleNetwork = SampleNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW([*network.parameters(), *guide.parameters()], lr=_HIGHEST_RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _HIGHEST_RATE, total_steps=steps, pct_start=0.1)
     weights = torch.ones(NUM_CLASSES)
@@ -128,7 +131,10 @@ def _losses(
     part = np.s_[2 * down + lower :: 2 * MASK_STEP, 2 * right + further :: 2 * MASK_STEP]
     ids = torch.from_numpy(np.stack([one.ids[part] for one in batch])).long()
     place = np.s_[down * MASK_STEP + right :: MASK_STEP**2]
-    logits = functional.conv2d(decoded, network.mask_head.weight[place], network.mask_head.bias[place])
+    mask_bias, drawing_bias = network.mask_head.bias, network.drawing_head.bias
+    assert mask_bias is not None
+    assert drawing_bias is not None
+    logits = functional.conv2d(decoded, network.mask_head.weight[place], mask_bias[place])
     mask = functional.cross_entropy(logits, ids, weights)
 
     places = rng.choice(DRAWING_STEP**2, 4, replace=False)
@@ -136,7 +142,7 @@ def _losses(
     parts = [[one.drawing[y::DRAWING_STEP, x::DRAWING_STEP] for y, x in cells] for one in batch]
     drawings = torch.from_numpy(np.array(parts)).float() / 255
     stem, head = network.drawing_stem(decoded), network.drawing_head
-    lines = functional.conv2d(stem, head.weight[places], head.bias[places], padding=1)
+    lines = functional.conv2d(stem, head.weight[places], drawing_bias[places], padding=1)
     ink = 1 + 4 * (1 - drawings)
     drawing = functional.binary_cross_entropy_with_logits(lines, drawings, ink)
     drawing = drawing + (ink * (lines.sigmoid() - drawings).abs()).mean()
@@ -191,7 +197,7 @@ class Figures:
         both = np.diag(self.confusion).astype(float)
         either = self.confusion.sum(0) + self.confusion.sum(1) - both
         with np.errstate(invalid="ignore"):
-            return both / either
+            return np.asarray(both / either)
 
     @property
     def mean_iou(self) -> float:
@@ -260,7 +266,7 @@ def measure_portrait() -> Figures:
         entries = store.entries(Folder("mask"), clip)
         pictures = store.read(Folder("video"), clip, [frames[entry.name] for entry in entries])
         for entry, mask, data in zip(entries, store.read(Folder("mask"), clip), pictures, strict=True):
-            frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+            frame = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
             figures.add_mask(read_mask_ids(mask, clip_id=clip, name=entry.name), parse(frame[None])[0])
     return figures
 

@@ -102,7 +102,8 @@ def see(person: Person, moment: Moment, view: View, backdrop: NDArray[np.uint8])
     for layer in _layers_of(head):
         canvas.add(layer)
     _draw_strands(canvas, head)
-    colour = cv2.resize(canvas.colour, (view.width_px, view.height_px), interpolation=cv2.INTER_AREA)
+    size = (view.width_px, view.height_px)
+    colour = np.asarray(cv2.resize(canvas.colour, size, interpolation=cv2.INTER_AREA), np.uint8)
     frame = _lit(colour, canvas.ids[::2, ::2], Head(person, moment, view.x_px, view.y_px, view.unit_px))
     return Seen(frame, canvas.ids, canvas.drawing)
 
@@ -144,11 +145,11 @@ class _Canvas:
         if layer.name:
             self.ids[window][covered] = CLASSES.index(layer.name)
         if layer.colour is not None and layer.opacity == 1 and not layer.soft_px and inside is None:
-            self._paint(layer)
+            self._paint(layer, layer.colour)
         elif layer.colour is not None:
             alpha = self._cover(layer, layer.points - offset, shape, cv2.LINE_AA)
             if layer.soft_px:
-                alpha = cv2.GaussianBlur(alpha, (0, 0), layer.soft_px)
+                alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), layer.soft_px), np.uint8)
             if inside is not None:
                 alpha = np.minimum(alpha, inside)
             share = (alpha.astype(np.float32) * (layer.opacity / 255))[..., None]
@@ -164,12 +165,12 @@ class _Canvas:
             cv2.polylines(cover, [_fixed(points)], False, 255, max(1, round(layer.width_px)), line, _BITS)
         return cover
 
-    def _paint(self, layer: Layer) -> None:
+    def _paint(self, layer: Layer, colour: tuple[float, float, float]) -> None:
         if layer.closed:
-            cv2.fillPoly(self.colour, [_fixed(layer.points)], layer.colour, cv2.LINE_AA, _BITS)
+            cv2.fillPoly(self.colour, [_fixed(layer.points)], colour, cv2.LINE_AA, _BITS)
         elif layer.width_px:
             width_px = max(1, round(layer.width_px))
-            cv2.polylines(self.colour, [_fixed(layer.points)], False, layer.colour, width_px, cv2.LINE_AA, _BITS)
+            cv2.polylines(self.colour, [_fixed(layer.points)], False, colour, width_px, cv2.LINE_AA, _BITS)
 
     def _draw(
         self,
@@ -197,7 +198,7 @@ class _Canvas:
 
 
 def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.rint(points * 2**_BITS).astype(np.int32)
+    return np.asarray(np.rint(points * 2**_BITS), np.int32)
 
 
 def _draw_strands(canvas: _Canvas, head: Head) -> None:
@@ -245,7 +246,7 @@ def _lit(colour: NDArray[np.uint8], ids: NDArray[np.uint8], head: Head) -> NDArr
 
 
 def _relief(
-    u: NDArray[np.float32], v: NDArray[np.float32], head: Head
+    u: NDArray[np.floating], v: NDArray[np.floating], head: Head
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Height and share of light from everywhere of the face at (u, v), in units from the point between the eyes."""
     inside = 1 - (u / 1.0) ** 2 - ((v + 0.1) / 1.45) ** 2
@@ -275,7 +276,7 @@ def _lambert(
     length = np.sqrt(1 + dx * dx + dy * dy)
     facing = np.maximum(0, (-dx * direction[0] - dy * direction[1] + direction[2]) / length)
     shade = ambient + (1 - ambient) * 1.15 * facing + 0.16 * facing**12
-    return shade.astype(np.float32)
+    return np.asarray(shade, np.float32)
 
 
 def _grain(head: Head, ids: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -292,7 +293,7 @@ def _grain(head: Head, ids: NDArray[np.uint8]) -> NDArray[np.float32]:
     turn = cv2.phase(0.6 - np.minimum(v + 0.25, 0), u) * 60 + (u + bend) * 45
     hair = cv2.remap(strands, turn % 256, cv2.magnitude(u, v) * 14, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     result = np.where(ids == CLASSES.index("hair"), 1 + 0.2 * hair, 1 + 0.02 * grain)
-    return np.where(ids == 0, np.float32(1), result).astype(np.float32)
+    return np.asarray(np.where(ids == 0, np.float32(1), result), np.float32)
 
 
 @lru_cache(maxsize=16)
@@ -302,8 +303,8 @@ def _textures(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     made = []
     for sigmas in ((1.5, 1.5), (1.0, 9.0)):
         noise = rng.normal(0, 1, (_TEXTURE_PX, _TEXTURE_PX)).astype(np.float32)
-        noise = cv2.copyMakeBorder(noise, *(4 * [_MARGIN_PX]), cv2.BORDER_WRAP)
-        soft = cv2.GaussianBlur(noise, (0, 0), sigmaX=sigmas[0], sigmaY=sigmas[1])
+        wide = cv2.copyMakeBorder(noise, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, cv2.BORDER_WRAP)
+        soft = cv2.GaussianBlur(wide, (0, 0), sigmaX=sigmas[0], sigmaY=sigmas[1])
         soft = soft[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
         made.append(soft / soft.std())
     return made[0], made[1]

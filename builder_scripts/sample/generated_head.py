@@ -77,24 +77,24 @@ class Head:
         inside = 1 - (x / 0.86) ** 2 - ((y + 0.05) / 1.5) ** 2
         return 0.72 * np.sqrt(np.maximum(inside, 0.0))
 
-    def on_face(self, points: Iterable[tuple[float, float]] | Points, out: float = 0.0) -> Points:
+    def on_face(self, points: Iterable[tuple[float, ...]] | Points, out: float = 0.0) -> Points:
         """Project points (x, y) that lie on the face, or ``out`` units above it: float64 [N, 2], pixels."""
         points = self._dropped(np.array(points, float))
         return self.project(np.column_stack([points, self.depth(points[:, 0], points[:, 1]) + out]))
 
-    def at_depth(self, points: Iterable[tuple[float, float, float]] | Points) -> Points:
+    def at_depth(self, points: Iterable[tuple[float, ...]] | Points) -> Points:
         """Project points (x, y, z): float64 [N, 2], pixels."""
         points = np.array(points, float)
         return self.project(np.column_stack([self._dropped(points[:, :2]), points[:, 2]]))
 
     def project(self, points: Points) -> Points:
         """Turn and scale float64 [N, 3] to pixels."""
-        return (points @ self.turn.T)[:, :2] * self.unit_px + self.origin
+        return np.asarray((points @ self.turn.T)[:, :2] * self.unit_px + self.origin)
 
-    def on_body(self, points: Iterable[tuple[float, float]] | Points) -> Points:
+    def on_body(self, points: Iterable[tuple[float, ...]] | Points) -> Points:
         """Place points of neck and shoulders, which follow the head little."""
         lean = np.array((math.sin(math.radians(self.moment.yaw)) * 0.1, 0.0))
-        return (np.array(points, float) @ self._body_turn.T + lean) * self.unit_px + self.origin
+        return np.asarray((np.array(points, float) @ self._body_turn.T + lean) * self.unit_px + self.origin)
 
     def _dropped(self, points: Points) -> Points:
         """Let the jaw drop with the open mouth."""

@@ -1,7 +1,7 @@
 """Make the bundled sample again: five modalities of a few short clips, from one public-domain portrait.
 
     python -m pip install --no-deps scikit-image
-    python builder_scripts/make_sample.py
+    python builder_scripts/sample/make_sample.py
 
 It writes the original layout as zips into mmvoxceleb/sample, and the same clips as Parquet into
 mmvoxceleb/sample/parquet for `load_dataset` without our package. It needs OpenCV 4.12 or later; the same versions of
@@ -28,7 +28,7 @@ from mmvoxceleb.stores import open_store
 
 __all__ = ["CLIPS", "SampleClip", "main", "make_files"]
 
-_PACKAGE = Path(__file__).resolve().parents[1] / "mmvoxceleb" / "sample"
+_PACKAGE = Path(__file__).resolve().parents[2] / "mmvoxceleb" / "sample"
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 _PRESENT = (

@@ -1,6 +1,7 @@
 """Pictures to learn from: generated people as a crop of a compressed video shows them."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,8 +76,8 @@ def recorded(one: Example, seed: int) -> Example:
 def random_backdrop(rng: np.random.Generator, size_px: int = 128) -> NDArray[np.uint8]:
     """Paint a wall with things on it, more or less out of focus: uint8 [size_px, size_px, 3], RGB."""
     corners = rng.integers(10, 245, (1, 1, 3)) + rng.integers(-50, 50, (2, 2, 3))
-    wall = np.clip(corners, 0, 255).astype(np.uint8)
-    wall = cv2.resize(wall, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    small = np.clip(corners, 0, 255).astype(np.uint8)
+    wall = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
     for _ in range(rng.integers(0, 14)):
         colour = [float(value) for value in rng.integers(0, 256, 3)]
         x, y = (int(value) for value in rng.integers(0, size_px, 2))
@@ -94,19 +95,19 @@ def random_backdrop(rng: np.random.Generator, size_px: int = 128) -> NDArray[np.
             patch = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_NEAREST)[: bottom - y, : right - x]
             wall[y:bottom, x:right] = patch
     sigma = rng.uniform(0, 5)
-    return cv2.GaussianBlur(wall, (0, 0), sigma) if sigma > 0.4 else wall
+    return np.asarray(cv2.GaussianBlur(wall, (0, 0), sigma) if sigma > 0.4 else wall, np.uint8)
 
 
 def _as_recorded(frame: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Change focus, size, contrast, colours, noise and blocks."""
-    picture = frame
+    picture: NDArray[Any] = frame
     if rng.random() < 0.5:
         small = int(FRAME_PX * rng.uniform(0.35, 1))
         picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
         picture = cv2.resize(picture, (FRAME_PX, FRAME_PX), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.6))
-    values = picture.astype(np.float32)
+    values: NDArray[Any] = picture.astype(np.float32)
     values = (values - 128) * rng.uniform(0.7, 1.25) + 128 + rng.normal(0, 14)
     grey = values.mean(axis=2, keepdims=True)
     values = grey + (values - grey) * rng.uniform(0.3, 1.4) if rng.random() < 0.6 else values
@@ -117,5 +118,5 @@ def _as_recorded(frame: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     if rng.random() < 0.7:
         quality = int(rng.integers(20, 96))
         data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-    return np.ascontiguousarray(picture)
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
+    return np.ascontiguousarray(picture, np.uint8)
