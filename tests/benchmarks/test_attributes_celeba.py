@@ -17,7 +17,7 @@ pytest.importorskip("transformers")
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "attributes_celeba.py"
 
 
-def make_celeba(root, model, *, csv: bool = False):
+def make_celeba(root: Path, model: str, *, csv: bool = False) -> Path:
     """Six pictures, the last four in the test split; half of Smiling and all of Young are as the model says."""
     (root / "img_align_celeba").mkdir(parents=True)
     names = [f"{number:06d}.jpg" for number in range(1, 7)]
@@ -40,7 +40,7 @@ def make_celeba(root, model, *, csv: bool = False):
     return root
 
 
-def run(*arguments):
+def run(*arguments: object) -> tuple[int, str]:
     result = subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 

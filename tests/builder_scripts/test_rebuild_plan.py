@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "builder_scripts" / "rebuild_voxceleb1.py"
 SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", ROOT.parent / "shared"))
 METADATA = SHARED / "data" / "vox-metadata.csv"
+Call = Callable[..., tuple[int, str, str]]
+Planner = Callable[..., tuple[dict[str, Any], str]]
 
 # video, start, end, box, person: two videos of one person, one of another; the third row twice, and in both splits
 ROWS = [
@@ -27,7 +31,7 @@ ROWS = [
 ]
 
 
-def write_metadata(path, dialect):
+def write_metadata(path: Path, dialect: str) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         names = ["video_id", "start", "end", "bbox", "fps", "width", "height", "partition"]
@@ -39,30 +43,30 @@ def write_metadata(path, dialect):
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run the script in this process; give its exit status and what it printed."""
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
 
-    def call(*options):
+    def call(*options: object) -> tuple[int, str, str]:
         from rebuild_voxceleb1 import main
 
         capsys.readouterr()
         try:
             status = main([str(option) for option in options])
         except SystemExit as end:  # argparse's
-            status = end.code
+            status = int(str(end.code))
         return status, *capsys.readouterr()
 
     return call
 
 
 @pytest.fixture
-def plan(call, tmp_path: Path):
+def plan(call: Call, tmp_path: Path) -> Planner:
     """Make a plan; give its figures and its text."""
 
-    def plan(*options):
+    def plan(*options: object) -> tuple[dict[str, Any], str]:
         status, text, errors = call("--plan", "--json", tmp_path / "plan.json", *options)
         assert status == 0, errors
         return json.loads((tmp_path / "plan.json").read_text()), text
@@ -71,7 +75,7 @@ def plan(call, tmp_path: Path):
 
 
 @pytest.mark.parametrize("dialect", ["with person_id", "with video#person"])
-def test_the_plan_counts_what_a_hand_counts(plan, tmp_path: Path, dialect: str) -> None:
+def test_the_plan_counts_what_a_hand_counts(plan: Planner, tmp_path: Path, dialect: str) -> None:
     figures, text = plan("--metadata", write_metadata(tmp_path / "rows.csv", dialect))
     assert figures["wanted"] == {
         "videos": 3,
@@ -97,7 +101,7 @@ def test_the_plan_counts_what_a_hand_counts(plan, tmp_path: Path, dialect: str) 
     assert f"{command} --stages crop,mask,draw,label,text --engine local\n" in text
 
 
-def test_videos_at_hand_are_counted_and_not_downloaded(plan, tmp_path: Path) -> None:
+def test_videos_at_hand_are_counted_and_not_downloaded(plan: Planner, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -111,7 +115,7 @@ def test_videos_at_hand_are_counted_and_not_downloaded(plan, tmp_path: Path) -> 
     assert "--mbit" in text
 
 
-def test_own_rates_replace_goals_and_stages_can_be_chosen(plan, tmp_path: Path) -> None:
+def test_own_rates_replace_goals_and_stages_can_be_chosen(plan: Planner, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     rates = tmp_path / "ours.json"
     rates.write_text(json.dumps({"mask": {"gpu": 41}, "crop": {"cpu": 97}}))
@@ -127,7 +131,7 @@ def test_own_rates_replace_goals_and_stages_can_be_chosen(plan, tmp_path: Path) 
     assert "--download" not in text
 
 
-def test_clips_of_a_list_keep_their_rows(plan, tmp_path: Path) -> None:
+def test_clips_of_a_list_keep_their_rows(plan: Planner, tmp_path: Path) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     clips = tmp_path / "clips.txt"
     clips.write_text(
@@ -145,7 +149,7 @@ def test_clips_of_a_list_keep_their_rows(plan, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_clips_of_an_old_copy_keep_their_rows(plan, tmp_path: Path, kind: str) -> None:
+def test_clips_of_an_old_copy_keep_their_rows(plan: Planner, tmp_path: Path, kind: str) -> None:
     rows = write_metadata(tmp_path / "rows.csv", "with person_id")
     names = ["id10001#-bbbbbbbbbb#00002.txt#000.mp4", "id10001#-bbbbbbbbbb#00009.txt#003.mp4"]
     copy = tmp_path / "copy"
@@ -185,7 +189,7 @@ def test_clips_of_an_old_copy_keep_their_rows(plan, tmp_path: Path, kind: str) -
     ],
 )
 def test_bad_input_is_one_clear_error(
-    call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], files, message: str
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], files: dict[str, str], message: str
 ) -> None:
     write_metadata(tmp_path / "rows.csv", "with person_id")
     for name, text in files.items():
@@ -215,7 +219,7 @@ def test_a_run_writes_the_kept_rows_and_becomes_the_command(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not METADATA.is_file(), reason="the published vox-metadata.csv is not here")
-def test_the_totals_of_the_published_file(plan, tmp_path: Path) -> None:
+def test_the_totals_of_the_published_file(plan: Planner, tmp_path: Path) -> None:
     from pyarrow import compute
     from pyarrow import csv as arrow_csv
 

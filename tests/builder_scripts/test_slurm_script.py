@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+Start = Callable[..., tuple[subprocess.Popen[str], Path]]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Slurm's nodes run Linux; the script wants its bash")
 
 
-def programs(folder, **scripts: Any) -> None:
+def programs(folder: Path, **scripts: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in scripts.items():
         path = folder / name
@@ -22,7 +24,7 @@ def programs(folder, **scripts: Any) -> None:
 
 
 @pytest.fixture
-def slurm(tmp_path: Path):
+def slurm(tmp_path: Path) -> Start:
     """Start the job on two nodes; its `python` works until it is told to stop, and then takes a moment."""
     bin_folder, log = tmp_path / "venv" / "bin", tmp_path / "log"
     programs(
@@ -50,7 +52,7 @@ END""",
         "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_CPUS_ON_NODE": "8",
     }  # fmt: skip
 
-    def start(**variables: Any):
+    def start(**variables: Any) -> tuple[subprocess.Popen[str], Path]:
         script = ROOT / "builder_scripts" / "cluster" / "slurm_ray.sbatch"
         return subprocess.Popen(
             ["bash", str(script)], env={**environment, **variables}, stdout=subprocess.PIPE, text=True
@@ -59,7 +61,7 @@ END""",
     return start
 
 
-def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm) -> None:
+def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm: Start) -> None:
     process, log = slurm(EXTRA="--layout quick")
     output, _ = process.communicate(timeout=30)
     lines = log.read_text().splitlines()
@@ -76,7 +78,7 @@ def test_the_slurm_job_runs_the_command_on_its_ray_cluster(slurm) -> None:
     assert "scontrol requeue 7" not in lines
 
 
-def test_the_slurm_job_stops_the_work_and_queues_itself_again_before_its_time_is_over(slurm) -> None:
+def test_the_slurm_job_stops_the_work_and_queues_itself_again_before_its_time_is_over(slurm: Start) -> None:
     process, log = slurm()
     deadline = time.monotonic() + 30
     while not (log.exists() and "python" in log.read_text()) and time.monotonic() < deadline:
