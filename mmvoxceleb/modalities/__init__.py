@@ -4,8 +4,10 @@
 by :func:`register_modality`, or by an entry point of the group ``mmvoxceleb.modalities``.
 """
 
-from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, FileModality, FrameModality, Modality, RecordOptions
+from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, Modality, RecordOptions
 from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
+from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
+from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
 from mmvoxceleb.modalities.label import LABEL
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
@@ -38,7 +40,9 @@ __all__ = [
     "Folder",
     "FrameModality",
     "Modality",
+    "PictureForm",
     "RecordOptions",
+    "SampleContext",
     "check_modalities",
     "file_modalities",
     "folders_of",

@@ -1,35 +1,21 @@
 """What a modality is: the names it has, how its files become columns, and what else the package asks of it.
 
-Subclass :class:`FrameModality` for pictures of frames and :class:`FileModality` for one small file per clip. Class
-attributes describe it; methods are overridden where the default is not right.
+Subclass :class:`FrameModality` for pictures of frames and :class:`FileModality` for one small file per clip, each in a
+module of its own. Class attributes describe it; methods are overridden where the default is not right.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from mmvoxceleb.codecs.pictures import check_picture, upright
-from mmvoxceleb.codecs.planes import put_rgb
-from mmvoxceleb.codecs.views import WHOLE, View, rgb_of
-from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.modalities.registry import Folder, kind_of
-from mmvoxceleb.modalities.sampled import PictureForm, SampleContext, as_tensor
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
-
-    from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = [
     "DEFAULT_STYLE",
     "LARGEST_FILE_BYTES",
     "LARGEST_TEXT_BYTES",
     "MODALITIES",
-    "FileModality",
-    "FrameModality",
     "Modality",
     "RecordOptions",
     "Shown",
@@ -164,232 +150,6 @@ class Modality(ABC):
     @abstractmethod
     def meanings(self, options: RecordOptions) -> dict[str, str]:
         """Explain its columns for the dataset card, each in a few words of Markdown."""
-
-
-class FrameModality(Modality):
-    """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
-
-    Attributes:
-        pictures: Name of the column of pictures, a plural: ``masks``.
-        indices: Name of the column of their frame indices: ``mask_indices``.
-        is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
-        meaning: Of the column of pictures, for the dataset card: ``8-bit grey line drawings, PNG``.
-    """
-
-    is_frames = True
-    pictures: ClassVar[str]
-    indices: ClassVar[str]
-    is_timeline: ClassVar[bool] = False
-    meaning: ClassVar[str] = "pictures, PNG or JPEG"
-
-    def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
-        found: dict[str, tuple[str, ...]] = dict(self.pairs_in(names))
-        return found.get(style, found.get("", ()))
-
-    def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
-        """Name the columns of pictures and of frame indices of each folder.
-
-        With several styles the style is a part of the names: ``drawings_style1``, ``drawing_indices_style1``.
-        """
-        folders = self.folders(styles)
-        if len(folders) == 1:
-            return {folders[0]: (self.pictures, self.indices)}
-        return {folder: (f"{self.pictures}_{folder.style}", f"{self.indices}_{folder.style}") for folder in folders}
-
-    def pairs_in(self, names: Collection[str]) -> dict[str, tuple[str, str]]:
-        """Find its columns among ``names``: by style, which is empty where no style is a part of the names."""
-        if self.pictures in names:
-            return {"": (self.pictures, self.indices)}
-        start = f"{self.pictures}_"
-        styles = [name.removeprefix(start) for name in names if self.has_styles and name.startswith(start)]
-        return {style: (f"{start}{style}", f"{self.indices}_{style}") for style in styles}
-
-    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
-        return tuple(name for pair in self.pairs(styles).values() for name in pair)
-
-    def features(self, styles: Sequence[str]) -> dict[str, Any]:
-        from datasets import Image, List, Value
-
-        columns: dict[str, Any] = {}
-        for pictures, indices in self.pairs(styles).values():
-            columns |= {pictures: List(Image()), indices: List(Value("int32"))}
-        return columns
-
-    def meanings(self, options: RecordOptions) -> dict[str, str]:
-        return {
-            name: text
-            for pictures, indices in self.pairs(options.styles).values()
-            for name, text in ((pictures, self.meaning), (indices, f"frame index of each {self.name}"))
-        }
-
-    def to_file(self, data: bytes, options: RecordOptions, *, clip_id: str) -> bytes:
-        """Turn a picture of a record into a file of the original layout.
-
-        Args:
-            data: From :meth:`stored`.
-            options: What was asked for.
-            clip_id: The clip, for messages.
-        """
-        return data
-
-    def share_of_bytes(self, options: RecordOptions) -> float:
-        """Guess how large a picture of a record is beside its file, for cutting an export into shards."""
-        return 1.0
-
-    def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
-        """Check a file, and return the picture as a record holds it.
-
-        Args:
-            data: Content of the file.
-            options: What was asked for.
-            clip_id: The clip, for messages.
-            name: The file, for messages.
-
-        Raises:
-            CorruptSourceError: It is damaged, or is no picture of this modality.
-            UnsafeArchiveError: A side is over 8,192 px.
-        """
-        check_picture(data, clip_id=clip_id, name=name)
-        return upright(data)
-
-    def problems(self, data: bytes, *, clip_id: str, name: str) -> Iterator[tuple[str, str]]:
-        """Check a whole picture beyond that it can be decoded: kinds of ``problem_titles``, and what is wrong."""
-        return iter(())
-
-    def problems_of_meta(self, section: Any) -> Iterator[tuple[str, str]]:
-        """Check its part of a clip's provenance, likewise."""
-        return iter(())
-
-    def decode(
-        self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str
-    ) -> "NDArray[np.uint8]":
-        """Decode a picture, cut, resize and mirror it.
-
-        Args:
-            data: A PNG or JPEG; of the video modality also uint8 [H, W, 3] in RGB, out of a video file.
-            view: The cut and the mirroring.
-            size: Height and width in px; None for the picture's own.
-            where: Clip and file, for messages.
-
-        Returns:
-            uint8 [H, W, 3] or [H, W, 4], RGB and perhaps a channel to be left out, unless a modality says otherwise.
-            It may share memory with ``data``, or with what this thread decodes next.
-
-        Raises:
-            CorruptSourceError: It cannot be decoded.
-            UnsafeArchiveError: A side is over 8,192 px.
-        """
-        return rgb_of(data, view, size, where=where)
-
-    def form(self, options: "SampleOptions") -> PictureForm:
-        """Say how pictures lie in a sample; by default RGB [3, H, W], 0 to 1, or 0 to 255 for ``dtype="uint8"``."""
-        return PictureForm((3,), options.number_type, put_rgb)
-
-    def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
-        """Make a picture to look at.
-
-        Args:
-            picture: From :meth:`decode`, without a fourth channel.
-            below: The frame that it belongs to, RGB; None where there is none.
-        """
-        from PIL import Image
-
-        return Image.fromarray(picture).convert("RGB")
-
-    def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
-        """Explain the pictures of a clip, if they need it."""
-        return None
-
-
-class FileModality(Modality):
-    """One small file for each clip.
-
-    Attributes:
-        suffix: Of the file's name, behind the clip's: ``.txt``.
-        is_light: Whether its columns take so few bytes that they ride along in all files of an export.
-        reveals_label: Whether it says what ``drop_sensitive`` takes out of the label.
-    """
-
-    is_frames = False
-    suffix: ClassVar[str]
-    is_light: ClassVar[bool] = True
-    reveals_label: ClassVar[bool] = False
-    largest_file_bytes = LARGEST_TEXT_BYTES
-
-    def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
-        return (self.name,)
-
-    @abstractmethod
-    def parse(self, data: bytes, *, clip_id: str) -> Any:
-        """Read the file.
-
-        Args:
-            data: Its content.
-            clip_id: The clip, for messages.
-
-        Raises:
-            CorruptSourceError: It is damaged.
-        """
-
-    def fields(self, value: Any, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """Turn what :meth:`parse` gave into the columns of a record.
-
-        Args:
-            value: What the file says.
-            options: What was asked for.
-            meta: Reads the clip's provenance, ``{}`` where it has none; for modalities with ``reads_meta``.
-        """
-        return {self.name: value}
-
-    def meanings(self, options: RecordOptions) -> dict[str, str]:
-        return dict.fromkeys(self.columns(options.styles), self.title)
-
-    @abstractmethod
-    def to_file(self, record: Mapping[str, Any]) -> bytes:
-        """Turn its columns of a record into its file: what :meth:`parse` reads."""
-
-    def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
-        """Take its columns into a sample of WebDataset, whose ``json`` holds ``light``.
-
-        Args:
-            light: Columns of the record that are no pictures. Change what JSON should say otherwise, and take out
-                what gets a file of its own.
-
-        Returns:
-            Files of its own: suffix without a dot, and content.
-        """
-        return []
-
-    def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
-        """Check a file: kinds of ``problem_titles``, and what is wrong."""
-        try:
-            self.parse(data, clip_id=clip_id)
-        except MMVoxCelebError as error:
-            yield self.name, str(error)
-
-    def shown(self, value: Any) -> Shown | None:
-        """Say what :meth:`parse` gave, to look at; None for nothing."""
-        return Shown(self.name, lines=(str(value),))
-
-    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
-        """Return what :meth:`parse` gave, from its columns of a record."""
-        return self.parse(self.to_file(record), clip_id=clip_id)
-
-    def sampled(self, value: Any, context: SampleContext) -> dict[str, Any]:
-        """Turn what :meth:`parse` gave into keys of a sample: by default ``name``, as a tensor if it holds numbers."""
-        return {self.name: as_tensor(value)}
-
-    def check_size(self, data: bytes, *, clip_id: str) -> None:
-        """Refuse a file over ``largest_file_bytes``.
-
-        Raises:
-            UnsafeArchiveError: It is.
-        """
-        if len(data) > self.largest_file_bytes:
-            raise UnsafeArchiveError(
-                f"clip {clip_id}: its {self.name} has {len(data):,} bytes; refused, the limit is "
-                f"{self.largest_file_bytes >> 20} MB. Get it from another source"
-            )
 
 
 def _registered(kind: type[Modality]) -> Modality:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.codecs.planes import put_grey
 from mmvoxceleb.codecs.views import WHOLE, View, grey_of
-from mmvoxceleb.modalities.base import DEFAULT_STYLE, FrameModality
-from mmvoxceleb.modalities.sampled import PictureForm
+from mmvoxceleb.modalities.base import DEFAULT_STYLE
+from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,8 @@ from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.modalities.base import FileModality, RecordOptions, Shown
+from mmvoxceleb.modalities.base import RecordOptions, Shown
+from mmvoxceleb.modalities.file_modality import FileModality
 from mmvoxceleb.schema.attributes import ATTRIBUTES, drop_sensitive, present
 
 __all__ = ["LABEL"]

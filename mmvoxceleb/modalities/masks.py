@@ -9,8 +9,8 @@ from mmvoxceleb.codecs.masks import read_mask_ids, to_colour_png, to_palette_png
 from mmvoxceleb.codecs.planes import put_colours, put_ids, put_one_hot
 from mmvoxceleb.codecs.views import WHOLE, View, mask_of
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.modalities.base import FrameModality, RecordOptions, Shown
-from mmvoxceleb.modalities.sampled import PictureForm
+from mmvoxceleb.modalities.base import RecordOptions, Shown
+from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
 from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE
 

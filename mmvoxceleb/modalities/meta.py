@@ -7,7 +7,7 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.modalities.base import FileModality
+from mmvoxceleb.modalities.file_modality import FileModality
 
 __all__ = ["META"]
 

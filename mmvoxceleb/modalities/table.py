@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, FileModality, FrameModality, Modality
+from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, Modality
 from mmvoxceleb.modalities.drawings import DRAWINGS
+from mmvoxceleb.modalities.file_modality import FileModality
+from mmvoxceleb.modalities.frame_modality import FrameModality
 from mmvoxceleb.modalities.label import LABEL
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META

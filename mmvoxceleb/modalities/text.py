@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
-from mmvoxceleb.modalities.base import FileModality, RecordOptions, Shown
-from mmvoxceleb.modalities.sampled import SampleContext
+from mmvoxceleb.modalities.base import RecordOptions, Shown
+from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
 
 __all__ = ["TEXT"]
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from mmvoxceleb.modalities.base import FrameModality, RecordOptions
+from mmvoxceleb.modalities.base import RecordOptions
+from mmvoxceleb.modalities.frame_modality import FrameModality
 
 __all__ = ["VIDEO"]
 

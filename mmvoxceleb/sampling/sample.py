@@ -16,10 +16,10 @@ from mmvoxceleb.modalities import (
     FileModality,
     FrameModality,
     Modality,
+    SampleContext,
     check_modalities,
     modalities,
 )
-from mmvoxceleb.modalities.sampled import SampleContext
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.threads import DecodeThreads, DecodeWork
