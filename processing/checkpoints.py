@@ -72,7 +72,7 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
     for key, value in state.items():
         if problem := _problem_of(value, path.stat().st_size):
             raise WeightsError(
-                f"{path}: {shortened(key, 80)} {problem}; the file is damaged or no plain state dict: get it again"
+                f"{path}: {shortened(key, 80)} {problem}; the file is damaged or not a plain state dict: get it again"
             )
     return state
 
@@ -120,7 +120,7 @@ def fit_state_dict(
     if any(problems):
         raise WeightsError(
             f"{source}: does not fit {type(network).__name__}: {'; '.join(filter(None, problems))}. "
-            "It belongs to another model or another version of it: check which file you passed"
+            "It belongs to another model or version: check which file you passed"
         )
     network.load_state_dict(given)
 

@@ -80,7 +80,9 @@ def download(
                 wrong += isinstance(error, WeightsError)
                 failures.append(f"{source}: {error}")
             except OSError as error:
-                raise SourceUnavailableError(f"{partial}: cannot be written ({error}); make room and repeat") from error
+                raise SourceUnavailableError(
+                    f"{partial}: cannot be written ({error}); make room and rerun this"
+                ) from error
             else:
                 move_into_place(partial, target)
                 return
@@ -241,7 +243,7 @@ def _from_drive(file_id: str, partial: Path, size_bytes: int | None) -> None:
             f"Google Drive does not give it ({redirect_problem(error) or first_line(error)})"
         ) from error
     if not partial.is_file():
-        raise SourceUnavailableError("Google Drive gave nothing")
+        raise SourceUnavailableError("Google Drive sent nothing")
 
 
 def _find_in_drive_folder(folder_id: str, file_name: str) -> str:

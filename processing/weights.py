@@ -56,7 +56,7 @@ def locate(name: str, path: str | os.PathLike[str] | None = None) -> Path:
         if not chosen.is_file():
             raise WeightsError(
                 f"{chosen}: there is no such file of weights ({weights.purpose}); "
-                f"give the path of {weights.file_name}, or leave it out to have it downloaded"
+                f"pass the path of {weights.file_name}, or omit it to download it"
             )
         _tell_if_other(chosen, weights)
         return chosen
@@ -104,7 +104,7 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
         ),
     )
     if weights.sha256 is None:
-        logger.warning("%s: no hash of this file was published; it came as sha256 %s", target, sha256_of(target))
+        logger.warning("%s: this file has no published hash; the download has the sha256 %s", target, sha256_of(target))
     return target
 
 

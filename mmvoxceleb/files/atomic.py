@@ -190,9 +190,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             advice = "make room, then run the same command again; what is finished is kept"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            advice = "mend its permissions, or name another place"
+            advice = "fix its permissions, or use another place"
         else:
-            advice = "mend that, or name another place"
+            advice = "mend that, or use another place"
         reason = error.strerror or str(error) or type(error).__name__
         at = f" at {error.filename}" if error.filename and str(error.filename) != str(path) else ""
         raise OutputError(f"{path}: cannot be written ({reason}{at}); {advice}") from error

@@ -34,7 +34,7 @@ def check_inside(path: object, where: str) -> str:
         if plain and "\\" not in path and "\0" not in path and _DRIVE.match(path) is None:
             return path
     raise UnsafeArchiveError(
-        f"{where}: names {quoted(path)}, which is no path below its folder; nothing there was touched, so "
+        f"{where}: names {quoted(path)}, which is no path below its folder; nothing was changed there, so "
         "find out who made this file"
     )
 
@@ -54,8 +54,8 @@ def inside(root: Path, path: object, where: str | None = None) -> Path:
     real = _real(root)
     if not _real(full).is_relative_to(real):
         raise UnsafeArchiveError(
-            f"{full}: leads out of {root} through a link, to {_real(full)}; nothing there was touched, so replace the "
-            "link by what it leads to"
+            f"{full}: leads out of {root} through a link, to {_real(full)}; nothing was changed there, so replace the "
+            "link with its target"
         )
     return full
 
@@ -64,7 +64,7 @@ def _real(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # links in a circle
-        raise UnsafeArchiveError(f"{path}: its links lead nowhere ({error}); take them away") from error
+        raise UnsafeArchiveError(f"{path}: its links lead nowhere ({error}); remove them") from error
 
 
 def _is_too_long(name: str) -> bool:

@@ -77,5 +77,5 @@ def open_output(place: Place) -> OutputTree:
         tree.check_writable()
         return tree
     if not address:
-        raise ConfigError("the output has no name; name a folder or URL for the results")
+        raise ConfigError("the output has no name; pass a folder or URL for the results")
     return LocalTree(Path(address.removeprefix("file://")))

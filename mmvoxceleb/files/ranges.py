@@ -96,7 +96,7 @@ class LocalSource(ByteSource):
             if not part:
                 raise SourceUnavailableError(
                     f"{self.location}: ends at byte {position:,} although it had {self.size:,} when it was opened; "
-                    "it changed meanwhile, so load it again"
+                    "it has changed, so load it again"
                 )
             parts.append(part)
             position += len(part)

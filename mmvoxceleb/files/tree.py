@@ -119,7 +119,7 @@ class OutputTree(FileTree):
             ConfigError: They cannot: it is a file.
         """
         if self.kind("") == "file":
-            raise ConfigError(f"{self.location} is a file; name a folder for the results")
+            raise ConfigError(f"{self.location} is a file; pass a folder for the results")
 
     @abstractmethod
     def kind(self, path: str) -> Kind | None:

@@ -54,7 +54,7 @@ def no_version(location: str, files: int = 1) -> str:
         files: How many files of it have none.
     """
     logger.warning(
-        "%s: the server tells neither ETag nor time of change of %d of its files, so what is made of them now is made "
-        "anew the next time", location, files,
+        "%s: the server tells neither ETag nor time of change of %d of its files, so what is made of them now is "
+        "redone the next time", location, files,
     )  # fmt: skip
     return uuid.uuid4().hex
