@@ -99,7 +99,7 @@ def _end(work: Work, summary: Summary, begun: datetime) -> None:
     except OSError as error:
         if summary.is_complete:  # else the run has an error of its own, perhaps the same
             raise ProcessingError(
-                f"{summary.location}: all clips were gone through, but the ledger or the summary cannot be written "
+                f"{summary.location}: all clips were processed, but the ledger or the summary cannot be written "
                 f"({error}). Mend that and run the same command again, which does nothing else"
             ) from error
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.options import named, takes_options
-from mmvoxceleb.cli.regenerate.crop_options import CropChoices, check_models, find_videos, make_crop_stage
+from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import RunOptions
 
@@ -60,8 +60,5 @@ def crop(
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    videos = find_videos(choices)
-    stage = make_crop_stage(choices, videos)
-    if not run.is_dry:
-        check_models(stage)
+    videos, stage = videos_and_stage(choices, is_dry=run.is_dry)
     run_pipeline(Pipeline([stage]), videos, out, run)

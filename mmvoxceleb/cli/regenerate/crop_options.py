@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.crop.stage import CropStage
     from mmvoxceleb.processing.crop.videos import SourceVideo
 
-__all__ = ["CropChoices", "check_models", "find_videos", "make_crop_stage"]
+__all__ = ["CropChoices", "make_crop_stage", "videos_and_stage"]
 
 INPUT, RULES, FACES = (typer.Option(rich_help_panel=name) for name in ("Input", "Rules", "Faces"))
 
@@ -101,6 +101,15 @@ class CropChoices:
             raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 
 
+def videos_and_stage(choices: CropChoices, *, is_dry: bool) -> "tuple[list[SourceVideo], CropStage]":
+    """List the videos, and make the stage that crops them; its weights are fetched, unless nothing is to be run."""
+    videos = _find_videos(choices)
+    stage = make_crop_stage(choices, videos)
+    if not is_dry:
+        _check_models(stage)
+    return videos, stage
+
+
 def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) -> "CropStage":
     """Make the stage for videos of one kind; nothing is loaded yet."""
     from mmvoxceleb.processing.crop.stage import CropStage
@@ -133,7 +142,7 @@ def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) 
     )
 
 
-def find_videos(choices: CropChoices) -> "list[SourceVideo]":
+def _find_videos(choices: CropChoices) -> "list[SourceVideo]":
     """List the videos; what is odd about ``vox-metadata.csv`` is counted on stderr."""
     from mmvoxceleb.processing.crop.sources import LISTS, annotated_videos, free_videos, metadata_videos
 
@@ -154,7 +163,7 @@ def find_videos(choices: CropChoices) -> "list[SourceVideo]":
     return videos
 
 
-def check_models(crop: "CropStage") -> None:
+def _check_models(crop: "CropStage") -> None:
     """Fetch the detector's weights before anything else is done."""
     try:
         if crop.detector is not None:

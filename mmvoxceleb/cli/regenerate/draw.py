@@ -14,6 +14,7 @@ from mmvoxceleb.cli.regenerate.shared import (
     RunOptions,
     StoreArgument,
     StrideOption,
+    names_in,
     target_of,
 )
 
@@ -57,7 +58,5 @@ def draw(
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    made = make_drawer(
-        drawer, weights, [style.strip() for style in styles.split(",") if style.strip()], **asdict(network)
-    )
+    made = make_drawer(drawer, weights, names_in(styles), **asdict(network))
     run_pipeline(Pipeline([DrawStage(made, stride=stride)]), store, target_of(store, out), run)

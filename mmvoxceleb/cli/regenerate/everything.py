@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmvoxceleb.cli.options import takes_options, without
-from mmvoxceleb.cli.regenerate.crop_options import CropChoices, check_models, find_videos, make_crop_stage
+from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import NetworkOptions, RunOptions, StrideOption
+from mmvoxceleb.cli.regenerate.shared import NetworkOptions, RunOptions, StrideOption, names_in
 from mmvoxceleb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -111,11 +111,7 @@ def everything(
     if "crop" not in wanted:
         run_pipeline(Pipeline(made), str(videos.raw), out, run)
         return
-    choices = replace(videos, device=network.device)
-    found = find_videos(choices)
-    crop = make_crop_stage(choices, found)
-    if not run.is_dry:
-        check_models(crop)
+    found, crop = videos_and_stage(replace(videos, device=network.device), is_dry=run.is_dry)
     run_pipeline(Pipeline([crop, *made]), found, out, run)
 
 
@@ -131,8 +127,8 @@ def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, str
     if "draw" in wanted:
         from mmvoxceleb.processing.drawings import DrawStage, make_drawer
 
-        styles = [style.strip() for style in models.styles.split(",") if style.strip()]
-        drawer = make_drawer("sample" if is_sample else "portrait", models.draw_weights, styles, **asdict(network))
+        name = "sample" if is_sample else "portrait"
+        drawer = make_drawer(name, models.draw_weights, names_in(models.styles), **asdict(network))
         made.append(DrawStage(drawer, stride=stride))
     if "label" in wanted:
         chosen = models.label_weights or ("sample" if is_sample else None)
@@ -147,7 +143,7 @@ def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, str
 
 
 def _parse_stages(stages: str) -> set[str]:
-    wanted = {name.strip() for name in stages.split(",") if name.strip()}
+    wanted = set(names_in(stages))
     unknown = sorted(wanted - set(STAGES))
     if unknown or not wanted:
         what = f"unknown stage {', '.join(map(repr, unknown))}" if unknown else "no stage was asked for"

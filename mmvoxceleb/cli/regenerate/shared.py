@@ -6,7 +6,16 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["ModelOptions", "NetworkOptions", "OutOption", "RunOptions", "StoreArgument", "StrideOption", "target_of"]
+__all__ = [
+    "ModelOptions",
+    "NetworkOptions",
+    "OutOption",
+    "RunOptions",
+    "StoreArgument",
+    "StrideOption",
+    "names_in",
+    "target_of",
+]
 
 RUN = typer.Option(rich_help_panel="Run")
 
@@ -72,6 +81,11 @@ class NetworkOptions(ModelOptions):
 
     compile: bool = False
     backend: Literal["auto", "torch", "ncnn"] = "auto"
+
+
+def names_in(text: str) -> list[str]:
+    """Split names at commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def target_of(store: str, out: str | None) -> str:
