@@ -30,7 +30,7 @@ def download(
     modality: ModalityOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
-    """Download zips from Google Drive. What was cut goes on where it stopped; what is there is not fetched again.
+    """Download zips from Google Drive. A download that broke off resumes; files that are there are not fetched again.
 
     The published files were withdrawn in June 2024; give a lab's own copies by --ids.
     """

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     store: Annotated[str, typer.Argument(help=LOCATION_HELP)],
-    out: Annotated[Path, typer.Argument(help="New folder, or the folder of a run to be gone on with.")],
+    out: Annotated[Path, typer.Argument(help="New folder, or that of a run that was stopped.")],
     *,
     settings: Annotated[
         ExportSettings,
@@ -60,11 +60,11 @@ def export(
     ] = None,
     facts: Annotated[CardFacts, without("models"), named(repo_id="--repo"), CARD],
     workers: WorkersOption = 0,
-    limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many clips.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
-    """Write a store as shards with a dataset card. A run that was stopped goes on where it was.
+    """Write a store as shards with a dataset card. A run that was stopped resumes.
 
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """

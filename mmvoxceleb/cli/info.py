@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(as_json: bool = typer.Option(False, "--json", help="Print it as JSON.")) -> None:
-    """Show versions, devices, decoders and the cache, to be pasted into a report of a bug."""
+    """Show versions, devices, decoders and the cache, to paste into a bug report."""
     found = collect()
     if as_json:
         typer.echo(json.dumps(found, indent=2))

@@ -35,13 +35,13 @@ def register(app: typer.Typer) -> None:
 
 def push(
     source: Annotated[str, typer.Argument(metavar="EXPORT_OR_STORE", help="An export; or a store, exported first.")],
-    repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Dataset repository; made when absent.")],
-    public: Annotated[bool, typer.Option("--public", help="Let everybody find it. Default: private.")] = False,
+    repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Dataset repository; created if needed.")],
+    public: Annotated[bool, typer.Option("--public", help="Make the repository public. Default: private.")] = False,
     gated: Annotated[
         bool, typer.Option("--gated/--no-gated", help="Readers of a new public repository ask for access.")
     ] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the clips may be public.")] = False,
-    revision: Annotated[str, typer.Option("--revision", help="Branch; made when absent.")] = "main",
+    revision: Annotated[str, typer.Option("--revision", help="Branch; created if needed.")] = "main",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     work: Annotated[
         Path | None, typer.Option("--work", help="Where a store is exported to. Default: in the cache folder.")
@@ -60,7 +60,7 @@ def push(
     facts: Annotated[CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts"), CARD],
     workers: WorkersOption = 0,
 ) -> None:
-    """Send an export to the Hugging Face Hub, privately. What the Hub has already is not sent again.
+    """Send an export to the Hugging Face Hub, by default privately. What the Hub already has is not sent again.
 
     A store that is no export yet is exported first, with the options below Export and Card.
     """

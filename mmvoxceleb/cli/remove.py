@@ -36,13 +36,13 @@ def remove(
     repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
     revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
     rewrite_zips: Annotated[
-        bool, typer.Option("--rewrite-zips", help="Write zips of many clips again; needs their size in free space.")
+        bool, typer.Option("--rewrite-zips", help="Rewrite zips of many clips; needs as much free space.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken out.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Take people out. A store also notes them, so that later regenerate and export runs leave them out.
+    """Remove people, videos or clips. A store also notes them, so that later regenerate and export runs leave them out.
 
-    In an export and on the Hub only the files that hold them are written again.
+    In an export and on the Hub only the files that hold them are rewritten.
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.hub.manifest import is_export

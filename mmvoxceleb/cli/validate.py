@@ -39,7 +39,7 @@ def run(
         None, "--workers", min=1, help="Threads that decode; by default the cores, up to 8."
     ),
 ) -> None:
-    """Check counts, names, gaps, labels, texts, splits and, with --deep, every picture. Exit 1 if anything is wrong."""
+    """Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on problems."""
     from rich.console import Console
 
     from mmvoxceleb.validation import validate_store

@@ -25,7 +25,7 @@ def weights(
         list[str] | None, typer.Option("--get", metavar="NAME", help="Download this one now; repeat it.")
     ] = None,
 ) -> None:
-    """List the published weights with licence, paper and place; download some ahead of time with --get.
+    """List the published weights with licence, paper and location; --get downloads some ahead of time.
 
     Every command downloads what it needs when it needs it. Files in the folders named by MMVOXCELEB_WEIGHTS
     come first.

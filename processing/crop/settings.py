@@ -15,7 +15,7 @@ class CropSettings:
     Args:
         size_px: Side of a cropped frame, in pixels.
         min_frames: Shorter tubes are rejected; of clips that are cropped already, none.
-        max_frames: A tube ends after so many frames.
+        max_frames: A tube ends after this many frames.
         min_face_px: Tubes are rejected when the longer side of their face box is shorter, in pixels of the video; of
             clips that are cropped already, none.
         growth: How much the box grows at each end, as a share of its longer side; the crop is the square around it.

@@ -27,10 +27,10 @@ class CropChoices:
     Args:
         raw: Folder of videos, in any container, or one video; also a URL (s3://...).
         annotations: VoxCeleb's folder txt/<person>/<video>/<utterance>.txt.
-        metadata: vox-metadata.csv of video-preprocessing.
-        identities: CSV with file, person_id[, video_id], for videos without annotations.
+        metadata: vox-metadata.csv of the project video-preprocessing.
+        identities: CSV with the columns file, person_id and, if you like, video_id, for videos without annotations.
         listed: A list of clips by time and box, of another dataset or your own.
-        list_form: Whose form the list has.
+        list_form: The format of the list.
         cropped: RAW holds clips that are cropped already, such as VoxCeleb2's mp4/: take the whole picture.
         download: Fetch missing videos into RAW with yt-dlp.
         download_url: Where videos come from; {video_id} is filled in.
@@ -38,7 +38,7 @@ class CropChoices:
         detector_weights: The detector's weights; downloaded by default.
         device: For s3fd: auto, cuda, mps or cpu.
         boxes: annotation: use the annotated boxes, and no detector.
-        codec: mp4: one H.264 file a clip; small, lossy, not read by load_dataset.
+        codec: png: a folder of frames per clip. mp4: one H.264 file per clip, small, lossy, not read by load_dataset.
         decoder: What decodes videos. All give the same frames.
 
     Raises:

@@ -51,9 +51,9 @@ def draw(
     network: NetworkOptions,
     run: RunOptions,
 ) -> None:
-    """Draw every 4th frame in lines: an 8-bit grey PNG of 512 px in draw/<style>/.
+    """Make a line drawing of every 4th frame: an 8-bit grey PNG of 512 px in draw/<style>/.
 
-    Several styles cost less together than apart. Finished clips are skipped, so the same command goes on after a stop.
+    Several styles cost less together than apart. Finished clips are skipped, so the same command resumes a run.
     """
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline

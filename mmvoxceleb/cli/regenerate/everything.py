@@ -64,13 +64,13 @@ class StageOptions:
     """Which models and styles make the modalities.
 
     Args:
-        models: The original's, or small ones of ours, for demonstration.
+        models: The published models, or small ones that come with the package, for demonstration.
         mask_weights: The parser's weights; downloaded by default.
         draw_weights: The drawer's weights; downloaded by default.
         label_weights: A FaRL checkpoint, or transformers:FOLDER, or transformers:USER/NAME.
-        landmark_weights: YuNet's, which finds landmarks for FaRL.
-        styles: Of the drawings: style1, style2, style3.
-        text_style: original: MMVID's grammar. natural: ours.
+        landmark_weights: Those of YuNet, which finds landmarks for FaRL; downloaded by default.
+        styles: Drawing styles, separated by commas: style1, style2, style3.
+        text_style: original is MMVID's grammar, natural is ours.
     """
 
     models: Annotated[Literal["published", "sample"], MODELS] = "published"
@@ -91,7 +91,7 @@ def everything(
     videos: Annotated[VideoChoices, without("device", "codec")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Store to write: a folder, or a URL as s3://BUCKET/NAME.")],
     stages: Annotated[
-        str, typer.Option("--stages", help="Which to run, separated by commas; they run in this order.")
+        str, typer.Option("--stages", help="Which stages to run, separated by commas; they run in this order.")
     ] = ",".join(STAGES),
     stride: StrideOption = 4,
     *,
@@ -101,8 +101,8 @@ def everything(
 ) -> None:
     """Make a dataset from raw videos: clips, masks, drawings, labels and text, in one go.
 
-    Each frame is decoded once. The command goes on where it was stopped, also on another engine; each stage can be
-    run again alone, with the options of its own command, as long as they make the same.
+    Each frame is decoded once. A run that was stopped resumes, also on another engine. Each stage can be run again by
+    itself, with its own command, as long as its options stay the same.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 

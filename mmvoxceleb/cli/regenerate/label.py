@@ -40,7 +40,7 @@ def label(
         ),
     ] = None,
     detector: Annotated[
-        str, typer.Option("--detector", help="Finds faces; must give landmarks for FaRL, which yunet does.")
+        str, typer.Option("--detector", help="What finds faces; FaRL needs one that gives landmarks, as yunet does.")
     ] = "yunet",
     detector_weights: Annotated[
         Path | None, typer.Option("--detector-weights", help="The detector's file; downloaded by default.")

@@ -47,7 +47,7 @@ def mask(
         bool, typer.Option("--original-colours", help="RGB pictures in the original colours, not palette PNGs.")
     ] = False,
     smooth: Annotated[
-        int, typer.Option("--smooth", min=0, help="Average over so many frames before and after; 0 is the original.")
+        int, typer.Option("--smooth", min=0, help="Average over N frames before and after; 0 as in the original.")
     ] = 0,
     parser: Annotated[
         str,
@@ -63,7 +63,7 @@ def mask(
 ) -> None:
     """Make a mask for every 4th frame: an 8-bit palette PNG whose pixel values are class ids 0 to 18.
 
-    Finished clips are skipped, so the same command goes on after a stop.
+    Finished clips are skipped, so the same command resumes a run that was stopped.
     """
     from mmvoxceleb.processing.masks import MaskStage, make_parser
     from mmvoxceleb.processing.pipeline import Pipeline

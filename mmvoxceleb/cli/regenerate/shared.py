@@ -23,7 +23,7 @@ StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or UR
 OutOption: TypeAlias = Annotated[
     str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results; STORE itself by default.")
 ]
-StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Every how many frames.")]
+StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Make one for every N-th frame.")]
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class RunOptions:
         layout: A folder of files per clip, as the original has it, or one zip per clip. Default: folder; packed on a
             URL, where there is no other.
         overwrite: Replace results of other settings, inputs or origin.
-        engine: This machine, or a Ray cluster.
-        workers: Processes. Default: one per GPU, else one; on Ray what the cluster has.
-        address: Of the Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or one of its own.
-        limit: Do at most so many that are not finished; 0 checks the inputs.
+        engine: local: this machine. ray: a Ray cluster.
+        workers: Processes. Default: one per GPU, or one; on Ray what the cluster has.
+        address: The Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a cluster of its own.
+        limit: Do at most N that are not finished; 0 checks the inputs.
         dry_run: Say what would be done, and stop.
     """
 
@@ -61,8 +61,8 @@ class ModelOptions:
 
     Args:
         device: auto, cpu, cuda, cuda:1, mps.
-        precision: auto: fp16 on CUDA, fp32 elsewhere. fp32 is the faithful one.
-        batch_size: Frames in a batch on a GPU; chosen by default. A CPU takes one at a time.
+        precision: auto: fp16 on CUDA, fp32 elsewhere. fp32 is the most faithful.
+        batch_size: Frames per batch on a GPU; chosen by default. A CPU takes one at a time.
     """
 
     device: str = "auto"
@@ -75,7 +75,7 @@ class NetworkOptions(ModelOptions):
     """Where and how a network of masks or drawings computes; the arguments of ``make_parser`` and ``make_drawer``.
 
     Args:
-        compile: Compile the network first: a minute lost, every frame faster.
+        compile: Compile the network first, which takes a minute and makes every frame faster.
         backend: auto: ncnn for fp32 on a CPU where it is installed, which is faster; else torch.
     """
 

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def text(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with label/<clip>.txt.")],
     out: OutOption = None,
-    style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
+    style: Annotated[str, typer.Option("--style", help="original is MMVID's grammar, natural is ours.")] = "original",
     lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lines.")] = 0,
     *,
