@@ -18,7 +18,7 @@ from generated_person import Light, Moment, Person, make_person
 from generated_picture import Seen, View, see
 from numpy.typing import NDArray
 
-from mmvoxceleb.processing.h264 import encode_h264
+from mmvoxceleb.codecs.h264 import encode_h264
 from mmvoxceleb.sample import sample_path
 
 __all__ = ["VIDEOS", "SampleVideo", "main"]
@@ -142,7 +142,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for video in VIDEOS:
         path = folder / f"{video.name}.mp4"
-        path.write_bytes(encode_h264(video.frames(), fps=FPS, crf=_CRF))
+        path.write_bytes(encode_h264(video.frames(), fps=FPS, crf=_CRF, key_frame_every=12))
         print(f"{path.stat().st_size:>9,} {path}")
 
 

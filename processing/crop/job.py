@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mmvoxceleb.codecs.h264 import encode_h264
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
@@ -24,7 +25,6 @@ from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.detectors import Detector
-from mmvoxceleb.processing.h264 import encode_h264
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.stage import Clip
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["CropJob", "SourceResult", "WrittenClip"]
 
 VIDEO = Folder("video")
+_CRF, _KEY_FRAME_EVERY = 16, 12
+"""Of clips as mp4 files."""
 
 
 @dataclass
@@ -302,7 +304,7 @@ class CropJob:
         self, clip: CroppedClip, keep: Callable[[Clip], Collection[int]] | None, written: WrittenClip
     ) -> "bytes | list[tuple[str, bytes]]":
         if self.codec == "mp4":
-            return encode_h264(clip.frames, fps=FPS)
+            return encode_h264(clip.frames, fps=FPS, crf=_CRF, key_frame_every=_KEY_FRAME_EVERY)
         expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
         kept = frozenset(keep(expected)) if keep is not None else frozenset()
         written.files = encode_pngs(keeping(clip.frames, kept, written.pictures))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo
 
@@ -113,6 +114,6 @@ class DecordDecoder(IndexedDecoder):
 
 def _missing(why: str) -> ImportError:
     return ImportError(
-        f"the decord decoder is not installed ({why}): pip install decord, if there is a wheel "
-        "(Linux and Windows on x86-64), or choose --decoder pyav"
+        f"the decord decoder is not installed ({why}): {install_hint('decord')}, which has a wheel for Linux on x86-64 "
+        "alone, or choose --decoder pyav"
     )

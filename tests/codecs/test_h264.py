@@ -10,7 +10,7 @@ ENCODE = """
 import hashlib, sys
 import cv2, numpy as np
 from mmvoxceleb.hub.mp4 import encode_mp4
-from mmvoxceleb.processing.h264 import encode_h264
+from mmvoxceleb.codecs.h264 import encode_h264
 
 rng = np.random.default_rng(0)
 still = cv2.resize(rng.integers(0, 256, (30, 30, 3), np.uint8), (400, 400), interpolation=cv2.INTER_CUBIC)
@@ -19,7 +19,8 @@ for width in map(int, sys.argv[1:]):
     frames = [np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8) for frame in moved]
     files = [cv2.imencode(".png", frame)[1].tobytes() for frame in frames]
     data = encode_mp4(files, crf=18, lossless=False, clip_id="a")[0]
-    print(width, hashlib.sha256(data).hexdigest(), hashlib.sha256(encode_h264(frames, fps=25)).hexdigest())
+    cropped = encode_h264(frames, fps=25, crf=16, key_frame_every=12)
+    print(width, hashlib.sha256(data).hexdigest(), hashlib.sha256(cropped).hexdigest())
 """
 
 
