@@ -176,7 +176,9 @@ class Sample:
         """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
         folder, form = modality.folder_of_style(self.options.style), modality.form(self.options)
         if len(chosen) == 0:
-            raise MissingModalityError(f"clip {clip.clip_id}: it has no {modality.pictures}")
+            raise MissingModalityError(
+                f"clip {clip.clip_id}: it has no {modality.pictures}; leave that modality or that clip out"
+            )
         positions = np.searchsorted(clip.indices(folder), chosen)
         content: list[Any] = clip.pictures(folder, positions.tolist())
         size = self.options.height_width

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset, Image, List, load_dataset
+from datasets import Dataset, Image, List, concatenate_datasets, load_dataset
 
 from mmvoxceleb import ClipSampler, open_store
 from mmvoxceleb.codecs.views import View
@@ -283,6 +283,19 @@ def test_modalities_that_are_not_there_are_named(prepared: Dataset, videos: Corp
         ClipSampler(3)
     with pytest.raises(ConfigError, match="no option 'frames'; the known ones are num_frames, frame_step"):
         ClipSampler(prepared, frames=8)
+
+
+def test_a_record_without_masks_or_sentences_is_one_error(prepared: Dataset) -> None:
+    raw = prepared.cast_column("masks", List(Image(decode=False))).select_columns(
+        ["clip_id", "masks", "mask_indices", "text", "label"]
+    )
+    empty = raw.select([0, 2]).map(lambda row: {"masks": [], "mask_indices": [], "text": []})
+    with pytest.raises(MissingModalityError, match=f"clip {empty[0]['clip_id']}: it has no masks"):
+        ClipSampler(empty, modalities=("mask",))[0]
+    with pytest.raises(CorruptSourceError, match=f"clip {empty[1]['clip_id']}: its text has no sentence"):
+        ClipSampler(
+            concatenate_datasets([raw.select([0]), empty.select([1])]), modalities=("text",), negative_text=True
+        )[0]
 
 
 def test_a_mask_of_unknown_colours_is_an_error(own_corpus: Corpus) -> None:
