@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import html.parser
 import urllib.parse
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mmvoxceleb.errors import SourceUnavailableError
@@ -43,19 +43,17 @@ class Budget:
             )
 
 
-def run(system: Any, coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run one of the coroutines of this module.
+def run(options: Mapping[str, Any], get: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
+    """Run one of the coroutines of this module, each of which takes fsspec's HTTP file system.
 
     Raises:
         SourceUnavailableError: The server sends more than is allowed, or what was not asked for.
         Exception: What aiohttp raises, for :func:`mmvoxceleb.files.retry.with_retries`.
     """
-    from fsspec.asyn import sync
+    import fsspec
 
-    async def wait() -> Result:
-        return await coroutine
-
-    result: Result = sync(system.loop, wait)
+    system = fsspec.filesystem("https", **options)
+    result: Result = fsspec.asyn.sync(system.loop, get, system)
     return result
 
 

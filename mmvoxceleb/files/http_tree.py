@@ -19,10 +19,10 @@ class HttpSource(UrlSource):
     """A file on a web server."""
 
     def _ask(self) -> tuple[int | None, str]:
-        return _run(self._options, lambda system: http.file_info(system, self.location))
+        return http.run(self._options, lambda system: http.file_info(system, self.location))
 
     def _fetch(self, start: int, end: int) -> bytes:
-        return _run(self._options, lambda system: http.fetch_range(system, self.location, start, end))
+        return http.run(self._options, lambda system: http.fetch_range(system, self.location, start, end))
 
 
 class HttpTree(FileTree):
@@ -40,11 +40,11 @@ class HttpTree(FileTree):
         return f"{self.address}/{urllib.parse.quote(path)}" if path else self.address
 
     def _all(self, get: Callable[[Any], Sequence[Coroutine[Any, Any, Result]]], urls: Sequence[str]) -> list[Result]:
-        return with_retries(lambda: _run(self._options, lambda system: http.together(get(system))), several(urls))
+        return with_retries(lambda: http.run(self._options, lambda system: http.together(get(system))), several(urls))
 
     def items(self, path: str = "") -> list[Item]:
         url = self._url(path)
-        found = with_retries(lambda: _run(self._options, lambda system: http.list_page(system, url)), url)
+        found = with_retries(lambda: http.run(self._options, lambda system: http.list_page(system, url)), url)
         return visible(Item(name, is_folder) for name, is_folder in found)
 
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
@@ -79,10 +79,3 @@ class HttpTree(FileTree):
             if is_missing(error):
                 return False
             raise
-
-
-def _run(options: Mapping[str, Any], get: Callable[[Any], Coroutine[Any, Any, Result]]) -> Result:
-    import fsspec
-
-    system = fsspec.filesystem("https", **options)
-    return http.run(system, get(system))

@@ -238,14 +238,14 @@ class RemoteTree(OutputTree):
         return mine
 
     def _is_abandoned(self, path: str) -> bool:
-        return is_abandoned(path.rpartition("/")[2], lambda: self._modified(path))
+        def modified() -> float:
+            system, full = self._own(path)
+            try:
+                return float(system.modified(full).timestamp())
+            except NotImplementedError:
+                return time.time()
 
-    def _modified(self, path: str) -> float:
-        system, full = self._own(path)
-        try:
-            return float(system.modified(full).timestamp())
-        except NotImplementedError:
-            return time.time()
+        return is_abandoned(path.rpartition("/")[2], modified)
 
 
 class _Snapshot(RemoteTree):

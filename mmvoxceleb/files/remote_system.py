@@ -1,5 +1,6 @@
 """What fsspec has behind a URL: one connection a thread, made again where it was cut, and whole files on any server."""
 
+import contextlib
 import ftplib
 import os
 import secrets
@@ -112,22 +113,33 @@ class RemoteSystem(threading.local):
         partial = f"{folder}/{partial_prefix()}{secrets.token_hex(8)}"
         try:
             system.pipe_file(partial, data)
-            _rename(system, partial, full)
+            try:
+                system.mv(partial, full)
+            except Exception:  # servers that do not replace
+                if not system.exists(full):
+                    raise
+                system.rm_file(full)
+                system.mv(partial, full)
         except BaseException:
-            _remove_quietly(system, partial)
+            with contextlib.suppress(Exception):  # it was renamed, or the server is gone; the next run cleans up
+                system.rm_file(partial)
             raise
 
     def _make_folder(self, system: Any, folder: str) -> None:
         if folder in self._made:
             return
-        if not _try_to_make(system, folder):  # others made it, or one above it, at the same moment, perhaps
-            if "/" in folder.strip("/"):
-                self._make_folder(system, folder.rsplit("/", 1)[0])
+        for is_last in (False, True):
             try:
                 system.makedirs(folder, exist_ok=True)
-            except Exception:
-                if not _is_folder(system, folder):
+                break
+            except Exception:  # others made it, or one above it, at the same moment, perhaps
+                system.invalidate_cache()
+                if system.isdir(folder):
+                    break
+                if is_last:
                     raise
+                if "/" in folder.strip("/"):
+                    self._make_folder(system, folder.rsplit("/", 1)[0])
         self._made.add(folder)
 
 
@@ -179,34 +191,3 @@ def _item(info: Mapping[str, Any]) -> Item:
         size=-1 if size is None else int(size),
         version=version_of(info),
     )
-
-
-def _try_to_make(system: Any, folder: str) -> bool:
-    """Make a folder and those above it; tell whether it is there now."""
-    try:
-        system.makedirs(folder, exist_ok=True)
-    except Exception:
-        return _is_folder(system, folder)
-    return True
-
-
-def _is_folder(system: Any, path: str) -> bool:
-    system.invalidate_cache()
-    return bool(system.isdir(path))
-
-
-def _rename(system: Any, source: str, target: str) -> None:
-    try:
-        system.mv(source, target)
-    except Exception:  # servers that do not replace
-        if not system.exists(target):
-            raise
-        system.rm_file(target)
-        system.mv(source, target)
-
-
-def _remove_quietly(system: Any, path: str) -> None:
-    try:
-        system.rm_file(path)
-    except Exception:  # it was renamed, or the server is gone; the next run cleans up
-        return

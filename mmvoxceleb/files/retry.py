@@ -87,10 +87,6 @@ def retrying(location: str, is_passing: Callable[[BaseException], bool], *, firs
         silences += any(map(_is_timeout, _chain(_failure(state))))
         return state.attempt_number == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE
 
-    def wait_seconds(state: "RetryCallState") -> float:
-        asked = _asked_wait_seconds(_failure(state))
-        return usual_wait(state) if asked is None else asked
-
     def tell(state: "RetryCallState") -> None:
         logger.warning(
             "%s: %s; trying again in %.1f s",
@@ -101,7 +97,10 @@ def retrying(location: str, is_passing: Callable[[BaseException], bool], *, firs
         )
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_passing), stop=is_enough, wait=wait_seconds, before_sleep=tell
+        retry=tenacity.retry_if_exception(is_passing),
+        stop=is_enough,
+        wait=lambda state: _asked_wait_seconds(_failure(state)) + usual_wait(state),
+        before_sleep=tell,
     )
 
 
@@ -171,14 +170,14 @@ def _is_timeout(error: BaseException) -> bool:
     return isinstance(error, TimeoutError | asyncio.TimeoutError) or "Timeout" in type(error).__name__
 
 
-def _asked_wait_seconds(error: BaseException) -> float | None:
-    """Return what a server asks for by ``Retry-After``; None where it asks for nothing."""
+def _asked_wait_seconds(error: BaseException) -> float:
+    """Return what a server asks for by ``Retry-After``; 0 where it asks for nothing."""
     for link in _chain(error):
         headers = getattr(link, "headers", None)
         asked = headers.get("Retry-After") if headers is not None and hasattr(headers, "get") else None
         if isinstance(asked, str) and asked.isdigit():
             return min(float(asked), LONGEST_WAIT_SECONDS)
-    return None
+    return 0.0
 
 
 def _reason(error: BaseException) -> str:

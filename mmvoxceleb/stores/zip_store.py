@@ -84,11 +84,6 @@ class ZipStore(Store):
         if first != (path, position):
             self._repeated[folder, clip] = (first[0], path)
 
-    @property
-    def num_files(self) -> int:
-        """Files in the zip, of whatever kind."""
-        return len(self._index)
-
     def folders(self) -> tuple[Folder, ...]:
         return tuple(sorted(self._paths))
 
