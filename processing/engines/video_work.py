@@ -11,7 +11,7 @@ from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.meta.videos import CROP, RECORDS
 from mmvoxceleb.meta.watch import REMOVED, is_removed
 from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.clip import Clip, clip_in_memory
@@ -140,6 +140,7 @@ class VideoWork(Work):
     def begin(self) -> None:
         folders = [VIDEO, *self.steps.folders, META.folder()]
         self.writer.clean_partial(folders)
+        self.writer.tree.clean_partial([RECORDS])
         sweep(self.writer.tree, self.job.removed.now(), folders)
 
     def end(self) -> None:

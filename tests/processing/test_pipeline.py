@@ -1,6 +1,8 @@
 """The pipeline: one pass and many give the same, on any number of workers; and what goes wrong stays where it is."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Literal
 
@@ -8,8 +10,10 @@ import datasets
 import pytest
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError, SourceUnavailableError
+from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.runs import RUNS_FOLDER
+from mmvoxceleb.meta.videos import RECORDS
 from mmvoxceleb.processing import CropStage, Pipeline
 from mmvoxceleb.stores import open_store
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
@@ -54,6 +58,16 @@ def test_the_summary_is_kept_as_json(reference: Path) -> None:
 def test_two_workers_write_the_same(raw: Path, reference: Path, tmp_path: Path) -> None:
     summary = small_pipeline().run(videos_of(raw), tmp_path, workers=2)
     assert (summary.done, summary.workers) == (6, 2)
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_what_a_killed_run_left_unfinished_goes(raw: Path, reference: Path, tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for folder in ("video", "meta", RECORDS):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / partial_prefix().replace(f".{os.getpid()}.", f".{dead.pid}.")).write_bytes(b"{")
+    assert small_pipeline().run(videos_of(raw), tmp_path).done == 6
     assert contents(tmp_path) == contents(reference)
 
 
