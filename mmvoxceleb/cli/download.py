@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    out: Annotated[Path, typer.Argument(help="Folder for the zips; load it with data_dir=OUT.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the zips; load it with data_dir=OUT.")],
     ids: Annotated[
         Path | None, typer.Option("--ids", help="JSON file of Drive ids by modality; the published ids by default.")
     ] = None,

@@ -39,8 +39,8 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    store: Annotated[str, typer.Argument(help=LOCATION_HELP)],
-    out: Annotated[Path, typer.Argument(help="New folder, or that of a run that was stopped.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder, or that of a run that was stopped.")],
     *,
     settings: Annotated[
         ExportSettings,

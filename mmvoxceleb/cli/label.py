@@ -41,8 +41,10 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="Annotations: parsed form (.txt), table (.csv) or .json.")],
-    store: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Annotations: parsed form (.txt), table (.csv) or .json.")
+    ],
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Folder of the dataset.")],
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Leave out names that are no CelebA attributes.")
     ] = False,
@@ -104,8 +106,10 @@ def _some(clips: list[str]) -> str:
 
 
 def export(
-    store: Annotated[str, typer.Argument(help="A dataset: folder, zips or URL.")],
-    file: Annotated[Path, typer.Argument(help="File to write: .csv, .json, or .txt for the parsed form.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A dataset: folder, zips or URL.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write: .csv, .json, or .txt for the parsed form.")
+    ],
     predicted: Annotated[
         bool, typer.Option("--predicted", help="Labels that a model predicted, too; the file says so.")
     ] = False,

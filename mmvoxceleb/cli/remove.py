@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def remove(
     places: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STORE_OR_EXPORT]...", help="Stores, exports, and URLs of stores, s3://..."),
+        typer.Argument(metavar="STORE_OR_EXPORT", help="Stores, exports, and URLs of stores, s3://..."),
     ] = None,
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
     video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,

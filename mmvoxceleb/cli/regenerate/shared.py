@@ -19,7 +19,9 @@ __all__ = [
 
 RUN = typer.Option(rich_help_panel="Run")
 
-StoreArgument: TypeAlias = Annotated[str, typer.Argument(help="Folder, zip or URL with video/<clip>/.")]
+StoreArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="STORE", help="Folder, zip or URL with video/<clip>/.")
+]
 OutOption: TypeAlias = Annotated[
     str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results; STORE itself by default.")
 ]
