@@ -2,6 +2,7 @@
 
 import logging
 import platform
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,13 @@ def frames(count: int) -> "np.ndarray":
 
 def test_batches_have_one_size_and_the_last_is_filled_up() -> None:
     seen = []
+
+    def compute(batch: Any) -> Any:
+        seen.append(batch)
+        return batch
+
     batcher = Batcher(GPU, 3, most=8, bytes_per_frame=1)
-    parts = [(count, batch) for count, batch in batcher.run(frames(7), lambda batch: seen.append(batch) or batch)]
+    parts = list(batcher.run(frames(7), compute))
     assert [batch[:, 0, 0, 0].tolist() for batch in seen] == [[0, 1, 2], [3, 4, 5], [6, 6, 6]]
     assert [count for count, _ in parts] == [3, 3, 1]
     assert batcher.used == [3]

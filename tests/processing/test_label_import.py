@@ -17,15 +17,15 @@ from tests.support.corpus import Corpus
 A, B = "id10001#-video_0000#00001.txt#000.mp4", "id10001#-video_0001#00002.txt#001.mp4"
 
 
-def label_of(*names, other: int = 0):
+def label_of(*names: object, other: int = 0) -> list[int]:
     return [1 if name in names else other for name in ATTRIBUTES]
 
 
-def open_label(**values: Any):
+def open_label(**values: Any) -> list[int]:
     return [values.get(name, -1) for name in ATTRIBUTES]
 
 
-def labels_in(root):
+def labels_in(root: Path) -> dict[str, list[int]]:
     return {
         path.name.removesuffix(".txt"): [int(value) for value in path.read_text().split(",")]
         for path in (root / "label").iterdir()
@@ -34,13 +34,13 @@ def labels_in(root):
 
 
 @pytest.fixture
-def store(own_corpus: Corpus):
+def store(own_corpus: Corpus) -> Path:
     for path in (own_corpus.root / "label").iterdir():
         path.unlink()
     return own_corpus.root
 
 
-def write(path, content):
+def write(path: Path, content: object) -> Path:
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path
 
@@ -81,7 +81,7 @@ def write(path, content):
         ),
     ],
 )  # fmt: skip
-def test_every_form_gives_the_same_labels(tmp_path: Path, store, name: str, content) -> None:
+def test_every_form_gives_the_same_labels(tmp_path: Path, store: Path, name: str, content: object) -> None:
     report = import_labels(write(tmp_path / name, content), store)
     assert report.written == [A, B]
     assert labels_in(store) == {A: label_of("Smiling", "Wearing_Hat"), B: label_of("5_o_Clock_Shadow")}
@@ -93,21 +93,21 @@ def test_every_form_gives_the_same_labels(tmp_path: Path, store, name: str, cont
     assert meta["label"]["annotation_file"] == name
 
 
-def test_what_is_not_said_stays_unknown(tmp_path: Path, store) -> None:
+def test_what_is_not_said_stays_unknown(tmp_path: Path, store: Path) -> None:
     import_labels(write(tmp_path / "a.csv", f"clip_id,Smiling,Young,Male\n{A},1,0,\n{B},0,1,-1\n"), store)
     assert labels_in(store) == {A: open_label(Smiling=1, Young=0), B: open_label(Smiling=0, Young=1)}
     import_labels(write(tmp_path / "a.json", {A: {"Smiling": True, "Young": None, "Male": False}}), store)
     assert labels_in(store)[A] == open_label(Smiling=1, Male=0)
 
 
-def test_a_dropped_label_of_a_record_is_not_taken_for_celeba(tmp_path: Path, store) -> None:
+def test_a_dropped_label_of_a_record_is_not_taken_for_celeba(tmp_path: Path, store: Path) -> None:
     dropped = drop_sensitive(label_of("Smiling", "Young"))
     import_labels(write(tmp_path / "a.json", [{"clip_id": A, "label": dropped}]), store)
     assert labels_in(store)[A] == dropped
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".csv", ".json"])
-def test_import_export_import(tmp_path: Path, store, suffix: str) -> None:
+def test_import_export_import(tmp_path: Path, store: Path, suffix: str) -> None:
     first = write(tmp_path / "first.txt", f"{A},Smiling,Wearing Hat\n{B},Young,5 o clock shadow\n")
     import_labels(first, store)
     before = labels_in(store)
@@ -125,14 +125,14 @@ def test_import_export_import(tmp_path: Path, store, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
-def test_unknown_values_survive_the_round_trip(tmp_path: Path, store, suffix: str) -> None:
+def test_unknown_values_survive_the_round_trip(tmp_path: Path, store: Path, suffix: str) -> None:
     import_labels(write(tmp_path / "a.csv", f"clip_id,Smiling,Young\n{A},1,0\n"), store)
     export_labels(store, tmp_path / f"out{suffix}")
     assert read_annotations(tmp_path / f"out{suffix}").labels == {A: open_label(Smiling=1, Young=0)}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
-def test_sensitive_attributes_can_be_left_out(tmp_path: Path, store, suffix: str) -> None:
+def test_sensitive_attributes_can_be_left_out(tmp_path: Path, store: Path, suffix: str) -> None:
     import_labels(write(tmp_path / "a.txt", f"{A},Smiling,Male,Young\n"), store)
     report = export_labels(store, tmp_path / f"out{suffix}", drop_sensitive=True)
     assert set(report.left_out) == SENSITIVE_ATTRIBUTES
@@ -142,7 +142,7 @@ def test_sensitive_attributes_can_be_left_out(tmp_path: Path, store, suffix: str
     assert label == drop_sensitive(label_of("Smiling"))
 
 
-def test_predicted_labels_never_become_manual(tmp_path: Path, store) -> None:
+def test_predicted_labels_never_become_manual(tmp_path: Path, store: Path) -> None:
     import_labels(write(tmp_path / "a.txt", f"{A},Smiling\n{B},Young\n"), store)
     meta = store / "meta" / f"{B}.json"
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "label_source": "predicted:model@abc"}))
@@ -152,8 +152,8 @@ def test_predicted_labels_never_become_manual(tmp_path: Path, store) -> None:
         export_labels(store, tmp_path / "all.txt", include_predicted=True)
     for name in ("all.csv", "all.json"):
         assert export_labels(store, tmp_path / name, include_predicted=True).written == [A, B]
-        report = import_labels(tmp_path / name, store)
-        assert (report.predicted, report.unchanged) == ([B], [A])
+        again = import_labels(tmp_path / name, store)
+        assert (again.predicted, again.unchanged) == ([B], [A])
     assert Provenance(store).read(B)["label_source"] == "predicted:model@abc"
 
 
@@ -163,7 +163,7 @@ def test_manual_replaces_what_was_there_and_says_so(tmp_path: Path, own_corpus: 
     assert labels_in(own_corpus.root)[A] == label_of("Smiling")
 
 
-def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store) -> None:
+def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store: Path) -> None:
     file = write(tmp_path / "a.txt", f"{A},Smilling,Smiling\n{B},Smilling,Tall\n")
     with pytest.raises(ConfigError, match=r"a\.txt: .*'Smilling' \(2 times; did you mean smiling\?\), 'Tall'"):
         import_labels(file, store)
@@ -174,14 +174,14 @@ def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store) -> 
     assert report.empty == [B]
 
 
-def test_unknown_clips_are_left_out_and_reported(tmp_path: Path, store) -> None:
+def test_unknown_clips_are_left_out_and_reported(tmp_path: Path, store: Path) -> None:
     short = A.removesuffix(".mp4")
     report = import_labels(write(tmp_path / "a.txt", f"{short},Smiling\nid1#x#1.txt#000.mp4,Young\n"), store)
     assert report.unknown_clips == ["id1#x#1.txt#000.mp4"]
     assert report.written == [A]
 
 
-def test_all_zeros_are_left_out_unless_asked_for(tmp_path: Path, store) -> None:
+def test_all_zeros_are_left_out_unless_asked_for(tmp_path: Path, store: Path) -> None:
     file = write(tmp_path / "a.json", {A: [0] * 40, B: []})
     assert import_labels(file, store).empty == [A, B]
     assert not labels_in(store)
@@ -189,7 +189,7 @@ def test_all_zeros_are_left_out_unless_asked_for(tmp_path: Path, store) -> None:
     assert labels_in(store) == {A: [0] * 40, B: [0] * 40}
 
 
-def test_contradictions_are_reported_and_imported_as_annotated(tmp_path: Path, store) -> None:
+def test_contradictions_are_reported_and_imported_as_annotated(tmp_path: Path, store: Path) -> None:
     file = write(tmp_path / "a.json", {A: ["Black Hair", "Blond Hair", "Smiling"], B: [1] * 40})
     report = import_labels(file, store)
     assert report.contradictions[A] == ["Black_Hair and Blond_Hair"]
@@ -201,7 +201,7 @@ def test_contradictions_are_reported_and_imported_as_annotated(tmp_path: Path, s
         import_labels(file, store, strict=True)
 
 
-def test_dry_run_writes_nothing(tmp_path: Path, store) -> None:
+def test_dry_run_writes_nothing(tmp_path: Path, store: Path) -> None:
     assert import_labels(write(tmp_path / "a.txt", f"{A},Smiling\n"), store, dry_run=True).written == [A]
     assert not labels_in(store)
     assert not (store / "meta").exists()
@@ -225,13 +225,13 @@ def test_dry_run_writes_nothing(tmp_path: Path, store) -> None:
         ("a.csv", f'{A},"Smiling\n', "is no line of a table"),
     ],
 )
-def test_broken_files(tmp_path: Path, store, name: str, content, message: str) -> None:
+def test_broken_files(tmp_path: Path, store: Path, name: str, content: object, message: str) -> None:
     with pytest.raises(CorruptSourceError, match=message):
         import_labels(write(tmp_path / name, content), store)
     assert not labels_in(store)
 
 
-def test_other_mistakes(tmp_path: Path, store) -> None:
+def test_other_mistakes(tmp_path: Path, store: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\xe9")
     with pytest.raises(CorruptSourceError, match=r"latin\.txt: cannot be read as text in UTF-8"):
         import_labels(tmp_path / "latin.txt", store)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.outcomes import Summary
 from mmvoxceleb.processing.labels import AttributePredictor
-from mmvoxceleb.processing.labels.importing import import_labels
+from mmvoxceleb.processing.labels.importing import ImportReport, import_labels
 from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.source import StoredClips
-from mmvoxceleb.processing.stage import Clip
+from mmvoxceleb.processing.stage import Clip, Stage
 from mmvoxceleb.processing.text import describe
 from mmvoxceleb.processing.text.stage import TextStage
 from mmvoxceleb.schema import ATTRIBUTES, Folder
@@ -32,20 +34,27 @@ pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory):
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"transformers:{save_classifier(tmp_path_factory.mktemp('models') / 'tiny')}"
 
 
-def label_stage(classifier, **options: Any):
+def label_stage(classifier: str, **options: Any) -> LabelStage:
     return LabelStage(AttributePredictor(classifier, device="cpu"), num_frames=4, **options)
 
 
-def run(root, stages, *, overwrite: bool = False, source=None, clips=None):
+def run(
+    root: Path,
+    stages: Sequence[Stage],
+    *,
+    overwrite: bool = False,
+    source: StoredClips | None = None,
+    clips: Sequence[str] | None = None,
+) -> Summary:
     source = source or StoredClips(open_store(root))
     return run_local(ClipWork(source, StoreWriter(root), stages, overwrite=overwrite), clips)
 
 
-def files_of(root, *folders):
+def files_of(root: Path, *folders: str) -> dict[str, bytes]:
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for folder in folders
@@ -55,7 +64,7 @@ def files_of(root, *folders):
 
 
 @pytest.fixture
-def frames_only(own_corpus: Corpus):
+def frames_only(own_corpus: Corpus) -> Corpus:
     """A store of two clips with frames alone."""
     for folder in ("label", "txt"):
         for path in (own_corpus.root / folder).iterdir():
@@ -63,7 +72,7 @@ def frames_only(own_corpus: Corpus):
     return own_corpus
 
 
-def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifier) -> None:
+def test_labels_and_text_of_a_store_load_with_their_source(frames_only: Corpus, classifier: str) -> None:
     root = frames_only.root
     stage = label_stage(classifier)
     run(root, [stage, TextStage()]).raise_if_failed()
@@ -81,13 +90,13 @@ def test_labels_and_text_of_a_store_load_with_their_source(frames_only, classifi
     assert 0 < sum(first["label"]) < 40
 
 
-def import_labels_of_second_clip(corpus: Corpus):
+def import_labels_of_second_clip(corpus: Corpus) -> ImportReport:
     annotations = corpus.root / "annotations.txt"
     annotations.write_text(f"{corpus.clips[1]},smiling,Young\n")
     return import_labels(annotations, corpus.root)
 
 
-def test_files_have_the_original_form(frames_only, classifier) -> None:
+def test_files_have_the_original_form(frames_only: Corpus, classifier: str) -> None:
     root, clip = frames_only.root, frames_only.clips[0]
     run(root, [label_stage(classifier), TextStage(num_lines=3)]).raise_if_failed()
     label = (root / "label" / f"{clip}.txt").read_bytes()
@@ -106,7 +115,7 @@ def test_files_have_the_original_form(frames_only, classifier) -> None:
     assert meta["text"]["input"]["label"] == decided
 
 
-def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path: Path, own_corpus: Corpus, classifier) -> None:
+def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path: Path, own_corpus: Corpus, classifier: str) -> None:
     outputs = []
     for name, clips in (("a", own_corpus.clips), ("b", own_corpus.clips[::-1]), ("c", own_corpus.clips[1:])):
         out = tmp_path / name
@@ -119,7 +128,7 @@ def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path: Path, own_corpus:
     assert outputs[2].items() < outputs[0].items()
 
 
-def test_manual_labels_stay_until_asked(frames_only, classifier) -> None:
+def test_manual_labels_stay_until_asked(frames_only: Corpus, classifier: str) -> None:
     root, (first, second) = frames_only.root, frames_only.clips
     run(root, [label_stage(classifier)]).raise_if_failed()
     import_labels_of_second_clip(frames_only)
@@ -137,13 +146,13 @@ def test_manual_labels_stay_until_asked(frames_only, classifier) -> None:
     assert Provenance(root).read(second)["label_source"].startswith("predicted:")
 
 
-def test_labels_of_unknown_origin_are_not_overwritten(own_corpus: Corpus, classifier) -> None:
+def test_labels_of_unknown_origin_are_not_overwritten(own_corpus: Corpus, classifier: str) -> None:
     with pytest.raises(IncompatibleOutputError, match="label files of unknown origin"):
         run(own_corpus.root, [label_stage(classifier)])
     assert (own_corpus.root / "label" / f"{own_corpus.clips[0]}.txt").read_text() == ",".join(map(str, label_of(0)))
 
 
-def test_a_changed_label_makes_text_out_of_date(frames_only, classifier) -> None:
+def test_a_changed_label_makes_text_out_of_date(frames_only: Corpus, classifier: str) -> None:
     root, (_, second) = frames_only.root, frames_only.clips
     run(root, [label_stage(classifier), TextStage()]).raise_if_failed()
     old = (root / "txt" / f"{second}.txt").read_bytes()
@@ -179,7 +188,7 @@ def test_text_needs_labels_and_not_frames(tmp_path: Path, own_corpus: Corpus) ->
         StoredClips(open_store(tmp_path), with_frames=False).clip_ids()
 
 
-def test_a_clip_without_a_label_gets_no_text(frames_only) -> None:
+def test_a_clip_without_a_label_gets_no_text(frames_only: Corpus) -> None:
     summary = run(frames_only.root, [TextStage()])
     assert len(summary.failed) == 2
     assert "has no label to describe" in next(iter(summary.failed.values()))
@@ -232,7 +241,7 @@ def test_a_detector_without_landmarks_is_an_error_that_names_another(tmp_path: P
     assert LabelStage(predictor, HaarDetector()).detector is not None
 
 
-def test_unknown_attributes_stay_unknown_in_file_record_and_text(tmp_path: Path, frames_only) -> None:
+def test_unknown_attributes_stay_unknown_in_file_record_and_text(tmp_path: Path, frames_only: Corpus) -> None:
     model = save_classifier(tmp_path / "two", ["Smiling", "Male"])
     run(frames_only.root, [label_stage(f"transformers:{model}"), TextStage()]).raise_if_failed()
     clip = frames_only.clips[0]
@@ -256,7 +265,7 @@ def test_frames_are_spread_evenly() -> None:
             assert chosen == sorted(chosen)
 
 
-def test_stages_can_be_sent_to_another_process_also_after_use(classifier, tmp_path: Path) -> None:
+def test_stages_can_be_sent_to_another_process_also_after_use(classifier: str, tmp_path: Path) -> None:
     stage = label_stage(classifier)
     clip, frames = Clip("clip", range(2)), np.full((2, 24, 40, 3), 9, np.uint8)
     expected = stage.process(clip, frames)[1]

@@ -2,19 +2,22 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.processing.device import Batcher
+from mmvoxceleb.processing.device import Batcher, Precision
 from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
+from mmvoxceleb.processing.labels.models import FaRLModel
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.networks.farl import FaRLAttributes
 from mmvoxceleb.processing.output import StoreWriter
@@ -33,14 +36,17 @@ TARGETS = [
 ]  # fmt: skip
 
 
+Told = tuple[AttributePredictor, NDArray[np.float32]]
+
+
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory):
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "face_attribute.farl.celeba.pt"
     torch.save(state_dict(), path)
     return path
 
 
-def test_logits_equal_the_published_computation(checkpoint) -> None:
+def test_logits_equal_the_published_computation(checkpoint: Path) -> None:
     probabilities = AttributePredictor(checkpoint, device="cpu", batch_size=2)(pictures(), LANDMARKS)
     assert probabilities.dtype == np.float32
     logits = np.log(probabilities.astype(np.float64) / (1 - probabilities.astype(np.float64)))
@@ -50,13 +56,13 @@ def test_logits_equal_the_published_computation(checkpoint) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(checkpoint):
+def told(checkpoint: Path) -> Told:
     """A predictor that was asked for batches of three on the CPU, and what it says of three frames."""
     predictor = AttributePredictor(checkpoint, device="cpu", batch_size=3)
     return predictor, predictor(pictures(), LANDMARKS)
 
 
-def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told) -> None:
+def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told: Told) -> None:
     (predictor, together), frames, before = told, pictures(), torch.get_num_threads()
     assert predictor.computation()["batch_sizes"] == [1]
     try:
@@ -69,13 +75,15 @@ def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told) -> None
     assert not np.array_equal(predictor.model.probabilities(frames, LANDMARKS), together)
 
 
-def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     predictor, together = told
     # a GPU's batches, computed on the CPU
     monkeypatch.setattr(predictor, "_batcher", Batcher(torch.device("cuda"), 4, most=16, bytes_per_frame=1))
     sizes, compute = [], predictor.model.probabilities
 
-    def tight(frames, landmarks):
+    def tight(frames: Any, landmarks: Any) -> Any:
         sizes.append((len(frames), len(landmarks)))
         if len(frames) > 2:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -87,7 +95,7 @@ def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(told, monk
     assert predictor.computation()["batch_sizes"] == [2]
 
 
-def test_unusable_landmarks_are_named_by_the_frame_of_the_call(checkpoint) -> None:
+def test_unusable_landmarks_are_named_by_the_frame_of_the_call(checkpoint: Path) -> None:
     landmarks = LANDMARKS.copy()
     landmarks[2] = 7
     with pytest.raises(ConfigError, match="frame 2 are not five points"):
@@ -161,7 +169,7 @@ def test_network_has_the_published_tensors() -> None:
         (np.zeros((1, 4, 2)), r"\[N, 5, 2\]"),
     ],
 )
-def test_unusable_landmarks(points, message: str) -> None:
+def test_unusable_landmarks(points: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         align_faces(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), points)
 
@@ -178,7 +186,7 @@ def test_wrong_arguments_of_the_predictor(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"uint8 \[N, H, W, 3\] in RGB order, got float32"):
         predictor(frames.astype(np.float32), LANDMARKS[:2])
     with pytest.raises(ConfigError, match="unknown precision 'int8'"):
-        AttributePredictor(precision="int8")
+        AttributePredictor(precision=cast(Precision, "int8"))
     assert predictor(frames[:0], LANDMARKS[:0]).shape == (0, 40)
 
 
@@ -189,7 +197,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         AttributePredictor(path, device="cpu")(pictures()[:1], LANDMARKS[:1])
 
 
-def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path: Path) -> None:
+def test_stage_uses_the_frames_that_have_a_face(checkpoint: Path, tmp_path: Path) -> None:
     frames = np.stack([np.zeros_like(pictures()[0]), pictures()[0]])  # a black frame, then a face
     clip_id = "id10001#video#00001.txt#000.mp4"
     files = [(f"{index * 5:07d}.png", png(frame)) for index, frame in enumerate(frames)]
@@ -213,11 +221,13 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint, tmp_path: Path) -> N
 
 
 @pytest.mark.gpu
-def test_half_precision_on_the_device_stays_close(checkpoint) -> None:
+def test_half_precision_on_the_device_stays_close(checkpoint: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    for precision, limit in (("fp32", 2e-3), ("auto", 0.05), ("bf16", 0.2)):
+    limits: dict[Precision, float] = {"fp32": 2e-3, "auto": 0.05, "bf16": 0.2}
+    for precision, limit in limits.items():
         predictor = AttributePredictor(checkpoint, device="cuda", precision=precision)
         predictor(pictures(), LANDMARKS)
+        assert isinstance(predictor.model, FaRLModel)
         logits = predictor.model.logits(pictures(), LANDMARKS).numpy()
         assert np.abs(logits - REFERENCE["logits"]).max() < limit

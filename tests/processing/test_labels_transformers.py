@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +18,15 @@ transformers = pytest.importorskip("transformers")
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
 
 
-def reference_logits(folder):
+def reference_logits(folder: Path) -> torch.Tensor:
     model = transformers.ViTForImageClassification.from_pretrained(folder).eval()
     from PIL import Image
 
     pictures = [Image.fromarray(frame).resize((32, 32), Image.Resampling.BILINEAR) for frame in FRAMES]
     inputs = (np.stack([np.asarray(picture) for picture in pictures]) / 255 - 0.4) / 0.2
     with torch.inference_mode():
-        return model(torch.from_numpy(inputs).permute(0, 3, 1, 2).float()).logits
+        logits: torch.Tensor = model(torch.from_numpy(inputs).permute(0, 3, 1, 2).float()).logits
+    return logits
 
 
 def test_labels_are_matched_by_name_and_missing_ones_are_unknown(
@@ -51,7 +53,7 @@ def test_labels_are_matched_by_name_and_missing_ones_are_unknown(
     ("names", "config"),
     [(["Smiling", "Young"], {"problem_type": "single_label_classification"}), (["not smiling", "smiling"], {})],
 )
-def test_exclusive_labels_take_the_softmax(tmp_path: Path, names: list[str], config) -> None:
+def test_exclusive_labels_take_the_softmax(tmp_path: Path, names: list[str], config: dict[str, Any]) -> None:
     folder = save_classifier(tmp_path / "model", names, **config)
     probabilities = AttributePredictor(f"transformers:{folder}", device="cpu")(FRAMES)
     expected = reference_logits(folder).softmax(-1).numpy()

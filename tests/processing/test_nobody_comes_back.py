@@ -148,7 +148,7 @@ class RemoveMeanwhile(Grey):
     def encode(self, clip: Any, result: Any) -> Any:
         if clip.clip_id == self.at:
             remove = remove_from_store if self.whole or "://" in self.place else add_removals
-            remove(self.place, GONE)  # type: ignore[operator]
+            remove(self.place, GONE)
         return super().encode(clip, result)
 
 

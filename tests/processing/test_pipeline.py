@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import datasets
 import pytest
@@ -15,6 +15,7 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.runs import RUNS_FOLDER
 from mmvoxceleb.meta.videos import RECORDS
 from mmvoxceleb.processing import CropStage, Pipeline
+from mmvoxceleb.processing.pipeline import Engine
 from mmvoxceleb.stores import open_store
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
 from tests.support.stages import Grey, Label, Text
@@ -110,7 +111,7 @@ def test_a_clip_that_fails_is_named_and_done_by_the_next_run(raw: Path, referenc
 
 def test_a_bug_in_a_stage_fails_its_clip_alone(raw: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Buggy(Grey):
-        def encode(self, clip, result):  # type: ignore[no-untyped-def]
+        def encode(self, clip: Any, result: Any) -> Any:
             if "#00002.txt" in clip.clip_id:
                 raise IndexError("list index out of range")
             return super().encode(clip, result)
@@ -151,11 +152,12 @@ def test_an_error_of_a_worker_comes_through_as_it_is(raw: Path, tmp_path: Path) 
 
 
 def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:
-    for stages, message in (
+    cases: tuple[tuple[list[Any], str], ...] = (
         ([], "at least one stage"),
         ([Grey(), CROP], "crops first or not at all"),
         ([CROP, CROP], "crops first or not at all"),
-    ):
+    )
+    for stages, message in cases:
         with pytest.raises(ConfigError, match=message):
             Pipeline(stages)
     (tmp_path / "video").mkdir()
@@ -166,6 +168,6 @@ def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="crop them as png"):
         Pipeline([CropStage(CROP.settings, codec="mp4"), Grey()]).run(videos_of(raw), tmp_path / "out")
     with pytest.raises(ConfigError, match="unknown engine 'slurm'"):
-        Pipeline([CROP]).run(videos_of(raw), tmp_path / "out", engine="slurm")  # type: ignore[arg-type]
+        Pipeline([CROP]).run(videos_of(raw), tmp_path / "out", engine=cast(Engine, "slurm"))
     with pytest.raises(MissingModalityError, match="regenerate label"):
         Pipeline([Text()]).run(tmp_path, tmp_path)

@@ -21,6 +21,7 @@ from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removals import REMOVALS_PATH
 from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing.crop import CropStage
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
@@ -226,7 +227,7 @@ def test_the_command_writes_to_a_url(raw: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "served" / "o").exists()
 
 
-def _other_crop() -> object:
+def _other_crop() -> CropStage:
     from dataclasses import replace
 
     return replace(CROP, settings=replace(CROP.settings, size_px=32))

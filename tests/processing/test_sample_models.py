@@ -7,7 +7,9 @@ import logging
 import shutil
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +45,7 @@ def scripts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def examples(scripts: None) -> list:
+def examples(scripts: None) -> list[Any]:
     from generated_camera import example
     from train_sample_models import HELD_OUT_PERSONS
 
@@ -51,7 +53,7 @@ def examples(scripts: None) -> list:
 
 
 @pytest.fixture(scope="module")
-def frames(examples: list) -> np.ndarray:
+def frames(examples: list[Any]) -> np.ndarray:
     return np.stack([one.frame for one in examples])
 
 
@@ -106,7 +108,7 @@ def test_everything_in_the_sample_is_packaged() -> None:
     assert set(folder.glob("raw/*.mp4")) <= packed
 
 
-def test_they_know_persons_that_were_not_in_the_training(examples: list, frames: np.ndarray) -> None:
+def test_they_know_persons_that_were_not_in_the_training(examples: list[Any], frames: np.ndarray) -> None:
     from train_sample_models import HELD_OUT_PERSONS, TRAINING_PERSONS, Figures
 
     assert TRAINING_PERSONS[1] <= HELD_OUT_PERSONS[0]
@@ -121,7 +123,7 @@ def test_they_know_persons_that_were_not_in_the_training(examples: list, frames:
     assert figures.attribute_accuracy > 0.78
 
 
-def test_left_is_the_left_of_the_person(examples: list, frames: np.ndarray) -> None:
+def test_left_is_the_left_of_the_person(examples: list[Any], frames: np.ndarray) -> None:
     for truth in examples:
         assert_sides_are_the_persons(truth.ids, wanted=())
     parser = make_parser("sample", device="cpu")
@@ -149,7 +151,7 @@ def test_a_result_depends_on_neither_batch_nor_threads(frames: np.ndarray) -> No
     try:
         for threads, batch_size, part in ((1, 1, some), (2, 3, some), (2, 1, some[4:])):
             torch.set_num_threads(threads)
-            options = {"device": "cpu", "batch_size": batch_size}
+            options: dict[str, Any] = {"device": "cpu", "batch_size": batch_size}
             drawn = make_drawer("sample", **options)(part)["style1"]
             told = AttributePredictor("sample", **options)(part)
             ids = make_parser("sample", **options)(part)
@@ -243,6 +245,6 @@ def test_the_script_paints_the_sample_video() -> None:
         path = Path(sample_videos_path()) / f"{video.name}.mp4"
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            assert (stream.frames, stream.average_rate) == (video.num_frames, 25)
+            assert (stream.frames, stream.average_rate) == (video.num_frames, Fraction(25))
             frame = next(container.decode(stream)).to_ndarray(format="rgb24")
         assert np.abs(frame.astype(int) - video.seen(0).frame).mean() < 3

@@ -1,6 +1,7 @@
 """Clips of 512 px go through the whole pipeline, and can be trained on and looked at."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,10 +26,15 @@ def test_clips_of_512_px_from_videos_to_training(tmp_path: Path) -> None:
     assert {mask.size for mask in row["masks"]} == {drawing.size for drawing in row["drawings"]} == {(512, 512)}
     assert row["mask_indices"] == row["drawing_indices"] == [0, 4, 8]
 
-    options = {"num_frames": 2, "frame_step": 4, "modalities": ("video", "mask", "drawing"), "min_frames": 1}
-    whole = ClipSampler(out, image_size=None, **options)[0]
+    settings: dict[str, Any] = {
+        "num_frames": 2,
+        "frame_step": 4,
+        "modalities": ("video", "mask", "drawing"),
+        "min_frames": 1,
+    }
+    whole = ClipSampler(out, image_size=None, **settings)[0]
     assert whole["frames"].shape[-2:] == whole["mask"].shape[-2:] == (512, 512)
-    cut = ClipSampler(out, image_size=128, crop_scale=(0.5, 0.6), **options)
+    cut = ClipSampler(out, image_size=128, crop_scale=(0.5, 0.6), **settings)
     first = cut[0]
     assert first["frames"].shape[-2:] == first["mask"].shape[-2:] == first["drawing"].shape[-2:] == (128, 128)
 

@@ -8,6 +8,7 @@ import pytest
 
 from mmvoxceleb.processing.text import describe
 from mmvoxceleb.processing.text.grammar import measure_variety, random_of
+from mmvoxceleb.processing.text.grammar.lexicon import Phrase
 from mmvoxceleb.processing.text.grammar.natural import compose
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
@@ -25,32 +26,33 @@ MARKS = {
     "Wavy_Hair": r"wavy", "Wearing_Earrings": r"earrings", "Wearing_Hat": r"\bhat\b", "Wearing_Lipstick": r"lipstick",
     "Wearing_Necklace": r"necklace", "Wearing_Necktie": r"\b(neck)?tie\b", "Young": r"young|youthful",
 }  # fmt: skip
+Composed = list[tuple[list[int], list[list[Phrase]]]]
 FEMALE = r"\b(she|her|woman|lady)\b"
 
 
-def marks(name, line):
+def marks(name: str, line: str) -> bool:
     return re.search(MARKS[name], line.lower()) is not None
 
 
-def random_labels(count, share: float = 0.25, unknown: float = 0.0):
+def random_labels(count: int, share: float = 0.25, unknown: float = 0.0) -> list[list[int]]:
     random = np.random.default_rng(7)
     labels = (random.random((count, 40)) < share).astype(int)
     labels[random.random((count, 40)) < unknown] = -1
-    return labels.tolist()
+    return [list(map(int, label)) for label in labels]
 
 
 LABELS = [*random_labels(300), *random_labels(100, 0.6), *random_labels(200, 0.3, 0.3), [0] * 40, [1] * 40, [-1] * 40]
 
 
 @pytest.fixture(scope="module")
-def composed():
+def composed() -> Composed:
     return [
         (label, [compose(label, draw) for draw in [random_of("natural", clip)] for _ in range(10)])
         for clip, label in enumerate(LABELS)
     ]
 
 
-def test_no_clause_states_what_the_label_denies(composed) -> None:
+def test_no_clause_states_what_the_label_denies(composed: Composed) -> None:
     for label, lines in composed:
         for line in lines:
             for sentence in line:
@@ -58,7 +60,7 @@ def test_no_clause_states_what_the_label_denies(composed) -> None:
                 assert not wrong, f"{sentence.text!r} against {wrong}"
 
 
-def test_every_attribute_that_holds_is_stated_in_every_line(composed) -> None:
+def test_every_attribute_that_holds_is_stated_in_every_line(composed: Composed) -> None:
     for label, lines in composed:
         holds = {index for index, value in enumerate(label) if value == 1} - {ATTRIBUTE_INDEX["No_Beard"]}
         for line in lines:
@@ -66,7 +68,7 @@ def test_every_attribute_that_holds_is_stated_in_every_line(composed) -> None:
             assert holds <= stated, [ATTRIBUTES[index] for index in holds - stated]
 
 
-def test_the_words_agree_with_the_label_by_an_independent_list(composed) -> None:
+def test_the_words_agree_with_the_label_by_an_independent_list(composed: Composed) -> None:
     for label, lines in composed:
         for line in lines:
             text = " ".join(sentence.text for sentence in line)
@@ -76,7 +78,7 @@ def test_the_words_agree_with_the_label_by_an_independent_list(composed) -> None
             assert bool(re.search(FEMALE, text.lower())) == (label[ATTRIBUTE_INDEX["Male"]] == 0), text
 
 
-def test_beard_follows_no_beard(composed) -> None:
+def test_beard_follows_no_beard(composed: Composed) -> None:
     no_beard, male, goatee = (ATTRIBUTE_INDEX[name] for name in ("No_Beard", "Male", "Goatee"))
     for label, lines in composed:
         for line in lines:
@@ -86,7 +88,7 @@ def test_beard_follows_no_beard(composed) -> None:
             assert denied == (label[no_beard] == 1 and label[male] == 1 and label[goatee] != 1), text
 
 
-def test_articles_agreement_and_punctuation(composed) -> None:
+def test_articles_agreement_and_punctuation(composed: Composed) -> None:
     for label, lines in composed:
         for line in lines:
             text = " ".join(sentence.text for sentence in line)

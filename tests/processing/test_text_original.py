@@ -7,7 +7,9 @@ seeds, so a threshold of p = 0.0005 each keeps the chance that a right grammar f
 import json
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,8 @@ from mmvoxceleb.processing.text.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.schema import ATTRIBUTES
 
 RECORDED = json.loads((Path(__file__).parent / "reference" / "original_grammar.json").read_text())
+Clause = tuple[str, str, list[str]]
+Sample = tuple[dict[str, Any], list[list[Clause]], list[str]]
 SIGNIFICANCE = 0.0005
 CALLS = 20_000
 FROZEN = [
@@ -33,27 +37,26 @@ SUBJECTS = {
 }
 
 
-def label_of(*names):
+def label_of(*names: str) -> list[int]:
     return [int(name in names) for name in ATTRIBUTES]
 
 
-def same_distribution(ours, theirs, theirs_total):
+def same_distribution(ours: Mapping[Any, int], theirs: Mapping[Any, float], theirs_total: float) -> float:
     """p-value of the two-sample chi-square; ``theirs`` are shares of ``theirs_total``. Cells under 10 are pooled."""
     ours_total = sum(ours.values())
     cells = {key: (ours.get(key, 0), theirs.get(key, 0) * theirs_total) for key in {*ours, *theirs}}
     rare = {key for key, (a, b) in cells.items() if a + b < 10}
-    pooled = [cells[key] for key in cells if key not in rare]
+    pooled: list[tuple[float, ...]] = [cells[key] for key in cells if key not in rare]
     if rare:
         pooled.append(tuple(map(sum, zip(*(cells[key] for key in rare), strict=True))))
     ka, kb = math.sqrt(theirs_total / ours_total), math.sqrt(ours_total / theirs_total)
     statistic = sum((ka * a - kb * b) ** 2 / (a + b) for a, b in pooled)
     freedom = len(pooled) - 1
-    return torch.special.gammaincc(
-        torch.tensor(freedom / 2, dtype=torch.float64), torch.tensor(statistic / 2, dtype=torch.float64)
-    ).item()
+    halves = (torch.tensor(value / 2, dtype=torch.float64) for value in (freedom, statistic))
+    return float(torch.special.gammaincc(*halves))
 
 
-def parse(line, vector):
+def parse(line: str, vector: str) -> list[Clause]:
     """Split a line into ``(subject, verb, [names])`` clauses."""
     clauses = []
     for sentence in line.removesuffix(".").split(". "):
@@ -65,7 +68,7 @@ def parse(line, vector):
 
 
 @pytest.fixture(scope="module", params=["male", "female"])
-def sample(request: pytest.FixtureRequest):
+def sample(request: pytest.FixtureRequest) -> Sample:
     """20,000 lines, each of another clip, so that each has a structure of its own; and the recorded statistics."""
     recorded = RECORDED["vectors"][request.param]
     label = label_of(*recorded["attributes"])
@@ -73,43 +76,43 @@ def sample(request: pytest.FixtureRequest):
     return recorded, [parse(line, request.param) for line in lines], lines
 
 
-def kind_of(verb):
+def kind_of(verb: str) -> str:
     return "wear" if verb in ("wears", "is wearing") else verb
 
 
-def test_subject_of_the_first_clause(sample) -> None:
+def test_subject_of_the_first_clause(sample: Sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(line[0][0] for line in clauses)
     assert same_distribution(ours, recorded["first_clause_subject"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_subject_of_later_clauses(sample) -> None:
+def test_subject_of_later_clauses(sample: Sample) -> None:
     recorded, clauses, _ = sample
     later = sum(share * (int(count) - 1) for count, share in recorded["clauses_hist"].items()) * recorded["n"]
     ours = Counter(clause[0] for line in clauses for clause in line[1:])
     assert same_distribution(ours, recorded["later_clause_subject"], later) > SIGNIFICANCE
 
 
-def test_number_of_clauses(sample) -> None:
+def test_number_of_clauses(sample: Sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(str(len(line)) for line in clauses)
     assert same_distribution(ours, recorded["clauses_hist"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_kind_of_the_first_clause(sample) -> None:
+def test_kind_of_the_first_clause(sample: Sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(kind_of(line[0][1]) for line in clauses)
     assert same_distribution(ours, recorded["first_clause_kind"], recorded["n"]) > SIGNIFICANCE
 
 
-def test_first_named_attribute(sample) -> None:
+def test_first_named_attribute(sample: Sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(line[0][2][0] for line in clauses)
     assert same_distribution(ours, recorded["first_named_attribute"], recorded["n"]) > SIGNIFICANCE
 
 
 @pytest.mark.parametrize("kind", ["wear", "has", "is"])
-def test_size_of_groups(sample, kind: str) -> None:
+def test_size_of_groups(sample: Sample, kind: str) -> None:
     recorded, clauses, _ = sample
     sizes = recorded["group_size_by_kind"][kind]
     spoken = sum(len(names) for subject, verb, names in clauses[0] if kind_of(verb) == kind)
@@ -118,13 +121,13 @@ def test_size_of_groups(sample, kind: str) -> None:
     assert same_distribution(ours, sizes, groups) > SIGNIFICANCE
 
 
-def test_form_of_wear(sample) -> None:
+def test_form_of_wear(sample: Sample) -> None:
     recorded, clauses, _ = sample
     ours = Counter(verb for line in clauses for _, verb, _ in line if kind_of(verb) == "wear")
     assert same_distribution(ours, recorded["wear_form"], sum(ours.values())) > SIGNIFICANCE
 
 
-def test_number_of_words(sample) -> None:
+def test_number_of_words(sample: Sample) -> None:
     recorded, _, lines = sample
     words = np.array([len(line.split()) for line in lines])
     error = math.sqrt(words.var() / len(words) + recorded["words_sd"] ** 2 / recorded["n"])
@@ -135,7 +138,7 @@ def test_number_of_words(sample) -> None:
 @pytest.mark.parametrize(("left", "key"), [(5, "group_size_many_left"), (2, "group_size_two_left")])
 def test_size_of_a_group_by_what_is_left(left: int, key: str) -> None:
     label = label_of("Male", "No_Beard", *("Big_Lips", "Big_Nose", "Bangs", "Sideburns", "Oval_Face")[:left])
-    ours = Counter()
+    ours: Counter[str] = Counter()
     for clip in range(CALLS):
         line = describe_original(label, 1, random_of("left", clip))[0]
         ours[str(len(parse(line, "male")[0][2]))] += 1
@@ -173,7 +176,7 @@ def test_beard_is_said_whenever_no_beard_is_absent() -> None:
 
 
 @pytest.mark.parametrize("others", [(), ("Male",), ("Mouth_Slightly_Open",), ("Male", "Mouth_Slightly_Open")])
-def test_nothing_left_to_say_gives_empty_lines(others) -> None:
+def test_nothing_left_to_say_gives_empty_lines(others: tuple[str, ...]) -> None:
     assert describe(label_of("No_Beard", *others), n=20) == [""] * 20
 
 
