@@ -16,6 +16,7 @@ from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.watch import RemovalWatch
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.schema import ClipId, Folder
 
@@ -77,7 +78,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         SourceUnavailableError: There is no room to rewrite a zip.
     """
     tree = _open(place)
-    with writing(tree.location), tree.alone("remove"):
+    with writing(tree.location), tree.alone(META.folder_name, "remove"):
         if tree.is_local:
             add_removals(tree.address, removals)
         else:

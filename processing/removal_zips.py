@@ -64,7 +64,7 @@ def rewrite_zip(path: Path, removals: Removals, clip_of: Callable[[str], str | N
             parts = info.filename.split("/")
             if any(map(is_theirs, parts)) or names.are_in(info.filename):
                 continue
-            if "meta" in parts and info.filename.endswith(_TEXTS) and names.are_in(data := before.read(info)):
+            if META.folder_name in parts and info.filename.endswith(_TEXTS) and names.are_in(data := before.read(info)):
                 after.writestr(_copy_of(info), _cleaned(info.filename, data, names))
                 continue
             with before.open(info) as source, after.open(_copy_of(info), "w") as target:

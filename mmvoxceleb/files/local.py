@@ -152,12 +152,12 @@ class LocalTree(OutputTree):
             yield
 
     @contextmanager
-    def alone(self, purpose: str) -> Iterator[None]:
+    def alone(self, folder: str, purpose: str) -> Iterator[None]:
         from filelock import FileLock
 
-        folder = self._at("meta")
-        make_folder(folder)
-        with FileLock(folder / f".{purpose}.lock"):
+        place = self._at(folder)
+        make_folder(place)
+        with FileLock(place / f".{purpose}.lock"):
             yield
 
     def size(self, path: str) -> int:

@@ -156,7 +156,7 @@ class RemoteTree(OutputTree):
         return nullcontext()
 
     @contextmanager
-    def alone(self, purpose: str) -> Iterator[None]:
+    def alone(self, folder: str, purpose: str) -> Iterator[None]:
         """Announce it, and go on if nobody else has: of two who announce, at least one sees the other."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -164,7 +164,7 @@ class RemoteTree(OutputTree):
             retry=retry_if_exception_type(OutputError), stop=stop_after_attempt(_ATTEMPTS_TO_BE_ALONE),
             wait=wait_random(0.1, 1.5), reraise=True,
         )  # fmt: skip
-        mine = tries(self._announce, purpose)
+        mine = tries(self._announce, folder, purpose)
         try:
             yield
         finally:
@@ -220,11 +220,11 @@ class RemoteTree(OutputTree):
             full = [self._own(path)[1] for path in paths[start : start + _CHUNK]]
             self._change(lambda full=full: self._remote.at("")[0].rm(full), paths[start])  # type: ignore[misc]
 
-    def _announce(self, purpose: str) -> str:
-        mine = f"meta/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
+    def _announce(self, folder: str, purpose: str) -> str:
+        mine = f"{folder}/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
         self.write(mine, b"")
         try:
-            announced = [f"meta/{name}" for name in self.names("meta") if f".{purpose}-" in name]
+            announced = [f"{folder}/{name}" for name in self.names(folder) if f".{purpose}-" in name]
             others = [path for path in announced if path != mine and not self._is_abandoned(path)]
             if others:
                 raise OutputError(

@@ -180,10 +180,14 @@ class OutputTree(FileTree):
         """Hold off who else wants to change files in the folder ``path``, where files can be changed by several."""
 
     @abstractmethod
-    def alone(self, purpose: str) -> AbstractContextManager[None]:
+    def alone(self, folder: str, purpose: str) -> AbstractContextManager[None]:
         """Do something that only one may do at a time, from any thread, process or machine.
 
         On disk others wait.
+
+        Args:
+            folder: Where it is announced, made when absent.
+            purpose: What it is: a word for file names and messages.
 
         Raises:
             OutputError: Somebody else is doing it, where nobody can be made to wait.

@@ -6,15 +6,13 @@ units are handed out once more, to the nodes that are left.
 
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.extras import install_hint
-from mmvoxceleb.files.partial import partial_prefix
-from mmvoxceleb.modalities import META
+from mmvoxceleb.meta.runs import token_in
 from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.local import lanes_on
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
@@ -75,7 +73,7 @@ def run_on_ray(
         count = share.workers
         with open_run(work, units, limit, engine="ray", workers=count, report=report, finished=finished) as run:
             if run.units:
-                with _token(work) as token:
+                with token_in(work.writer.tree) as token:
                     actors = RayActors(
                         work,
                         token=token,
@@ -151,18 +149,3 @@ def _room(ray: Any, share: _Share) -> int:
             by_cpus = int(resources.get("CPU", 0)) // share.num_cpus
             room += min(by_cpus, int(resources.get("GPU", 0)) // share.num_gpus) if share.num_gpus else by_cpus
     return room
-
-
-@contextlib.contextmanager
-def _token(work: Work) -> Iterator[str]:
-    """A file in the output by which workers see that it is the same place for them.
-
-    It is named as unfinished files are, so that the next run takes it away from a disk if this one is killed.
-    """
-    token = secrets.token_hex(8)
-    path = f"{META.folder_name}/{partial_prefix()}ray-{token}"
-    work.writer.tree.write(path, f"{token}\n".encode())
-    try:
-        yield path
-    finally:
-        work.writer.tree.remove(path)
