@@ -5,8 +5,7 @@ OLDEST ?= .venv-oldest
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
-TYPED := $(wildcard tests/*.py tests/processing/*.py) $(addprefix tests/, benchmarks builder_scripts cli codecs files fuzz hub loading meta) \
-	$(addprefix tests/, sampling schema stores support) builder_scripts
+TYPED := tests builder_scripts
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-oldest fuzz lint format bench clean

@@ -28,6 +28,11 @@ def portrait() -> np.ndarray:
     return np.asarray(picture)[..., ::-1].copy()
 
 
+def resized(picture: np.ndarray, width: int, height: int, how: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """uint8 [height, width, 3]."""
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+
+
 def numbered(number: int, width: int = 96, height: int = 64) -> np.ndarray:
     """A frame that shows its number as 8 black or white blocks in the upper half, and a red corner below left."""
     frame = np.full((height, width, 3), 60, np.uint8)

@@ -1,10 +1,11 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.crop.annotations import annotation_files, read_annotation
+from mmvoxceleb.processing.crop.annotations import Annotation, annotation_files, read_annotation
 
 VOX1 = (
     "Identity  : \tid10661\nReference : \tlSI69L4DidQ\nOffset    : \t-1\nFV Conf   : \t17.997\nASD Conf  : \t6.338\n\n"
@@ -18,7 +19,7 @@ VOX2 = (
 )
 
 
-def read(tmp_path: Path, text):
+def read(tmp_path: Path, text: str) -> Annotation:
     path = tmp_path / "00001.txt"
     path.write_bytes(text.encode())
     return read_annotation(path)
@@ -60,7 +61,7 @@ def test_gaps_are_interpolated(tmp_path: Path) -> None:
     ],
     ids=["crlf", "unpadded", "blanks", "no header", "blank lines", "more columns"],
 )
-def test_forms_that_are_met(tmp_path: Path, change) -> None:
+def test_forms_that_are_met(tmp_path: Path, change: Callable[[str], str]) -> None:
     annotation = read(tmp_path, change(VOX1))
     assert annotation.frames.tolist() == [2316, 2317, 2320]
     assert annotation.boxes_xywh[2].tolist() == [231, 84, 136, 136]
@@ -91,7 +92,7 @@ def test_rows_out_of_order_or_repeated(tmp_path: Path) -> None:
         (VOX1.replace("225 \t81", "1e300 \t81"), "line 9 has an impossible"),
     ],
 )
-def test_what_is_no_annotation(tmp_path: Path, text, message: str) -> None:
+def test_what_is_no_annotation(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CorruptSourceError, match=rf"00001\.txt: .*{message}"):
         read(tmp_path, text)
 

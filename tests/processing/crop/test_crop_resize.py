@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.processing.crop.resize import crop_and_resize, resize_antialiased, shrink_to_height
-from tests.support.videos import portrait
+from tests.support.videos import portrait, resized
 
 
-def psnr(a, b):
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
     error = np.mean((a.astype(np.float64) - b) ** 2)
     return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
-def reference(picture, size):
+def reference(picture: np.ndarray, size: int) -> np.ndarray:
     """The original's resize, from its description: Gaussian of (factor - 1) / 2, then linear between pixel centres."""
     values = picture.astype(np.float64)
     for axis in (0, 1):
@@ -37,7 +37,7 @@ def reference(picture, size):
 
 @pytest.mark.parametrize(("width", "height"), [(307, 307), (400, 401), (613, 612), (512, 512)])
 def test_shrinking_is_the_originals_within_one_level(width: int, height: int) -> None:
-    picture = cv2.resize(portrait(), (width, height), interpolation=cv2.INTER_CUBIC)
+    picture = resized(portrait(), width, height, cv2.INTER_CUBIC)
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     for source in (picture, noise):
         ours, theirs = resize_antialiased(source, 256, 256), reference(source, 256)
@@ -48,20 +48,20 @@ def test_shrinking_is_the_originals_within_one_level(width: int, height: int) ->
 @pytest.mark.parametrize("side", [120, 256, 307, 350, 700])
 def test_it_is_scikit_images_resize(side: int) -> None:
     transform = pytest.importorskip("skimage.transform")
-    picture = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_CUBIC)
+    picture = resized(portrait(), side, side, cv2.INTER_CUBIC)
     theirs = np.rint(transform.resize(picture, (256, 256), anti_aliasing=True) * 255).astype(np.uint8)
     assert psnr(resize_antialiased(picture, 256, 256), theirs) > (70 if side >= 256 else 50)
 
 
 def test_whole_boxes_are_cut_as_by_slicing() -> None:
-    picture = cv2.resize(portrait(), (640, 480))
+    picture = resized(portrait(), 640, 480)
     wanted = resize_antialiased(picture[40:400, 100:461], 128, 128)
     assert np.array_equal(crop_and_resize(picture, (100, 40, 461, 400), 128), wanted)
     assert np.array_equal(crop_and_resize(picture, (10, 20, 138, 148), 128), picture[20:148, 10:138])
 
 
 def test_fractions_of_a_pixel_move_the_crop() -> None:
-    picture = cv2.resize(portrait(), (640, 480), interpolation=cv2.INTER_CUBIC)
+    picture = resized(portrait(), 640, 480, cv2.INTER_CUBIC)
     whole = crop_and_resize(picture, (100, 40, 450, 390), 128)
     almost = crop_and_resize(picture, (100 + 1e-7, 40, 450 + 1e-7, 390), 128)
     inner = (slice(4, -4), slice(4, -4))  # at the edge of the crop the original mirrors, we see the frame

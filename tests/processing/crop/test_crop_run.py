@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.outcomes import Summary
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
@@ -35,7 +38,7 @@ IDS = ("-aaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc", "ddddddddddd")
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory):
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four videos with two utterances each; of a fifth there are only annotations."""
     root = tmp_path_factory.mktemp("inputs")
     for number, video_id in enumerate((*IDS, "nowhere_aaa")):
@@ -49,19 +52,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory):
     return root
 
 
-def videos_of(root):
+def videos_of(root: Path) -> list[SourceVideo]:
     return annotated_videos(root / "raw", root / "txt")
 
 
-def job_to(out, **options: Any):
+def job_to(out: Path, **options: Any) -> CropJob:
     return CropJob(out, **{"settings": SETTINGS, **options})
 
 
-def crop_videos(videos, job, **options: Any):
+def crop_videos(videos: list[SourceVideo], job: CropJob, **options: Any) -> Summary:
     return run_local(VideoWork(videos, job), **options)
 
 
-def tree(root, *, hidden: bool = True):
+def tree(root: Path, *, hidden: bool = True) -> dict[str, str]:
     """Every file by its path, with a digest."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -74,7 +77,7 @@ def tree(root, *, hidden: bool = True):
 
 
 @pytest.fixture(scope="module")
-def reference(inputs, tmp_path_factory: pytest.TempPathFactory):
+def reference(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("reference")
     summary = crop_videos(videos_of(inputs), job_to(out))
     assert (summary.units, summary.clips, summary.frames) == (5, 8, 4 * (24 + 17))
@@ -82,7 +85,7 @@ def reference(inputs, tmp_path_factory: pytest.TempPathFactory):
     return out
 
 
-def test_clips_are_where_a_store_is_read(reference) -> None:
+def test_clips_are_where_a_store_is_read(reference: Path) -> None:
     store = open_store(str(reference))
     clips = store.clips(Folder("video"))
     assert clips[0] == "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
@@ -91,10 +94,11 @@ def test_clips_are_where_a_store_is_read(reference) -> None:
     assert [entry.name for entry in entries[:2]] == ["0000000.png", "0000001.png"]
     assert len(entries) == 24
     picture = cv2.imdecode(np.frombuffer(store.read(Folder("video"), clips[0], entries[:1])[0], np.uint8), 1)
+    assert picture is not None
     assert picture.shape == (64, 64, 3)
 
 
-def test_the_ledger_has_a_row_for_every_input(reference) -> None:
+def test_the_ledger_has_a_row_for_every_input(reference: Path) -> None:
     rows = [json.loads(line) for line in (reference / "meta" / "ledger.jsonl").read_text().splitlines()]
     assert len(rows) == 10
     assert {row["stage"] for row in rows} == {"crop"}
@@ -104,7 +108,7 @@ def test_the_ledger_has_a_row_for_every_input(reference) -> None:
     assert rows == sorted(rows, key=lambda row: row["clip_id"])
 
 
-def test_provenance_holds_no_times_hosts_or_paths(reference, inputs) -> None:
+def test_provenance_holds_no_times_hosts_or_paths(reference: Path, inputs: Path) -> None:
     content = (reference / "meta" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4.json").read_text()
     assert str(inputs) not in content
     section = json.loads(content)["crop"]
@@ -116,13 +120,13 @@ def test_provenance_holds_no_times_hosts_or_paths(reference, inputs) -> None:
     assert set(section["versions"]) == {"av", "mmvoxceleb", "opencv"}
 
 
-def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_path: Path) -> None:
+def test_a_detector_on_a_device_tells_how_it_computed(inputs: Path, reference: Path, tmp_path: Path) -> None:
     computation = {"device": "cuda NVIDIA H100 80GB HBM3", "batch_sizes": [8]}
 
     class OnGpu(HaarDetector):
         needs_device = True
 
-        def computation(self):
+        def computation(self) -> dict[str, Any]:
             return computation
 
     for name, detector in (("gpu", OnGpu()), ("cpu", HaarDetector())):
@@ -130,18 +134,21 @@ def test_a_detector_on_a_device_tells_how_it_computed(inputs, reference, tmp_pat
         clips = sorted((tmp_path / name / "video").iterdir())
         assert clips
         section = Provenance(tmp_path / name).section(clips[0].name, "crop")
+        assert section is not None
         assert section.get("computation") == (computation if name == "gpu" else None)
     # another device is no reason to refuse
     assert crop_videos(videos_of(inputs)[:1], job_to(tmp_path / "gpu", detector=HaarDetector())).skipped == 2
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_bytes_do_not_depend_on_workers_or_order(inputs, reference, tmp_path: Path, workers: int) -> None:
+def test_the_bytes_do_not_depend_on_workers_or_order(
+    inputs: Path, reference: Path, tmp_path: Path, workers: int
+) -> None:
     crop_videos(videos_of(inputs)[::-1], job_to(tmp_path), workers=workers)
     assert tree(tmp_path) == tree(reference)
 
 
-def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, tmp_path: Path) -> None:
+def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs: Path, reference: Path, tmp_path: Path) -> None:
     assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=0).units == 0
     assert not list(tmp_path.iterdir())
     assert crop_videos(videos_of(inputs), job_to(tmp_path), limit=2).clips == 4
@@ -156,7 +163,7 @@ def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs, reference, 
     assert tree(tmp_path) == tree(reference)
 
 
-def test_other_settings_are_refused_or_overwrite(inputs, tmp_path: Path) -> None:
+def test_other_settings_are_refused_or_overwrite(inputs: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path))
     other = CropSettings(size_px=64, min_frames=20, min_face_px=60, boxes="annotation")
     with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
@@ -168,7 +175,7 @@ def test_other_settings_are_refused_or_overwrite(inputs, tmp_path: Path) -> None
     assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("fresh/")} == tree(fresh)
 
 
-def test_another_video_or_annotation_is_refused(inputs, tmp_path: Path) -> None:
+def test_another_video_or_annotation_is_refused(inputs: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(inputs, tmp_path / "in")
@@ -179,7 +186,7 @@ def test_another_video_or_annotation_is_refused(inputs, tmp_path: Path) -> None:
         crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
 
 
-def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path: Path) -> None:
+def test_a_video_that_comes_later_is_done_then(inputs: Path, reference: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(inputs, tmp_path / "in")
@@ -191,21 +198,21 @@ def test_a_video_that_comes_later_is_done_then(inputs, reference, tmp_path: Path
     assert tree(tmp_path / "out") == tree(reference)
 
 
-def test_a_clip_that_was_deleted_is_made_again(inputs, reference, tmp_path: Path) -> None:
+def test_a_clip_that_was_deleted_is_made_again(inputs: Path, reference: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path))
     StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
     assert crop_videos(videos_of(inputs), job_to(tmp_path)).skipped == 7
     assert tree(tmp_path) == tree(reference)
 
 
-def test_removed_clips_are_not_made(inputs, tmp_path: Path) -> None:
+def test_removed_clips_are_not_made(inputs: Path, tmp_path: Path) -> None:
     add_removals(tmp_path, Removals(video_id=frozenset({IDS[0]})))
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
     assert (summary.clips, summary.rejected["removed"]) == (6, 2)
     assert not [path for path in (tmp_path / "video").iterdir() if IDS[0] in path.name]
 
 
-def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path: Path) -> None:
+def test_clips_of_another_origin_are_not_overwritten(inputs: Path, tmp_path: Path) -> None:
     clip = tmp_path / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
     clip.mkdir(parents=True)
     (clip / "0000000.png").write_bytes(b"mine")
@@ -214,7 +221,7 @@ def test_clips_of_another_origin_are_not_overwritten(inputs, tmp_path: Path) -> 
     assert (clip / "0000000.png").read_bytes() == b"mine"
 
 
-def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path: Path) -> None:
+def test_the_rows_of_other_stages_stay_in_the_ledger(inputs: Path, tmp_path: Path) -> None:
     row = LedgerRow("id10000#-aaaaaaaaaa#00001.txt#000.mp4", "mask", "done")
     Provenance(tmp_path).record([row])
     crop_videos(videos_of(inputs), job_to(tmp_path))
@@ -223,7 +230,7 @@ def test_the_rows_of_other_stages_stay_in_the_ledger(inputs, tmp_path: Path) -> 
     assert len(rows) == 11
 
 
-def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path: Path) -> None:
+def test_packed_clips_hold_the_same_pictures(inputs: Path, reference: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path, layout="packed"), workers=2)
     packed, plain = open_store(str(tmp_path)), open_store(str(reference))
     folder = Folder("video")
@@ -233,19 +240,24 @@ def test_packed_clips_hold_the_same_pictures(inputs, reference, tmp_path: Path) 
         assert packed.read(folder, clip_id) == plain.read(folder, clip_id)
 
 
-def test_mp4_clips(inputs, tmp_path: Path) -> None:
+def test_mp4_clips(inputs: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path / "a", codec="mp4"))
     crop_videos(videos_of(inputs), job_to(tmp_path / "b", codec="mp4"), workers=2)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
     path = tmp_path / "a" / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.width, stream.height, stream.average_rate) == ("h264", 64, 64, 25)
+        assert (stream.codec_context.name, stream.width, stream.height, stream.average_rate) == (
+            "h264",
+            64,
+            64,
+            Fraction(25),
+        )
         frames = list(container.decode(stream))
     assert len(frames) == 24
     assert [number for number, frame in enumerate(frames) if frame.key_frame][:2] == [0, 12]
     crop_videos(videos_of(inputs), job_to(tmp_path / "c"))
-    png = cv2.imread(str(tmp_path / "c" / "video" / path.name / "0000005.png"))[..., ::-1]
+    png = np.asarray(cv2.imread(str(tmp_path / "c" / "video" / path.name / "0000005.png")))[..., ::-1]
     assert np.abs(frames[5].to_ndarray(format="rgb24").astype(int) - png).mean() < 4
     # and from one form to the other
     with pytest.raises(IncompatibleOutputError, match='codec was "mp4" and is "png"'):
@@ -254,7 +266,7 @@ def test_mp4_clips(inputs, tmp_path: Path) -> None:
     assert tree(tmp_path / "a") == tree(tmp_path / "c")
 
 
-def test_impossible_numbers_and_places(inputs, tmp_path: Path) -> None:
+def test_impossible_numbers_and_places(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="workers is 0"):
         crop_videos(videos_of(inputs), job_to(tmp_path), workers=0)
     (tmp_path / "file").touch()
@@ -263,13 +275,13 @@ def test_impossible_numbers_and_places(inputs, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="root may write everywhere")
-def test_an_output_that_cannot_be_written(inputs, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "video").write_text("a file where the folder of clips should be")
     with pytest.raises(ProcessingError, match="cannot be written to"):
         crop_videos(videos_of(inputs), job_to(tmp_path))
 
 
-def start(inputs, out, *options):
+def start(inputs: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     code = "from mmvoxceleb.cli.main import main; main()"
     arguments = [
         "regenerate", "crop", str(inputs / "raw"), str(out), "--annotations", str(inputs / "txt"), "--boxes",
@@ -280,7 +292,7 @@ def start(inputs, out, *options):
     )
 
 
-def wait_for_clips(out, count: int = 1, seconds: int = 60) -> None:
+def wait_for_clips(out: Path, count: int = 1, seconds: int = 60) -> None:
     end = time.time() + seconds
     while len(list((out / "video").glob("id*"))) < count:
         assert time.time() < end
@@ -288,7 +300,7 @@ def wait_for_clips(out, count: int = 1, seconds: int = 60) -> None:
 
 
 @pytest.mark.parametrize(("kind", "workers"), [(signal.SIGKILL, "1"), (signal.SIGINT, "2")])
-def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path: Path, kind, workers: str) -> None:
+def test_killed_or_stopped_and_gone_on(inputs: Path, reference: Path, tmp_path: Path, kind: int, workers: str) -> None:
     process = start(inputs, tmp_path, "--workers", workers)
     wait_for_clips(tmp_path)
     process.send_signal(kind)
@@ -309,7 +321,9 @@ def test_killed_or_stopped_and_gone_on(inputs, reference, tmp_path: Path, kind, 
     assert not list(tmp_path.rglob(".partial-*"))
 
 
-def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(inputs, reference, tmp_path: Path) -> None:
+def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(
+    inputs: Path, reference: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("yt_dlp")
     import shutil
 

@@ -1,4 +1,5 @@
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos, metadata_videos
 from mmvoxceleb.processing.crop.tracks import free_tracks
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.decoders import open_decoder
-from mmvoxceleb.processing.detectors import HaarDetector, open_detector
+from mmvoxceleb.processing.detectors import Detection, Detector, HaarDetector, open_detector
 from tests.support.videos import (
     face_boxes,
     portrait,
@@ -23,17 +25,19 @@ from tests.support.videos import (
     write_video,
 )
 
-SMALL = {"size_px": 96, "min_frames": 20, "min_face_px": 80, "detection_height_px": 180}
+SMALL: dict[str, Any] = {"size_px": 96, "min_frames": 20, "min_face_px": 80, "detection_height_px": 180}
 PERSON, VIDEO = "id10001", "-bcdefghijk"
+Place = tuple[float, float]
+Cropped = tuple[dict[str, tuple[np.ndarray, dict[str, Any]]], list[tuple[str, str]]]
 
 
-def wander(count, reach: float = 20.0):
+def wander(count: int, reach: float = 20.0) -> list[Place]:
     """A path on which the overlap with the first place stays."""
     angle = np.arange(count) / 9
     return [(70 + reach * np.sin(a), 25 + reach / 2 * np.sin(1.7 * a)) for a in angle]
 
 
-def run(video, detector=None, decoder: str = "pyav", **settings: Any):
+def run(video: SourceVideo, detector: Detector | None = None, decoder: str = "pyav", **settings: Any) -> Cropped:
     clips, rejected = {}, []
     for clip in crop_tubes(
         video,
@@ -46,7 +50,9 @@ def run(video, detector=None, decoder: str = "pyav", **settings: Any):
     return clips, rejected
 
 
-def annotated(tmp_path: Path, places, *, first: int = 0, lossless: bool = True, **options: Any):
+def annotated(
+    tmp_path: Path, places: list[Place], *, first: int = 0, lossless: bool = True, **options: Any
+) -> SourceVideo:
     raw = tmp_path / "raw"
     if not (raw / f"{VIDEO}.mkv").exists():
         padding = [places[0]] * first
@@ -226,6 +232,8 @@ def test_bad_inputs_are_told_apart(tmp_path: Path) -> None:
     video = annotated(tmp_path, wander(30))
     name = f"{PERSON}#{VIDEO}#00001.txt"
     annotation, path = video.utterances[0].annotation, video.path
+    assert annotation is not None
+    assert path is not None
     annotation.write_text("")
     assert run(video, boxes="annotation") == ({}, [(name, "bad annotation")])
     path.write_bytes(b"<html>gone</html>")
@@ -252,7 +260,7 @@ def test_decoders_give_the_same_clip(tmp_path: Path) -> None:
     assert np.abs(one.astype(int) - other).max() <= 4
 
 
-def write_metadata(tmp_path: Path, *rows):
+def write_metadata(tmp_path: Path, *rows: Sequence[object]) -> Path:
     path = tmp_path / "vox-metadata.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -266,7 +274,7 @@ def test_metadata_gives_square_crops_of_the_named_frames(tmp_path: Path) -> None
     # a reference picture twice as large; 120 x 160, so 60 x 80 here, and its square is 80 x 80
     path = write_metadata(tmp_path, [VIDEO, 10, 80, "100-120-220-280", 25, 640, 480, "train", PERSON])
     (video,), _ = metadata_videos(tmp_path / "raw", path)
-    settings = {"growth": 0.0, "border": "shift", "min_face_px": 256}
+    settings: dict[str, Any] = {"growth": 0.0, "border": "shift", "min_face_px": 256}
     clips, rejected = run(video, **settings)
     assert rejected == []
     ((name, (frames, meta)),) = clips.items()
@@ -299,7 +307,7 @@ def test_metadata_beyond_the_end(tmp_path: Path) -> None:
 
 # --- videos that nobody annotated ----------------------------------------------------------------------------------
 
-FREE = {"border": "shift", "scene_cuts": True, "max_gap_frames": 5}
+FREE: dict[str, Any] = {"border": "shift", "scene_cuts": True, "max_gap_frames": 5}
 
 
 def test_free_videos_are_cut_at_scenes(tmp_path: Path) -> None:
@@ -346,7 +354,7 @@ def test_following_near_the_last_box_searches_little_and_finds_what_a_full_searc
     class Counting(HaarDetector):
         full = 0
 
-        def detect(self, frames, **options: Any):
+        def detect(self, frames: Any, **options: Any) -> list[list[Detection]]:
             self.full += len(frames)
             return super().detect(frames, **options)
 
@@ -438,6 +446,6 @@ def test_nothing_to_crop(tmp_path: Path) -> None:
         ({"boxes": "x"}, "boxes is 'x'"),
     ],
 )
-def test_impossible_settings(changes, message: str) -> None:
+def test_impossible_settings(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         CropSettings(**changes)

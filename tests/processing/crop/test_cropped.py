@@ -18,6 +18,7 @@ from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import CropSettings, crop_tubes
 from mmvoxceleb.processing.crop.sources import free_videos
+from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.videos import number_of, numbered, write_video
@@ -26,7 +27,7 @@ CLIPS = {"id00012/21Uxsk56VDQ/00001": 30, "id00012/21Uxsk56VDQ/00002": 12, "id00
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory):
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree in the form of VoxCeleb2's mp4/."""
     root = tmp_path_factory.mktemp("voxceleb2")
     for name, count in CLIPS.items():
@@ -34,7 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory):
     return root
 
 
-def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree) -> None:
+def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree: Path) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     (command,) = re.findall(r"^mmvoxceleb regenerate crop mp4 .*\n.*$", readme, re.MULTILINE)
     home = {"HOME": str(tree), "HF_HOME": str(tree / "hf"), "MMVOXCELEB_CACHE": str(tree / "cache")}
@@ -54,7 +55,7 @@ def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree) -> None:
     assert meta["settings"]["detector"] is None
 
 
-def test_the_whole_picture_is_kept_frame_by_frame(tree) -> None:
+def test_the_whole_picture_is_kept_frame_by_frame(tree: Path) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.utterances[0].name == "00002"]
     clips = crop_tubes(video, settings=CropSettings.for_cropped(size_px=224))
     (frames,) = [[np.array(frame) for frame in clip.frames] for clip in clips]
@@ -66,7 +67,7 @@ def test_the_whole_picture_is_kept_frame_by_frame(tree) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "id00012", "id00012/21Uxsk56VDQ", "id00012/21Uxsk56VDQ/00001.mp4"])
-def test_persons_are_known_in_any_part_of_the_tree(tree, below: str) -> None:
+def test_persons_are_known_in_any_part_of_the_tree(tree: Path, below: str) -> None:
     found = {video.clip_id(video.utterances[0], 0) for video in free_videos(tree / "mp4" / below)}
     wanted = {f"{name.replace('/', '#')}.txt#000.mp4" for name in CLIPS if f"{name}.mp4".startswith(below)}
     assert found == wanted
@@ -77,7 +78,7 @@ def test_persons_are_known_in_any_part_of_the_tree(tree, below: str) -> None:
 )
 def test_pictures_that_are_not_square(tmp_path: Path, size: tuple[int, int], box: list[int] | None) -> None:
     write_video(tmp_path / "ann" / "a.mp4", (numbered(i, *size) for i in range(4)))
-    rejected = []
+    rejected: list[Rejection] = []
     settings = CropSettings.for_cropped(size_px=96)
     (video,) = free_videos(tmp_path)
     clips = [
@@ -89,7 +90,7 @@ def test_pictures_that_are_not_square(tmp_path: Path, size: tuple[int, int], box
     assert [each.code for each in rejected] == ([] if box else ["not square"])
 
 
-def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree) -> None:
+def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree: Path) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.key.endswith("VDQ#00001")]
     settings = CropSettings.for_cropped(size_px=64, max_frames=13)
     clips = [
@@ -99,7 +100,7 @@ def test_a_long_clip_is_cut_and_nothing_of_it_is_lost(tree) -> None:
     assert clips == [("000", 13, 0), ("001", 13, 13), ("002", 4, 26)]
 
 
-def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path: Path) -> None:
+def test_removed_people_and_twenty_four_frames_a_second(tree: Path, tmp_path: Path) -> None:
     write_video(tmp_path / "mp4" / "id00012" / "aaaaaaaaaaa" / "1.mp4", (numbered(i) for i in range(24)), fps=24)
     write_video(
         tmp_path / "mp4" / "id00013" / "bbbbbbbbbbb" / "1.mp4", (numbered(i, 64, 64) for i in range(24)), fps=24
@@ -116,14 +117,14 @@ def test_removed_people_and_twenty_four_frames_a_second(tree, tmp_path: Path) ->
     assert "id00012" not in (tmp_path / "out" / "meta" / "ledger.jsonl").read_text()
 
 
-def test_frames_that_are_taken_too_late_raise(tree) -> None:
+def test_frames_that_are_taken_too_late_raise(tree: Path) -> None:
     (video,) = [each for each in free_videos(tree / "mp4") if each.key.endswith("VDQ#00002")]
     (clip,) = crop_tubes(video, settings=CropSettings.for_cropped(size_px=64))
     with pytest.raises(ConfigError, match="before you ask for the next"):
         next(clip.frames)
 
 
-def test_no_detector_is_loaded_and_other_rules_are_refused(tree) -> None:
+def test_no_detector_is_loaded_and_other_rules_are_refused(tree: Path) -> None:
     assert make_crop_stage(CropChoices(raw=tree, cropped=True)).detector is None
     for change in ({"detector": "haar"}, {"annotations": tree}, {"growth": 0.1}, {"min_face": 9}, {"smooth_box": True}):
         with pytest.raises(ConfigError, match="takes the whole picture"):

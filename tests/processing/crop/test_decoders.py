@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.videos import number_of, numbered, with_matrix, write_sound, 
 
 
 @pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request: pytest.FixtureRequest):
+def decoder(request: pytest.FixtureRequest) -> str:
     if request.param == "torchcodec":
         try:
             import torchcodec.decoders  # noqa: F401
@@ -22,15 +23,15 @@ def decoder(request: pytest.FixtureRequest):
     if request.param == "decord":
         pytest.importorskip("cv2")
         pytest.importorskip("decord")
-    return request.param
+    return str(request.param)
 
 
-def numbers(path, decoder: str = "pyav", start: int = 0, stop: int = 10_000, **options: Any):
+def numbers(path: str | Path, decoder: str = "pyav", start: int = 0, stop: int = 10_000, **options: Any) -> list[int]:
     with open_decoder(path, decoder=decoder, **options) as opened:
         return [number_of(frame) for frame in opened.frames(start, stop)]
 
 
-def test_every_frame_at_its_own_rate(tmp_path: Path, decoder) -> None:
+def test_every_frame_at_its_own_rate(tmp_path: Path, decoder: str) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(60)))
     assert numbers(path, decoder) == list(range(60))
     assert numbers(path, decoder, 20, 30) == list(range(20, 30))
@@ -38,21 +39,21 @@ def test_every_frame_at_its_own_rate(tmp_path: Path, decoder) -> None:
     assert numbers(path, decoder, 60, 70) == []
 
 
-def test_other_rates_show_the_last_frame_that_has_begun(tmp_path: Path, decoder) -> None:
+def test_other_rates_show_the_last_frame_that_has_begun(tmp_path: Path, decoder: str) -> None:
     slow = write_video(tmp_path / "slow.mp4", map(numbered, range(24)), fps=24)
     fast = write_video(tmp_path / "fast.mp4", map(numbered, range(60)), fps=60)
     assert numbers(slow, decoder) == [tick * 24 // 25 for tick in range(25)]
     assert numbers(fast, decoder) == [tick * 60 // 25 for tick in range(25)]
 
 
-def test_a_variable_rate_is_honoured(tmp_path: Path, decoder) -> None:
+def test_a_variable_rate_is_honoured(tmp_path: Path, decoder: str) -> None:
     times = [0, 40, 100, 110, 120, 400, 410, 700]
     path = write_video(tmp_path / "vfr.mkv", map(numbered, range(8)), times_ms=times)
     wanted = [max(i for i, time in enumerate(times) if time <= tick * 40) for tick in range(700 // 40 + 1)]
     assert numbers(path, decoder)[: len(wanted)] == wanted
 
 
-def test_all_decoders_give_the_same_pixels(tmp_path: Path, decoder) -> None:
+def test_all_decoders_give_the_same_pixels(tmp_path: Path, decoder: str) -> None:
     rng = np.random.default_rng(0)
     frames = [np.kron(rng.integers(0, 255, (9, 13, 3), np.uint8), np.ones((8, 8, 1), np.uint8)) for _ in range(30)]
     path = write_video(tmp_path / "odd.mp4", [frame[:70, :98] for frame in frames], fps=30)
@@ -73,7 +74,9 @@ def test_all_decoders_give_the_same_pixels(tmp_path: Path, decoder) -> None:
     ],
     ids=["90", "180", "270"],
 )
-def test_rotation_is_applied(tmp_path: Path, decoder, matrix: tuple[int, int, int, int], turned) -> None:
+def test_rotation_is_applied(
+    tmp_path: Path, decoder: str, matrix: tuple[int, int, int, int], turned: Callable[[np.ndarray], np.ndarray]
+) -> None:
     upright = write_video(tmp_path / "upright.mp4", map(numbered, range(4)))
     path = with_matrix(upright, tmp_path / "turned.mp4", *matrix)
     with open_decoder(upright) as plain, open_decoder(path, decoder=decoder) as opened:
@@ -93,7 +96,7 @@ def test_rotation_is_applied(tmp_path: Path, decoder, matrix: tuple[int, int, in
     ],
     ids=["left-right", "upside down", "transposed", "transposed the other way"],
 )
-def test_mirrors_are_applied(tmp_path: Path, decoder, matrix: tuple[int, int, int, int], shown) -> None:
+def test_mirrors_are_applied(tmp_path: Path, decoder: str, matrix: tuple[int, int, int, int], shown: Any) -> None:
     upright = write_video(tmp_path / "upright.mp4", map(numbered, range(4)))
     path = with_matrix(upright, tmp_path / "mirrored.mp4", *matrix)
     with open_decoder(upright) as plain, open_decoder(path, decoder=decoder) as opened:
@@ -101,7 +104,7 @@ def test_mirrors_are_applied(tmp_path: Path, decoder, matrix: tuple[int, int, in
             assert np.abs(got.astype(int) - shown(wanted)).max() <= 4
 
 
-def test_jumping_about_gives_what_decoding_through_gives(tmp_path: Path, decoder) -> None:
+def test_jumping_about_gives_what_decoding_through_gives(tmp_path: Path, decoder: str) -> None:
     path = write_video(tmp_path / "long.mp4", map(numbered, range(256)), gop=50)
     with open_decoder(path, decoder=decoder) as opened:
         for start in (200, 10, 12, 240, 0, 130, 255):
@@ -123,7 +126,7 @@ def test_containers(tmp_path: Path, name: str, codec: str) -> None:
     assert numbers(path, start=33, stop=36) == [33, 34, 35]
 
 
-def test_time_begins_with_the_first_frame(tmp_path: Path, decoder) -> None:
+def test_time_begins_with_the_first_frame(tmp_path: Path, decoder: str) -> None:
     path = write_video(tmp_path / "late.mkv", map(numbered, range(10)), times_ms=range(5000, 5400, 40))
     assert numbers(path, decoder) == list(range(10))
     assert numbers(path, decoder, 4, 6) == [4, 5]
@@ -136,12 +139,12 @@ def test_names_are_only_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     assert numbers(name) == [0, 1, 2]
 
 
-def test_no_such_video(tmp_path: Path, decoder) -> None:
+def test_no_such_video(tmp_path: Path, decoder: str) -> None:
     with pytest.raises(SourceUnavailableError, match=r"absent\.mp4: there is no such video"):
         open_decoder(tmp_path / "absent.mp4", decoder=decoder)
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path, decoder) -> None:
+def test_what_is_no_video_is_refused(tmp_path: Path, decoder: str) -> None:
     text = tmp_path / "page.mp4"
     text.write_text("<html>Video unavailable</html>")
     empty = tmp_path / "empty.mp4"
@@ -156,7 +159,7 @@ def test_what_is_no_video_is_refused(tmp_path: Path, decoder) -> None:
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv", "vob", "mxf"])
 def test_a_list_of_other_files_is_no_video(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder, suffix: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: str, suffix: str
 ) -> None:
     write_video(tmp_path / "other.ts", map(numbered, range(5)))
     monkeypatch.chdir(tmp_path)
@@ -173,7 +176,7 @@ def test_a_list_of_other_files_is_no_video(
 
 
 def test_a_list_with_a_video_behind_it_shows_no_other_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: str
 ) -> None:
     write_video(tmp_path / "other.ts", map(numbered, range(100, 105)))
     own = write_video(tmp_path / "own.ts", map(numbered, range(40)))

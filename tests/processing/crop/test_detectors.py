@@ -1,22 +1,23 @@
 import pickle
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.processing.detectors import DETECTORS, Detection, YuNetDetector, open_detector
+from mmvoxceleb.processing.detectors.s3fd import S3FDDetector
 from mmvoxceleb.processing.detectors.yunet import parse_faces
-from tests.support.videos import portrait
+from tests.support.videos import portrait, resized
 
 
 def test_haar_finds_the_portrait_and_scales_with_the_picture() -> None:
-    picture = cv2.resize(portrait(), (512, 512))
+    picture = resized(portrait(), 512, 512)
     detector = open_detector("haar")
-    small = cv2.resize(portrait(), (360, 360))
+    small = resized(portrait(), 360, 360)
     big_faces, small_faces = detector.detect(picture[None])[0], detector.detect([small])[0]
     left, top, right, bottom = big_faces[0].box_xyxy_px
     # the eyes are near (194, 222) and (308, 228), the chin near (250, 400)
@@ -38,7 +39,7 @@ def test_haar_gives_the_same_for_a_picture_in_any_batch_and_none_for_an_empty_on
 
 
 def test_haar_gives_faces_that_are_higher_than_wide() -> None:
-    (face, *_) = open_detector("haar").detect([cv2.resize(portrait(), (360, 360))])[0]
+    (face, *_) = open_detector("haar").detect([resized(portrait(), 360, 360)])[0]
     left, top, right, bottom = face.box_xyxy_px
     assert (right - left) / (bottom - top) == pytest.approx(0.9)
     middle = (left + right) / 2, (top + bottom) / 2
@@ -80,6 +81,7 @@ def test_scaling_a_detection_scales_its_points() -> None:
     scaled = Detection((1, 2, 3, 6), 0.5, points).scaled(2, 3)
     assert scaled.box_xyxy_px == (2, 6, 6, 18)
     assert scaled.area_px == 48
+    assert scaled.landmarks_px is not None
     assert scaled.landmarks_px.dtype == np.float32
     assert np.array_equal(scaled.landmarks_px, points * (2, 3))
 
@@ -88,8 +90,9 @@ def test_rows_of_yunet_become_boxes_and_points_with_the_surest_first() -> None:
     row = [10, 20, 30, 40, 15, 30, 35, 31, 25, 40, 17, 50, 33, 51]
     faces = np.array([[*row, 0.7], [*row, 0.9]], np.float32)
     first, second = parse_faces(faces)
-    assert (first.score, second.score) == (pytest.approx(0.9), pytest.approx(0.7))
+    assert (first.score, second.score) == pytest.approx((0.9, 0.7))
     assert first.box_xyxy_px == (10, 20, 40, 60)
+    assert first.landmarks_px is not None
     assert first.landmarks_px.tolist() == [[15, 30], [35, 31], [25, 40], [17, 50], [33, 51]]
     left_eye, right_eye, nose, left_mouth, right_mouth = first.landmarks_px
     assert left_eye[0] < nose[0] < right_eye[0]
@@ -119,7 +122,7 @@ def test_a_file_that_is_no_network_is_refused(name: str, tmp_path: Path) -> None
 # --- YuNet through OpenCV's real FaceDetectorYN, on a hand-made network of the same outputs ------------------------
 
 
-def _field(number, payload):
+def _field(number: int, payload: int | float | str | bytes) -> bytes:
     if isinstance(payload, int):
         return _varint(number << 3) + _varint(payload)
     if isinstance(payload, float):
@@ -128,7 +131,7 @@ def _field(number, payload):
     return _varint(number << 3 | 2) + _varint(len(payload)) + payload
 
 
-def _varint(value):
+def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -136,27 +139,27 @@ def _varint(value):
     return bytes([*out, value])
 
 
-def _ints(name, *values):
+def _ints(name: str, *values: int) -> bytes:
     return _field(5, _field(1, name) + b"".join(_field(8, value) for value in values) + _field(20, 7))
 
 
-def _node(kind, inputs, output, *attributes):
+def _node(kind: str, inputs: Sequence[str], output: str, *attributes: bytes) -> bytes:
     body = b"".join(_field(1, name) for name in inputs) + _field(2, output) + _field(3, output) + _field(4, kind)
     return _field(1, body + b"".join(attributes))
 
 
-def _tensor(name, array):
+def _tensor(name: str, array: np.ndarray) -> bytes:
     kind = {"float32": 1, "int64": 7}[str(array.dtype)]
     body = b"".join(_field(1, size) for size in array.shape) + _field(2, kind) + _field(8, name)
     return _field(5, body + _field(9, array.tobytes()))
 
 
-def _value(number, name, shape):
+def _value(number: int, name: str, shape: Sequence[int]) -> bytes:
     dims = b"".join(_field(1, _field(1, size)) for size in shape)
     return _field(number, _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, dims))))
 
 
-def write_yunet_like(path, size: int = 64):
+def write_yunet_like(path: Path, size: int = 64) -> Path:
     """An ONNX file with YuNet's 12 outputs: a cell is a face where its picture is red, of one cell's size."""
     graph = b""
     for stride in (8, 16, 32):
@@ -192,6 +195,7 @@ def test_yunet_runs_in_opencv_with_rgb_order_pixels_and_landmarks(tmp_path: Path
     # the box is 8 px wide around the corner (40, 16) of the cell, as YuNet's anchors are
     assert np.allclose(face.box_xyxy_px, (36, 12, 44, 20), atol=0.01)
     assert face.score == pytest.approx(1)
+    assert face.landmarks_px is not None
     assert np.allclose(face.landmarks_px, [[38, 14], [42, 14], [40, 16], [38, 18], [42, 18]], atol=0.01)
     settings = detector.settings()
     assert len(settings["weights_sha256"]) == 64
@@ -202,7 +206,7 @@ def test_yunet_runs_in_opencv_with_rgb_order_pixels_and_landmarks(tmp_path: Path
 
 
 @pytest.fixture(scope="module")
-def s3fd_weights(tmp_path_factory: pytest.TempPathFactory):
+def s3fd_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state dict of the real network in which a cell of stride 4 is a face where red shines through."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("face_alignment")
@@ -222,7 +226,7 @@ def s3fd_weights(tmp_path_factory: pytest.TempPathFactory):
     return path
 
 
-def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights) -> None:
+def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights: Path) -> None:
     detector = open_detector("s3fd", weights=s3fd_weights, device="cpu")
     frames = np.zeros((3, 64, 96, 3), np.uint8)
     frames[1, 32:36, 60:64] = (255, 0, 0)  # red: one cell of stride 4
@@ -240,13 +244,14 @@ def test_s3fd_sees_rgb_pictures_as_the_network_wants_them(s3fd_weights) -> None:
     assert set(computation["libraries"]) == {"face-alignment", "torch"}
 
 
-def test_s3fd_batches_do_not_mix_pictures(s3fd_weights) -> None:
+def test_s3fd_batches_do_not_mix_pictures(s3fd_weights: Path) -> None:
     detector = open_detector("s3fd", weights=s3fd_weights, device="cpu")
     rng = np.random.default_rng(0)
     frames = np.zeros((5, 64, 64, 3), np.uint8)
     for frame in frames[:4]:
         y, x = 4 * rng.integers(2, 13, 2)
         frame[y : y + 4, x : x + 4] = (255, 0, 0)
+    assert isinstance(detector, S3FDDetector)
     detector.batch_size = 3
     together = detector.detect(frames)
     alone = [detector.detect([frame])[0] for frame in frames]

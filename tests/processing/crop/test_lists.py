@@ -23,6 +23,8 @@ from mmvoxceleb.processing.crop.sources.hdtf import hdtf_videos
 from mmvoxceleb.processing.crop.sources.table import table_videos
 from mmvoxceleb.processing.crop.sources.talkvid import talkvid_videos
 from mmvoxceleb.processing.crop.sources.vfhq import vfhq_videos
+from mmvoxceleb.processing.crop.utterance import Rejection
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.video_work import VideoWork
 from mmvoxceleb.schema import ATTRIBUTES, Folder
@@ -42,7 +44,7 @@ APPEARANCE = [
 """CelebV-HQ's 40 names, in its order."""
 
 
-def celebv_hq(path, clips=None, names=APPEARANCE):
+def celebv_hq(path: Path, clips: dict[str, Any] | None = None, names: list[str] = APPEARANCE) -> Path:
     default = {
         f"{ID}_1": {
             "ytb_id": ID,
@@ -61,9 +63,10 @@ def celebv_hq(path, clips=None, names=APPEARANCE):
     return path
 
 
-def boxes_of(video, **changes: Any):
+def boxes_of(video: SourceVideo, **changes: Any) -> tuple[list[Any], list[str]]:
     """Crop a video; return the crop box, first frame number and number of frames of each clip."""
-    found, rejected = [], []
+    rejected: list[Rejection] = []
+    found = []
     settings = CropSettings.for_metadata(size_px=64, **{"min_frames": 1, **changes})
     for clip in crop_tubes(video, settings=settings, rejected=rejected.append):
         frames = [np.array(frame) for frame in clip.frames]
@@ -130,10 +133,14 @@ def test_hdtf_reads_its_four_lists(tmp_path: Path) -> None:
     maloney, radio = hdtf_videos(tmp_path / "raw", folder)
     assert (radio.person_id, radio.video_id) == ("Radio11", ID)
     assert [part.name for part in radio.utterances] == ["Radio11_0", "Radio11_1"]
-    assert radio.utterances[0].listed.box_px(160, 96) == (40, 0, 88, 48)
+    first = radio.utterances[0].listed
+    assert first is not None
+    assert first.box_px(160, 96) == (40, 0, 88, 48)
     assert radio.utterances[1].listed == ListedClip(60 / 60, 2.0)
     assert (maloney.person_id, maloney.video_id, maloney.path) == ("CarolynMaloney", "RApGxN-O9Qc", None)
-    assert maloney.utterances[0].listed.end_seconds == 280
+    listed = maloney.utterances[0].listed
+    assert listed is not None
+    assert listed.end_seconds == 280
 
 
 def test_vfhq_counts_frames_at_its_own_rate(tmp_path: Path) -> None:
@@ -238,14 +245,14 @@ BAD = {
 
 
 @pytest.mark.parametrize(("form", "text"), [(form, text) for form, texts in BAD.items() for text in texts])
-def test_odd_lists_get_one_error_that_names_them(tmp_path: Path, form, text) -> None:
+def test_odd_lists_get_one_error_that_names_them(tmp_path: Path, form: str, text: str) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(CorruptSourceError, match=r"list\b"):
         LISTS[form](tmp_path, tmp_path / "list")
 
 
 @pytest.mark.parametrize("form", sorted(LISTS))
-def test_absent_lists(tmp_path: Path, form) -> None:
+def test_absent_lists(tmp_path: Path, form: str) -> None:
     with pytest.raises(SourceUnavailableError, match="nowhere"):
         LISTS[form](tmp_path, tmp_path / "nowhere")
     with pytest.raises(MMVoxCelebError):

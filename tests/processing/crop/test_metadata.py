@@ -19,7 +19,7 @@ ROWS = (
 )
 
 
-def write(tmp_path: Path, text):
+def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "vox-metadata.csv"
     path.write_text(text)
     return path
@@ -75,7 +75,7 @@ def test_negative_edges(tmp_path: Path) -> None:
         (HEAD + "../v,0,70,1-2-3-4,25,1280,720,train,id1\n", "line 2: '../v' and 'id1' cannot be names"),
     ],
 )
-def test_bad_files(tmp_path: Path, text, message: str) -> None:
+def test_bad_files(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CorruptSourceError, match=rf"vox-metadata\.csv.*{message}"):
         read_metadata(write(tmp_path, text))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors.haar import HaarDetector
 from mmvoxceleb.processing.pipeline import Pipeline
 from mmvoxceleb.schema import ClipId, Folder
@@ -27,13 +29,13 @@ NAMES = [
 ]  # fmt: skip
 
 
-def touch(path) -> None:
+def touch(path: str | bytes | Path) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb"):
         pass
 
 
-def keys(videos):
+def keys(videos: Iterable[SourceVideo]) -> dict[Path | None, tuple[str, str, str]]:
     return {video.path: (video.person_id, video.video_id, video.utterances[0].name) for video in videos}
 
 
@@ -74,7 +76,7 @@ def test_a_new_neighbour_changes_no_key(tmp_path: Path) -> None:
     after = keys(free_videos(tmp_path))
     assert before.items() <= after.items()
     assert len({tuple(part.casefold() for part in key) for key in after.values()}) == 6
-    notes = {video.path.name: video.note for video in free_videos(tmp_path)}
+    notes = {Path(str(video.path)).name: video.note for video in free_videos(tmp_path)}
     assert "'x.mkv', whose name another file has" in notes["x.mkv"]
     assert notes["x.mp4"] == ""
 

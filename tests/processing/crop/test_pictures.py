@@ -1,36 +1,51 @@
 """Pictures as they are to be shown: whole, in SDR, with square pixels, of videos that store them otherwise."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 from av.filter import Graph
+from av.video import VideoStream
+from av.video.format import VideoFormat
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.crop.cropping import crop_tubes
 from mmvoxceleb.processing.crop.sources import free_videos
+from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.picture import Deinterlacer
+from mmvoxceleb.processing.detectors import Detector
 from tests.support.videos import numbered, with_matrix, write_video
 
 PQ, HLG, SDR_10 = 16, 18, 14
 COLOURS = np.array([[0, 0, 0], [255, 255, 255], [128, 128, 128], [200, 120, 90], [60, 40, 30], [40, 90, 160]], np.uint8)
 
 
-def write_filtered(path, frames, filters, *, codec, pix_fmt, options, colours=None):
+def write_filtered(
+    path: Path,
+    frames: list[np.ndarray],
+    filters: list[tuple[str, str]],
+    *,
+    codec: str,
+    pix_fmt: str,
+    options: dict[str, str],
+    colours: tuple[int, int, int] | None = None,
+) -> Path:
     """Encode what comes out of a filter graph, with the flags that the filters set on the frames."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.pix_fmt, stream.options = pix_fmt, options
+        stream = cast(VideoStream, container.add_stream(codec, rate=25))
+        stream.pix_fmt, stream.options = pix_fmt, {**options}
         stream.height, stream.width = frames[0].shape[:2]
         if colours is not None:
             context = stream.codec_context
             context.color_trc, context.color_primaries, context.colorspace, context.color_range = (*colours, 1)
         graph = Graph()
         last = graph.add_buffer(
-            width=frames[0].shape[1], height=frames[0].shape[0], format="rgb24", time_base=Fraction(1, 25)
+            width=frames[0].shape[1], height=frames[0].shape[0], format=VideoFormat("rgb24"), time_base=Fraction(1, 25)
         )
         for name, arguments in [*filters, ("format", f"pix_fmts={pix_fmt}")]:
             step = graph.add(name, arguments)
@@ -42,12 +57,12 @@ def write_filtered(path, frames, filters, *, codec, pix_fmt, options, colours=No
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             graph.push(frame)
-            container.mux(stream.encode(graph.pull()))
+            container.mux(stream.encode(cast(av.VideoFrame, graph.pull())))
         container.mux(stream.encode())
     return path
 
 
-def moving_bar(count):
+def moving_bar(count: int) -> Iterator[np.ndarray]:
     """A white bar that moves 6 pixels a picture, on grey."""
     for number in range(count):
         frame = np.full((96, 192, 3), 60, np.uint8)
@@ -55,7 +70,7 @@ def moving_bar(count):
         yield frame
 
 
-def interlaced(path, count: int = 40):
+def interlaced(path: Path, count: int = 40) -> Path:
     """50 pictures a second as 25 frames of two fields."""
     options = {"qscale": "2", "b": "8000000", "flags": "+ildct+ilme"}
     pictures = list(moving_bar(2 * count))
@@ -68,7 +83,7 @@ def interlaced(path, count: int = 40):
     return write_filtered(path, frames, fields, codec="mpeg2video", pix_fmt="yuv420p", options=options)
 
 
-def coloured(path, transfer, *, primaries: int = 9, matrix: int = 9):
+def coloured(path: Path, transfer: int, *, primaries: int = 9, matrix: int = 9) -> Path:
     """The colours as six patches, in BT.2020 and with a transfer function of H.273."""
     patches = np.kron(COLOURS[None], np.ones((64, 32, 1), np.uint8))
     source = "in_primaries=bt709:in_transfer=bt709"
@@ -91,10 +106,10 @@ def coloured(path, transfer, *, primaries: int = 9, matrix: int = 9):
     )
 
 
-def combing(frame):
+def combing(frame: np.ndarray) -> float:
     """How much lines differ from the lines two below less than from their neighbours: high where two fields differ."""
     lines = frame[..., 1].astype(int)
-    return np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean()
+    return float(np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean())
 
 
 def test_interlaced_video_is_deinterlaced(tmp_path: Path) -> None:
@@ -151,7 +166,9 @@ def test_a_video_that_turns_interlaced_is_deinterlaced_from_there(tmp_path: Path
     [(PQ, 9, 9), (HLG, 9, 9), (SDR_10, 9, 9), (PQ, 2, 2)],
     ids=["PQ", "HLG", "BT.2020", "PQ and nothing else said"],
 )
-def test_hdr_comes_out_as_the_sdr_that_it_was_made_of(tmp_path: Path, transfer, primaries: int, matrix: int) -> None:
+def test_hdr_comes_out_as_the_sdr_that_it_was_made_of(
+    tmp_path: Path, transfer: int, primaries: int, matrix: int
+) -> None:
     path = coloured(tmp_path / "hdr.mkv", transfer, primaries=primaries, matrix=matrix)
     with av.open(str(path)) as container:
         plain = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -198,9 +215,9 @@ def test_decoders_that_would_show_it_wrong_refuse_and_the_run_goes_on(tmp_path: 
     path = interlaced(tmp_path / "x.mpg") if kind == "interlaced" else coloured(tmp_path / "x.mkv", PQ)
     with pytest.raises(UnsuitableDecoderError, match="--decoder pyav"):
         open_decoder(path, decoder=decoder)
-    rejected = []
+    rejected: list[Rejection] = []
     (video,) = free_videos(path)
-    clips = crop_tubes(video, detector=object(), decoder=decoder, rejected=rejected.append)
+    clips = crop_tubes(video, detector=cast(Detector, object()), decoder=decoder, rejected=rejected.append)
     assert list(clips) == []
     assert [rejection.code for rejection in rejected] == ["unsuitable decoder"]
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ of the video, from cheek (or ear) to cheek and from the middle of the forehead t
 face box of Haar was fitted to the first ten; the others only check it."""
 
 
-def look(name, frame):
+def look(name: str, frame: int) -> tuple[Any, tuple[float, float]]:
     """Return the frame at the height at which faces are looked for, and what makes its boxes those of the video."""
     with open_decoder(RAW / f"{name}.mp4") as decoder:
         (picture,) = decoder.frames(frame, frame + 1)
@@ -58,14 +59,14 @@ def look(name, frame):
 
 
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_the_detected_face_is_the_marked_one(name, frame) -> None:
+def test_the_detected_face_is_the_marked_one(name: str, frame: int) -> None:
     small, factors = look(name, frame)
     (face, *_) = open_detector("haar").detect([small])[0]
     assert float(iou(face.scaled(*factors).box_xyxy_px, MARKED[name, frame])) >= 0.7
 
 
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_a_face_looked_for_near_its_last_box_is_the_marked_one(name, frame) -> None:
+def test_a_face_looked_for_near_its_last_box_is_the_marked_one(name: str, frame: int) -> None:
     small, factors = look(name, frame)
     left, top, right, bottom = np.array(MARKED[name, frame]) / (factors * 2)
     shift = 0.1 * (bottom - top)
@@ -96,13 +97,14 @@ YUNET = RAW.parents[1] / "weights" / "face_detection_yunet_2023mar.onnx"
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="the published YuNet is not here")
 @pytest.mark.parametrize(("name", "frame"), MARKED)
-def test_yunet_finds_the_marked_face_and_its_landmarks(name, frame) -> None:
+def test_yunet_finds_the_marked_face_and_its_landmarks(name: str, frame: int) -> None:
     small, factors = look(name, frame)
     (face,) = open_detector("yunet", weights=YUNET).detect([small])[0]
     face = face.scaled(*factors)
     assert float(iou(face.box_xyxy_px, MARKED[name, frame])) >= 0.7
     # as shares of the marked box; the points were looked at on all these frames
     left, top, right, bottom = MARKED[name, frame]
+    assert face.landmarks_px is not None
     points = (face.landmarks_px - (left, top)) / (right - left, bottom - top)
     left_eye, right_eye, nose, left_mouth, right_mouth = points
     assert 0.1 < left_eye[0] < 0.5 < right_eye[0] < 1

@@ -9,6 +9,7 @@ import pytest
 
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import scratch
@@ -24,11 +25,12 @@ from tests.support.stages import Grey
 from tests.support.trees import contents
 from tests.support.videos import numbered, write_video
 
-PIPELINE = Pipeline([CropStage(CropSettings.for_cropped(size_px=64))])
+CROP = CropStage(CropSettings.for_cropped(size_px=64))
+PIPELINE = Pipeline([CROP])
 
 
 @pytest.fixture
-def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The scratch space."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
@@ -37,7 +39,7 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def raw(tmp_path: Path):
+def raw(tmp_path: Path) -> Path:
     for name, count in {
         "id00012/aaaaaaaaaaa/00001": 9,
         "id00012/aaaaaaaaaaa/00002": 5,
@@ -54,7 +56,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_bucket_gives_the_same_as_a_folder(raw, space, tmp_path: Path, workers: int) -> None:
+def test_a_bucket_gives_the_same_as_a_folder(raw: Path, space: Path, tmp_path: Path, workers: int) -> None:
     pytest.importorskip("pyftpdlib")
     PIPELINE.run(raw, tmp_path / "local")
     with ftp_server(raw) as url:
@@ -70,7 +72,7 @@ def test_a_bucket_gives_the_same_as_a_folder(raw, space, tmp_path: Path, workers
     assert len(ours) == 21
 
 
-def test_one_video_by_its_address_and_one_that_is_gone(raw, space, tmp_path: Path) -> None:
+def test_one_video_by_its_address_and_one_that_is_gone(raw: Path, space: Path, tmp_path: Path) -> None:
     with closing(FileServer(raw)) as server:
         url = f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4"
         assert PIPELINE.run(url, tmp_path / "out").done == 1
@@ -80,19 +82,21 @@ def test_one_video_by_its_address_and_one_that_is_gone(raw, space, tmp_path: Pat
     assert files_below(space) == []
 
 
-def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(raw, space, tmp_path: Path) -> None:
+def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(
+    raw: Path, space: Path, tmp_path: Path
+) -> None:
     with closing(FileServer(raw)) as server:
         url = f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4"
         PIPELINE.run(url, tmp_path / "out")
         (raw / "id00012" / "aaaaaaaaaaa" / "00001.mp4").unlink()
-        both = Pipeline([PIPELINE.crop, Grey()])
+        both = Pipeline([CROP, Grey()])
         both.run(url, tmp_path / "out").raise_if_failed()
     store = open_store(tmp_path / "out")
     clip_id = "id00012#aaaaaaaaaaa#00001.txt#000.mp4"
     assert store.clips(Folder("video")) == store.clips(Folder("drawing", "grey")) == [clip_id]
 
 
-def test_removed_people_are_not_fetched(raw, space, tmp_path: Path) -> None:
+def test_removed_people_are_not_fetched(raw: Path, space: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyftpdlib")
     add_removals(tmp_path / "out", Removals(person_id=frozenset({"id00012"})))
     for path in (raw / "id00012").rglob("*.mp4"):
@@ -104,7 +108,7 @@ def test_removed_people_are_not_fetched(raw, space, tmp_path: Path) -> None:
 
 
 def test_a_video_that_does_not_fit_the_scratch_space(
-    raw, space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    raw: Path, space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scratch, "SPARE_BYTES", shutil.disk_usage(space).total)
     with closing(FileServer(raw)) as server:
@@ -114,9 +118,10 @@ def test_a_video_that_does_not_fit_the_scratch_space(
     assert files_below(space) == []
 
 
-def test_what_killed_processes_left_is_deleted(raw, space) -> None:
+def test_what_killed_processes_left_is_deleted(raw: Path, space: Path) -> None:
     (found, *_) = free_videos(raw)
-    left = space / scratch_folder() / f"{scratch.partial_prefix().rpartition('.')[0].rpartition('.')[0]}.999999999.x"
+    assert found.path is not None
+    left = space / scratch_folder() / f"{partial_prefix().rpartition('.')[0].rpartition('.')[0]}.999999999.x"
     left.mkdir(parents=True)
     (left / "video.mp4").touch()
     with scratch.fetched(f"file://{found.path}") as path:

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
@@ -6,12 +8,12 @@ from mmvoxceleb.processing.crop.scenes import CutDetector
 from tests.support.videos import portrait
 
 
-def cuts(frames):
+def cuts(frames: Iterable[np.ndarray]) -> list[int]:
     detector = CutDetector()
     return [place for place, frame in enumerate(frames) if detector.is_cut(frame)]
 
 
-def walls(count, seed):
+def walls(count: int, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [cv2.resize(rng.integers(0, 255, (9, 16, 3), np.uint8), (320, 180)) for _ in range(count)]
 
@@ -46,7 +48,7 @@ def test_quality_figures_tell_sharp_from_blurred_and_still_from_moving() -> None
     sharp, soft, moving = QualityMeter(), QualityMeter(), QualityMeter()
     for shift in range(5):
         sharp.add(picture)
-        soft.add(cv2.GaussianBlur(picture, (0, 0), 3))
+        soft.add(np.asarray(cv2.GaussianBlur(picture, (0, 0), 3), np.uint8))
         moving.add(np.roll(picture, 3 * shift, axis=1))
     assert sharp.figures()["sharpness"] > 10 * soft.figures()["sharpness"]
     assert sharp.figures()["motion"] == 0

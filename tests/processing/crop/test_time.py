@@ -4,18 +4,22 @@ import itertools
 import json
 import struct
 import time
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
 import pytest
+from av.video import VideoStream
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
 from mmvoxceleb.processing.crop.cropping import crop_tubes
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.metadata import MetadataRow
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
@@ -25,11 +29,11 @@ from mmvoxceleb.processing.engines.video_work import VideoWork
 from tests.support.videos import number_of, numbered, write_video
 
 B_FRAMES = {"preset": "veryfast", "bf": "3", "x264-params": "b-adapt=0:b-pyramid=2:keyint=30:scenecut=0", "crf": "10"}
-SETTINGS = {"size_px": 64, "min_frames": 5, "min_face_px": 8}
+SETTINGS: dict[str, Any] = {"size_px": 64, "min_frames": 5, "min_face_px": 8}
 
 
 @pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request: pytest.FixtureRequest):
+def decoder(request: pytest.FixtureRequest) -> str:
     if request.param == "torchcodec":
         try:
             import torchcodec.decoders  # noqa: F401
@@ -38,25 +42,25 @@ def decoder(request: pytest.FixtureRequest):
     if request.param == "decord":
         pytest.importorskip("cv2")
         pytest.importorskip("decord")
-    return request.param
+    return str(request.param)
 
 
 def encode(
-    path,
-    numbers,
+    path: Path,
+    numbers: Iterable[int],
     *,
     codec: str = "libx264",
-    options=None,
+    options: dict[str, str] | None = None,
     rate: int = 25,
     size: tuple[int, int] = (96, 64),
     start: int = 0,
-    bit_rate=None,
-):
+    bit_rate: int | None = None,
+) -> Path:
     """Encode numbered frames; the clock begins at ``start`` frames."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
+        stream = cast(VideoStream, container.add_stream(codec, rate=rate))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.options = options or {}
+        stream.options = {**(options or {})}
         if bit_rate:
             stream.bit_rate = bit_rate
         for place, number in enumerate(numbers):
@@ -67,19 +71,21 @@ def encode(
     return path
 
 
-def joined(path, *parts):
+def joined(path: Path, *parts: Path) -> Path:
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
 
 
-def shown(path, decoder: str = "pyav", start: int = 0, stop: int = 1_000_000):
+def shown(
+    path: Path, decoder: str = "pyav", start: int = 0, stop: int = 1_000_000
+) -> tuple[list[tuple[int, int]], list[int]]:
     """Give (number on the grid, number in the pixels) of every frame, and the grid numbers that begin a stretch."""
     with open_decoder(path, decoder=decoder) as opened:
         frames = [(frame.number, number_of(frame.picture), frame.begins_stretch) for frame in opened.shown(start, stop)]
     return [frame[:2] for frame in frames], [frame[0] for frame in frames if frame[2]]
 
 
-def refused(path, decoder, why) -> None:
+def refused(path: Path, decoder: str, why: str) -> None:
     with pytest.raises(UnsuitableDecoderError, match=f"{decoder} {why}.*; choose --decoder pyav"):
         open_decoder(path, decoder=decoder)
 
@@ -89,28 +95,31 @@ class Everywhere(Detector):
 
     name = "everywhere"
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         return {"name": self.name}
 
-    def detect(self, frames, *, min_face_px: int = 0):
+    def detect(self, frames: Any, *, min_face_px: float = 0) -> list[list[Detection]]:
         return [
             [Detection((width * 0.3, height * 0.3, width * 0.6, height * 0.7), 0.9)]
             for height, width in (frame.shape[:2] for frame in frames)
         ]
 
 
-def free(path):
+def free(path: Path) -> SourceVideo:
     return SourceVideo("p", "v", path, (Utterance("00000"),))
 
 
-def known(path, start, end, *, size: tuple[int, int] = (96, 64), rows: int = 1):
+def known(path: Path, start: int, end: int, *, size: tuple[int, int] = (96, 64), rows: int = 1) -> SourceVideo:
     boxes = [(10 + place, 10, 50 + place, 50) for place in range(rows)]
     wanted = [MetadataRow("p", "v", start, end, box, 25.0, *size, chunk=place) for place, box in enumerate(boxes)]
     return SourceVideo("p", "v", path, tuple(Utterance(row.utterance, row=row) for row in wanted))
 
 
-def clips_of(video, settings, detector=None):
-    rejected, clips = [], []
+def clips_of(
+    video: SourceVideo, settings: CropSettings, detector: Detector | None = None
+) -> tuple[list[Any], list[Rejection]]:
+    rejected: list[Rejection] = []
+    clips = []
     for clip in crop_tubes(video, settings=settings, detector=detector, rejected=rejected.append):
         clips.append((clip.clip_id, len(list(clip.frames)), clip.meta))
     return clips, rejected
@@ -118,7 +127,7 @@ def clips_of(video, settings, detector=None):
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("kind", ["h264", "xvid"])
-def test_avi_with_b_frames_shows_every_frame_once(tmp_path: Path, decoder, kind: str, threads: int):
+def test_avi_with_b_frames_shows_every_frame_once(tmp_path: Path, decoder: str, kind: str, threads: int) -> None:
     path = tmp_path / "b.avi"
     if kind == "h264":
         encode(path, range(200), options=B_FRAMES)
@@ -128,7 +137,8 @@ def test_avi_with_b_frames_shows_every_frame_once(tmp_path: Path, decoder, kind:
         kinds = [frame.pict_type for frame in container.decode(video=0)]
     assert kinds.count(av.video.frame.PictureType.B) > 80
     if decoder != "pyav":
-        return refused(path, decoder, "takes the order of decoding")
+        refused(path, decoder, "takes the order of decoding")
+        return
     with open_decoder(path, num_threads=threads) as opened:
         assert [number_of(frame) for frame in opened.frames(0, 10_000)] == list(range(200))
         assert [number_of(frame) for frame in opened.frames(150, 155)] == list(range(150, 155))
@@ -136,12 +146,13 @@ def test_avi_with_b_frames_shows_every_frame_once(tmp_path: Path, decoder, kind:
 
 
 @pytest.mark.parametrize("offset", [0, 70 * 25], ids=["starts again", "jumps ahead"])
-def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path: Path, decoder, offset):
+def test_a_clock_that_is_set_anew_goes_on_with_the_next_number(tmp_path: Path, decoder: str, offset: int) -> None:
     first = encode(tmp_path / "a.ts", range(60), options=B_FRAMES)
     second = encode(tmp_path / "b.ts", range(60, 200), options=B_FRAMES, start=offset)
     path = joined(tmp_path / "both.ts", first, second)
     if decoder != "pyav":
-        return refused(path, decoder, "cannot follow the clock")
+        refused(path, decoder, "cannot follow the clock")
+        return
     frames, begins = shown(path)
     assert frames == [(number, number) for number in range(200)]
     assert begins == [0, 60]
@@ -164,7 +175,7 @@ def test_clips_end_where_the_clock_starts_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [3, 3600])
-def test_nothing_is_shown_in_a_gap(tmp_path: Path, decoder, seconds: int) -> None:
+def test_nothing_is_shown_in_a_gap(tmp_path: Path, decoder: str, seconds: int) -> None:
     times = [*range(0, 2000, 40), *range(1960 + seconds * 1000, 3960 + seconds * 1000, 40)]
     path = write_video(tmp_path / "gap.mkv", map(numbered, range(100)), times_ms=times)
     later = 49 + seconds * 25
@@ -177,13 +188,14 @@ def test_nothing_is_shown_in_a_gap(tmp_path: Path, decoder, seconds: int) -> Non
         assert [(meta["start"], meta["end"]) for _, _, meta in clips] == [(0, 50), (later, later + 50)]
 
 
-def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path: Path, decoder):
+def test_a_picture_that_changes_its_size_begins_a_stretch(tmp_path: Path, decoder: str) -> None:
     large = encode(tmp_path / "a.ts", range(50), options=B_FRAMES, size=(192, 128))
     # the muxer moved the first clock by two frames, so that no timestamp is negative
     small = encode(tmp_path / "b.ts", range(50, 100), options=B_FRAMES, size=(96, 64), start=52)
     path = joined(tmp_path / "sizes.ts", large, small)
     if decoder != "pyav":
-        return refused(path, decoder, "cannot follow the pictures")
+        refused(path, decoder, "cannot follow the pictures")
+        return
     assert shown(path) == ([(n, n) for n in range(100)], [0, 50])
     with open_decoder(path) as opened:
         parts = [(part.start, part.stop, part.width_px) for part in opened.timeline.stretches()]
@@ -221,10 +233,10 @@ def test_a_header_that_is_too_short_cuts_nothing(tmp_path: Path) -> None:
     assert (count, meta["end"], rejected) == (80, 90, [])
 
 
-def test_the_default_video_stream_is_shown_else_the_largest(tmp_path: Path, decoder) -> None:
+def test_the_default_video_stream_is_shown_else_the_largest(tmp_path: Path, decoder: str) -> None:
     from av.stream import Disposition
 
-    def write(path, default):
+    def write(path: Path, default: int | None) -> Path:
         with av.open(str(path), "w") as container:
             streams = []
             for place, size in enumerate([(96, 64), (192, 128)]):
@@ -254,14 +266,16 @@ def test_the_default_video_stream_is_shown_else_the_largest(tmp_path: Path, deco
     assert (meta["video"]["stream"], meta["video"]["video_streams"]) == (1, 2)
 
 
-def test_times_with_b_frames_are_those_of_display(tmp_path: Path, decoder) -> None:
+def test_times_with_b_frames_are_those_of_display(tmp_path: Path, decoder: str) -> None:
     path = encode(tmp_path / "b.mp4", range(120), options=B_FRAMES)
     assert shown(path, decoder) == ([(n, n) for n in range(120)], [0])
     assert shown(path, decoder, 70, 75)[0] == [(n, n) for n in range(70, 75)]
 
 
 @pytest.mark.parametrize(("rate", "dropped", "doubled"), [(25, 0, 0), (50, 49, 0), (20, 0, 10)])
-def test_dropped_and_doubled_frames_are_counted(tmp_path: Path, decoder, rate: int, dropped: int, doubled: int) -> None:
+def test_dropped_and_doubled_frames_are_counted(
+    tmp_path: Path, decoder: str, rate: int, dropped: int, doubled: int
+) -> None:
     path = write_video(tmp_path / "a.mp4", map(numbered, range(2 * rate)), fps=rate)
     with open_decoder(path, decoder=decoder) as opened:
         assert len(list(opened.frames(0, 1000))) == 50
@@ -294,7 +308,7 @@ def test_decord_is_given_up_when_it_does_not_answer(tmp_path: Path) -> None:
     assert time.perf_counter() - begun < 20
 
 
-def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path: Path, decoder) -> None:
+def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path: Path, decoder: str) -> None:
     path = write_video(tmp_path / "slides.mkv", map(numbered, range(4)), times_ms=[0, 1000, 2000, 7000])
     frames, begins = shown(path, decoder)
     by_picture = {place: [n for n, _ in group] for place, group in itertools.groupby(frames, key=lambda f: f[1])}

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -6,15 +7,16 @@ import pytest
 from mmvoxceleb.processing.crop.boxes import grow_to_square, iou, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.crop.tubes import NO_FACE, FaceFollower, bridge_gaps, cut_tubes, match_annotation
 from mmvoxceleb.processing.detectors import Detection
+from mmvoxceleb.processing.detectors.interface import Box
 
 FACE = (100.0, 50.0, 200.0, 170.0)
 
 
-def shifted(box, x, y: float = 0.0):
+def shifted(box: Box, x: float, y: float = 0.0) -> Box:
     return (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
 
 
-def tubes_of(boxes, **options: Any):
+def tubes_of(boxes: Sequence[Box], **options: Any) -> list[tuple[int, int, int, Any]]:
     return [(t.number, t.start, t.stop, t.box_xyxy_px) for t in cut_tubes(np.array(boxes, np.float64), **options)]
 
 
@@ -59,7 +61,7 @@ def test_scene_cuts_end_tubes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_tubes_cover_every_frame_once(seed) -> None:
+def test_tubes_cover_every_frame_once(seed: int) -> None:
     rng = np.random.default_rng(seed)
     boxes = np.array([shifted(FACE, *rng.normal(0, 60, 2)) if rng.random() > 0.2 else NO_FACE for _ in range(200)])
     tubes = cut_tubes(boxes, max_frames=20)
