@@ -5,7 +5,6 @@ OLDEST ?= .venv-oldest
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
-TYPED := tests builder_scripts
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test test-oldest fuzz lint format bench clean
@@ -41,7 +40,7 @@ lint: $(VENV)/.installed
 	rm -rf build/types && mkdir -p build/types/mmvoxceleb
 	ln -s $(CURDIR)/mmvoxceleb/* build/types/mmvoxceleb/
 	ln -s $(CURDIR)/processing build/types/mmvoxceleb/processing
-	$(VENV)/bin/python -m mypy build/types/mmvoxceleb $(TYPED)
+	$(VENV)/bin/python -m mypy build/types/mmvoxceleb tests benchmarks builder_scripts
 
 format: $(VENV)/.installed
 	$(VENV)/bin/python -m ruff check --fix .

@@ -50,10 +50,10 @@ def batches(
     for name in names:
         frame = np.asarray(Image.open(pictures / name).convert("RGB"))
         if finder is not None:
-            faces = [face for face in finder.detect(frame[None])[0] if face.landmarks_px is not None]
-            if faces:
-                largest = max(faces, key=lambda face: face.area_px)
-                yield [name], frame[None], largest.landmarks_px[None]  # type: ignore[index]
+            faces = [(face.area_px, face.landmarks_px) for face in finder.detect(frame[None])[0]]
+            found = [(area, points) for area, points in faces if points is not None]
+            if found:
+                yield [name], frame[None], max(found, key=lambda face: face[0])[1][None]
         elif landmarks is not None:
             # the lists hold pixel indices; ours are continuous, half a pixel more
             yield [name], frame[None], left_to_right(np.reshape(landmarks[name], (1, 5, 2)) + 0.5)

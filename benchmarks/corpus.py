@@ -7,15 +7,19 @@ colours and drawings 512 px in grey, both for every 4th frame; 20 sentences and 
 """
 
 import argparse
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import cv2
 import numpy as np
 
 from mmvoxceleb.schema import ORIGINAL_STRIDE, ClipId, colours_of
+from tests.support.corpus import png
 
 FRAME_PX, MASK_PX = 256, 512
 NOISE = 0.6
@@ -40,7 +44,7 @@ def _backdrop(rng: np.random.Generator) -> np.ndarray:
     for cells, strength in ((4, 90), (12, 40), (40, 8), (120, 2)):
         noise = rng.standard_normal((cells, cells, 3)).astype(np.float32)
         picture += strength * cv2.resize(noise, (320, 320), interpolation=cv2.INTER_CUBIC)
-    return np.clip(picture * 0.6 + 120, 0, 255)
+    return np.asarray(np.clip(picture * 0.6 + 120, 0, 255))
 
 
 def _mask(shift: int) -> np.ndarray:
@@ -54,17 +58,6 @@ def _png(picture: np.ndarray) -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
-def _paeth_png(picture: np.ndarray) -> bytes:
-    """Encode a frame as Pillow does, which wrote the original's: adaptive filters, zlib's default level."""
-    import io
-
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def files_of(number: int, frames: int) -> Iterator[tuple[str, str, bytes]]:
     """Yield modality, path and content of each file of a clip."""
     rng = np.random.default_rng(number)
@@ -75,7 +68,8 @@ def files_of(number: int, frames: int) -> Iterator[tuple[str, str, bytes]]:
         noisy = clean + NOISE * rng.standard_normal((FRAME_PX, FRAME_PX, 3), np.float32)
         frame = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         name = f"{index:07d}.png"
-        yield "video", f"video/{clip_id}/{name}", _paeth_png(frame)
+        # as Pillow does it, which wrote the original's: adaptive filters, zlib's default level
+        yield "video", f"video/{clip_id}/{name}", png(frame)
         if index % ORIGINAL_STRIDE == 0:
             ids = _mask((index * 3) % 40 - 20)
             yield "mask", f"mask/{clip_id}/{name}", _png(colours_of(ids)[..., ::-1])

@@ -26,17 +26,21 @@ class Drawing(torch.nn.Module):
         self.network = network
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.network(pictures, 0)
+        lines: torch.Tensor = self.network(pictures, 0)
+        return lines
 
 
-def by_openvino(network: torch.nn.Module, example: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+Way = Callable[[torch.Tensor], torch.Tensor]
+
+
+def by_openvino(network: torch.nn.Module, example: torch.Tensor) -> Way:
     model = openvino.convert_model(network, example_input=example)
     options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(model, "CPU", options)
     return lambda pictures: torch.from_numpy(compiled(pictures.numpy())[0])
 
 
-def compare(name: str, ways: dict[str, Callable[[torch.Tensor], torch.Tensor]], rounds: int) -> None:
+def compare(name: str, ways: dict[str, Way], rounds: int) -> None:
     pictures = torch.randn(1, 3, 512, 512)
     wanted = ways["torch"](pictures)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -62,10 +66,10 @@ def main() -> None:
     with torch.inference_mode():
         parser_network, portrait = BiSeNet().eval().fold(), PortraitGenerator().eval()
         drawing, ncnn_portrait = Drawing(portrait), NcnnPortrait(portrait)
-        masks = {"torch": parser_network, "openvino": by_openvino(parser_network, example)}
+        masks: dict[str, Way] = {"torch": parser_network, "openvino": by_openvino(parser_network, example)}
         compare("masks", {**masks, "ncnn": ncnn_bisenet(parser_network)}, rounds)
-        lines = {"torch": drawing, "openvino": by_openvino(drawing, example)}
-        by_ncnn: Callable[[torch.Tensor], torch.Tensor] = lambda x: ncnn_portrait.decode(ncnn_portrait.encode(x), 0)  # noqa: E731
+        lines: dict[str, Way] = {"torch": drawing, "openvino": by_openvino(drawing, example)}
+        by_ncnn: Way = lambda x: ncnn_portrait.decode(ncnn_portrait.encode(x), 0)  # noqa: E731
         compare("drawings", {**lines, "ncnn": by_ncnn}, rounds)
 
 

@@ -13,15 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import av
 import cv2
 import numpy as np
 
-import mmvoxceleb
+from mmvoxceleb.hub.quality import psnr
 from mmvoxceleb.processing.crop.boxes import iou
 from mmvoxceleb.processing.crop.encoding import _encode_png
 from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
@@ -29,14 +31,9 @@ from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.crop.tubes import FaceFollower
 from mmvoxceleb.processing.decoders import open_decoder
-from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.detectors import Detection, open_detector
 from mmvoxceleb.processing.pipeline import Pipeline
-
-
-def portrait() -> np.ndarray:
-    with zipfile.ZipFile(Path(mmvoxceleb.__file__).parent / "sample" / "video.zip") as archive:
-        name = min(name for name in archive.namelist() if name.endswith(".png"))
-        return cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+from tests.support.videos import portrait, resized
 
 
 def write_portrait_video(
@@ -45,8 +42,8 @@ def write_portrait_video(
     """At 25 fps: the portrait on a slow circle, ten seconds long and repeated without encoding it again."""
     width, height = size
     side = height * 5 // 6
-    face = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_CUBIC)
-    wall = cv2.resize(np.random.default_rng(0).integers(60, 130, (9, 16, 3), np.uint8), size)
+    face = resized(portrait(), side, side, cv2.INTER_CUBIC)
+    wall = resized(np.random.default_rng(0).integers(60, 130, (9, 16, 3), np.uint8), width, height)
     packets = []
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -66,12 +63,14 @@ def write_portrait_video(
             for data, pts, dts, is_key in copies:
                 packet = av.Packet(data)
                 packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), is_key
+                assert pts is not None
+                assert dts is not None
                 packet.pts, packet.dts = pts + 250 * repeat, dts + 250 * repeat
                 container.mux(packet)
     return path
 
 
-def rate(run, count: int, repeats: int = 5) -> tuple[float, float]:
+def rate(run: Callable[[], object], count: int, repeats: int = 5) -> tuple[float, float]:
     """Median frames a second and the spread (largest less smallest) of ``repeats`` runs over ``count`` frames."""
     rates = []
     for _ in range(repeats):
@@ -79,10 +78,6 @@ def rate(run, count: int, repeats: int = 5) -> tuple[float, float]:
         run()
         rates.append(count / (time.perf_counter() - start))
     return statistics.median(rates), max(rates) - min(rates)
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / max(np.mean((a.astype(np.float64) - b) ** 2), 1e-9)))
 
 
 def bench_resize(video: Path) -> None:
@@ -99,16 +94,13 @@ def bench_resize(video: Path) -> None:
         if side > min(height, width):
             continue
         left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side)
 
-        def original(box=box):
-            left, top, right, bottom = box
-            return [
-                img_as_ubyte(resize(frame[top:bottom, left:right], (256, 256), anti_aliasing=True)) for frame in frames
-            ]
+        def original(left: int = left, top: int = top, side: int = side) -> list[np.ndarray]:
+            parts = (frame[top : top + side, left : left + side] for frame in frames)
+            return [img_as_ubyte(resize(part, (256, 256), anti_aliasing=True)) for part in parts]
 
-        def ours(box=box):
-            return [crop_and_resize(frame, box, 256) for frame in frames]
+        def ours(left: int = left, top: int = top, side: int = side) -> list[np.ndarray]:
+            return [crop_and_resize(frame, (left, top, left + side, top + side), 256) for frame in frames]
 
         theirs_rate, ours_rate = [], []
         for _ in range(3):  # in turns, so that both see the same machine
@@ -121,14 +113,14 @@ def bench_resize(video: Path) -> None:
     side = 400
     left, top = (width - side) // 2, (height - side) // 2
 
-    def original_step():
+    def original_step() -> list[np.ndarray]:
         reader = imageio.get_reader(str(video), "ffmpeg")
         return [
             img_as_ubyte(resize(frame[top : top + side, left : left + side], (256, 256), anti_aliasing=True))
             for frame, _ in zip(reader, range(150), strict=False)
         ]
 
-    def our_step():
+    def our_step() -> list[np.ndarray]:
         with open_decoder(video, num_threads=0) as decoder:
             return [crop_and_resize(f, (left, top, left + side, top + side), 256) for f in decoder.frames(0, 150)]
 
@@ -148,7 +140,7 @@ def bench_decoders(video: Path) -> None:
     for threads in (1, 0):
         for name in ("pyav", "torchcodec", "decord"):
 
-            def run(name=name, threads=threads):
+            def run(name: str = name, threads: int = threads) -> None:
                 with open_decoder(video, decoder=name, num_threads=threads) as decoder:
                     for _ in decoder.frames(0, len(reference)):
                         pass
@@ -177,12 +169,12 @@ def bench_stages(video: Path) -> None:
     haar = open_detector("haar")
     haar.setup()
 
-    def decode():
+    def decode() -> None:
         with open_decoder(video) as decoder:
             for _ in decoder.frames(0, len(frames)):
                 pass
 
-    stages = {
+    stages: dict[str, tuple[Callable[[], object], int]] = {
         "decode to RGB (PyAV)": (decode, len(frames)),
         "shrink to 360 px": (lambda: [shrink_to_height(frame, 360) for frame in frames], len(frames)),
         "detect (Haar, 360 px, faces from 64 px)": (lambda: haar.detect(small[:25], min_face_px=64), 25),
@@ -215,8 +207,11 @@ def bench_follow(raw: Path) -> None:
             frames = [shrink_to_height(frame, 360) for frame in decoder.frames(0, 10**9)]
             min_face_px = 0.5 * 128 * 360 / decoder.info.height_px
 
-        def search(near: bool, frames=frames, min_face_px=min_face_px) -> tuple[np.ndarray, float]:
+        def search(
+            near: bool, frames: list[np.ndarray] = frames, min_face_px: float = min_face_px
+        ) -> tuple[np.ndarray, float]:
             follower, last, boxes = FaceFollower(max_gap_frames=5), None, []
+            faces: list[Detection]
             start = time.perf_counter()
             for frame in frames:
                 faces = detector.detect_near(frame, last.box_xyxy_px, min_face_px=min_face_px) if near and last else []
@@ -253,7 +248,7 @@ def bench_metadata(raw: Path) -> None:
         for number, path in enumerate(sorted(raw.glob("*.mp4"))):
             with open_decoder(path) as decoder:
                 width, height = decoder.info.width_px, decoder.info.height_px
-                frames = int(decoder.info.duration_seconds_from_header * 25) - 2
+                frames = int((decoder.info.duration_seconds_from_header or 0) * 25) - 2
             x, y, half = width // 2, height // 2, int(0.3 * min(width, height))
             box = f"{x - half}-{y - half}-{x + half}-{y + half}"
             lines.append(f"{path.stem},0,{frames},{box},25,{width},{height},train,id1{number:04d}")

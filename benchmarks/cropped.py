@@ -11,21 +11,23 @@ import argparse
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import av
 import cv2
 import numpy as np
 
-import mmvoxceleb
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.pipeline import Pipeline
+from tests.support.videos import portrait, resized
 
 SIZE = 224
 
@@ -37,7 +39,7 @@ def write_clips(root: Path, count: int, frames: int, picture: np.ndarray) -> lis
         stream = container.add_stream("libx264", rate=25)
         stream.width = stream.height = SIZE
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "23"}
-        face = cv2.resize(picture, (SIZE + 32, SIZE + 32), interpolation=cv2.INTER_AREA)
+        face = resized(picture, SIZE + 32, SIZE + 32, cv2.INTER_AREA)
         for number in range(frames):
             x, y = (round(16 + 16 * wave(number / 25)) for wave in (np.sin, np.cos))
             part = np.ascontiguousarray(face[y : y + SIZE, x : x + SIZE])
@@ -74,7 +76,7 @@ def largest_difference(ours: Path, theirs: Path) -> tuple[int, float]:
     folder = min((ours / "video").iterdir())
     largest, means = 0, []
     for path in sorted(folder.iterdir()):
-        first, second = (cv2.imread(str(each)).astype(int) for each in (path, theirs / "00000" / path.name))
+        first, second = (np.asarray(cv2.imread(str(each)), int) for each in (path, theirs / "00000" / path.name))
         largest = max(largest, int(np.abs(first - second).max()))
         means.append(np.abs(first - second).mean())
     return largest, float(np.mean(means))
@@ -86,14 +88,10 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=125)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with zipfile.ZipFile(Path(mmvoxceleb.__file__).parent / "sample" / "video.zip") as archive:
-        name = min(name for name in archive.namelist() if name.endswith(".png"))
-        data = archive.read(name)
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     seconds: dict[str, list[float]] = {"ours": [], "ffmpeg, level 1": [], "ffmpeg as it stands": []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        paths = write_clips(root, options.clips, options.frames, picture)
+        paths = write_clips(root, options.clips, options.frames, portrait())
         for number in range(options.rounds):
             outs = {name: root / f"{name}-{number}" for name in seconds}
             level = ["-compression_level", "1", "-pred", "none"]

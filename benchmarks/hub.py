@@ -18,6 +18,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -47,9 +48,9 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def export(store: Path, out: Path, limit: int | None = None, **settings: object) -> Path:
+def export(store: Path, out: Path, limit: int | None = None, **settings: Any) -> Path:
     shutil.rmtree(out, ignore_errors=True)
-    export_store(store, out, ExportSettings(**settings), facts=PLAIN, workers=2, limit=limit)  # type: ignore[arg-type]
+    export_store(store, out, ExportSettings(**settings), facts=PLAIN, workers=2, limit=limit)
     return out
 
 

@@ -25,7 +25,7 @@ from torch.nn.functional import interpolate
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
     if image.mode != "RGB":
-        image = image.convert("RGB")  # type: ignore[assignment]
+        image = image.convert("RGB")
     pixels = torch.from_numpy(np.array(image, np.uint8, copy=True))
     return pixels.permute((2, 0, 1)).contiguous().to(torch.get_default_dtype()).div(255)
 
@@ -54,10 +54,10 @@ class VoxDataset(torch.utils.data.Dataset[Any]):
         return batch if pictures.ndim == 4 else batch[0]
 
     def _cut(self, height: int, width: int) -> tuple[int, int, int, int]:
-        log_ratio = torch.log(torch.tensor((1.0, 1.0)))
+        low, high = torch.log(torch.tensor((1.0, 1.0))).tolist()
         for _ in range(10):
             area = height * width * torch.empty(1).uniform_(0.75, 1.0).item()
-            ratio = torch.exp(torch.empty(1).uniform_(log_ratio[0], log_ratio[1])).item()  # type: ignore[arg-type]
+            ratio = torch.exp(torch.empty(1).uniform_(low, high)).item()
             cut_width, cut_height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if 0 < cut_width <= width and 0 < cut_height <= height:
                 top = int(torch.randint(0, height - cut_height + 1, size=(1,)).item())

@@ -9,6 +9,7 @@ The networks have the weights of the tests' recipe, so that nothing is downloade
 
 import argparse
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from mmvoxceleb.processing.detectors import open_detector
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.pictures import encode_grey
+from mmvoxceleb.processing.pipeline import Engine
+from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.processing.text.stage import TextStage
 from tests.support.attribute_model import save_classifier
 from tests.support.pseudo_weights import fill, read_keys
@@ -112,22 +115,23 @@ def engines(rounds: int) -> None:
     print("| way | seconds (median) | against local, 1 worker |\n| --- | --- | --- |")
     import ray
 
-    ray.init(num_cpus=2, logging_level="ERROR", log_to_driver=False, include_dashboard=False)
+    ray.init(num_cpus=2, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         inputs = make_inputs(folder / "in", 8, 24)
         masks, _ = make_weights(folder)
         Pipeline([CropStage(SETTINGS)]).run(annotated_videos(inputs / "raw", inputs / "txt"), folder / "store")
 
-        def masks_on(engine: str, workers: int) -> Callable[[Path], None]:
+        def masks_on(engine: Engine, workers: int) -> Callable[[Path], None]:
             def run(out: Path) -> None:
                 stage = MaskStage(FaceParser(masks))
                 pipeline = Pipeline([stage])
-                pipeline.run(folder / "store", out, engine=engine, workers=workers).raise_if_failed()  # type: ignore[arg-type]
+                pipeline.run(folder / "store", out, engine=engine, workers=workers).raise_if_failed()
 
             return run
 
-        ways = {f"{name}, {n} worker{'s' * (n > 1)}": masks_on(name, n) for name in ("local", "ray") for n in (1, 2)}
+        engines: tuple[Engine, ...] = ("local", "ray")
+        ways = {f"{name}, {n} worker{'s' * (n > 1)}": masks_on(name, n) for name in engines for n in (1, 2)}
         times = _in_turns(ways, rounds, folder)
     ray.shutdown()
     _print_times(times)
@@ -152,7 +156,7 @@ def memory_child(folder: Path) -> None:
     import resource
 
     predictor = AttributePredictor(f"transformers:{folder / 'attributes'}")
-    stages = [
+    stages: list[CropStage | Stage] = [
         CropStage(SETTINGS),
         MaskStage(FaceParser(folder / "79999_iter.pth"), stride=24),
         LabelStage(predictor, None, num_frames=1),
@@ -169,7 +173,7 @@ def raw(videos: Path, stride: int) -> None:
         folder = Path(temp)
         masks, drawings = make_weights(folder)
         predictor = AttributePredictor(f"transformers:{save_classifier(folder / 'attributes')}")
-        stages = [
+        stages: list[CropStage | Stage] = [
             CropStage(detector=open_detector("haar")),
             MaskStage(FaceParser(masks), stride=stride),
             DrawStage(PortraitDrawer(drawings), stride=stride),

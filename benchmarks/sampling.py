@@ -28,6 +28,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import datasets
@@ -195,9 +196,15 @@ def decoders(folder: Path) -> list[str]:
         "frame, 256 px RGB": sorted(folder.glob("video/*/*.png"))[:32],
         "mask, 512 px RGB": sorted(folder.glob("mask/*/*.png"))[:16],
     }
+
+    def opencv(data: bytes) -> Any:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), 1)
+        assert picture is not None
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
     ways: dict[str, Callable[[bytes], Any]] = {
         "Pillow": lambda data: np.asarray(Image.open(io.BytesIO(data))),
-        "opencv": lambda data: cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2RGB),
+        "opencv": opencv,
     }
     try:
         import pyspng
@@ -247,11 +254,12 @@ def share_of_decoding(sampler: ClipSampler, count: int) -> tuple[float, float]:
 
         return wrapped
 
-    real = views.decode_rgb, views.decode_picture, views._seen
-    views.decode_rgb, views.decode_picture = timed("decode", real[0]), timed("decode", real[1])
-    views._seen = timed("resize", real[2])
-    _, cpu = run_alone(sampler, count)
-    views.decode_rgb, views.decode_picture, views._seen = real
+    with (
+        patch.object(views, "decode_rgb", timed("decode", png.decode_rgb)),
+        patch.object(views, "decode_picture", timed("decode", png.decode_picture)),
+        patch.object(views, "_seen", timed("resize", views._seen)),
+    ):
+        _, cpu = run_alone(sampler, count)
     return spent["decode"] / (cpu * count), spent["resize"] / (cpu * count)
 
 

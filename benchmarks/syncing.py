@@ -16,11 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.schema import Folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,13 +30,13 @@ WITHOUT = "import os; os.fsync = lambda handle: None; "
 CLIP = [(f"{index:07d}.png", os.urandom(60_000)) for index in range(125)]
 
 
-def clip(folder: Path, layout: str, *, synced: bool) -> None:
+def clip(folder: Path, layout: Layout, *, synced: bool) -> None:
     """Write one clip of 125 frames of 60 kB."""
     real = os.fsync
     if not synced:
-        os.fsync = lambda handle: None
+        os.fsync = lambda fd: None
     try:
-        StoreWriter(folder, layout).write(Folder("video"), "id1#a#00001.txt#000.mp4", CLIP)  # type: ignore[arg-type]
+        StoreWriter(folder, layout).write(Folder("video"), "id1#a#00001.txt#000.mp4", CLIP)
     finally:
         os.fsync = real
 
@@ -45,6 +46,10 @@ def program(*arguments: object, synced: bool) -> None:
     code = PROGRAM if synced else WITHOUT + PROGRAM
     command = [sys.executable, "-c", code, *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+
+def export(store: Path, form: str, out: Path, synced: bool) -> None:
+    program("export", store, out, "--no-charts", "--format", form, synced=synced)
 
 
 def in_turns(work: Callable[[Path, bool], None], folder: Path, rounds: int) -> dict[str, list[float]]:
@@ -80,9 +85,7 @@ def main() -> None:
             "regenerate all": lambda out, synced: program(*regenerate[:3], out, *regenerate[3:], synced=synced),
         }
         for form in ("parquet", "webdataset", "folder"):
-            works[f"export, {form}"] = lambda out, synced, form=form: program(  # type: ignore[misc]
-                "export", store, out, "--no-charts", "--format", form, synced=synced
-            )
+            works[f"export, {form}"] = partial(export, store, form)
         for what, work in works.items():
             found[what] = in_turns(work, folder, options.rounds)
             sides = {side: statistics.median(times) for side, times in found[what].items()}

@@ -10,6 +10,7 @@ import argparse
 import random
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=2000)
     labels = random_labels(parser.parse_args().clips)
-    ways = {
+    ways: dict[str, Callable[[np.ndarray, str], list[str]]] = {
         "original program's way": lambda label, clip: original_way(label),
         "describe(style='original')": lambda label, clip: describe(label, LINES, 0, clip),
         "describe(style='natural')": lambda label, clip: describe(label, LINES, 0, clip, "natural"),

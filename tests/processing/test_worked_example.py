@@ -17,7 +17,7 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.export import export_store, modalities_in
-from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder, FrameModality, register_modality, unregister_modality
 from mmvoxceleb.preview import contact_sheet
@@ -97,9 +97,9 @@ def test_it_is_found_in_a_zip_by_its_name(registered: Example, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("format_", ["parquet", "webdataset", "folder"])
-def test_it_is_exported(registered: Example, tmp_path: Path, format_: str) -> None:
+def test_it_is_exported(registered: Example, tmp_path: Path, format_: Format) -> None:
     store = open_store(registered.out)
-    settings = ExportSettings(format=format_, modalities=modalities_in(store))  # type: ignore[arg-type]
+    settings = ExportSettings(format=format_, modalities=modalities_in(store))
     assert settings.modalities == ("video", "motion")
     export_store(registered.out, tmp_path, settings)
     (folder,) = (folder for folder in store.folders() if folder.modality == "motion")
@@ -114,7 +114,9 @@ def test_it_is_exported(registered: Example, tmp_path: Path, format_: str) -> No
         assert "frames" not in row
     elif format_ == "webdataset":
         with tarfile.open(next((tmp_path / "data").glob("train*.tar"))) as tar:
-            data = next(tar.extractfile(name).read() for name in tar.getmembers() if name.name.endswith(".motion.zip"))  # type: ignore[union-attr]
+            file = tar.extractfile(next(name for name in tar.getnames() if name.endswith(".motion.zip")))
+            assert file is not None
+            data = file.read()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             assert archive.namelist() == [f"{index:07d}.png" for index in DRAWN]
     else:

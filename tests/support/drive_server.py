@@ -11,7 +11,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trustme
 
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, connection: Any, drive: DriveServer) -> None:
         self.drive = drive
-        super().__init__(connection, ("127.0.0.1", 0), None)  # type: ignore[arg-type]
+        super().__init__(connection, ("127.0.0.1", 0), cast(socketserver.BaseServer, None))
 
     def log_message(self, *args: object) -> None:
         pass

@@ -11,7 +11,7 @@ import numpy as np
 from mmvoxceleb.processing.crop.annotations import annotation_files, read_annotation
 from mmvoxceleb.processing.crop.sources import free_videos, metadata_videos
 from mmvoxceleb.processing.crop.videos import SourceVideo
-from mmvoxceleb.processing.labels.files import read_annotations, write_annotations
+from mmvoxceleb.processing.labels.files import Form, read_annotations, write_annotations
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.schema import ATTRIBUTES, ClipId
 from tests.fuzz.kind import Kind, damage_file, pick
@@ -103,8 +103,9 @@ class LabelFiles(Kind):
     def build(self, case: Path) -> None:
         clips = make_corpus(case / "store", clips=3, frames=1).clips
         labels = {clip: label_of(number + 1) for number, clip in enumerate(clips)}
-        for form, suffix in (("csv", "csv"), ("json", "json"), ("parsed", "txt")):
-            (case / f"labels.{suffix}").write_bytes(write_annotations(form, labels, {}))  # type: ignore[arg-type]
+        forms: dict[Form, str] = {"csv": "csv", "json": "json", "parsed": "txt"}
+        for form, suffix in forms.items():
+            (case / f"labels.{suffix}").write_bytes(write_annotations(form, labels, {}))
 
     def damage(self, case: Path, rng: Random) -> str:
         path = pick(rng, case, "labels.*")
