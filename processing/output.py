@@ -34,8 +34,8 @@ class StoreWriter:
         self.tree: OutputTree = open_output(place)
         if layout == "folder" and not self.tree.is_local:
             raise ConfigError(
-                f"{self.tree.location}: clips cannot be written here as folders, for a folder is not whole at once; "
-                "use the layout 'packed' (--layout packed), one zip per clip"
+                f"{self.tree.location}: clips cannot be written here as folders, because a folder cannot appear "
+                "at once; use the layout 'packed' (--layout packed), one zip per clip"
             )
         self.layout: Layout = layout or ("folder" if self.tree.is_local else "packed")
 

@@ -151,7 +151,7 @@ def _open(place: Place) -> OutputTree:
             f"{error}. People are taken out of only local stores and URLs that can be written to"
         ) from error
     if tree.is_local and not Path(tree.address).is_dir():
-        raise ConfigError(f"{tree.location}: no such folder; name the folder that holds the store")
+        raise ConfigError(f"{tree.location}: no such folder; pass the folder of the store")
     return tree
 
 

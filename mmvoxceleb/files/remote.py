@@ -63,8 +63,8 @@ class RemoteTree(OutputTree):
         """
         if self._remote.protocol in READ_ONLY or "::" in self.address:
             raise ConfigError(
-                f"{self.location}: results cannot be written to such a URL; name a folder, or a URL as s3://, gs://, "
-                "az:// or sftp://. A finished dataset goes to the Hub with: mmvoxceleb push"
+                f"{self.location}: results cannot be written to such a URL; pass a folder, or a URL such as s3://, "
+                "gs://, az:// or sftp://. To send a finished dataset to the Hub: mmvoxceleb push"
             )
         import fsspec
 
@@ -229,7 +229,7 @@ class RemoteTree(OutputTree):
             if others:
                 raise OutputError(
                     f"{self.location}: somebody else is doing a {purpose} there ({others[0]}), so nothing was changed; "
-                    "run this again when it is done. That of one which was killed counts for a day, or until you "
+                    "rerun this when it is done. The marker of a killed run counts for a day, or until you "
                     "delete it"
                 )
         except BaseException:

@@ -40,6 +40,6 @@ class Elsewhere:
         for (name, there, here), count in sorted(self._counts.items()):
             logger.warning(
                 "%s: %d finished clips were computed on another device (%s) than this one (%s) and stay; the same "
-                "frames may differ in single pixels between the two. meta/<clip>.json says which is which",
+                "frames may differ in single pixels between the two. meta/<clip>.json records the device",
                 name, count, there, here,
             )  # fmt: skip

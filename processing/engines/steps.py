@@ -225,7 +225,7 @@ class ClipSteps:
         except OSError as error:
             raise ProcessingError(
                 f"{self.writer.location}: cannot be written, at clip {loaded.clip.clip_id} ({error}). "
-                "Make room or mend the permissions, then run the same command again; what is finished is kept"
+                "Make room or fix the permissions, then rerun the command; what is finished is kept"
             ) from error
         if outputs:
             loaded.seconds["write"] = time.perf_counter() - start
@@ -313,7 +313,7 @@ class ClipSteps:
             if any(there) and not self.overwrite and not self.provenance.was_interrupted(clip_id, stage.name):
                 raise IncompatibleOutputError(
                     f"{self.writer.location}: clip {clip_id} has {stage.name} files of unknown origin: "
-                    f"{self.writer.tree.where(self.provenance.path_of(clip_id))} does not speak of them"
+                    f"{self.writer.tree.where(self.provenance.path_of(clip_id))} does not mention them"
                 )
             return False
         if not all(there):

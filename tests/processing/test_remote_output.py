@@ -20,8 +20,7 @@ from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingEr
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removals import REMOVALS_PATH
-from mmvoxceleb.processing import Pipeline
-from mmvoxceleb.processing.crop import CropStage
+from mmvoxceleb.processing import CropStage, Pipeline
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
