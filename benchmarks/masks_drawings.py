@@ -30,8 +30,8 @@ from PIL import Image
 from torch.nn import functional
 
 from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
-from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.masks import FaceParser, MaskStage
 from mmvoxceleb.processing.networks.bisenet import BiSeNet
 from mmvoxceleb.processing.networks.portrait import PortraitGenerator
@@ -100,7 +100,7 @@ def ours(stage: Any) -> Side:
     stage.setup()
 
     def run(store: Path, out: Path) -> None:
-        summary = run_local(ClipWork(StoredClips(open_store(store)), StoreWriter(out), [stage]))
+        summary = run_local(Work(StoredClips(open_store(store)), StoreWriter(out), [stage]))
         summary.raise_if_failed()
         steps.append(summary.seconds_by_step)
 

@@ -6,17 +6,13 @@ from typing import Any, Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place
-from mmvoxceleb.processing.crop.sources import free_videos
-from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.crop.videos import SourceVideo
-from mmvoxceleb.processing.engines.clip_work import ClipWork
-from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
-from mmvoxceleb.processing.engines.video_work import VideoWork
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.source import StoredClips
-from mmvoxceleb.processing.stage import Stage
-from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.processing.stage import PipelineStage, Stage
+from mmvoxceleb.stores import Store
 
 __all__ = ["ENGINES", "Engine", "Pipeline", "Source", "run_work"]
 
@@ -39,21 +35,20 @@ class Pipeline:
     A run goes on where an earlier one stopped, whatever stopped it and whichever engine ran it.
 
     Args:
-        stages: In this order. A :class:`CropStage` comes first or not at all: with it the source is videos, without
+        stages: In this order. A ``CropStage`` comes first or not at all: with it the source is videos, without
             it clips. Text comes after the label that it describes.
 
     Raises:
         ConfigError: There is no stage, or the crop is not the first.
     """
 
-    def __init__(self, stages: "Sequence[CropStage | Stage]") -> None:
-        crops = [stage for stage in stages if isinstance(stage, CropStage)]
+    def __init__(self, stages: Sequence[PipelineStage]) -> None:
         if not stages:
             raise ConfigError("a pipeline needs at least one stage")
-        if len(crops) > 1 or (crops and stages[0] is not crops[0]):
+        if any(not isinstance(stage, Stage) for stage in stages[1:]):
             raise ConfigError("a pipeline crops first or not at all, and once")
-        self.crop = crops[0] if crops else None
-        self.stages = [stage for stage in stages if not isinstance(stage, CropStage)]
+        self.first = stages[0]
+        self.stages = [stage for stage in stages if isinstance(stage, Stage)]
 
     def work(
         self,
@@ -71,21 +66,9 @@ class Pipeline:
             MissingModalityError: The store lacks what the stages read.
             WeightsError: A model is not there.
         """
-        if self.crop is not None:
-            if isinstance(source, str | os.PathLike):
-                videos: Sequence[SourceVideo] = free_videos(source)
-            elif isinstance(source, Store | StoredClips):
-                raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
-            else:
-                videos = source
-            return VideoWork(videos, self.crop.job(store, layout=layout, overwrite=overwrite), self.stages)
-        if isinstance(source, str | os.PathLike):
-            source = open_store(source)
-        if isinstance(source, Store):
-            source = StoredClips(source, with_frames=any(stage.reads_frames for stage in self.stages))
-        if not isinstance(source, StoredClips):
-            raise ConfigError("a pipeline without a crop takes clips: a store, or its path or URL")
-        return ClipWork(source, StoreWriter(store, layout), self.stages, overwrite=overwrite)
+        writer = StoreWriter(store, layout)
+        clips = self.first.clips_of(source, self.stages, writer, overwrite=overwrite)
+        return Work(clips, writer, self.stages, overwrite=overwrite)
 
     def run(
         self,

@@ -1,21 +1,29 @@
 """The clips of a store, one by one, for an engine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import LABEL, META, VIDEO
 from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.engines.interface import ClipSource, Host
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES
 from mmvoxceleb.stores.interface import Store
 from mmvoxceleb.stores.numbering import refuse_repeats
 
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.steps import ClipSteps
+
 __all__ = ["StoredClips"]
 
 
-class StoredClips:
+class StoredClips(ClipSource):
     """The clips of a store that a run goes through. Cheap to pickle; it may be asked from several threads.
 
     Args:
@@ -23,16 +31,18 @@ class StoredClips:
         with_frames: Whether a clip is one that has frames; else one that has a label, and frames are not looked at.
     """
 
+    unit = "clip"
+
     def __init__(self, store: Store, *, with_frames: bool = True) -> None:
         self.store = store
         self.with_frames = with_frames
 
     @property
-    def location(self) -> str:
-        """The path or URL, for messages."""
+    def location(self) -> str:  # type: ignore[override]
+        """The path or URL of the store."""
         return self.store.location
 
-    def clip_ids(self) -> list[str]:
+    def units(self) -> list[str]:
         """List the clips, sorted.
 
         Raises:
@@ -48,6 +58,22 @@ class StoredClips:
                 "mmvoxceleb regenerate label or mmvoxceleb label import"
             )
         return clip_ids
+
+    def plan(self, units: Sequence[str], steps: "ClipSteps") -> Plan:
+        """Compare settings; clips on the removal list of the store or of the output are left out."""
+        removals = read_removals(self.location) | read_removals(steps.writer.tree.address)
+        removals.tell_unmatched(units, self.location)
+        kept = removals.keep(units)
+        return replace(steps.plan(kept), removed=len(units) - len(kept))
+
+    def run(self, unit: str, steps: "ClipSteps", host: Host) -> Iterator[ClipOutcome]:
+        yield steps.run(unit, partial(self.clip, unit), host)
+
+    def is_removed(self, unit: str, removals: Removals) -> bool:
+        return unit in removals
+
+    def end(self, steps: "ClipSteps") -> None:
+        steps.provenance.compact()
 
     def clip(self, clip_id: str, *, with_label: bool = False) -> Clip:
         """Describe a clip without reading its frames.

@@ -5,19 +5,25 @@ writing overlap: ``select`` and decoding (readers), ``process`` (the one thread 
 ``encode`` (writers). A new modality is one class with these methods.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.engines.interface import ClipSource
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import Store, open_store
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "Stage", "StageOutput"]
+__all__ = ["Clip", "PipelineStage", "Stage", "StageOutput"]
 
 
 @dataclass
@@ -38,7 +44,29 @@ class StageOutput:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Stage(ABC):
+class PipelineStage(ABC):
+    """What a pipeline can begin with: it says where the clips come from."""
+
+    @abstractmethod
+    def clips_of(
+        self, source: Any, stages: "Sequence[Stage]", writer: StoreWriter, *, overwrite: bool = False
+    ) -> ClipSource:
+        """Find the clips of a run that begins with this stage.
+
+        Args:
+            source: What the user named.
+            stages: The stages that clips go through, in order.
+            writer: Where results go.
+            overwrite: Whether results of other settings are replaced.
+
+        Raises:
+            ConfigError: Source and stages do not go together.
+            SourceUnavailableError: There is no such source.
+            MissingModalityError: The store lacks what the stages read.
+        """
+
+
+class Stage(PipelineStage):
     """One modality's work on one clip at a time. The constructor is cheap and picklable; ``setup`` loads."""
 
     name: str
@@ -83,10 +111,21 @@ class Stage(ABC):
         """
         return False
 
-    def setup(self) -> None:  # noqa: B027  a stage without a model needs none
+    def clips_of(
+        self, source: Any, stages: "Sequence[Stage]", writer: StoreWriter, *, overwrite: bool = False
+    ) -> ClipSource:
+        if isinstance(source, str | os.PathLike):
+            source = open_store(source)
+        if isinstance(source, Store):
+            source = StoredClips(source, with_frames=any(stage.reads_frames for stage in stages))
+        if not isinstance(source, StoredClips):
+            raise ConfigError("a pipeline without a crop takes clips: a store, or its path or URL")
+        return source
+
+    def setup(self) -> None:
         """Load models and move them to the device. Called once in the process that calls ``process``."""
 
-    def teardown(self) -> None:  # noqa: B027
+    def teardown(self) -> None:
         """Release what ``setup`` took."""
 
     def select(self, clip: Clip) -> Sequence[int]:

@@ -1,21 +1,28 @@
-"""The crop as the first stage of a pipeline."""
+"""The crop as the first stage of a pipeline: it makes 0 to n clips of a video."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from mmvoxceleb.files.opening import Place
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.fetch import YOUTUBE
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.detectors import Detector
-from mmvoxceleb.processing.output import Layout
+from mmvoxceleb.processing.engines.interface import ClipSource
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.stage import PipelineStage, Stage
+from mmvoxceleb.stores import Store
 
 __all__ = ["CropStage"]
 
 
 @dataclass(frozen=True)
-class CropStage:
+class CropStage(PipelineStage):
     """How source videos become clips.
 
     Args:
@@ -35,22 +42,23 @@ class CropStage:
     download_to: Path | None = None
     url_template: str = YOUTUBE
 
-    def job(
-        self,
-        out: Place,
-        *,
-        layout: Layout | None = None,
-        overwrite: bool = False,
-    ) -> CropJob:
-        """Say where to the clips go."""
-        return CropJob(
-            out=out,
+    def clips_of(
+        self, source: Any, stages: Sequence[Stage], writer: StoreWriter, *, overwrite: bool = False
+    ) -> ClipSource:
+        if stages and self.codec != "png":
+            raise ConfigError(f"no stage reads clips as {self.codec} files; crop them as png, or crop alone")
+        if isinstance(source, Store | ClipSource):
+            raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
+        videos = free_videos(source) if isinstance(source, str | os.PathLike) else source
+        job = CropJob(
+            out=writer.tree,
             settings=self.settings,
             detector=self.detector,
             decoder=self.decoder,
             codec=self.codec,
-            layout=layout,
+            layout=writer.layout,
             overwrite=overwrite,
             download_to=self.download_to,
             url_template=self.url_template,
         )
+        return CroppedVideos(videos, job)

@@ -1,16 +1,18 @@
-"""Between what is to be done and who does it: an engine runs the units of a :class:`Work`, in any order."""
+"""Between the clips, the stages and the engine of a run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import Folder
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
-from mmvoxceleb.processing.output import StoreWriter
 
-__all__ = ["Host", "Stopped", "Work"]
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.steps import ClipSteps
 
-Result = TypeVar("Result")
+__all__ = ["ClipSource", "Host", "Stopped"]
 
 
 class Stopped(Exception):  # noqa: N818  not an error: the run was asked to end
@@ -39,38 +41,34 @@ class Host:
             raise Stopped
 
 
-class Work(ABC):
-    """Units of work that do not depend on each other: clips of a store, or source videos.
+class ClipSource(ABC):
+    """Where the clips of a run come from: units that do not depend on each other, each of which gives 0 to n clips.
 
-    Picklable as long as nothing was run, so that worker processes on other machines get it whole. What is done is
-    known from the output alone, so any number of engines may run the same work, one after the other, and each goes
-    on where the last one stopped.
+    Picklable as long as nothing was run, so that worker processes on other machines get it whole.
 
-    Args:
-        writer: Where results go.
+    Attributes:
+        unit: What a unit is, for progress: ``clip`` or ``video``.
+        stages: Names of the stages that it goes through of itself, before all others: ``crop``.
+        folders: What these write.
+        location: Path or URL of the store that clips come from, whose removal list is obeyed; None for no store.
     """
 
     unit: str
-    """What a unit is, for progress: ``clip`` or ``video``."""
-
-    writer: StoreWriter
-
-    @property
-    @abstractmethod
-    def stages(self) -> tuple[str, ...]:
-        """The names of the stages, in order."""
+    stages: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    location: str | None = None
 
     @property
-    @abstractmethod
     def device(self) -> str:
-        """The device of the models: ``cuda`` where every worker is to have one GPU, else its name, as ``cpu``."""
+        """The device of its models, for a run whose stages have none."""
+        return "cpu"
 
     @abstractmethod
     def units(self) -> list[str]:
         """List the units, sorted."""
 
     @abstractmethod
-    def plan(self, units: Sequence[str]) -> Plan:
+    def plan(self, units: Sequence[str], steps: "ClipSteps") -> Plan:
         """Compare the settings of units with those of an earlier run, before anything is done.
 
         Raises:
@@ -79,10 +77,8 @@ class Work(ABC):
         """
 
     @abstractmethod
-    def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
-        """Do all that is not finished of a unit, and tell what became of its clips.
-
-        Called from several threads at once, for different units.
+    def run(self, unit: str, steps: "ClipSteps", host: Host) -> Iterator[ClipOutcome]:
+        """Take all clips of a unit through the steps, and tell what became of them.
 
         Raises:
             Stopped: The run is to end.
@@ -91,14 +87,9 @@ class Work(ABC):
         """
 
     @abstractmethod
-    def give_up(self, unit: str, reason: str) -> ClipOutcome:
-        """Record a unit as failed that nobody can run: its workers died on it."""
+    def is_removed(self, unit: str, removals: Removals) -> bool:
+        """Tell whether nothing may be made of a unit."""
 
-    def begin(self) -> None:  # noqa: B027
-        """Make the output ready, free of what dead processes left. Called before the units, and when a worker died."""
-
-    def end(self) -> None:  # noqa: B027
-        """Bring the output in order. Called once in a run, after its units, also when it was stopped."""
-
-    def teardown(self) -> None:  # noqa: B027
-        """Let go of models. Called in every process that ran units."""
+    @abstractmethod
+    def end(self, steps: "ClipSteps") -> None:
+        """Bring the ledger in order. Called once in a run, after its units, also when it was stopped."""

@@ -13,8 +13,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from mmvoxceleb.processing.engines.interface import Host, Stopped, Work
+from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["run_in_lanes"]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.lanes import run_in_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import run_in_processes
 from mmvoxceleb.processing.engines.running import open_run
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["default_lanes", "default_workers", "lanes_on", "run_local"]
 

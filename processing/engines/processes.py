@@ -16,7 +16,7 @@ from typing import Any
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import MMVoxCelebError, ProcessingError
-from mmvoxceleb.processing.engines.interface import Stopped, Work
+from mmvoxceleb.processing.engines.interface import Stopped
 from mmvoxceleb.processing.engines.lanes import run_in_lanes
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import (
@@ -29,6 +29,7 @@ from mmvoxceleb.processing.engines.scheduler import (
     Ready,
     run_on_workers,
 )
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["run_in_processes"]
 

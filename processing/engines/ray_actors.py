@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
-from mmvoxceleb.processing.engines.interface import Host, Stopped, Work
+from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import Began, Carrier, Event, Finished, Lost, Outcome, Ready
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["RayActors"]
 

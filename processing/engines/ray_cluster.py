@@ -13,12 +13,12 @@ from typing import Any
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.meta.runs import token_in
-from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.local import lanes_on
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.ray_actors import RayActors
 from mmvoxceleb.processing.engines.running import open_run
 from mmvoxceleb.processing.engines.scheduler import run_on_workers
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["run_on_ray"]
 

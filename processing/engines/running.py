@@ -12,8 +12,8 @@ from types import FrameType
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.meta.runs import save_run
 from mmvoxceleb.meta.watch import RemovalWatch
-from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.removal import obey
 
 __all__ = ["Run", "open_run"]

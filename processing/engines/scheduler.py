@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mmvoxceleb.errors import ProcessingError
-from mmvoxceleb.processing.engines.interface import Work
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
+from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["MOST_ATTEMPTS", "Began", "Carrier", "Event", "Finished", "Lost", "Outcome", "Ready", "run_on_workers"]
 

@@ -14,9 +14,9 @@ import mmvoxceleb  # noqa: F401  makes load_dataset know the name
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.detectors import HaarDetector
-from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import Summary
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.importing import ImportReport, import_labels
 from mmvoxceleb.processing.labels.stage import LabelStage, spread_evenly
@@ -51,7 +51,7 @@ def run(
     clips: Sequence[str] | None = None,
 ) -> Summary:
     source = source or StoredClips(open_store(root))
-    return run_local(ClipWork(source, StoreWriter(root), stages, overwrite=overwrite), clips)
+    return run_local(Work(source, StoreWriter(root), stages, overwrite=overwrite), clips)
 
 
 def files_of(root: Path, *folders: str) -> dict[str, bytes]:
@@ -119,9 +119,7 @@ def test_bytes_do_not_depend_on_other_clips_or_order(tmp_path: Path, own_corpus:
     outputs = []
     for name, clips in (("a", own_corpus.clips), ("b", own_corpus.clips[::-1]), ("c", own_corpus.clips[1:])):
         out = tmp_path / name
-        work = ClipWork(
-            StoredClips(open_store(own_corpus.root)), StoreWriter(out), [label_stage(classifier), TextStage()]
-        )
+        work = Work(StoredClips(open_store(own_corpus.root)), StoreWriter(out), [label_stage(classifier), TextStage()])
         run_local(work, clips).raise_if_failed()
         outputs.append(files_of(out, "label", "txt"))
     assert outputs[0] == outputs[1]
@@ -182,10 +180,10 @@ def test_text_needs_labels_and_not_frames(tmp_path: Path, own_corpus: Corpus) ->
     for folder in ("video", "mask", "draw"):
         (own_corpus.root / folder).rename(tmp_path / folder)
     out = tmp_path / "out"
-    work = ClipWork(StoredClips(open_store(own_corpus.root), with_frames=False), StoreWriter(out), [TextStage()])
+    work = Work(StoredClips(open_store(own_corpus.root), with_frames=False), StoreWriter(out), [TextStage()])
     assert run_local(work).done == 2
     with pytest.raises(MissingModalityError, match="holds no label/<clip>"):
-        StoredClips(open_store(tmp_path), with_frames=False).clip_ids()
+        StoredClips(open_store(tmp_path), with_frames=False).units()
 
 
 def test_a_clip_without_a_label_gets_no_text(frames_only: Corpus) -> None:

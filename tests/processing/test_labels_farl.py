@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.device import Batcher, Precision
-from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.alignment import TARGET_POINTS, align_faces, five_of_68, left_to_right, similarity
 from mmvoxceleb.processing.labels.models import FaRLModel
@@ -205,7 +205,7 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint: Path, tmp_path: Path
     predictor = AttributePredictor(checkpoint, device="cpu")
     detector = BrightFaces(LANDMARKS[0][[1, 0, 2, 4, 3]])  # names the sides the other way round
     stage = LabelStage(predictor, detector, thresholds={"Male": 0.99})
-    work = ClipWork(StoredClips(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
+    work = Work(StoredClips(open_store(tmp_path)), StoreWriter(tmp_path), [stage])
     run_local(work).raise_if_failed()
     meta = Provenance(tmp_path).read(clip_id)
     assert meta["label"]["frames_used"] == [5]

@@ -25,9 +25,9 @@ from mmvoxceleb.errors import (
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.processing.engines.clip_work import ClipWork
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.source import StoredClips
@@ -55,9 +55,9 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def work(source: Path, target: Path, *stages: Stage, **options: Any) -> ClipWork:
+def work(source: Path, target: Path, *stages: Stage, **options: Any) -> Work:
     layout = options.pop("layout", "folder")
-    return ClipWork(StoredClips(open_store(source)), StoreWriter(target, layout), stages or (Grey(),), **options)
+    return Work(StoredClips(open_store(source)), StoreWriter(target, layout), stages or (Grey(),), **options)
 
 
 def test_results_meta_and_summary(source: Path, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmvoxceleb.processing.engines.clip_work import ClipWork
-    from mmvoxceleb.processing.engines.interface import Work
+    from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
     from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
-    from mmvoxceleb.processing.engines.video_work import VideoWork
+    from mmvoxceleb.processing.engines.work import Work
     from mmvoxceleb.processing.pipeline import Pipeline, Source
+    from mmvoxceleb.processing.source import StoredClips
 
 __all__ = ["run_pipeline"]
 
@@ -38,7 +38,7 @@ def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptio
 
 
 def _say_what_would_be_done(work: "Work") -> None:
-    from mmvoxceleb.processing.engines.video_work import VideoWork
+    from mmvoxceleb.processing.source import StoredClips
 
     plan = work.plan(work.units())
     stages = ", ".join(work.stages)
@@ -46,24 +46,27 @@ def _say_what_would_be_done(work: "Work") -> None:
         f"{counted(len(plan.todo), work.unit)} to do, {len(plan.finished):,} finished: "
         f"{stages} in {work.writer.location}"
     )
-    lines, count = _absent_videos(work) if isinstance(work, VideoWork) else _clips(work, plan.todo)  # type: ignore[arg-type]
+    if isinstance(work.source, StoredClips):
+        lines, count = _clips(work, work.source, plan.todo)
+    else:
+        lines, count = _absent_videos(work.source)  # type: ignore[arg-type]
     for line in first_of(lines, count, shown=10):
         typer.echo(line)
 
 
-def _absent_videos(work: "VideoWork") -> tuple[list[str], int]:
-    missing = sorted(key for key, video in work.videos.items() if video.path is None)
-    wanted = sum(len(video.utterances) for video in work.videos.values())
+def _absent_videos(source: "CroppedVideos") -> tuple[list[str], int]:
+    missing = sorted(key for key, video in source.videos.items() if video.path is None)
+    wanted = sum(len(video.utterances) for video in source.videos.values())
     absent = f"; {len(missing):,} not there yet" if missing else ""
-    typer.echo(f"{counted(len(work.videos), 'video')} with {counted(wanted, 'utterance')}{absent}")
-    what = "would be fetched" if work.job.download_to else "missing"
+    typer.echo(f"{counted(len(source.videos), 'video')} with {counted(wanted, 'utterance')}{absent}")
+    what = "would be fetched" if source.job.download_to else "missing"
     return [f"{what}: {key}" for key in missing], len(missing)
 
 
-def _clips(work: "ClipWork", todo: tuple[str, ...]) -> tuple[list[str], int]:
+def _clips(work: "Work", source: "StoredClips", todo: tuple[str, ...]) -> tuple[list[str], int]:
     lines = []
     for clip_id in todo[:10]:
-        clip = work.source.clip(clip_id)
+        clip = source.clip(clip_id)
         frames = max((len(stage.select(clip)) for stage in work.steps.stages), default=0)
         lines.append(f"{clip_id}  {frames} of {counted(len(clip.frame_indices), 'frame')}")
     return lines, len(todo)

@@ -112,7 +112,7 @@ class ClipMeta(Kind):
 
     def read(self, case: Path) -> Any:
         provenance, source = Provenance(case), StoredClips(open_store(case))
-        (clip,) = source.clip_ids()
+        (clip,) = source.units()
         source.clip(clip, with_label=True)
         section, was_interrupted = provenance.section(clip, "crop"), provenance.was_interrupted(clip, "mask")
         provenance.begin(clip, ["text"])

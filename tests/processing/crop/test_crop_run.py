@@ -19,6 +19,7 @@ from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, ProcessingEr
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import annotated_videos
@@ -26,7 +27,7 @@ from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import Summary
-from mmvoxceleb.processing.engines.video_work import VideoWork
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
@@ -61,7 +62,7 @@ def job_to(out: Path, **options: Any) -> CropJob:
 
 
 def crop_videos(videos: list[SourceVideo], job: CropJob, **options: Any) -> Summary:
-    return run_local(VideoWork(videos, job), **options)
+    return run_local(Work(CroppedVideos(videos, job), job.writer, overwrite=job.overwrite), **options)
 
 
 def tree(root: Path, *, hidden: bool = True) -> dict[str, str]:

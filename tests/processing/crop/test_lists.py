@@ -15,6 +15,7 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, 
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop import CropSettings, crop_tubes
+from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.sources import LISTS
@@ -26,7 +27,7 @@ from mmvoxceleb.processing.crop.sources.vfhq import vfhq_videos
 from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.video_work import VideoWork
+from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer
@@ -205,7 +206,8 @@ def test_addresses_of_a_list_are_fetched_and_removed_people_are_not(tmp_path: Pa
         raw.mkdir()
         add_removals(out, Removals(person_id=frozenset({"bob"})))
         settings = CropSettings.for_metadata(size_px=64, min_frames=5)
-        work = VideoWork(table_videos(raw, table), CropJob(out, settings, download_to=raw))
+        job = CropJob(out, settings, download_to=raw)
+        work = Work(CroppedVideos(table_videos(raw, table), job), job.writer)
         summary = run_local(work)
     assert summary.done == 1
     assert [path.name for path in raw.iterdir()] == ["ann.mp4"]
@@ -217,7 +219,7 @@ def test_a_person_removed_while_being_made_leaves_no_label(tmp_path: Path) -> No
     write_video(tmp_path / "raw" / f"{ID}.mp4", (numbered(i, 160, 96) for i in range(40)))
     videos = celebv_videos(tmp_path / "raw", celebv_hq(tmp_path / "list.json"))
     job = CropJob(tmp_path / "out", CropSettings.for_metadata(size_px=64, min_frames=5))
-    run_local(VideoWork(videos, job))
+    run_local(Work(CroppedVideos(videos, job), job.writer, overwrite=job.overwrite))
     clip_id = f"{ID}#{ID}#1.txt#000.mp4"
     assert (tmp_path / "out" / "label" / f"{clip_id}.txt").exists()
     job.take_away(clip_id)

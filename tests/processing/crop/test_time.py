@@ -15,6 +15,7 @@ import pytest
 from av.video import VideoStream
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.cropping import crop_tubes
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.metadata import MetadataRow
@@ -25,7 +26,7 @@ from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.local import run_local
-from mmvoxceleb.processing.engines.video_work import VideoWork
+from mmvoxceleb.processing.engines.work import Work
 from tests.support.videos import number_of, numbered, write_video
 
 B_FRAMES = {"preset": "veryfast", "bf": "3", "x264-params": "b-adapt=0:b-pyramid=2:keyint=30:scenecut=0", "crf": "10"}
@@ -291,7 +292,7 @@ def test_counts_stand_in_meta_and_in_the_summary(tmp_path: Path) -> None:
     data[starts[31] : starts[32] - 16] = bytes(starts[32] - 16 - starts[31])
     path.write_bytes(data)
     job = CropJob(tmp_path / "out", CropSettings.for_metadata(**SETTINGS))
-    summary = run_local(VideoWork([known(path, 0, 30)], job), lanes=1)
+    summary = run_local(Work(CroppedVideos([known(path, 0, 30)], job), job.writer), lanes=1)
     assert summary.done == 1
     assert summary.as_dict()["source_frames"] == {"doubled": 0, "dropped": 28, "undecodable": 1}
     (meta,) = (tmp_path / "out" / "meta").glob("p*.json")

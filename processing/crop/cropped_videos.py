@@ -1,58 +1,48 @@
-"""Source videos as units of work: each is cropped, and its clips go through the other stages at once."""
+"""Source videos as where clips come from: each is cropped, and its clips go through the other stages at once."""
 
 import copy
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, ProcessingError
-from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.meta.videos import CROP, RECORDS
+from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.meta.watch import REMOVED, is_removed
-from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.clip import Clip, clip_in_memory
 from mmvoxceleb.processing.crop.job import VIDEO, CropJob, SourceResult, WrittenClip
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import Detection, Detector
-from mmvoxceleb.processing.engines.interface import Host, Work
+from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
-from mmvoxceleb.processing.engines.steps import ClipSteps
-from mmvoxceleb.processing.removal import sweep
 from mmvoxceleb.processing.source import StoredClips
-from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.interface import Store
 
-__all__ = ["VideoWork"]
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.steps import ClipSteps
+
+__all__ = ["CroppedVideos"]
 
 
-class VideoWork(Work):
-    """Takes source videos to clips, and each clip through some stages while its frames are in memory.
+class CroppedVideos(ClipSource):
+    """Source videos, each of which is cropped to clips; their frames are in memory while they go through the stages.
 
     Args:
         videos: From :mod:`mmvoxceleb.processing.crop.sources`.
         job: How to crop, and where to.
-        stages: What else to do with the clips, in this order.
-
-    Raises:
-        ConfigError: Two stages have one name, or clips become mp4 files, which no stage reads.
-        WeightsError: A model is not there.
     """
 
     unit = "video"
+    stages = (CROP,)
+    folders = (VIDEO,)
 
-    def __init__(self, videos: Sequence[SourceVideo], job: CropJob, stages: Sequence[Stage] = ()) -> None:
-        if stages and job.codec != "png":
-            raise ConfigError(f"no stage reads clips as {job.codec} files; crop them as png, or crop alone")
+    def __init__(self, videos: Sequence[SourceVideo], job: CropJob) -> None:
         self.videos = {video.key: video for video in videos}
         self.job = job
-        self.writer = job.writer
-        self.steps = ClipSteps(self.writer, stages, overwrite=job.overwrite)
-        self._provenance = Provenance(self.writer.tree)
         self._local = _PerThread()
         self._stored: Store | None = None
 
@@ -63,50 +53,44 @@ class VideoWork(Work):
         self.__dict__ = {**state, "_local": _PerThread()}
 
     @property
-    def stages(self) -> tuple[str, ...]:
-        return (CROP, *(stage.name for stage in self.steps.stages))
-
-    @property
     def device(self) -> str:
         detector = self.job.detector
-        if self.steps.device == "cpu" and detector is not None and detector.needs_device:
-            return detector.resolved_device
-        return self.steps.device
+        return detector.resolved_device if detector is not None and detector.needs_device else "cpu"
 
     def units(self) -> list[str]:
         return sorted(self.videos)
 
-    def plan(self, units: Sequence[str]) -> Plan:
+    def plan(self, units: Sequence[str], steps: "ClipSteps") -> Plan:
         job = self.job.snapshot()
         removals = read_removals(job.tree.address)
         wanted = units
-        units = [key for key in wanted if not self._is_removed(key, removals)]
-        left_out = sum(len(self.videos[key].utterances) for key in wanted if self._is_removed(key, removals))
+        units = [key for key in wanted if not self.is_removed(key, removals)]
+        left_out = sum(len(self.videos[key].utterances) for key in wanted if self.is_removed(key, removals))
         recorded = {key for key in units if job.records.has(key)}
         if recorded:
             options = job.options()
             for key in sorted(recorded):
                 job.check(key, options)
         clips = {key: removals.keep(job.records.clips(key)) for key in units}
-        todo = set(self.steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
-        without_stages = not self.steps.stages
+        todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
+        without_stages = not steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
         return Plan(tuple(key for key in units if key not in set(finished)), tuple(finished), left_out)
 
-    def _is_removed(self, key: str, removals: Removals) -> bool:
-        video = self.videos[key]
+    def is_removed(self, unit: str, removals: Removals) -> bool:
+        video = self.videos[unit]
         return removals.has_video(video.person_id, video.video_id)
 
-    def run(self, unit: str, host: Host) -> Iterator[ClipOutcome]:
+    def run(self, unit: str, steps: "ClipSteps", host: Host) -> Iterator[ClipOutcome]:
         result = SourceResult(unit)
-        if self._is_removed(unit, self.job.removed.now()):  # since the run began
+        if self.is_removed(unit, self.job.removed.now()):  # since the run began
             yield ClipOutcome(unit, rejected=REMOVED)
             return
         clips = self.job.clips(
             self.videos[unit],
             result,
             check=host.check,
-            keep=self.steps.select if self.steps.stages else None,
+            keep=steps.select if steps.stages else None,
             detector=self._detector(host),
         )
         while True:
@@ -117,54 +101,38 @@ class VideoWork(Work):
                 raise
             except OSError as error:
                 raise ProcessingError(
-                    f"{self.writer.location}: cannot be written to, at video {unit} ({error}). Make room or mend its "
+                    f"{steps.writer.location}: cannot be written to, at video {unit} ({error}). Make room or mend its "
                     "permissions, then run the same command again; what is finished is kept"
                 ) from error
             spent = time.perf_counter() - start
             if clip is None:
                 break
-            yield self._through_stages(clip, spent, host)
+            yield self._through_stages(clip, spent, steps, host)
         for clip_id in result.removed:
             yield ClipOutcome(clip_id, rejected=REMOVED)
         for row in result.rows:
             if row.status == "rejected":
                 yield ClipOutcome(row.clip_id, rejected=row.reason)
 
-    def give_up(self, unit: str, reason: str) -> ClipOutcome:
-        failed = {CROP: f"video {unit}: {reason}"}
-        if self._is_removed(unit, self.job.removed.now()):
-            return ClipOutcome(unit, rejected=REMOVED)
-        self._provenance.record([LedgerRow(unit, CROP, "failed", failed[CROP])])
-        return ClipOutcome(unit, failed=failed)
-
-    def begin(self) -> None:
-        folders = [VIDEO, *self.steps.folders, META.folder()]
-        self.writer.clean_partial(folders)
-        self.writer.tree.clean_partial([RECORDS])
-        sweep(self.writer.tree, self.job.removed.now(), folders)
-
-    def end(self) -> None:
+    def end(self, steps: "ClipSteps") -> None:
+        provenance = steps.provenance
         job = self.job.snapshot()
         removals = self.job.removed.now()
         rows = job.records.rows(removals)
-        ledger = [row for row in self._provenance.rows() if not is_removed(row.clip_id, removals)]
+        ledger = [row for row in provenance.rows() if not is_removed(row.clip_id, removals)]
         if not rows and not ledger:
             return
         known = {row.clip_id for row in rows}
         given_up = [row for row in ledger if row.stage == CROP and row.status == "failed"]
         finished = {key for key in self.videos if job.records.has(key)}
         rows += [row for row in given_up if row.clip_id not in known | finished]
-        self._provenance.replace(CROP, rows)
+        provenance.replace(CROP, rows)
 
-    def teardown(self) -> None:
-        self.steps.teardown()
-
-    def _through_stages(self, clip: WrittenClip, crop_seconds: float, host: Host) -> ClipOutcome:
+    def _through_stages(self, clip: WrittenClip, crop_seconds: float, steps: "ClipSteps", host: Host) -> ClipOutcome:
         new = clip.num_new_frames > 0
-        if not self.steps.stages:
-            outcome = ClipOutcome(clip.clip_id)
-        else:
-            outcome = self.steps.run(clip.clip_id, self._opened(clip), host)
+        outcome = ClipOutcome(clip.clip_id)
+        if steps.stages:
+            outcome = steps.run(clip.clip_id, self._opened(clip), host)
         if outcome.rejected:
             self.job.take_away(clip.clip_id)
             return outcome
@@ -183,16 +151,16 @@ class VideoWork(Work):
     def _opened(self, made: WrittenClip) -> Callable[..., Clip]:
         """How to describe a clip: from memory, or from the store where an earlier run wrote it."""
         if made.files:
-            return lambda **_: clip_in_memory(self.writer.location, made.clip_id, made.files, made.pictures)
+            return lambda **_: clip_in_memory(self.job.writer.location, made.clip_id, made.files, made.pictures)
         for store in (self._stored, None):
             if store is None:  # none was opened yet, or the clip was written after it was
-                store = self._stored = open_store(self.writer.tree.address)
+                store = self._stored = open_store(self.job.writer.tree.address)
             try:
                 store.entries(VIDEO, made.clip_id)
             except MissingModalityError:
                 continue
             break
-        return partial(StoredClips(store or open_store(self.writer.tree.address)).clip, made.clip_id)
+        return partial(StoredClips(store or open_store(self.job.writer.tree.address)).clip, made.clip_id)
 
     def _detector(self, host: Host) -> Detector | None:
         """A detector for this thread: its own copy, or the one of the device."""
