@@ -2,8 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["FileModality", "SampleContext"]
 
 
-@dataclass(frozen=True)
-class SampleContext:
+class SampleContext(NamedTuple):
     """What a file modality may need to know of the sample that it goes into.
 
     Args:

@@ -80,6 +80,15 @@ class SampledRows(SampledClips):
         ]
 
 
+class _Cells(dict[str, Any]):
+    """A record of which a cell is read when it is asked for."""
+
+    cell_of: Callable[[str], Any]
+
+    def __missing__(self, name: str) -> Any:
+        return self.cell_of(name)
+
+
 class RecordClip(SampledClip):
     """A record of Python objects, not decoded; its frames may be in a video file or in files of their own.
 
@@ -121,10 +130,15 @@ class RecordClip(SampledClip):
         return [*self._files(column, self._items(cell), positions)]
 
     def value(self, modality: FileModality) -> Any:
-        columns = modality.columns()
-        self._cell(columns[0])
-        record = {name: self._plain(self._cell_of(name)) for name in columns if name in self._names}
+        first = modality.columns()[0]
+        record = _Cells({first: self._plain(self._cell(first))})
+        record.cell_of = self._cell_or_none
         return modality.value_of(record, clip_id=self.clip_id)
+
+    def _cell_or_none(self, name: str) -> Any:
+        if name not in self._names:
+            raise self._missing(name)
+        return self._plain(self._cell_of(name))
 
     def _columns(self, folder: Folder) -> tuple[str, ...]:
         columns = folder.kind.columns_in(self._names, folder.style)

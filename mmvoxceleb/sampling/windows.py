@@ -68,20 +68,16 @@ def choose_frames(
         raise MissingModalityError(f"clip {clip_id}: it has no frames")
     steps = np.arange(options.num_frames, dtype=np.int64) * options.frame_step
     starts = valid_starts(indices, options.num_frames, options.frame_step)
-    windows = starts[:, None] + steps
-    if len(starts) == 0:
-        there = np.minimum(np.searchsorted(indices, indices[0] + steps), len(indices) - 1)
-        windows = indices[there][None]
+    short = None if len(starts) else indices[np.minimum(np.searchsorted(indices, indices[0] + steps), len(indices) - 1)]
     if some_of or all_of:
-        windows = windows[_meeting(windows, some_of, all_of)]
-        if len(windows) == 0:
+        meets = _meeting(starts[:, None] + steps if short is None else short[None], some_of, all_of)
+        if not meets.any():
             raise MissingModalityError(
                 f"clip {clip_id}: no window of {options.num_frames} frames at step {options.frame_step} has its masks "
                 "or drawings; use mask_at='other' and drawing_at='other', or a step at which they exist"
             )
-    if len(starts) == 0:
-        return np.asarray(windows[0], np.int64)
-    return _start(windows[:, 0], options, rng, window) + steps
+        starts = starts[meets[: len(starts)]]
+    return _start(starts, options, rng, window) + steps if short is None else np.asarray(short, np.int64)
 
 
 def choose_view(options: SampleOptions, rng: np.random.Generator) -> View:
