@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
-from mmvoxceleb.modalities import FileModality, Folder
+from mmvoxceleb.modalities import META, FileModality, Folder, modalities
 
 __all__ = ["Layout", "StoreWriter"]
 
@@ -92,6 +92,15 @@ class StoreWriter:
             return
         self.tree.remove(f"{folder.path}/{clip_id}.zip")
         self.tree.remove(f"{folder.path}/{clip_id}")
+
+    def remove_clip(self, clip_id: str) -> None:
+        """Delete all files of a clip, in every folder of the store, and then what ``meta`` says of their making."""
+        for kind in modalities():
+            styles = self.tree.names(kind.folder_name) if kind.has_styles else ()
+            for folder in kind.folders([name for name in styles if not name.startswith(".")]):
+                if self.tree.kind(folder.path) == "folder":
+                    self.remove(folder, clip_id)
+        self.remove(META.folder(), clip_id)
 
     def clean_partial(self, folders: Iterable[Folder]) -> int:
         """Delete what killed runs left under temporary names in ``folders``; return how many there were."""

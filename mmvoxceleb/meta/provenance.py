@@ -100,25 +100,20 @@ class Provenance:
         return self._parse(self.tree.read_log(LEDGER_PATH))
 
     def replace(self, stage: str, rows: Iterable[LedgerRow]) -> None:
-        """Rewrite the ledger with ``rows`` as all that it says of a stage. The other stages' rows stay."""
-        with self._lock():
-            self.tree.rewrite_log(
-                LEDGER_PATH,
-                lambda log: format_ledger([row for row in self._parse(log) if row.stage != stage] + list(rows)),
-            )
+        """Rewrite the ledger with ``rows`` as all that it says of a stage.
 
-    def drop(self, clip_id: str, stage: str) -> None:
-        """Take a stage's section out of a clip's file, and the file away when nothing else is in it."""
+        The other stages' rows stay, but for those of clips that the stage gave up: it said last that they are not done.
+        """
+        new = list(rows)
+        done = {row.clip_id for row in new if row.status == "done"}
+
+        def change(log: bytes) -> bytes:
+            old = self._parse(log)
+            gone = {row.clip_id for row in old if row.stage == stage and row.status != "done"} - done
+            return format_ledger([row for row in old if row.stage != stage and row.clip_id not in gone] + new)
+
         with self._lock():
-            content = self.read(clip_id)
-            content.pop(stage, None)
-            pending = sorted(set(content.pop(_PENDING, ())) - {stage})
-            if pending:
-                content[_PENDING] = pending
-            if set(content) <= {"clip_id"}:
-                self.tree.remove(self.path_of(clip_id))
-            else:
-                self._write(clip_id, content)
+            self.tree.rewrite_log(LEDGER_PATH, change)
 
     def compact(self) -> None:
         """Rewrite the ledger sorted, with the latest outcome alone: the same whatever the order of the work."""

@@ -338,10 +338,7 @@ class CropJob:
 
     def take_away(self, clip_id: str) -> None:
         """Delete a clip and what is said of it, because it was removed while it was being made."""
-        self.writer.remove(VIDEO, clip_id)
-        self.writer.remove(LABEL.folder(), clip_id)
-        self._remove_mp4(clip_id)
-        self.tree.remove(Provenance(self.tree).path_of(clip_id))
+        self.writer.remove_clip(clip_id)
 
     def _remove_mp4(self, clip_id: str) -> None:
         if self.tree.kind(_mp4_path(clip_id)) == "file":
@@ -357,14 +354,12 @@ class CropJob:
             )
 
     def _forget_others(self, record: VideoRecord | None, result: SourceResult) -> None:
-        """Take away the clips of an earlier record that the new settings no longer give."""
-        if record is None:
-            return
-        provenance = Provenance(self.tree)
+        """Delete the clips of an earlier record that are not made any more, with all that was made of them."""
         kept = {row.clip_id for row in result.rows if row.status == "done"}
-        for clip_id in sorted(set(record.clips) - kept):
-            self.writer.remove(VIDEO, clip_id)
-            provenance.drop(clip_id, CROP)
+        gone = sorted(set(record.clips) - kept) if record is not None else []
+        for clip_id in gone:
+            self.writer.remove_clip(clip_id)
+        Provenance(self.tree).record(LedgerRow(clip_id, CROP, "rejected", "no longer made") for clip_id in gone)
 
 
 def _mp4_path(clip_id: str) -> str:

@@ -241,10 +241,8 @@ class ClipSteps:
         )
 
     def take_away(self, clip_id: str) -> None:
-        """Delete what the stages wrote of a clip and what is said of it, because it was removed meanwhile."""
-        for folder in self.folders:
-            self.writer.remove(folder, clip_id)
-        self.writer.tree.remove(self.provenance.path_of(clip_id))
+        """Delete a clip and what is said of it, because it was removed meanwhile."""
+        self.writer.remove_clip(clip_id)
         forget_rows(self.writer.tree, Removals(clip_id=frozenset({clip_id})))
 
     def teardown(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -70,6 +71,18 @@ def test_what_a_killed_run_left_unfinished_goes(raw: Path, reference: Path, tmp_
         (tmp_path / folder / partial_prefix().replace(f".{os.getpid()}.", f".{dead.pid}.")).write_bytes(b"{")
     assert small_pipeline().run(videos_of(raw), tmp_path).done == 6
     assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.parametrize("layout", ["folder", "packed"])
+def test_nothing_stays_of_clips_that_other_settings_no_longer_give(
+    raw: Path, tmp_path: Path, layout: Literal["folder", "packed"]
+) -> None:
+    fewer = Pipeline([replace(CROP, settings=replace(CROP.settings, min_frames=20)), Grey(), Label(), Text()])
+    fewer.run(videos_of(raw), tmp_path / "fresh", layout=layout)
+    out = tmp_path / "out"
+    assert small_pipeline().run(videos_of(raw), out, layout=layout).done == 6
+    assert fewer.run(videos_of(raw), out, layout=layout, overwrite=True).done == 3
+    assert contents(out) == contents(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("layout", ["folder", "packed"])

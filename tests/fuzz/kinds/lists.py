@@ -118,7 +118,6 @@ class ClipMeta(Kind):
         provenance.begin(clip, ["text"])
         provenance.finish(clip, {"text": {"n": 1}})
         again = provenance.section(clip, "crop")
-        provenance.drop(clip, "text")
         return {"crop": section, "interrupted": was_interrupted, "same": again == section}
 
     def fault(self, got: Any, clean: Any, case: Path, told: list[str]) -> str | None:
