@@ -23,7 +23,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Store | StoredClips | Sequence[Sou
 
 
 class Pipeline:
-    """Stages that every clip goes through in one go, its frames decoded once.
+    """Stages that each clip passes through in one go, its frames decoded once.
 
     ::
 
@@ -32,7 +32,7 @@ class Pipeline:
         Pipeline([CropStage(detector=HaarDetector()), MaskStage(FaceParser())]).run("videos/", "out/")
         Pipeline([DrawStage(PortraitDrawer())]).run("out/", "out/")
 
-    A run goes on where an earlier one stopped, whatever stopped it and whichever engine ran it.
+    A run resumes where an earlier one stopped, whatever stopped it and whichever engine ran it.
 
     Args:
         stages: In this order. A ``CropStage`` comes first or not at all: with it the source is videos, without
@@ -61,10 +61,10 @@ class Pipeline:
         """Say what is to be done, for any engine; see :meth:`run` for the arguments.
 
         Raises:
-            ConfigError: Source and stages do not go together, or the output cannot be written in this layout.
+            ConfigError: Source and stages do not fit together, or the output cannot be written in this layout.
             SourceUnavailableError: There is no such source.
             MissingModalityError: The store lacks what the stages read.
-            WeightsError: A model is not there.
+            WeightsError: A model's weights are missing.
         """
         writer = StoreWriter(store, layout)
         clips = self.first.clips_of(source, self.stages, writer, overwrite=overwrite)
@@ -84,19 +84,19 @@ class Pipeline:
         report: Callable[[ClipOutcome], None] | None = None,
         finished: Callable[[str], None] | None = None,
     ) -> Summary:
-        """Take everything that is not finished through the stages.
+        """Run the stages on everything that is not finished.
 
         Args:
-            source: With a crop, a folder of videos that nobody annotated, or a list from
+            source: With a crop, a folder of videos without annotations, or a list from
                 :mod:`mmvoxceleb.processing.crop.sources`. Else a store, or the path or URL of one.
             store: Folder for the results, or an fsspec URL, ``s3://...``; for clips of a store it may be that store.
                 Credentials for URLs come from their service's own configuration or fsspec's.
             engine: ``local``, or ``ray``.
             layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip. By
-                default ``folder`` on disk and ``packed`` on a URL, where a folder would not be whole at once.
+                default ``folder`` on disk and ``packed`` on a URL, where a folder cannot appear at once.
             overwrite: Replace results of other settings, inputs or origin.
             limit: Do at most this many units (clips, or videos) that are not finished yet.
-            workers: Processes; chosen by the GPUs there are, and on Ray also by the CPUs.
+            workers: Processes; by default according to the GPUs, and on Ray also the CPUs.
             address: Of the Ray cluster; by default that of ``RAY_ADDRESS``, of a cluster that runs on this machine,
                 or a new one on this machine.
             report: Called after every clip.
@@ -109,7 +109,7 @@ class Pipeline:
         Raises:
             MMVoxCelebError: As :meth:`work`; and IncompatibleOutputError where the output holds results of other
                 settings, ProcessingError where it cannot be written to.
-            KeyboardInterrupt: The run was stopped. The same call goes on.
+            KeyboardInterrupt: The run was stopped. The same call resumes.
         """
         work = self.work(source, store, layout=layout, overwrite=overwrite)
         return run_work(

@@ -94,11 +94,11 @@ class Stage(PipelineStage):
         """
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last ``process`` computed: what may flip single pixels beside the settings, as JSON values.
+        """Tell how the last ``process`` computed: what besides the settings may flip single pixels, as JSON values.
 
-        Recorded of each clip under ``computation`` and not compared, so that a run may go on on another device or with
-        less memory; where ``device`` is among it, clips of another one are told. Called after ``process``, on its
-        thread. The same machines must give the same: no host names or worker numbers.
+        Recorded for each clip under ``computation`` and not compared, so a run may continue on another device or with
+        less memory; if ``device`` is in it, the run reports clips of another one. Called after ``process``, on its
+        thread. The same machines must give the same values: no host names or worker numbers.
         """
         return {}
 
@@ -126,7 +126,7 @@ class Stage(PipelineStage):
         """Load models and move them to the device. Called once in the process that calls ``process``."""
 
     def teardown(self) -> None:
-        """Release what ``setup`` took."""
+        """Release what ``setup`` loaded."""
 
     def select(self, clip: Clip) -> Sequence[int]:
         """Choose the frame indices that ``process`` needs. None by default."""

@@ -32,7 +32,7 @@ class Host:
     on_device: Callable[[Callable[[], Any]], Any] = lambda function: function()
 
     def check(self) -> None:
-        """Go on, or end here.
+        """Raise if the run is to end.
 
         Raises:
             Stopped: The run is to end.
@@ -73,7 +73,7 @@ class ClipSource(ABC):
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings, which are not to be replaced.
-            WeightsError: A model is not there.
+            WeightsError: A model's weights are missing.
         """
 
     @abstractmethod

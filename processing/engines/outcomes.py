@@ -59,22 +59,22 @@ class Plan:
 
 @dataclass
 class Summary:
-    """The sum of the outcomes of a run.
+    """The totals of a run.
 
     Args:
         location: Where the results are.
-        units: Units that were gone through: source videos where they are cropped, else clips.
-        done: Clips of which at least one stage was run and none failed.
+        units: Units processed: source videos if they are cropped, else clips.
+        done: Clips for which at least one stage ran and none failed.
         skipped: Clips that an earlier run had finished.
         failed: Reason by clip.
-        rejected: How many utterances and tubes became no clip, by reason.
+        rejected: How many utterances and tubes did not become a clip, by reason.
         frames: Frames decoded.
         seconds: Wall time of the run.
         seconds_by_step: Time spent by step, summed over threads and workers; see :class:`ClipOutcome`.
         device_seconds: Time that devices were held, summed over workers.
         engine: What ran it.
-        workers: Worker processes, each with a device of its own.
-        is_complete: Whether the run came to its end, and was not stopped before.
+        workers: Worker processes, each with its own device.
+        is_complete: Whether the run finished, instead of being stopped.
         figures: Numbers that the stages put into the provenance of clips done in this run, by name.
         source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
     """
@@ -119,7 +119,7 @@ class Summary:
         return self.done + self.skipped + len(self.failed)
 
     def shares(self) -> dict[str, float]:
-        """Tell which share of the time went into each step, the largest first."""
+        """Return each step's share of the time, the largest first."""
         total = sum(self.seconds_by_step.values()) or 1.0
         steps = sorted(self.seconds_by_step.items(), key=lambda step: -step[1])
         return {name: seconds / total for name, seconds in steps}

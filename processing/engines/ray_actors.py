@@ -67,7 +67,7 @@ class RayActors(Carrier):
     def wait(self) -> Iterator[Event]:
         if not self._ready and time.monotonic() - self._told_seconds > _WORD_SECONDS:
             self._told_seconds = time.monotonic()
-            logger.warning("waiting for the Ray cluster to start workers; 'ray status' tells what it is short of")
+            logger.warning("waiting for the Ray cluster to start workers; 'ray status' shows what is missing")
         done, _ = self._ray.wait(list(self._calls), timeout=_LOOK_SECONDS)
         for call in done:
             if call in self._calls:  # else its actor was lost meanwhile

@@ -30,7 +30,7 @@ class Work:
 
     Raises:
         ConfigError: Two stages have one name.
-        WeightsError: A model is not there.
+        WeightsError: A model's weights are missing.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Work:
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings, which are not to be replaced.
-            WeightsError: A model is not there.
+            WeightsError: A model's weights are missing.
         """
         return self.source.plan(units, self.steps)
 
