@@ -270,6 +270,8 @@ def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
     if bytes(data[:8]) != PNG_START or is_palette(data):
         from PIL import Image
 
+        if is_palette(data):
+            _check_rows(data, where)
         try:
             image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
             return np.asarray(image if is_palette(data) else image.convert("RGB"), np.uint8)

@@ -16,6 +16,7 @@ from mmvoxceleb.codecs.masks import encode_palette_mask, ids_of_colours
 from mmvoxceleb.codecs.views import View, mask_of
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.schema import colours_of
+from tests.fuzz.mutations.png import chunks_of, join_chunks
 from tests.support.corpus import mask_ids
 from tests.support.without_numba import without_numba
 
@@ -96,6 +97,20 @@ def test_damage_in_rows_that_are_not_shown_is_still_an_error() -> None:
     broken = data[: at - 4] + len(packed).to_bytes(4, "big") + b"IDAT" + packed + bytes(4) + data[at + 8 + length :]
     with pytest.raises(CorruptSourceError, match="clip a"):
         mask_of(bytes(broken), View(0.3, 0.0, 0.0), (8, 8), where="clip a")
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_palette_mask_that_lacks_rows_is_an_error(bits: int) -> None:
+    mask = Image.fromarray(IDS % 16, "P")
+    mask.putpalette(list(range(48)))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG", bits=bits)
+    chunks = [(kind, body) for kind, body in chunks_of(buffer.getvalue()) if kind != b"IDAT"]
+    rows = zlib.decompress(b"".join(body for kind, body in chunks_of(buffer.getvalue()) if kind == b"IDAT"))
+    chunks.insert(-1, (b"IDAT", zlib.compress(rows[: len(rows) // 61 * 30])))
+    with pytest.raises(CorruptSourceError, match="clip a"):
+        png.decode_picture(join_chunks(chunks), where="clip a")
 
 
 @pytest.mark.parametrize("side", [0, 8193, 2**31 - 1])
