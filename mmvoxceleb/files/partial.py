@@ -45,4 +45,14 @@ def _is_alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_thread(process)
+
+
+def _is_thread(number: int) -> bool:
+    """Tell whether a number is now that of a thread (on Linux): the process that had it is dead then."""
+    try:
+        with open(f"/proc/{number}/status", encoding="ascii", errors="replace") as status:
+            groups = [line.split()[1] for line in status if line.startswith("Tgid:")]
+    except OSError:
+        return False
+    return groups not in ([], [str(number)])

@@ -1,6 +1,7 @@
 import errno
 import os
 import resource
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from mmvoxceleb.errors import OutputError
 from mmvoxceleb.files.atomic import make_folder, remove_folder, replacing, write_atomically, write_folder, writing
-from mmvoxceleb.files.partial import PARTIAL
+from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings, Format
@@ -150,3 +151,25 @@ def test_threads_that_need_the_same_new_folder_all_get_it(tmp_path: Path) -> Non
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(make, range(6)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have numbers like processes on Linux")
+def test_the_number_of_a_thread_is_of_no_living_writer(tmp_path: Path) -> None:
+    numbers: list[int] = []
+    done = threading.Event()
+
+    def wait() -> None:
+        numbers.append(threading.get_native_id())
+        done.wait(30)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        while not numbers:
+            pass
+        left = tmp_path / partial_prefix().replace(f".{os.getpid()}.", f".{numbers[0]}.")
+        left.write_bytes(b"half")
+        assert is_abandoned(left.name, lambda: left.stat().st_mtime)
+    finally:
+        done.set()
+        thread.join()
