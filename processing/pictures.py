@@ -7,6 +7,7 @@ import numpy as np
 
 from mmvoxceleb.codecs.jpeg import JPEG_START
 from mmvoxceleb.codecs.pictures import PNG_START, check_content, check_side
+from mmvoxceleb.codecs.png import check_rows
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.schema import PALETTE
 
@@ -43,6 +44,7 @@ def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if picture is not None:
             return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+        check_rows(data, where=where)
     return _decode_slowly(data, where)
 
 

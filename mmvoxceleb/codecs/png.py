@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import PIL.Image
     from numpy.typing import NDArray
 
-__all__ = ["OTHER_FORMATS", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
+__all__ = ["OTHER_FORMATS", "check_rows", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
 
 OTHER_FORMATS: tuple[str, ...] = ("TIFF", "BMP", "WEBP", "PPM", "GIF")
 """What else Pillow may open here; its other formats are no pictures of a dataset, and some run programs."""
@@ -46,6 +46,8 @@ _HEADER = struct.Struct(">2I5B")
 _PALETTE = 3
 _CHANNELS = {0: 1, 2: 3, _PALETTE: 1}
 """Samples a pixel by PNG colour type: grey, RGB, palette index. Those with alpha are left to OpenCV."""
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of each pass of an interlaced PNG, its first column and row, and the steps to the next."""
 _LAST_WITHIN_ROW = 1
 """Filters None (0) and Sub (1) do not refer to the row above; Up (2), Average (3) and Paeth (4) do."""
 _LAST_FILTER = 4
@@ -207,12 +209,19 @@ def _decode_quickly(
     return picture if rows is None or is_cut else picture[rows]
 
 
-def _check_rows(data: "bytes | memoryview", where: str) -> None:
-    """Inflate a PNG that is not interlaced, for Pillow takes rows that are missing for zeros."""
+def check_rows(data: "bytes | memoryview", *, where: str) -> None:
+    """Inflate a PNG whose chunks are right, for Pillow takes rows that are missing for zeros.
+
+    Raises:
+        CorruptSourceError: There are fewer or more rows than its header says.
+    """
     width, height, depth, colour_type, _, _, interlace = _HEADER.unpack_from(data, 16)
-    if not interlace:
-        bits = depth * {2: 3, 4: 2, 6: 4}.get(colour_type, 1)
-        _inflate(data, height * (1 + (width * bits + 7) // 8), where)
+    bits = depth * {2: 3, 4: 2, 6: 4}.get(colour_type, 1)
+    size = 0
+    for left, top, across, down in _ADAM7 if interlace else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        size += rows * (1 + (columns * bits + 7) // 8) if columns > 0 else 0
+    _inflate(data, size, where)
 
 
 def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
@@ -271,7 +280,7 @@ def _by_opencv(data: "bytes | memoryview", where: str) -> "NDArray[np.uint8]":
         from PIL import Image
 
         if is_palette(data):
-            _check_rows(data, where)
+            check_rows(data, where=where)
         try:
             image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
             return np.asarray(image if is_palette(data) else image.convert("RGB"), np.uint8)

@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmvoxceleb.codecs.masks import read_mask_ids, to_palette_png
+from mmvoxceleb.codecs.masks import encode_palette_mask, read_mask_ids, to_palette_png
 from mmvoxceleb.codecs.pictures import check_content, upright
 from mmvoxceleb.codecs.png import decode_picture, decode_rgb
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.processing.pictures import decode_rgb as decode_source
-from tests.support.odd_pictures import BAD, IDS, MASK, PICTURE, encoded
+from tests.support.odd_pictures import BAD, IDS, MASK, PICTURE, encoded, interlaced
+
+
+@pytest.mark.parametrize("ids", [IDS, IDS[:3, :5], IDS[:1, :1], IDS[:9, :2]], ids=lambda ids: str(ids.shape))
+def test_interlaced_masks_are_read(ids: np.ndarray) -> None:
+    data = interlaced(encode_palette_mask(ids), ids)
+    assert np.array_equal(read_mask_ids(data, clip_id="x", name="0.png"), ids)
+    assert np.array_equal(decode_picture(data, where="x"), ids)
 
 
 @pytest.mark.parametrize("name", BAD)

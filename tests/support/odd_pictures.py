@@ -48,6 +48,25 @@ def with_header(png: bytes, **fields: int) -> bytes:
     return with_chunk(png, b"IHDR", change)
 
 
+def with_rows(png: bytes, rows: int) -> bytes:
+    """Keep so many of the rows."""
+    height = int.from_bytes(png[20:24], "big")
+
+    def cut(packed: bytes) -> bytes:
+        filtered = zlib.decompress(packed)
+        return zlib.compress(filtered[: len(filtered) // height * rows])
+
+    return with_chunk(png, b"IDAT", cut)
+
+
+def interlaced(png: bytes, ids: np.ndarray) -> bytes:
+    """Write ids of a byte a pixel in seven passes."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    parts = [ids[top::down, left::across] for left, top, across, down in passes]
+    rows = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
+    return with_chunk(with_header(png, interlace=1), b"IDAT", lambda _: zlib.compress(rows))
+
+
 def with_jpeg_size(jpeg: bytes, width: int, height: int) -> bytes:
     at = jpeg.index(b"\xff\xc0")
     return jpeg[: at + 5] + struct.pack(">2H", height, width) + jpeg[at + 9 :]
@@ -61,6 +80,7 @@ def flipped(data: bytes) -> bytes:
 
 JPEG = encoded(PICTURE, "JPEG", quality=90)
 MASK = encode_palette_mask(IDS)
+FOUR_BITS = with_header(with_chunk(MASK, b"IDAT", lambda _: zlib.compress(bytes(48 * 33))), depth=4)
 BAD: dict[str, tuple[bytes, type[MMVoxCelebError], str]] = {
     "jpeg of 65500 px": (with_jpeg_size(JPEG, 65500, 65500), UnsafeArchiveError, "65500 x 65500 px"),
     "png of 2^31 px": (with_header(encoded(PICTURE), width=2**31 - 1), UnsafeArchiveError, "limit is 8192"),
@@ -79,5 +99,9 @@ BAD: dict[str, tuple[bytes, type[MMVoxCelebError], str]] = {
         CorruptSourceError,
         "cut short or damaged",
     ),
+    "palette png of 24 of 48 whole rows": (with_rows(MASK, 24), CorruptSourceError, "cut short or damaged"),
+    "4-bit palette png of 24 of 48 whole rows": (with_rows(FOUR_BITS, 24), CorruptSourceError, "cut short or damaged"),
+    "png of 24 of 48 whole rows": (with_rows(encoded(PICTURE), 24), CorruptSourceError, "cut short|cannot be decoded"),
+    "palette png that says it is interlaced": (with_header(MASK, interlace=1), CorruptSourceError, "cut short or dam"),
     "flipped pixel data": (with_chunk(MASK, b"IDAT", flipped), CorruptSourceError, "damaged"),
 }  # fmt: skip
