@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, ORIGINAL_STRIDE, STYLES, Folder
 from mmvoxceleb.processing.device import (
     Backend,
     Batcher,
@@ -27,7 +28,6 @@ from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
-from mmvoxceleb.schema import DEFAULT_STYLE, ORIGINAL_STRIDE, STYLES, Folder
 
 if TYPE_CHECKING:
     import torch
@@ -227,7 +227,7 @@ class DrawStage(Stage):
 
     @property
     def folders(self) -> tuple[Folder, ...]:
-        return tuple(Folder("drawing", style) for style in self.drawer.styles)
+        return tuple(DRAWINGS.folder(style) for style in self.drawer.styles)
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -256,7 +256,7 @@ class DrawStage(Stage):
         names = [clip.name_of(index) for index in self.select(clip)]
         return StageOutput(
             {
-                Folder("drawing", style): [
+                DRAWINGS.folder(style): [
                     (name, encode_grey(drawing)) for name, drawing in zip(names, drawings, strict=True)
                 ]
                 for style, drawings in result.items()

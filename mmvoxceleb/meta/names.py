@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import modalities
 from mmvoxceleb.schema import ClipId
 
 __all__ = ["Names"]
@@ -24,12 +25,12 @@ _OUR_WORDS = frozenset({
 """Fields of our own files whose values are words of ours: a person who is called as one of them is not meant."""
 _OUR_KEYS = _OUR_WORDS | {
     "annotations", "annotations_sha256", "batch_sizes", "clip_id", "computation", "crop", "detector", "done",
-    "draw", "failed", "file", "frames", "input", "inputs", "key", "label", "libraries", "listing", "location",
-    "mask", "mean_figures", "meta", "name", "options", "probabilities", "quality", "reason", "rejected", "rows",
-    "seconds", "seconds_by_step", "settings", "shares", "skipped", "source", "start", "end", "summary", "text",
-    "thresholds", "units", "versions", "video", "weights", "weights_sha256", "workers",
+    "draw", "failed", "file", "frames", "input", "inputs", "key", "libraries", "listing", "location",
+    "mean_figures", "meta", "name", "options", "probabilities", "quality", "reason", "rejected", "rows",
+    "seconds", "seconds_by_step", "settings", "shares", "skipped", "source", "start", "end", "summary",
+    "thresholds", "units", "versions", "weights", "weights_sha256", "workers",
 }  # fmt: skip
-"""Fields of our own files: they are never taken out, whatever a person is called."""
+"""Fields of our own files, beside the names of modalities: never taken out, whatever a person is called."""
 _OUR_STYLES = "draw/"
 _TOKEN = re.compile(r"[\w-]*")
 
@@ -45,6 +46,7 @@ class Names:
     def __init__(self, removals: Removals, kept: Iterable[str] = ()) -> None:
         clips = [ClipId.parse(clip_id) for clip_id in kept]
         self._kept = {clip.person_id for clip in clips} | {clip.video_id for clip in clips}
+        self._our_keys = _OUR_KEYS | {modality.name for modality in modalities()}
         names = [*removals.person_id, *removals.video_id, *removals.clip_id]
         spellings = sorted({spelling for name in names for spelling in _spellings(name)}, key=len, reverse=True)
         any_of_them = "|".join(map(re.escape, spellings)) or r"(?!)"
@@ -75,7 +77,7 @@ class Names:
             return {
                 key: value if key in _OUR_WORDS and isinstance(value, str) else self._cut(value)
                 for key, value in content.items()
-                if key in _OUR_KEYS or key.startswith(_OUR_STYLES) or not self.are_in(key)
+                if key in self._our_keys or key.startswith(_OUR_STYLES) or not self.are_in(key)
             }
         if isinstance(content, list):
             return [self._cut(value) for value in content]

@@ -7,6 +7,7 @@ import numpy as np
 
 from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.modalities import MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.masks.parser import FaceParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
@@ -14,7 +15,6 @@ from mmvoxceleb.processing.pictures import encode_colour_mask
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
-from mmvoxceleb.schema import ORIGINAL_STRIDE, Folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class MaskStage(Stage):
 
     @property
     def folders(self) -> tuple[Folder, ...]:
-        return (Folder("mask"),)
+        return (MASKS.folder(),)
 
     def settings(self) -> dict[str, Any]:
         return {

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.modalities import TEXT, Folder
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.text.describing import STYLES, TextStyle, describe
-from mmvoxceleb.schema import Folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TextStage"]
 
-TEXT = Folder("text")
 
 GRAMMAR_VERSION = 1
 """Goes up when a grammar gives other lines for the same arguments, so that old text is not taken for new."""
@@ -45,7 +44,7 @@ class TextStage(Stage):
 
     @property
     def folders(self) -> tuple[Folder, ...]:
-        return (TEXT,)
+        return (TEXT.folder(),)
 
     def settings(self) -> dict[str, Any]:
         return {"style": self.style, "lines": self.num_lines, "seed": self.seed, "grammar": GRAMMAR_VERSION}
@@ -65,4 +64,4 @@ class TextStage(Stage):
                 "or import a manual one with mmvoxceleb label import"
             )
         lines = describe(clip.label, self.num_lines, self.seed, clip.clip_id, self.style)
-        return StageOutput({TEXT: [("", "\n".join(lines).encode())]})
+        return StageOutput({TEXT.folder(): [("", "\n".join(lines).encode())]})
