@@ -9,15 +9,19 @@ The original's computation is re-expressed below from its description: the same 
 import argparse
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 from mmvoxceleb.processing.text import describe
-from mmvoxceleb.processing.text.grammar import measure_variety
 from mmvoxceleb.processing.text.grammar.original import KINDS, SPOKEN
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
+from tests.support.variety import measure_variety
 
 LINES = 20
 MALE, NO_BEARD, MOUTH = (ATTRIBUTE_INDEX[name] for name in ("Male", "No_Beard", "Mouth_Slightly_Open"))

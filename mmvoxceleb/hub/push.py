@@ -86,14 +86,12 @@ class PushReport:
         unchanged: Shards that the Hub had.
         commits: Commits made.
         tag: The tag of the version.
-        paths_deleted: Files of earlier exports that were deleted on the branch.
     """
 
     sent: int = 0
     unchanged: int = 0
     commits: list[str] = field(default_factory=list)
     tag: str = ""
-    paths_deleted: int = 0
 
 
 def plan_push(
@@ -216,7 +214,6 @@ def _push(
         last: list[Any] = [CommitOperationAdd(name, str(inside(plan.root, name))) for name in plan.description]
         last += [CommitOperationDelete(path) for path in plan.stale]
         report.commits.append(repo.commit(last, f"Version {plan.version}: card and list of files"))
-        report.paths_deleted = len(plan.stale)
     if report.tag not in tags:
         repo.tag(report.tag, report.commits[-1] if report.commits else repo.revision)
     return report

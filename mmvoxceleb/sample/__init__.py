@@ -6,7 +6,7 @@ a dataset can be gone without a download.
 
 from pathlib import Path
 
-__all__ = ["sample_path", "sample_video_path", "sample_videos_path"]
+__all__ = ["sample_path", "sample_videos_path"]
 
 
 def sample_path() -> str:
@@ -17,11 +17,6 @@ def sample_path() -> str:
 def sample_videos_path() -> str:
     """The folder of the raw videos, two files ``<person>#<video>.mp4`` of generated persons, one for each split."""
     return str(Path(__file__).parent / "raw")
-
-
-def sample_video_path() -> str:
-    """The first of the raw videos."""
-    return str(min(Path(sample_videos_path()).glob("*.mp4")))
 
 
 SWAPPED_SIDES_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"

@@ -34,7 +34,6 @@ _RECORD = np.dtype(
         ("internal", "<u2"), ("external", "<u4"), ("offset", "<u4"),
     ]
 )  # fmt: skip
-_RECORD_SIGNATURE = 0x02014B50
 _FIXED = _RECORD.itemsize
 LOCAL_HEADER_BYTES = 30
 """Bytes of a local header without its name and extra field (section 4.3.7)."""

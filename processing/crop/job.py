@@ -49,14 +49,12 @@ class SourceResult:
         key: Person and video.
         rows: A ledger row for every tube, and for every utterance that gave none.
         num_frames: Frames written, or found written by an earlier run.
-        was_finished: Whether an earlier run had done it.
         removed: Clips that were not made, or were deleted again, because they are on the removal list.
     """
 
     key: str
     rows: list[LedgerRow] = field(default_factory=list)
     num_frames: int = 0
-    was_finished: bool = False
     removed: list[str] = field(default_factory=list)
 
 
@@ -205,7 +203,7 @@ class CropJob:
             is_same = record.options == options and (is_lost or record.inputs == inputs)
             if is_same and self._is_whole(record, video, is_lost):
                 result.rows = list(record.rows)
-                result.num_frames, result.was_finished = record.num_frames, True
+                result.num_frames = record.num_frames
                 yield from map(WrittenClip, record.clips)
                 return
             if record.inputs != inputs and record.clips and not self.overwrite:

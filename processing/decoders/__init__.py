@@ -2,15 +2,12 @@
 
 import importlib
 import os
-from typing import Literal
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.decoders.interface import FPS, Decoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo, probe
 
-__all__ = ["DECODERS", "FPS", "Decoder", "DecoderName", "VideoInfo", "open_decoder", "probe"]
-
-DecoderName = Literal["pyav", "torchcodec", "decord"]
+__all__ = ["DECODERS", "FPS", "Decoder", "VideoInfo", "open_decoder", "probe"]
 
 DECODERS: dict[str, tuple[str, str]] = {
     "pyav": ("pyav_decoder", "PyAVDecoder"),

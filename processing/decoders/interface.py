@@ -91,11 +91,6 @@ class Decoder(ABC):
         """What was dropped, doubled and undecodable so far."""
         return FrameCounts()
 
-    @property
-    def damaged_packets(self) -> int:
-        """How many packets and frames were passed over as undecodable so far."""
-        return self.counts.undecodable
-
     @abstractmethod
     def shown(self, start: int, stop: int, *, fps: int = FPS) -> Iterator[ShownFrame]:
         """Decode what is shown at the times ``start / fps``, ``(start + 1) / fps``, ... before ``stop / fps``.

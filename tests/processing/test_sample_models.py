@@ -26,7 +26,7 @@ from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.masks import MaskStage, make_parser
 from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES, SAMPLE_NOTICE, SAMPLE_SHA256, sample_weights
 from mmvoxceleb.processing.weights import sha256_of
-from mmvoxceleb.sample import SWAPPED_SIDES_SHA256, sample_path, sample_video_path, sample_videos_path
+from mmvoxceleb.sample import SWAPPED_SIDES_SHA256, sample_path, sample_videos_path
 from mmvoxceleb.schema import ATTRIBUTES, CLASSES, Folder
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import validate_store
@@ -89,7 +89,6 @@ def test_the_files_are_small_and_the_weights_those_of_this_version() -> None:
     assert sha256_of(sample_weights()) == SAMPLE_SHA256
     assert sum(path.stat().st_size for path in sample_weights().parent.iterdir()) <= 3_000_000
     assert sum(path.stat().st_size for path in Path(sample_videos_path()).iterdir()) <= 1_000_000
-    assert Path(sample_video_path()).is_file()
 
 
 def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.processing.text import describe
-from mmvoxceleb.processing.text.grammar import measure_variety, random_of
+from mmvoxceleb.processing.text.grammar import random_of
 from mmvoxceleb.processing.text.grammar.lexicon import Phrase
 from mmvoxceleb.processing.text.grammar.natural import compose
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
+from tests.support.variety import measure_variety
 
 # Words that only a line about the attribute may hold, written down apart from the grammar's own lexicon.
 MARKS = {

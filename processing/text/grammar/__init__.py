@@ -3,6 +3,5 @@
 from mmvoxceleb.processing.text.grammar.basics import random_of
 from mmvoxceleb.processing.text.grammar.natural import describe_natural
 from mmvoxceleb.processing.text.grammar.original import describe_original
-from mmvoxceleb.processing.text.grammar.variety import Variety, measure_variety
 
-__all__ = ["Variety", "describe_natural", "describe_original", "measure_variety", "random_of"]
+__all__ = ["describe_natural", "describe_original", "random_of"]

@@ -224,7 +224,7 @@ def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path: Path) -> None
     path.write_bytes(data)
     decoder = PyAVDecoder(probe(path))
     assert len(list(decoder.frames(0, 100))) == 60  # the frame before stays on
-    assert decoder.damaged_packets == 1
+    assert decoder.counts.undecodable == 1
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:
