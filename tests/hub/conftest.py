@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -66,8 +65,3 @@ def stock(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         return done
 
     return run
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    """Read every file below a folder, by relative path."""
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}

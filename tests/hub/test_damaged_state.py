@@ -19,8 +19,9 @@ from mmvoxceleb.hub.manifest import ExportFolder, read_manifest
 from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.labels.importing import export_labels
-from tests.hub.conftest import PROGRAM, tree
+from tests.hub.conftest import PROGRAM
 from tests.support.corpus import Corpus
+from tests.support.trees import tree
 
 PLAIN = CardFacts(charts=False)
 LIGHT = ExportSettings(modalities=("mask", "text", "label"))

@@ -20,8 +20,8 @@ from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.schema import ClipId, Folder, record_features
 from mmvoxceleb.stores import open_store
-from tests.hub.conftest import tree
 from tests.support.corpus import Corpus, drawing, frame, label_of, mask_ids, png, zip_corpus
+from tests.support.trees import tree
 
 PLAIN = CardFacts(charts=False)
 SMALL = ExportSettings(max_shard_bytes=2_000)

@@ -16,10 +16,11 @@ from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
-from tests.hub.conftest import Run, tree
+from tests.hub.conftest import Run
 from tests.support.corpus import Corpus, make_corpus, zip_corpus
 from tests.support.http_server import FileServer
 from tests.support.loopback_hub import Hub
+from tests.support.trees import tree
 
 PLAIN = CardFacts(charts=False)
 LIGHT = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=1)

@@ -23,9 +23,10 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removals import Removals
-from tests.hub.conftest import Run, tree
+from tests.hub.conftest import Run
 from tests.support.corpus import Corpus
 from tests.support.loopback_hub import Hub
+from tests.support.trees import tree
 
 PLAIN = CardFacts(charts=False)
 MODALITIES = ("mask", "text", "label")

@@ -12,6 +12,7 @@ from mmvoxceleb.processing.crop.job import CropJob, SourceResult
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
+from tests.support.trees import contents
 
 OUTSIDE = "../../victim"
 
@@ -25,12 +26,8 @@ def victim(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _contents(root: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
-
-
 def test_nothing_is_read_written_or_removed_outside(victim: Path) -> None:
-    before = _contents(victim)
+    before = contents(victim)
     for place in (str(victim / "store"), "memory://inside/store"):
         writer = StoreWriter(place, "packed")
         for action in (
@@ -44,7 +41,7 @@ def test_nothing_is_read_written_or_removed_outside(victim: Path) -> None:
         ):
             with pytest.raises(UnsafeArchiveError, match="no path below its folder"):
                 action()
-    assert _contents(victim) == before
+    assert contents(victim) == before
 
 
 def test_a_crop_record_cannot_remove_what_it_did_not_write(victim: Path) -> None:

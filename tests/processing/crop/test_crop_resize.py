@@ -2,13 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mmvoxceleb.hub.quality import psnr
 from mmvoxceleb.processing.crop.resize import crop_and_resize, resize_antialiased, shrink_to_height
 from tests.support.videos import portrait, resized
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    error = np.mean((a.astype(np.float64) - b) ** 2)
-    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
 def reference(picture: np.ndarray, size: int) -> np.ndarray:

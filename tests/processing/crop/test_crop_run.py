@@ -1,4 +1,3 @@
-import hashlib
 import json
 import os
 import signal
@@ -32,6 +31,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer
+from tests.support.trees import contents
 from tests.support.videos import face_boxes, portrait_frames, write_annotation, write_video
 
 SETTINGS = CropSettings(size_px=64, min_frames=10, min_face_px=60, boxes="annotation")
@@ -63,18 +63,6 @@ def job_to(out: Path, **options: Any) -> CropJob:
 
 def crop_videos(videos: list[SourceVideo], job: CropJob, **options: Any) -> Summary:
     return run_local(Work(CroppedVideos(videos, job), job.writer, overwrite=job.overwrite), **options)
-
-
-def tree(root: Path, *, hidden: bool = True) -> dict[str, str]:
-    """Every file by its path, with a digest."""
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and path.name != ".lock"
-        and "runs" not in path.parts
-        and (hidden or ".crop" not in path.parts)
-    }
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +134,7 @@ def test_the_bytes_do_not_depend_on_workers_or_order(
     inputs: Path, reference: Path, tmp_path: Path, workers: int
 ) -> None:
     crop_videos(videos_of(inputs)[::-1], job_to(tmp_path), workers=workers)
-    assert tree(tmp_path) == tree(reference)
+    assert contents(tmp_path) == contents(reference)
 
 
 def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs: Path, reference: Path, tmp_path: Path) -> None:
@@ -161,7 +149,7 @@ def test_a_second_run_does_nothing_and_a_limited_one_goes_on(inputs: Path, refer
     assert (summary.skipped, summary.clips, summary.frames) == (6, 8, 41)
     summary = crop_videos(videos_of(inputs), job_to(tmp_path))
     assert (summary.skipped, summary.clips, summary.frames) == (8, 8, 0)
-    assert tree(tmp_path) == tree(reference)
+    assert contents(tmp_path) == contents(reference)
 
 
 def test_other_settings_are_refused_or_overwrite(inputs: Path, tmp_path: Path) -> None:
@@ -173,7 +161,7 @@ def test_other_settings_are_refused_or_overwrite(inputs: Path, tmp_path: Path) -
     assert summary.clips == 4
     fresh = tmp_path / "fresh"
     crop_videos(videos_of(inputs), job_to(fresh, settings=other))
-    assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("fresh/")} == tree(fresh)
+    assert {k: v for k, v in contents(tmp_path).items() if not k.startswith("fresh/")} == contents(fresh)
 
 
 def test_another_video_or_annotation_is_refused(inputs: Path, tmp_path: Path) -> None:
@@ -196,14 +184,14 @@ def test_a_video_that_comes_later_is_done_then(inputs: Path, reference: Path, tm
     absent.rename(tmp_path / "in" / "raw" / "bbbbbbbbbbb.mp4")
     summary = crop_videos(videos_of(tmp_path / "in"), job_to(tmp_path / "out"))
     assert (summary.skipped, summary.clips) == (6, 8)
-    assert tree(tmp_path / "out") == tree(reference)
+    assert contents(tmp_path / "out") == contents(reference)
 
 
 def test_a_clip_that_was_deleted_is_made_again(inputs: Path, reference: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path))
     StoreWriter(tmp_path).remove(Folder("video"), "id10000#-aaaaaaaaaa#00001.txt#000.mp4")
     assert crop_videos(videos_of(inputs), job_to(tmp_path)).skipped == 7
-    assert tree(tmp_path) == tree(reference)
+    assert contents(tmp_path) == contents(reference)
 
 
 def test_removed_clips_are_not_made(inputs: Path, tmp_path: Path) -> None:
@@ -244,7 +232,7 @@ def test_packed_clips_hold_the_same_pictures(inputs: Path, reference: Path, tmp_
 def test_mp4_clips(inputs: Path, tmp_path: Path) -> None:
     crop_videos(videos_of(inputs), job_to(tmp_path / "a", codec="mp4"))
     crop_videos(videos_of(inputs), job_to(tmp_path / "b", codec="mp4"), workers=2)
-    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
     path = tmp_path / "a" / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -264,7 +252,7 @@ def test_mp4_clips(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(IncompatibleOutputError, match='codec was "mp4" and is "png"'):
         crop_videos(videos_of(inputs), job_to(tmp_path / "a"))
     crop_videos(videos_of(inputs), job_to(tmp_path / "a", overwrite=True))
-    assert tree(tmp_path / "a") == tree(tmp_path / "c")
+    assert contents(tmp_path / "a") == contents(tmp_path / "c")
 
 
 def test_impossible_numbers_and_places(inputs: Path, tmp_path: Path) -> None:
@@ -312,13 +300,13 @@ def test_killed_or_stopped_and_gone_on(inputs: Path, reference: Path, tmp_path: 
     for clip in (tmp_path / "video").glob("id*"):
         assert len(list(clip.iterdir())) in (24, 17)  # whole, whenever it is seen
     time.sleep(0.5)
-    seen = tree(tmp_path)
+    seen = contents(tmp_path)
     time.sleep(0.5)
-    assert tree(tmp_path) == seen  # no worker lives on
+    assert contents(tmp_path) == seen  # no worker lives on
     again = start(inputs, tmp_path)
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
-    assert tree(tmp_path) == tree(reference)
+    assert contents(tmp_path) == contents(reference)
     assert not list(tmp_path.rglob(".partial-*"))
 
 
@@ -341,8 +329,8 @@ def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(
     reasons = [row.reason for row in Provenance(tmp_path / "out").rows() if row.status == "rejected"]
     assert all("nowhere_aaa" in reason and "404" in reason for reason in reasons)
     assert len(reasons) == 2
-    videos = tree(tmp_path / "out" / "video")
-    assert videos == tree(reference / "video")
+    videos = contents(tmp_path / "out" / "video")
+    assert videos == contents(reference / "video")
     # later it can be had: only that one is done
     shutil.copy(inputs / "raw" / "bbbbbbbbbbb.mp4", tmp_path / "nowhere_aaa.mp4")
     with closing(FileServer(tmp_path)) as server:
