@@ -11,7 +11,7 @@ from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
 from mmvoxceleb.modalities import META
 
-__all__ = ["COMPUTATION", "LedgerRow", "Provenance", "differences"]
+__all__ = ["COMPUTATION", "LedgerRow", "Provenance"]
 
 COMPUTATION = "computation"
 """Key of a stage's section: how it computed, where another device or batch may flip single pixels. Not compared."""
@@ -131,18 +131,3 @@ class Provenance:
 
     def _lock(self) -> AbstractContextManager[None]:
         return self.tree.lock(_FOLDER)
-
-
-def differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Say how two settings differ, a phrase for each key: ``stride was 4 and is 2``."""
-    keys = sorted({*recorded, *wanted})
-    return [
-        f"{key} was {_short(recorded.get(key))} and is {_short(wanted.get(key))}"
-        for key in keys
-        if recorded.get(key) != wanted.get(key)
-    ]
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= 60 else f"{text[:57]}..."

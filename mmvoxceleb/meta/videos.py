@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.opening import Place, open_output
+from mmvoxceleb.meta.earlier import Earlier
 from mmvoxceleb.meta.ledger import LedgerRow
-from mmvoxceleb.meta.provenance import differences
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import META
@@ -104,20 +105,23 @@ class VideoRecords:
         record = self.read(key)
         return record.clips if record is not None else []
 
-    def check(self, key: str, options: Mapping[str, Any]) -> None:
-        """Refuse to mix the work of different settings.
+    def is_same(
+        self, record: VideoRecord, options: Mapping[str, Any], inputs: Mapping[str, Any], *, overwrite: bool
+    ) -> bool:
+        """Tell whether a video was cropped as it would be now.
 
         Raises:
-            IncompatibleOutputError: Clips were made of the video with other settings.
+            IncompatibleOutputError: Clips were made of it with other settings or of something else, and ``overwrite``
+                is off.
         """
-        record = self.read(key)
-        if record is None or record.options == options or not record.clips:
-            return
-        what = "; ".join(differences(record.options, options))
-        raise IncompatibleOutputError(
-            f"{self.tree.location}: {key} was cropped with other settings ({what}); "
-            "choose another output folder, use the same settings, or give --overwrite"
-        )
+        earlier = Earlier(Provenance(self.tree), overwrite or not record.clips)
+        return earlier.is_same(
+            f"{record.key} was cropped with other settings", (record.options, options),
+            advice="; choose another output folder, use the same settings, or give --overwrite",
+        ) and earlier.is_same(
+            f"{record.key} was cropped from another video or another annotation", (record.inputs, inputs),
+            advice="; choose another output folder, or give --overwrite",
+        )  # fmt: skip
 
     def write(self, record: VideoRecord, watch: RemovalWatch) -> Removals:
         """Note that a video is done, without those who are on the removal list by then, and return the list."""

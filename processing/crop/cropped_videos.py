@@ -13,7 +13,9 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.meta.watch import REMOVED, is_removed
 from mmvoxceleb.processing.clip import Clip, clip_in_memory
-from mmvoxceleb.processing.crop.job import VIDEO, CropJob, SourceResult, WrittenClip
+from mmvoxceleb.processing.crop.clip_files import VIDEO, WrittenClip
+from mmvoxceleb.processing.crop.job import CropJob
+from mmvoxceleb.processing.crop.result import SourceResult
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import ClipSource, Host

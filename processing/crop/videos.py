@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.processing.crop.listed import ListedClip
@@ -11,7 +12,7 @@ from mmvoxceleb.processing.crop.metadata import MetadataRow
 from mmvoxceleb.processing.crop.names import plain_name
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["WHOLE_VIDEO", "SourceVideo", "Utterance", "fingerprint"]
+__all__ = ["WHOLE_VIDEO", "SourceVideo", "Utterance", "fingerprint", "inputs_of"]
 
 WHOLE_VIDEO = "00000"
 """The utterance of a video that has no parts."""
@@ -73,6 +74,25 @@ class SourceVideo:
     def clip_id(self, utterance: Utterance, number: int) -> str:
         """The key of a clip."""
         return str(ClipId(self.person_id, self.video_id, utterance.name, number))
+
+
+def inputs_of(video: SourceVideo) -> dict[str, Any]:
+    """Identify what a video's clips are made of: the file, None where it is not here, and what is wanted of it."""
+    digest = hashlib.sha256()
+    for utterance in video.utterances:
+        digest.update(f"{utterance.name}\n{utterance.row}\n".encode())
+        if utterance.listed is not None:
+            digest.update(f"{utterance.listed}\n".encode())
+        if utterance.annotation is not None:
+            try:
+                digest.update(utterance.annotation.read_bytes())
+            except OSError:
+                digest.update(b"-")  # the utterance is rejected for it
+    try:
+        source = None if video.path is None else fingerprint(video.path)
+    except SourceUnavailableError:
+        source = None
+    return {"video": source, "annotations_sha256": digest.hexdigest()}
 
 
 def fingerprint(path: Path) -> dict[str, object]:

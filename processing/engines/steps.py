@@ -1,67 +1,30 @@
 """Take clips from their source into a store: read, process, write, with no threads in it."""
 
-import copy
 import importlib.metadata
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-from mmvoxceleb.errors import (
-    ConfigError,
-    CorruptSourceError,
-    IncompatibleOutputError,
-    MMVoxCelebError,
-    ProcessingError,
-)
+from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.meta.forgetting import forget_rows
-from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow, Provenance, differences
+from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import REMOVED, RemovalWatch
 from mmvoxceleb.modalities import LABEL
-from mmvoxceleb.processing.clip import Clip, Frames
-from mmvoxceleb.processing.engines.elsewhere import Elsewhere
+from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.engines.finished import FinishedStages
 from mmvoxceleb.processing.engines.interface import Host
+from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage, StageOutput
 from mmvoxceleb.schema import Folder
 
-__all__ = ["ClipSteps", "Loaded"]
+__all__ = ["ClipSteps"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Loaded:
-    """A clip between the steps.
-
-    Args:
-        clip: The clip.
-        frames: The union of what the stages selected; None when there is nothing to do.
-        wanted: Frame indices by stage, for the stages that are to be run.
-        inputs: What each of these stages reads, for its provenance.
-        results: What ``process`` returned, by stage.
-        computations: How it was computed, by stage.
-        skipped: Stages that were finished already.
-        failed: Reason by stage.
-        seconds: By step.
-        device_seconds: How long it had the device.
-    """
-
-    clip: Clip
-    frames: Frames | None = None
-    wanted: dict[str, Sequence[int]] = field(default_factory=dict)
-    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    results: dict[str, Any] = field(default_factory=dict)
-    computations: dict[str, dict[str, Any]] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    device_seconds: float = 0.0
 
 
 class ClipSteps:
@@ -82,17 +45,11 @@ class ClipSteps:
     ) -> None:
         self.writer = writer
         self.stages = tuple(stages)
-        self.overwrite = overwrite
-        self.provenance = Provenance(writer.tree)
+        self.finished = FinishedStages(writer, self.stages, overwrite=overwrite)
+        self.provenance = self.finished.provenance
         self.removed = RemovalWatch(writer.tree, source)
-        self.settings: dict[str, dict[str, Any]] = {
-            stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
-        }
-        if len(self.settings) != len(self.stages):
-            raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
         self._with_label = any(stage.uses_label for stage in self.stages)
         self._is_set_up = False
-        self._elsewhere = Elsewhere()
 
     @property
     def folders(self) -> tuple[Folder, ...]:
@@ -110,31 +67,7 @@ class ClipSteps:
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
-        now = copy.copy(self)
-        now.writer = self.writer.snapshot()
-        now.provenance = Provenance(now.writer.tree)
-        now._elsewhere = Elsewhere()
-        todo: list[str] = []
-        finished: list[str] = []
-        conflicts: list[str] = []
-        for clip_id in clip_ids:
-            states = []
-            for stage in self.stages:
-                try:
-                    states.append(now._is_finished(stage, clip_id))
-                except IncompatibleOutputError as error:
-                    conflicts.append(str(error))
-                except CorruptSourceError:
-                    states.append(False)  # reading the clip will say so, for this clip alone
-            (finished if states and all(states) else todo).append(clip_id)
-        if conflicts:
-            more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
-            raise IncompatibleOutputError(
-                f"{conflicts[0]}.{more} Use the same settings, write to another folder with --out, "
-                "or replace them with --overwrite"
-            )
-        now._elsewhere.tell()
-        return Plan(tuple(todo), tuple(finished))
+        return self.finished.plan(clip_ids)
 
     def select(self, clip: Clip) -> set[int]:
         """Choose the frames that any stage needs."""
@@ -269,7 +202,7 @@ class ClipSteps:
                     name: {
                         **output.meta,
                         **({COMPUTATION: loaded.computations[name]} if loaded.computations.get(name) else {}),
-                        "settings": self.settings[name],
+                        "settings": self.finished.settings[name],
                         "input": loaded.inputs[name],
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
                     }
@@ -292,45 +225,12 @@ class ClipSteps:
             current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
             if stage.uses_label:
                 current["label"] = list(clip.label) if clip.label is not None else None
-            if not (stage.uses_label and label_changes) and self._is_finished(stage, clip.clip_id, current):
+            if not (stage.uses_label and label_changes) and self.finished.has(stage, clip.clip_id, current):
                 loaded.skipped.append(stage.name)
                 continue
             loaded.wanted[stage.name] = indices
             loaded.inputs[stage.name] = current
             label_changes = label_changes or LABEL.folder() in stage.folders
-
-    def _is_finished(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
-        """Tell whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
-
-        Raises:
-            IncompatibleOutputError: It did with others, or somebody else did, and ``overwrite`` is off.
-        """
-        there = [self.writer.has(folder, clip_id) for folder in stage.folders]
-        section = self.provenance.section(clip_id, stage.name)
-        if section is None:
-            if any(there) and not self.overwrite and not self.provenance.was_interrupted(clip_id, stage.name):
-                raise IncompatibleOutputError(
-                    f"{self.writer.location}: clip {clip_id} has {stage.name} files of unknown origin: "
-                    f"{self.writer.tree.where(self.provenance.path_of(clip_id))} does not mention them"
-                )
-            return False
-        if not all(there):
-            return False
-        if stage.keeps(clip_id, section):
-            return True
-        recorded, settings = (
-            part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings"))
-        )
-        others = differences(settings, self.settings[stage.name])
-        if current is not None:
-            others += differences({key: recorded.get(key) for key in current}, current)
-        if others and not self.overwrite:
-            raise IncompatibleOutputError(
-                f"{self.writer.location}: clip {clip_id} was made by {stage.name} in another way: {'; '.join(others)}"
-            )
-        if not others:
-            self._elsewhere.note(stage, section)
-        return not others
 
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
         data = self.writer.tree.read(self.writer.path_of(LABEL.folder(), clip_id))

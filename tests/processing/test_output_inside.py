@@ -8,7 +8,8 @@ import pytest
 from mmvoxceleb.errors import UnsafeArchiveError
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.processing.crop.job import CropJob, SourceResult
+from mmvoxceleb.processing.crop.job import CropJob
+from mmvoxceleb.processing.crop.result import SourceResult
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder

@@ -1,0 +1,46 @@
+"""What came of one source video."""
+
+from dataclasses import dataclass, field, replace
+
+from mmvoxceleb.meta.ledger import LedgerRow
+from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.processing.crop.cropping import Rejection
+
+__all__ = ["SourceResult"]
+
+
+@dataclass
+class SourceResult:
+    """What came of one source video.
+
+    Args:
+        key: Person and video.
+        rows: A ledger row for every tube, and for every utterance that gave none.
+        num_frames: Frames written, or found written by an earlier run.
+        removed: Clips that were not made, or were deleted again, because they are on the removal list.
+    """
+
+    key: str
+    rows: list[LedgerRow] = field(default_factory=list)
+    num_frames: int = 0
+    removed: list[str] = field(default_factory=list)
+
+    def add(self, clip_id: str, num_frames: int) -> None:
+        """Note a clip that is in the store."""
+        self.rows.append(LedgerRow(clip_id, CROP, "done"))
+        self.num_frames += num_frames
+
+    def reject(self, rejection: Rejection) -> None:
+        """Note what gives no clip."""
+        self.rows.append(LedgerRow(rejection.name, CROP, "rejected", str(rejection)))
+
+    def close(self, note: str) -> None:
+        """Sort the rows, and add to each what is to be said of the video."""
+        self.rows = sorted(_noted(row, note) for row in self.rows)
+
+
+def _noted(row: LedgerRow, note: str) -> LedgerRow:
+    if not note:
+        return row
+    between = "" if not row.reason else "; " if ":" in row.reason else ": "  # up to the colon it is a word for counting
+    return replace(row, reason=f"{row.reason}{between}{note}")

@@ -1,0 +1,108 @@
+"""Which stages of which clips are finished already, with the settings and inputs of now."""
+
+import copy
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
+from mmvoxceleb.meta.earlier import Earlier
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.processing.engines.elsewhere import Elsewhere
+from mmvoxceleb.processing.engines.outcomes import Plan
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.stage import Stage
+
+__all__ = ["FinishedStages"]
+
+
+class FinishedStages:
+    """What earlier runs did of some stages in an output.
+
+    Args:
+        writer: Where results go.
+        stages: In their order; names must differ.
+        overwrite: Whether results of other settings, or of unknown origin, are to be replaced.
+
+    Raises:
+        ConfigError: Two stages have one name.
+        WeightsError: A model is not there.
+    """
+
+    def __init__(self, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False) -> None:
+        self.stages = tuple(stages)
+        self.provenance = Provenance(writer.tree)
+        self.settings: dict[str, dict[str, Any]] = {
+            stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
+        }
+        if len(self.settings) != len(self.stages):
+            raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
+        self._writer = writer
+        self._earlier = Earlier(self.provenance, overwrite)
+        self._elsewhere = Elsewhere()
+
+    def plan(self, clip_ids: Iterable[str]) -> Plan:
+        """Compare the settings of clips with those of an earlier run, and tell of other devices.
+
+        Raises:
+            IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
+        """
+        now = copy.copy(self)
+        now._writer = self._writer.snapshot()
+        now.provenance = Provenance(now._writer.tree)
+        now._earlier = replace(self._earlier, provenance=now.provenance)
+        now._elsewhere = Elsewhere()
+        todo: list[str] = []
+        finished: list[str] = []
+        conflicts: list[str] = []
+        for clip_id in clip_ids:
+            states = []
+            for stage in self.stages:
+                try:
+                    states.append(now.has(stage, clip_id))
+                except IncompatibleOutputError as error:
+                    conflicts.append(str(error))
+                except CorruptSourceError:
+                    states.append(False)  # reading the clip will say so, for this clip alone
+            (finished if states and all(states) else todo).append(clip_id)
+        if conflicts:
+            more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
+            raise IncompatibleOutputError(
+                f"{conflicts[0]}.{more} Use the same settings, write to another folder with --out, "
+                "or replace them with --overwrite"
+            )
+        now._elsewhere.tell()
+        return Plan(tuple(todo), tuple(finished))
+
+    def has(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
+        """Tell whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
+
+        Raises:
+            IncompatibleOutputError: It did with others, or somebody else did, and ``overwrite`` is off.
+        """
+        there = [self._writer.has(folder, clip_id) for folder in stage.folders]
+        where = self._writer.tree.where(self.provenance.path_of(clip_id))
+        section = self._earlier.section(
+            clip_id,
+            stage.name,
+            is_whole=all(there),
+            is_there=any(there),
+            unknown=f"clip {clip_id} has {stage.name} files of unknown origin: {where} does not speak of them",
+        )
+        if section is None:
+            return False
+        if stage.keeps(clip_id, section):
+            return True
+        recorded, settings = (
+            part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings"))
+        )
+        current = current or {}
+        is_same = self._earlier.is_same(
+            f"clip {clip_id} was made by {stage.name} in another way",
+            (settings, self.settings[stage.name]),
+            ({key: recorded.get(key) for key in current}, current),
+        )
+        if is_same:
+            self._elsewhere.note(stage, section)
+        return is_same
