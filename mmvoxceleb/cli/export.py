@@ -138,10 +138,19 @@ def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:
 
 
 def known_models() -> dict[str, ModelFacts]:
-    """Say what is known of published weights, by sha256, for the card."""
+    """Say what is known of published weights and of the sample models, by sha256, for the card."""
     from mmvoxceleb.processing.published import PUBLISHED
+    from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
+    from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 
-    return {
+    sample = ModelFacts(
+        "sample (sample-models.safetensors)",
+        "masks, drawings, labels: for demonstration",
+        "MIT; trained on generated faces, for demonstration; not for research",
+        "mmvoxceleb, docs/sample-models.md",
+    )
+    swapped = replace(sample, name=f"{sample.name}, before November 2026: left and right brows, eyes and ears swapped")
+    return {SAMPLE_SHA256: sample, SWAPPED_SIDES_SHA256: swapped} | {
         weights.sha256: ModelFacts(
             f"{weights.key} ({weights.file_name})", weights.purpose, weights.licence, weights.paper
         )

@@ -1,18 +1,32 @@
-"""The dataset card: README.md, LICENSE.md and charts, from the export's own numbers."""
+"""The dataset card: README.md, LICENSE.md and charts, from the export's own numbers and ``card.md.jinja``."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmvoxceleb.files.atomic import write_atomically
-from mmvoxceleb.hub import card_text
 from mmvoxceleb.hub.card_data import card_data
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
+from mmvoxceleb.hub.layout import WHOLE, configs_of, features_of
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.hub.statistics import ExportStatistics, statistics_of
+from mmvoxceleb.hub.statistics import ExportStatistics, SplitStatistics, statistics_of
+from mmvoxceleb.modalities import LABEL, MASKS, MODALITIES, TEXT, VIDEO, frame_modalities, modalities
+from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 
 __all__ = ["CardFacts", "ModelFacts", "render_card", "write_card"]
+
+_TEMPLATE = Path(__file__).with_name("card.md.jinja")
+
+_IDENTITY_MEANINGS = {
+    "clip_id": "the original key, `id11248#yDqlBD8m_b8#00004.txt#000.mp4`",
+    "person_id": "identity in VoxCeleb",
+    "video_id": "YouTube id of the source video",
+    "utterance": "name of VoxCeleb's annotation",
+    "chunk": "number of the face tube in the utterance",
+    "num_frames": "frames of the whole clip",
+}
 
 
 def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote], facts: CardFacts) -> None:
@@ -24,6 +38,8 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         notes: Its finished shards.
         facts: What the publisher says.
     """
+    from jinja2 import Template
+
     statistics = statistics_of(notes)
     charts = draw_charts(statistics) if facts.charts else {}
     for path in CHARTS.values():
@@ -32,7 +48,8 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         else:
             (root / path).unlink(missing_ok=True)
     if facts.licence is None:
-        write_atomically(root / "LICENSE.md", card_text.LICENCE_FILE.encode())
+        licence = Template(_TEMPLATE.read_text(encoding="utf-8")).render(is_licence_file=True)
+        write_atomically(root / "LICENSE.md", licence.encode())
     else:
         (root / "LICENSE.md").unlink(missing_ok=True)
     write_atomically(root / "README.md", render_card(settings, notes, statistics, facts, charts=tuple(charts)).encode())
@@ -55,21 +72,75 @@ def render_card(
         facts: What the publisher says.
         charts: Paths of the charts that there are.
     """
-    data = card_data(settings, notes, statistics, facts)
-    sections = [
-        card_text.opening(settings, statistics, notes, facts),
-        card_text.loading(settings, facts),
-        card_text.record(settings),
-        card_text.numbers(statistics, charts),
-        card_text.rights(facts),
-        card_text.people(facts),
-        card_text.labels(settings, statistics, facts, charts),
-        card_text.making(settings, statistics, facts),
-        card_text.coverage(statistics, facts),
-        card_text.splits(statistics),
-        card_text.bias(),
-        card_text.removal(facts),
-        card_text.citations(settings),
-    ]
-    body = "\n\n".join(section.strip() for section in sections if section.strip())
-    return f"---\n{data.to_yaml()}\n---\n\n{body}\n"
+    from huggingface_hub import DatasetCard
+
+    card = DatasetCard.from_template(
+        card_data(settings, notes, statistics, facts),
+        template_path=str(_TEMPLATE),
+        charts={name: path for name, path in CHARTS.items() if path in charts},
+        **_values(settings, notes, statistics, facts),
+    )
+    return str(card)
+
+
+def _values(
+    settings: ExportSettings, notes: Sequence[ShardNote], statistics: ExportStatistics, facts: CardFacts
+) -> dict[str, Any]:
+    """Work out what the template fills in."""
+    kinds = modalities(settings.modalities)
+    configs = [config.name for config in configs_of(settings)]
+    pictures = {name for split in statistics.splits.values() for name in split.pictures}
+    always = [kind.pictures for kind in frame_modalities(MODALITIES) if not kind.is_timeline]
+    counted = [kind.pictures for kind in frame_modalities() if kind.pictures in pictures or kind.pictures in always]
+    return {
+        "settings": settings,
+        "statistics": statistics,
+        "facts": facts,
+        "is_generated": statistics.is_generated,
+        "titles": [kind.title for kind in kinds],
+        "persons": len(frozenset().union(*(split.persons for split in statistics.splits.values()))),
+        "size": sum(note.bytes for note in notes if note.part == WHOLE),
+        "config_names": configs,
+        "light_config": next((kind.name for kind in (LABEL, TEXT) if kind.name in configs), None),
+        "masks_config": MASKS.name if MASKS.name in configs and len(configs) > 2 else None,
+        "has_labels": LABEL in kinds,
+        "has_text": TEXT in kinds,
+        "has_frames": VIDEO in kinds,
+        "fields": _fields(settings),
+        "counted_columns": counted,
+        "numbers": [_numbers(name, split, counted) for name, split in statistics.splits.items()],
+        "sensitive": ", ".join(f"`{name}`" for name in ATTRIBUTES if name in SENSITIVE_ATTRIBUTES),
+        "models": [_model(stage, sha256, facts.models.get(sha256)) for stage, sha256 in statistics.models],
+        "lossless": [kind.title for kind in frame_modalities(settings.modalities) if not kind.is_timeline],
+        "leaked": [*statistics.shared_persons, *statistics.shared_videos],
+    }
+
+
+def _fields(settings: ExportSettings) -> list[tuple[str, str, str]]:
+    """Name, type and meaning of each column."""
+    options = settings.record_options(count_frames=False)
+    meanings = dict(_IDENTITY_MEANINGS)
+    for modality in modalities(settings.modalities):
+        meanings |= modality.meanings(options)
+    rows = []
+    for name, feature in features_of(settings).items():
+        inner = getattr(feature, "feature", feature)
+        kind = inner.dtype if type(inner).__name__ == "Value" else type(inner).__name__
+        rows.append((f"`{name}`", f"list of {kind}" if type(feature).__name__ == "List" else kind, meanings[name]))
+    return rows
+
+
+def _numbers(name: str, split: SplitStatistics, counted: Sequence[str]) -> list[str]:
+    """Row of a split in the table of numbers."""
+    lengths = sorted(split.frames)
+    middle = f"{lengths[0]} / {lengths[len(lengths) // 2]} / {lengths[-1]}" if lengths else "unknown"
+    totals = [split.clips, len(split.persons), len(split.videos)]
+    pictures = [f"{split.pictures.get(column, 0):,}" for column in counted]
+    frames = f"{sum(lengths):,}" if lengths else "unknown"
+    return [name, *(f"{total:,}" for total in totals), frames, middle, *pictures]
+
+
+def _model(stage: str, sha256: str, known: ModelFacts | None) -> tuple[str, str, str, str]:
+    """Row of weights in the table of models."""
+    name, licence = (known.name, known.licence) if known else ("not among the weights that mmvoxceleb knows", "unknown")
+    return stage, name, f"`{sha256}`", licence

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["card_data"]
 
 GATE = (
-    "The clips show real people who were not asked. By asking for access you agree to use them for research that is "
-    "lawful where you work, not to identify, watch or imitate anybody, not to pass the files on, and to delete a "
+    "The clips show real people who were not asked. By requesting access you agree to use them for research that is "
+    "lawful where you work, not to identify, surveil or imitate anybody, not to pass the files on, and to delete a "
     "person's clips when they are removed here."
 )
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -66,9 +66,9 @@ def card_data(
         task_categories=[task for kind in modalities(settings.modalities) for task in kind.tasks] or None,
         size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
         annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
-        source_datasets=["extended|other-voxceleb"],
+        source_datasets=None if statistics.is_generated else ["extended|other-voxceleb"],
         tags=_tags(settings),
-        extra_gated_prompt=GATE,
+        extra_gated_prompt=None if statistics.is_generated else GATE,
         **described,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mmvoxceleb.hub.layout import WHOLE
 from mmvoxceleb.hub.notes import ClipNote, ShardNote
 from mmvoxceleb.hub.quality import Quality
+from mmvoxceleb.sample import SAMPLE_VIDEOS
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 
 __all__ = ["ExportStatistics", "SplitStatistics", "statistics_of"]
@@ -57,6 +58,11 @@ class ExportStatistics:
     def clips(self) -> int:
         """Clips in all splits."""
         return sum(split.clips for split in self.splits.values())
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether all clips are of the bundled sample, whose persons are generated."""
+        return bool(self.splits) and all(split.videos <= SAMPLE_VIDEOS for split in self.splits.values())
 
     @property
     def shared_persons(self) -> list[str]:

@@ -6,7 +6,7 @@ a dataset can be gone without a download.
 
 from pathlib import Path
 
-__all__ = ["sample_path", "sample_videos_path"]
+__all__ = ["SAMPLE_VIDEOS", "SWAPPED_SIDES_SHA256", "sample_path", "sample_videos_path"]
 
 
 def sample_path() -> str:
@@ -18,6 +18,9 @@ def sample_videos_path() -> str:
     """The folder of the raw videos, two files ``<person>#<video>.mp4`` of generated persons, one for each split."""
     return str(Path(__file__).parent / "raw")
 
+
+SAMPLE_VIDEOS = frozenset({"sample-look", "sample-zoom", "sample-tilt", "generated-1", "generated-2"})
+"""Video ids of its clips and raw videos, whose persons are all generated."""
 
 SWAPPED_SIDES_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"
 """Of the sample models before November 2026, whose masks have left and right brows, eyes and ears exchanged."""

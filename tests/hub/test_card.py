@@ -1,15 +1,23 @@
 import io
 import json
+import shutil
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
 from huggingface_hub import DatasetCard
 from PIL import Image
 
+from mmvoxceleb.cli.export import known_models
 from mmvoxceleb.hub.card import CardFacts, ModelFacts
+from mmvoxceleb.hub.charts import CHARTS
 from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.hub.statistics import statistics_of
+from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
+from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES
 from tests.support.corpus import Corpus, make_corpus
 
@@ -61,7 +69,7 @@ def test_the_text_says_what_a_responsible_card_must(exported: Path) -> None:
         "*perceived*",
         "identifying people",
         "deep fakes",
-        "Celebrities, in interviews",
+        "celebrities being interviewed",
         "All videos, in May.",
         "faces@example.org",
         "url-lists-privacy-notice",
@@ -112,3 +120,30 @@ def test_weights_of_every_stage_are_found_in_its_provenance() -> None:
     section = {"settings": {"model": "bisenet", "sha256": "a" * 64}, "input": {"sha256": "b" * 64}}
     assert list(_hashes(section)) == ["a" * 64]
     assert list(_hashes({"settings": {"detector": {"weights_sha256": "c" * 64}}})) == ["c" * 64]
+
+
+def test_the_sample_is_told_as_generated_and_its_models_are_known(tmp_path: Path) -> None:
+    store = shutil.copytree(
+        sample_path(), tmp_path / "store", ignore=shutil.ignore_patterns("raw", "models", "parquet")
+    )
+    (store / "meta").mkdir()
+    content = json.dumps({"label": {"settings": {"weights": {"sha256": SAMPLE_SHA256}}}})
+    (store / "meta" / "id00000#sample-look#00001.txt#000.mp4.json").write_text(content)
+    facts = CardFacts(models=known_models(), charts=False)
+    export_store(str(store), tmp_path / "out", ExportSettings(modalities=("label",)), facts=facts)
+    card = DatasetCard.load(tmp_path / "out" / "README.md")
+    assert card.data.to_dict().get("extra_gated_prompt") is None
+    assert "Their people are generated: nobody real is shown" in card.text
+    assert f"| label | sample (sample-models.safetensors) | `{SAMPLE_SHA256}` | MIT; trained on generated" in card.text
+    assert "Real people" not in card.text
+    assert "unknown |" not in card.text.split("## How it was made")[1]
+
+
+def test_the_template_asks_for_nothing_that_it_is_not_given(exported: Path) -> None:
+    from mmvoxceleb.hub.card import _TEMPLATE, _values
+
+    folder, facts = ExportFolder(exported), CardFacts()
+    strict = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(_TEMPLATE.read_text())
+    settings, notes = folder.settings(), folder.notes()
+    values = _values(settings, notes, statistics_of(notes), facts)
+    assert "## Citations" in strict.render(values, card_data="", charts=CHARTS, is_licence_file=False)

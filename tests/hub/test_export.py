@@ -168,7 +168,7 @@ def test_a_damaged_clip_is_named_or_left_out_on_request(own_corpus: Corpus, tmp_
     report = export_store(own_corpus.root, tmp_path / "second", ExportSettings(on_error="skip"), facts=PLAIN)
     assert list(report.skipped) == [own_corpus.clips[0]]
     assert [row["clip_id"] for row in rows_of(tmp_path / "second", "data/all/*")] == [own_corpus.clips[1]]
-    assert "1 damaged clips were left out" in (tmp_path / "second" / "README.md").read_text()
+    assert "1 damaged clip was left out" in (tmp_path / "second" / "README.md").read_text()
 
 
 def test_folder_is_the_original_layout_in_the_original_colours(own_corpus: Corpus, tmp_path: Path) -> None:
