@@ -112,9 +112,9 @@ class LocalSource(ByteSource):
                     )
         return self._descriptor
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at the end of Python os may be gone
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            close(self._descriptor)
 
 
 class UrlSource(ByteSource):
