@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mmvoxceleb.sampling import ClipSampler
     from mmvoxceleb.stores import open_store
 
+    __version__: str
+
 __all__ = ["ClipSampler", "MMVoxCeleb", "MMVoxCelebConfig", "__version__", "load_dataset", "open_store"]
 
 _LAZY = {
@@ -24,13 +26,15 @@ _LAZY = {
 register_when_imported()
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # else a type checker would take any name
 
-        return version("mmvoxceleb")
-    if name in _LAZY:
-        import importlib
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
 
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return version("mmvoxceleb")
+        if name in _LAZY:
+            import importlib
+
+            return getattr(importlib.import_module(_LAZY[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

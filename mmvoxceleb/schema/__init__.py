@@ -59,9 +59,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from mmvoxceleb import modalities
+if not TYPE_CHECKING:  # else a type checker would take any name
 
-        return getattr(modalities, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            from mmvoxceleb import modalities
+
+            return getattr(modalities, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

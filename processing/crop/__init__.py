@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 __all__ = ["CropSettings", "CroppedClip", "Rejection", "crop_tubes"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the cropping when it is asked for: the command line reads the settings alone."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mmvoxceleb.processing.crop import cropping
+if not TYPE_CHECKING:  # else a type checker would take any name
 
-    return getattr(cropping, name)
+    def __getattr__(name: str) -> Any:
+        """Import the cropping when it is asked for: the command line reads the settings alone."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from mmvoxceleb.processing.crop import cropping
+
+        return getattr(cropping, name)
