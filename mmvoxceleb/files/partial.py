@@ -45,14 +45,14 @@ def _is_alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return not _is_thread(process)
+    return not _is_thread_or_zombie(process)
 
 
-def _is_thread(number: int) -> bool:
-    """Tell whether a number is now that of a thread (on Linux): the process that had it is dead then."""
+def _is_thread_or_zombie(number: int) -> bool:
+    """Tell whether a number is that of a thread now, or of a process that ended (on Linux): its writer is dead then."""
     try:
         with open(f"/proc/{number}/status", encoding="ascii", errors="replace") as status:
-            groups = [line.split()[1] for line in status if line.startswith("Tgid:")]
-    except OSError:
+            said = dict(line.split()[:2] for line in status if line.startswith(("State:", "Tgid:")))
+    except (OSError, ValueError):
         return False
-    return groups not in ([], [str(number)])
+    return said.get("State:") in ("Z", "X") or said.get("Tgid:", str(number)) != str(number)

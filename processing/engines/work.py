@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.videos import RECORDS
 from mmvoxceleb.meta.watch import REMOVED
-from mmvoxceleb.modalities import META
+from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.engines.steps import ClipSteps
@@ -90,14 +90,22 @@ class Work:
 
     def begin(self) -> None:
         """Make the output ready, free of what dead processes left. Called before the units, and when a worker died."""
-        folders = [*self.source.folders, *self.steps.folders, META.folder()]
-        self.writer.clean_partial(folders)
-        self.writer.tree.clean_partial([RECORDS])
-        sweep(self.writer.tree, self.steps.removed.now(), folders)
+        self._clean()
+        sweep(self.writer.tree, self.steps.removed.now(), self._folders)
 
     def end(self) -> None:
         """Bring the output in order. Called once in a run, after its units, also when it was stopped."""
         self.source.end(self.steps)
+        if self.writer.tree.is_local:  # workers of a run that was killed just before this one began have died since
+            self._clean()
+
+    def _clean(self) -> None:
+        self.writer.clean_partial(self._folders)
+        self.writer.tree.clean_partial([RECORDS])
+
+    @property
+    def _folders(self) -> list[Folder]:
+        return [*self.source.folders, *self.steps.folders, META.folder()]
 
     def teardown(self) -> None:
         """Let go of models. Called in every process that ran units."""

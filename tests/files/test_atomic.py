@@ -3,6 +3,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -173,3 +174,18 @@ def test_the_number_of_a_thread_is_of_no_living_writer(tmp_path: Path) -> None:
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of processes that ended")
+def test_a_process_that_ended_writes_no_more_though_nobody_waited_for_it() -> None:
+    process = os.fork()
+    if process == 0:
+        os._exit(0)
+    try:
+        name = partial_prefix().replace(f".{os.getpid()}.", f".{process}.") + "x"
+        deadline = time.monotonic() + 10
+        while not is_abandoned(name, lambda: 0.0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert is_abandoned(name, lambda: 0.0)
+    finally:
+        os.waitpid(process, 0)
