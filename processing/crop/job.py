@@ -165,6 +165,9 @@ class CropJob:
                 result.reject(Rejection(video.input_name(utterance), "unreachable", unreachable))
         else:
             yield from self._crop(video, result, options, check, keep, detector or self.detector)
+        if record is not None and record.clips and (unreachable is not None or video.path is None):
+            result.close("what was made of it before stays")  # nothing can take its place
+            return
         self._forget_others(record, result)
         result.close(video.note)
         done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows))

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
@@ -94,6 +95,24 @@ def test_what_was_made_of_a_video_that_is_gone_stays_and_is_gone_on_with(
     store = open_store(tmp_path / "out")
     clip_id = "id00012#aaaaaaaaaaa#00001.txt#000.mp4"
     assert store.clips(Folder("video")) == store.clips(Folder("drawing", "grey")) == [clip_id]
+
+
+def test_overwriting_loses_nothing_of_a_video_that_cannot_be_read_now(raw: Path, space: Path, tmp_path: Path) -> None:
+    out, clip_id = tmp_path / "out", "id00012#aaaaaaaaaaa#00001.txt#000.mp4"
+    smaller = Pipeline([CropStage(CropSettings.for_cropped(size_px=32))])
+    with closing(FileServer(raw)) as server:
+        url = f"{server.url}/id00012/aaaaaaaaaaa/00001.mp4"
+        PIPELINE.run(url, out)
+        before = contents(out / "video")
+        (raw / "id00012" / "aaaaaaaaaaa" / "00001.mp4").rename(raw / "away.mp4")
+        summary = smaller.run(url, out, overwrite=True)
+        assert dict(summary.rejected) == {"unreachable": 1}
+        assert contents(out / "video") == before
+        assert '"done"' in (out / "meta" / "ledger.jsonl").read_text()
+        (raw / "away.mp4").rename(raw / "id00012" / "aaaaaaaaaaa" / "00001.mp4")
+        assert smaller.run(url, out, overwrite=True).done == 1
+    (first, *_) = sorted((out / "video" / clip_id).iterdir())
+    assert Image.open(first).size == (32, 32)
 
 
 def test_removed_people_are_not_fetched(raw: Path, space: Path, tmp_path: Path) -> None:
