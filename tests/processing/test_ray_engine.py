@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing import CropStage, Pipeline
+from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
+from tests.support.http_server import FileServer
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
 from tests.support.stages import Grey, Label
 from tests.support.trees import contents
+from tests.support.videos import numbered, write_video
 
 ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
 
@@ -59,6 +63,19 @@ def test_writes_the_same_bytes_as_the_local_engine(cluster: Any, raw: Path, refe
     assert small_pipeline().run(videos_of(raw), tmp_path, engine="ray").skipped == 2 * NUM_VIDEOS
     assert small_pipeline().run(videos_of(raw), tmp_path).skipped == 2 * NUM_VIDEOS
     assert contents(tmp_path) == contents(reference)
+
+
+def test_a_worker_fetches_the_video_that_it_works_on(cluster: Any, tmp_path: Path) -> None:
+    """The head has no cores, so a node's worker takes the video from the server."""
+    write_video(tmp_path / "raw" / "id00001#aaaaaaaaaaa.mp4", (numbered(number, 64, 64) for number in range(60)))
+    pipeline = Pipeline([CropStage(CropSettings.for_cropped(size_px=32))])
+    with closing(FileServer(tmp_path / "raw")) as server:
+        url = f"{server.url}/id00001%23aaaaaaaaaaa.mp4"
+        assert pipeline.run(url, tmp_path / "ray", engine="ray").done == 1
+        assert pipeline.run(url, tmp_path / "local").done == 1
+    ours, theirs = contents(tmp_path / "ray" / "video"), contents(tmp_path / "local" / "video")
+    assert ours == theirs
+    assert len(ours) == 60
 
 
 def test_failures_are_named_and_errors_end_the_run(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
