@@ -128,7 +128,7 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
         path=path,
         frames=frames,
         boxes_xywh=boxes,
-        is_fraction=bool(values.max() <= LARGEST_FRACTION),
+        is_fraction=bool(np.abs(values).max() <= LARGEST_FRACTION),
         identity=header.get("Identity", ""),
         reference=header.get("Reference", ""),
         header=header,

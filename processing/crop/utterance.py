@@ -192,8 +192,10 @@ class UtteranceCrop:
         return annotated_tracks(self.decoder, self.annotation, self.settings, self.detector)
 
     def _check_reach(self, track: Track) -> None:
-        """Refuse a box that was measured in a larger picture than that of the video."""
+        """Refuse a box that was measured in a larger picture than that of the video, or lies beside the picture."""
         right, bottom = track.boxes[0, 2:]
+        if min(right, bottom) <= 0:
+            raise self._unwanted("box beyond the picture", f"it ends at {right:.0f}x{bottom:.0f}; correct the list")
         if right > track.width_px + REACH_PX or bottom > track.height_px + REACH_PX:
             detail = f"it ends at {right:.0f}x{bottom:.0f}, the picture at {track.width_px}x{track.height_px}"
             raise self._unwanted("box beyond the picture", f"{detail}; get the video in its highest resolution")

@@ -132,8 +132,9 @@ def _moving(container: Any, *, of_known_codec: bool = True) -> list[Any]:
 
 
 def demuxed(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield the packets of a stream that hold something to be shown, in the order of the file.
+    """Yield the packets of a stream that hold something, in the order of the file.
 
+    Those that an edit list leaves out are among them, since others are decoded from them; a decoder drops their frames.
     Places that the demuxer cannot read are passed over, so that every reading of a file gives the same packets.
     """
     import av
@@ -143,7 +144,7 @@ def demuxed(container: Any, stream: Any) -> Iterator[Any]:
     while failures < _MOST_FAILURES:
         try:
             for packet in packets:
-                if packet.size and not packet.is_discard:
+                if packet.size:
                     failures = 0
                     yield packet
             return

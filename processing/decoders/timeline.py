@@ -186,8 +186,9 @@ class _Reader:
                 self.shown.append(array("q"))
                 self.decoded.append(array("q"))
             last = packet.dts if packet.dts is not None else last
-            self.shown[-1].append(_NONE if packet.pts is None else packet.pts)
-            self.decoded[-1].append(_NONE if packet.dts is None else packet.dts)
+            is_left_out = packet.is_discard
+            self.shown[-1].append(_NONE if packet.pts is None or is_left_out else packet.pts)
+            self.decoded[-1].append(_NONE if packet.dts is None or is_left_out else packet.dts)
             if packet.is_keyframe:
                 self.keys.append((number, packet.pts))
                 header = header_of(self.info.codec, packet, extradata)

@@ -71,7 +71,7 @@ def _entry(path: Path, line: int, row: dict[str, str]) -> Entry:
         end = float(values["end"]) if values["end"] else None
         edges = [values[name] for name in _EDGES]
         box = tuple(float(edge) for edge in edges) if any(edges) else None
-        side = 1.0 if box is not None and max(box) <= LARGEST_FRACTION else None
+        side = 1.0 if box is not None and max(map(abs, box)) <= LARGEST_FRACTION else None
         clip = ListedClip(start, end, box, side, side)  # type: ignore[arg-type]
     except ValueError as error:
         raise CorruptSourceError(f"{path}, line {line}: {shortened(error)}; fix the table") from error

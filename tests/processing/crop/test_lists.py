@@ -194,6 +194,14 @@ def test_any_table(tmp_path: Path) -> None:
     assert number_of(np.pad(frames[0], ((0, 0), (0, 64), (0, 0)))) == 5
 
 
+def test_a_box_left_of_the_picture_is_in_pixels_and_no_fraction(tmp_path: Path) -> None:
+    write_video(tmp_path / "raw" / "v.mp4", (numbered(i, 160, 96) for i in range(30)))
+    table = tmp_path / "mine.csv"
+    table.write_text("file,start,end,left,top,right,bottom\nv.mp4,0,1,-200,-200,-10,-10\n")
+    (video,) = table_videos(tmp_path / "raw", table)
+    assert boxes_of(video) == ([], ["box beyond the picture"])
+
+
 def test_addresses_of_a_list_are_fetched_and_removed_people_are_not(tmp_path: Path) -> None:
     pytest.importorskip("yt_dlp")
     for name in ("ann", "bob"):

@@ -24,6 +24,7 @@ from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
+from mmvoxceleb.processing.decoders.interface import FrameCounts
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
@@ -319,3 +320,31 @@ def test_a_picture_of_a_second_stays_and_one_of_five_does_not(tmp_path: Path, de
     assert len(by_picture[2]) <= 25
     assert by_picture[3][0] == 175
     assert begins == [0, 175]
+
+
+@pytest.mark.parametrize("first", [30, 35, 65], ids=["of a group", "inside a group", "inside the last group"])
+def test_an_edit_list_begins_inside_a_group_of_pictures(tmp_path: Path, decoder: str, first: int) -> None:
+    """What ``ffmpeg -ss`` and phones write: earlier frames are in the file, to decode from, and are not shown."""
+    encode(tmp_path / "whole.mp4", range(80), options={**B_FRAMES, "g": "30", "keyint_min": "30", "sc_threshold": "0"})
+    path = tmp_path / "cut.mp4"
+    with (
+        av.open(str(tmp_path / "whole.mp4")) as source,
+        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as target,
+    ):
+        (stream,) = source.streams.video
+        copy = target.add_stream_from_template(stream)
+        assert stream.time_base is not None
+        earlier = round(first / 25 / stream.time_base)
+        for packet in source.demux(stream):
+            if packet.size:
+                assert packet.pts is not None
+                assert packet.dts is not None
+                packet.pts, packet.dts, packet.stream = packet.pts - earlier, packet.dts - earlier, copy
+                target.mux(packet)
+    if decoder == "decord" and first != 30:
+        refused(path, decoder, "finds")
+        return
+    with open_decoder(path, decoder=decoder) as opened:
+        assert [number_of(frame) for frame in opened.frames(0, 1000)] == list(range(first, 80))
+        assert [number_of(frame) for frame in opened.frames(10, 15)] == list(range(first + 10, first + 15))
+        assert opened.counts == FrameCounts(0, 0, 0)
