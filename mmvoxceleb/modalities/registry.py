@@ -70,6 +70,8 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
     for what, taken, own in (("column", columns, added.columns()), ("key of a sample", keys, added.sample_keys)):
         if twice := sorted(taken.intersection(own)):
             raise ConfigError(f"modality {added.name!r}: the {what} {twice[0]!r} is taken; choose another one")
+    for name in [name for name, kind in _kinds.items() if name != added.name and _is_same(kind, added)]:
+        del _kinds[name]  # it was renamed in a notebook
     _kinds[added.name] = added
     _forget_names()
     return added

@@ -272,10 +272,13 @@ def _is_same_clip(section: dict[str, Any], clip: CroppedClip, options: dict[str,
 
 
 def _versions(decoder: str) -> dict[str, str]:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    packages = {"pyav": "av", "torchcodec": "torchcodec", "decord": "decord"}
-    return {name: version(name) for name in ("mmvoxceleb", packages[decoder])} | {"opencv": _opencv_version()}
+    versions = {"mmvoxceleb": version("mmvoxceleb"), "opencv": _opencv_version()}
+    package = {"pyav": "av"}.get(decoder, decoder)
+    with contextlib.suppress(PackageNotFoundError):  # opening the decoder says how to install it
+        versions[package] = version(package)
+    return versions
 
 
 def _opencv_version() -> str:

@@ -1,3 +1,4 @@
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, UnsuitableDecoderError
+from mmvoxceleb.processing import CropStage, Pipeline
+from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.pyav_decoder import PyAVDecoder
 from tests.support.videos import number_of, numbered, with_matrix, write_sound, write_video
@@ -257,3 +260,11 @@ assert np.array_equal(cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), 1
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchcodec") is not None, reason="torchcodec is installed here")
+def test_a_run_with_a_decoder_that_is_not_installed_says_how_to_install_it(tmp_path: Path) -> None:
+    write_video(tmp_path / "raw" / "a.mp4", (numbered(number, 64, 64) for number in range(5)))
+    pipeline = Pipeline([CropStage(CropSettings.for_cropped(size_px=32), decoder="torchcodec")])
+    with pytest.raises(ImportError, match=r"\[torchcodec\].*or choose --decoder pyav"):
+        pipeline.run(tmp_path / "raw", tmp_path / "out")
