@@ -186,7 +186,10 @@ class BreakTheList(Grey):
         self.place = place
 
     def encode(self, clip: Any, result: Any) -> Any:
-        (self.place / REMOVALS_PATH).write_bytes(b'{"person_id": ["id10001"]}')
+        # at once, as an editor does: other clips are written meanwhile, and an empty list is a good one
+        broken = self.place / f"broken-{threading.get_ident()}"
+        broken.write_bytes(b'{"person_id": ["id10001"]}')
+        broken.replace(self.place / REMOVALS_PATH)
         return super().encode(clip, result)
 
 
