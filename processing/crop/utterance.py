@@ -324,7 +324,7 @@ class UtteranceCrop:
                 "height_px": track.height_px,
                 "codec": info.codec,
                 **({"stream": info.stream, "video_streams": info.streams} if info.streams > 1 else {}),
-                **info.picture.changes(),
+                **self.decoder.timeline.look_at((track.first + tube.start) / FPS).picture.changes(),
             },
             "fps": FPS,
             "start": track.first + tube.start,

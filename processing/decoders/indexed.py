@@ -38,9 +38,9 @@ class IndexedDecoder(Decoder):
     """Asks for frames by their number in display order.
 
     Raises:
-        UnsuitableDecoderError: The frames have no times of their own, or the clock starts again, or the picture changes
-            its size: numbers would name other frames than they should. Or the file does not begin as a container does:
-            other releases of FFmpeg than PyAV's cannot be told which formats to leave alone.
+        UnsuitableDecoderError: The frames have no times of their own, or the clock starts again, or the pictures change
+            their size or form: numbers would name other frames than they should. Or the file does not begin as a
+            container does: other releases of FFmpeg than PyAV's cannot be told which formats to leave alone.
     """
 
     def __init__(self, info: VideoInfo, *, num_threads: int = 1) -> None:
@@ -53,8 +53,8 @@ class IndexedDecoder(Decoder):
             self._refuse("takes the order of decoding for the order of display in this video, which has no times")
         if len(timeline.clocks) > 1:
             self._refuse("cannot follow the clock of this video, which starts again")
-        if len(timeline.sizes) > 1:
-            self._refuse("cannot follow the pictures of this video, which change their size")
+        if len(timeline.looks) > 1:
+            self._refuse("cannot follow the pictures of this video, which change their size or form")
         self._times: NDArray[np.float64] = timeline.times
         self._starts = timeline.starts
         self._dropped = self._doubled = 0

@@ -25,7 +25,7 @@ class ShownFrame(NamedTuple):
         number: The number.
         picture: uint8 [H, W, 3], RGB. A repeated frame is the same array, so do not write into it.
         begins_stretch: Whether it does not go on from the one before it: it is the first asked for, or the clock
-            started again, or for over a second nothing was shown, or the size of the picture is another.
+            started again, or for over a second nothing was shown, or the pictures have another size or form.
     """
 
     number: int

@@ -23,16 +23,20 @@ _TRANSFERS = {16: "PQ", 18: "HLG"}
 _BT2020 = 9
 """Primaries of BT.2020 and BT.2100 in ITU-T H.273, table 2."""
 
+_WITHOUT_SHAPE = ("mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "obu", "ivf", "flv")
+"""Containers, by their names in FFmpeg, that cannot say how wide a pixel is."""
+
 _ODDEST_PIXEL = 16
 """No pixel in use is this many times as wide as it is high; beyond it a header is taken for damaged."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What a video's pictures need before they are shown.
+    """What the pictures of a video, or of a part of it, need before they are shown.
 
     Args:
         pixel_aspect: Width of a stored pixel over its height.
+        is_shape_of_container: Whether this stands in the container, so that it holds for the whole video.
         is_interlaced: A stored picture is two fields, taken one after the other.
         colours: ``SDR``, or ``PQ``, ``HLG`` or ``BT.2020`` where they are to be brought to BT.709.
         orientation: The display matrix as (a, b, c, d), each -1, 0 or 1: a stored pixel (x, y) is shown at
@@ -40,6 +44,7 @@ class Picture:
     """
 
     pixel_aspect: Fraction = Fraction(1)
+    is_shape_of_container: bool = False
     is_interlaced: bool = False
     colours: str = "SDR"
     orientation: tuple[int, int, int, int] = UPRIGHT
@@ -98,18 +103,21 @@ class Picture:
         return done
 
 
-def picture_of(frame: Any, stream: Any, orientation: tuple[int, int, int, int]) -> Picture:
-    """Read from a video's first frame, and where that is silent from its stream, what its pictures need.
+def picture_of(
+    frame: Any, stream: Any, orientation: tuple[int, int, int, int], first: "Picture | None" = None
+) -> Picture:
+    """Read from a frame, and where that is silent from its stream, what it and those after it need.
 
     Args:
-        frame: The first ``av.VideoFrame``.
+        frame: The ``av.VideoFrame`` that was decoded last.
         stream: Its ``av.VideoStream``.
         orientation: The display matrix, see :class:`Picture`.
+        first: What the video's first frame needs; None for that frame itself.
     """
     colours = _TRANSFERS.get(int(frame.color_trc)) or ("BT.2020" if int(frame.color_primaries) == _BT2020 else "SDR")
     # bwdif leaves alone the frames that say they are progressive
     is_interlaced = bool(frame.interlaced_frame) or _field_order(stream) > _PROGRESSIVE
-    return Picture(_pixel_aspect(frame, stream), is_interlaced, colours, orientation)
+    return Picture(*_pixel_aspect(stream, first), is_interlaced, colours, orientation)
 
 
 class Deinterlacer:
@@ -211,11 +219,22 @@ def _field_order(stream: Any) -> int:
     return int(getattr(stream.codec_context, "field_order", 0) or 0)
 
 
-def _pixel_aspect(frame: Any, stream: Any) -> Fraction:
-    for ratio in (stream.sample_aspect_ratio, getattr(frame, "sample_aspect_ratio", None)):
-        if ratio and 1 / _ODDEST_PIXEL < ratio < _ODDEST_PIXEL:
-            return Fraction(ratio)
-    return Fraction(1)
+def _pixel_aspect(stream: Any, first: Picture | None) -> tuple[Fraction, bool]:
+    """Give the shape of the pixels of the frame that was decoded last, and whether it is the container's word.
+
+    A container that gives a shape gives it for the whole video, as FFmpeg's command takes it; the coded shape may
+    change wherever the size of the picture may.
+    """
+    coded = _shape(stream.codec_context.sample_aspect_ratio)
+    if first is not None:
+        return (first.pixel_aspect, True) if first.is_shape_of_container else (coded or Fraction(1), False)
+    stated = None if stream.container.format.name in _WITHOUT_SHAPE else _shape(stream.sample_aspect_ratio)
+    # without a shape of its own, a container repeats the coded one
+    return stated or coded or Fraction(1), stated not in (None, coded)
+
+
+def _shape(ratio: Any) -> Fraction | None:
+    return Fraction(ratio) if ratio and 1 / _ODDEST_PIXEL < ratio < _ODDEST_PIXEL else None
 
 
 def _graph(frame: Any, filters: list[tuple[str, str]]) -> Any:

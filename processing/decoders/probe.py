@@ -11,7 +11,7 @@ from mmvoxceleb.codecs.containers import open_video_file
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
-__all__ = ["VideoInfo", "probe"]
+__all__ = ["VideoInfo", "orientation_of", "probe"]
 
 _MOST_FAILURES = 100
 """After so many places in a row that cannot be read, the rest of a file is given up."""
@@ -28,7 +28,7 @@ class VideoInfo:
         fps_from_header: Average frames a second; 0 where the header does not say.
         duration_seconds_from_header: Length of the video stream; None where the header does not say.
         codec: Name of the codec, ``h264``.
-        picture: What the pictures need before they are shown.
+        picture: What the first pictures need before they are shown; the timeline tells of the others.
         stream: Index of the video stream in the file.
         streams: How many video streams the file has, cover pictures not counted.
         first_pts: Timestamp of the first frame that can be shown, in ticks; None where it has none.
@@ -57,7 +57,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     with open_container(path) as container:
         stream = video_stream(container, path)
         frame = first_frame(container, stream, path)
-        picture = picture_of(frame, stream, _orientation(frame))
+        picture = picture_of(frame, stream, orientation_of(frame))
         width, height = picture.shown_size(frame.width, frame.height)
         duration = stream.duration * stream.time_base if stream.duration else None
         if duration is None and container.duration:
@@ -187,7 +187,8 @@ def last_frames(stream: Any) -> list[Any]:
         return []
 
 
-def _orientation(frame: Any) -> tuple[int, int, int, int]:
+def orientation_of(frame: Any) -> tuple[int, int, int, int]:
+    """Read the display matrix of an ``av.VideoFrame``, see :class:`Picture`."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return UPRIGHT

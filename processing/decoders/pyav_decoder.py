@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmvoxceleb.processing.decoders.interface import FPS, LATENESS_SECONDS, Decoder, FrameCounts, ShownFrame
-from mmvoxceleb.processing.decoders.picture import Deinterlacer, ToneMapper
+from mmvoxceleb.processing.decoders.picture import Deinterlacer, Picture, ToneMapper
 from mmvoxceleb.processing.decoders.probe import VideoInfo, demuxed, last_frames, open_container
-from mmvoxceleb.processing.decoders.timeline import GAP_SECONDS, first_number
+from mmvoxceleb.processing.decoders.timeline import GAP_SECONDS, Look, first_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,7 @@ class PyAVDecoder(Decoder):
         self._dropped = self._doubled = self._undecodable = 0
         self._tones = ToneMapper()
         self._clock_starts = [clock.start_seconds for clock in self.timeline.clocks]
+        self._is_interlaced = any(look.picture.is_interlaced for look in self.timeline.looks)
         self._container: Any = None
         self._open()
 
@@ -57,6 +58,7 @@ class PyAVDecoder(Decoder):
         self._go_to(start / fps)
         number = start
         before: _Moment | None = None
+        look_before: Look | None = None
         size: tuple[int, ...] = ()
         picture: NDArray[np.uint8] | None = None
         while number < stop:
@@ -74,11 +76,12 @@ class PyAVDecoder(Decoder):
             if moment is before:
                 self._doubled += 1
             else:
-                picture = self.info.picture.show(self._to_rgb(frame))
-                begins = begins or picture.shape != size
+                look = self.timeline.look_at(moment.seconds)
+                picture = look.picture.show(self._to_rgb(frame, look.picture))
+                begins = begins or look is not look_before or picture.shape != size
                 if not begins and before is not None:
                     self._dropped += moment.place - before.place - 1
-                before, size = moment, picture.shape
+                before, look_before, size = moment, look, picture.shape
             assert picture is not None
             yield ShownFrame(number, picture, begins)
             number += 1
@@ -86,8 +89,8 @@ class PyAVDecoder(Decoder):
     def close(self) -> None:
         self._container.close()
 
-    def _to_rgb(self, frame: Any) -> "NDArray[np.uint8]":
-        if self.info.picture.colours != "SDR":
+    def _to_rgb(self, frame: Any, form: Picture) -> "NDArray[np.uint8]":
+        if form.colours != "SDR":
             return self._tones.to_rgb(frame)
         rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
         return rgb
@@ -190,7 +193,7 @@ class PyAVDecoder(Decoder):
             return
         if seconds > AHEAD_SECONDS and timeline.is_timed:
             # with two fields the frame before matters, so that a frame is the same wherever we began
-            wanted = seconds - AHEAD_SECONDS / 2 if self.info.picture.is_interlaced else seconds
+            wanted = seconds - AHEAD_SECONDS / 2 if self._is_interlaced else seconds
             jumped = self._seek(wanted) if len(timeline.clocks) == 1 else self._skip(wanted, at)
             # some indices lie: then the first frame after the jump is too late, and we decode from the beginning
             if jumped and self._next is not None and self._next[0].seconds <= seconds + LATENESS_SECONDS:

@@ -1,4 +1,4 @@
-"""Read the clock of a video: when each frame is shown, where time starts again, where the picture changes its size.
+"""Read the clock of a video: when each frame is shown, where time starts again, where the pictures become others.
 
 Only packets are read, and of the key frames with a new header one picture each: some hundredths of what decoding costs.
 """
@@ -9,16 +9,27 @@ from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmvoxceleb.processing.decoders.headers import header_of
-from mmvoxceleb.processing.decoders.probe import VideoInfo, demuxed, open_container
+from mmvoxceleb.processing.decoders.picture import Picture, picture_of
+from mmvoxceleb.processing.decoders.probe import VideoInfo, demuxed, open_container, orientation_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FPS", "GAP_SECONDS", "LATENESS_SECONDS", "Clock", "Stretch", "Timeline", "first_number", "read_timeline"]
+__all__ = [
+    "FPS",
+    "GAP_SECONDS",
+    "LATENESS_SECONDS",
+    "Clock",
+    "Look",
+    "Stretch",
+    "Timeline",
+    "first_number",
+    "read_timeline",
+]
 
 FPS = 25
 """VoxCeleb counts frames at 25 a second from the start of the video."""
@@ -54,9 +65,25 @@ class Clock:
     start_seconds: float
 
 
+class Look(NamedTuple):
+    """The pictures from one on, up to the next look's first.
+
+    Args:
+        start_seconds: When its first frame is shown, in seconds after the first frame of the video.
+        width_px: Width as shown.
+        height_px: Height as shown.
+        picture: What its pictures need before they are shown.
+    """
+
+    start_seconds: float
+    width_px: int
+    height_px: int
+    picture: Picture
+
+
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a video in which time runs on and the picture keeps its size.
+    """A part of a video in which time runs on and the look stays.
 
     Args:
         start: First frame number.
@@ -79,7 +106,7 @@ class Timeline:
         times: float64 [N], seconds after the first frame, ascending; a frame for every packet.
         interval_seconds: The usual time from one frame to the next, at most a second.
         clocks: At least one.
-        sizes: (seconds, width, height as shown) of the first frame and of each at which the size changes.
+        looks: At least one; each begins with a key frame.
         keys: Number and time in seconds of every packet with a key frame.
         is_timed: Whether frames carry a time of their own. Else the n-th frame shown has the n-th of ``times``.
     """
@@ -87,7 +114,7 @@ class Timeline:
     times: "NDArray[np.float64]"
     interval_seconds: float
     clocks: tuple[Clock, ...]
-    sizes: tuple[tuple[float, int, int], ...]
+    looks: tuple[Look, ...]
     keys: tuple[tuple[int, float], ...]
     is_timed: bool
 
@@ -97,7 +124,7 @@ class Timeline:
         import numpy as np
 
         starts = np.flatnonzero(np.diff(self.times) > GAP_SECONDS) + 1
-        begins = [clock.start_seconds for clock in self.clocks[1:]] + [size[0] for size in self.sizes[1:]]
+        begins = [clock.start_seconds for clock in self.clocks[1:]] + [look.start_seconds for look in self.looks[1:]]
         places = np.searchsorted(self.times, np.array(begins) - LATENESS_SECONDS / 2)
         return np.unique(np.concatenate([[0], starts, places[places < len(self.times)]])).astype(np.int64)
 
@@ -113,11 +140,16 @@ class Timeline:
                 end = self.end_of(len(self.times) - 1)
             stop = first_number(end)
             if stop > begin:
-                _, width, height = self.sizes[
-                    max(0, bisect.bisect(self.sizes, (float(self.times[first]) + LATENESS_SECONDS,)) - 1)
-                ]
-                found.append(Stretch(begin, stop, width, height))
+                look = self.look_at(float(self.times[first]))
+                found.append(Stretch(begin, stop, look.width_px, look.height_px))
         return tuple(found)
+
+    def look_at(self, seconds: float) -> Look:
+        """Tell what the picture that is shown at a time is like."""
+        if len(self.looks) == 1:
+            return self.looks[0]
+        starts = [look.start_seconds for look in self.looks]
+        return self.looks[max(0, bisect.bisect(starts, seconds + LATENESS_SECONDS) - 1)]
 
     def end_of(self, frame: int, following: float = math.inf) -> float:
         """Until when a frame is shown, in seconds, if the next one of another stretch begins at ``following``."""
@@ -157,6 +189,14 @@ def _known(stamps: "array[int]") -> "NDArray[np.int64]":
     return np.sort(values[values != _NONE])
 
 
+class _Form(NamedTuple):
+    """A look without its time."""
+
+    width_px: int
+    height_px: int
+    picture: Picture
+
+
 class _Reader:
     def __init__(self, info: VideoInfo, container: Any, stream: Any) -> None:
         from av.format import Flags
@@ -171,13 +211,14 @@ class _Reader:
         self.shown: list[array[int]] = []
         self.decoded: list[array[int]] = []
         self.keys: list[tuple[int, int | None]] = []
-        self.sizes: list[tuple[int, int | None, int, int]] = []
+        self.looks: list[tuple[int, int | None, _Form]] = []
 
     def read(self) -> Timeline:
         last: int | None = None
         extradata = self.stream.codec_context.extradata
-        headers: dict[bytes, tuple[int, int]] = {}
-        size: tuple[int, int] | None = None
+        first = _Form(self.info.width_px, self.info.height_px, self.info.picture)
+        headers: dict[bytes, _Form] = {}
+        form: _Form | None = None
         for number, packet in enumerate(demuxed(self.container, self.stream)):
             if not self.firsts or (
                 packet.dts is not None and last is not None and self._is_new_clock(packet.dts - last)
@@ -193,21 +234,20 @@ class _Reader:
                 self.keys.append((number, packet.pts))
                 header = header_of(self.info.codec, packet, extradata)
                 if header is not None:
-                    first = (self.info.width_px, self.info.height_px)
                     if not headers and len(self.keys) == 1:
                         headers[header] = first
                     elif header not in headers:
-                        headers[header] = self._size_of(packet) or size or first
-                    if headers[header] != size:
-                        size = headers[header]
-                        self.sizes.append((number, packet.pts, *size))
+                        headers[header] = self._form_of(packet) or form or first
+                    if headers[header] != form:
+                        form = headers[header]
+                        self.looks.append((number, packet.pts, form))
         return self._timeline()
 
     def _is_new_clock(self, ticks: int) -> bool:
         seconds = float(ticks * self.tick)
         return seconds < -BACK_SECONDS or (self.may_jump and seconds > AHEAD_SECONDS)
 
-    def _size_of(self, packet: Any) -> tuple[int, int] | None:
+    def _form_of(self, packet: Any) -> "_Form | None":
         """Decode one key frame; None where it cannot be."""
         import av
 
@@ -216,8 +256,13 @@ class _Reader:
             frames = [*packet.decode(), *context.decode(None)]
         except av.FFmpegError:
             frames = []
+        form = None
+        if frames:
+            frame = frames[-1]
+            picture = picture_of(frame, self.stream, orientation_of(frame), self.info.picture)
+            form = _Form(*picture.shown_size(frame.width, frame.height), picture)
         context.flush_buffers()
-        return self.info.picture.shown_size(frames[-1].width, frames[-1].height) if frames else None
+        return form
 
     def _is_timed(self) -> bool:
         """Whether the timestamps of packets are those of their frames."""
@@ -263,7 +308,7 @@ class _Reader:
             times=np.concatenate(times) if times else np.zeros(1),
             interval_seconds=interval,
             clocks=tuple(clocks),
-            sizes=self._sizes_in_seconds(clocks, is_timed),
+            looks=self._looks_in_seconds(clocks, is_timed),
             keys=self._keys_in_seconds(clocks) if is_timed else (),
             is_timed=is_timed,
         )
@@ -284,19 +329,19 @@ class _Reader:
                 keys.append((number, float((pts + clock.shift_ticks) * self.tick)))
         return tuple(keys)
 
-    def _sizes_in_seconds(self, clocks: list[Clock], is_timed: bool) -> tuple[tuple[float, int, int], ...]:
-        sizes = [(0.0, self.info.width_px, self.info.height_px)]
-        for number, pts, width, height in self.sizes:
+    def _looks_in_seconds(self, clocks: list[Clock], is_timed: bool) -> tuple[Look, ...]:
+        looks = [Look(0.0, self.info.width_px, self.info.height_px, self.info.picture)]
+        for number, pts, form in self.looks:
             place = bisect.bisect([clock.packet for clock in clocks], number) - 1
             clock = clocks[place]
             stamp = pts if is_timed else self.decoded[place][number - clock.packet]
             seconds = 0.0
             if stamp is not None and stamp != _NONE:
                 seconds = max(0.0, float((stamp + clock.shift_ticks) * self.tick))
-            if (width, height) == sizes[-1][1:]:
+            if form == looks[-1][1:]:
                 continue
             if seconds <= LATENESS_SECONDS:
-                sizes[-1] = (0.0, width, height)
+                looks[-1] = Look(0.0, *form)
             else:
-                sizes.append((seconds, width, height))
-        return tuple(sizes)
+                looks.append(Look(seconds, *form))
+        return tuple(looks)

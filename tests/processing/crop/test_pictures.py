@@ -14,12 +14,14 @@ from av.video.format import VideoFormat
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.crop.cropping import crop_tubes
+from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.picture import Deinterlacer
 from mmvoxceleb.processing.detectors import Detector
-from tests.support.videos import numbered, with_matrix, write_video
+from tests.processing.crop.test_time import Everywhere
+from tests.support.videos import number_of, numbered, with_matrix, write_video
 
 PQ, HLG, SDR_10 = 16, 18, 14
 COLOURS = np.array([[0, 0, 0], [255, 255, 255], [128, 128, 128], [200, 120, 90], [60, 40, 30], [40, 90, 160]], np.uint8)
@@ -34,6 +36,7 @@ def write_filtered(
     pix_fmt: str,
     options: dict[str, str],
     colours: tuple[int, int, int] | None = None,
+    shape: Fraction | None = None,
 ) -> Path:
     """Encode what comes out of a filter graph, with the flags that the filters set on the frames."""
     with av.open(str(path), "w") as container:
@@ -43,6 +46,8 @@ def write_filtered(
         if colours is not None:
             context = stream.codec_context
             context.color_trc, context.color_primaries, context.colorspace, context.color_range = (*colours, 1)
+        if shape is not None:
+            stream.codec_context.sample_aspect_ratio = shape
         graph = Graph()
         last = graph.add_buffer(
             width=frames[0].shape[1], height=frames[0].shape[0], format=VideoFormat("rgb24"), time_base=Fraction(1, 25)
@@ -206,6 +211,79 @@ def test_pixels_are_made_square(tmp_path: Path, decoder: str, is_turned: bool) -
     upright = np.rot90(shown) if is_turned else shown
     wanted = numbered(5, 128, 64)
     assert np.abs(upright.astype(int) - wanted).mean() < 6
+
+
+def shaped(path: Path, numbers: range, size: tuple[int, int], shape: str, codec: str) -> Path:
+    """Numbered frames whose pixels have a shape of their own: ``4/3``."""
+    frames = [numbered(number, *size) for number in numbers]
+    options = {"crf": "4", "preset": "ultrafast", "x264-params": f"keyint=30:sar={shape}"}
+    if codec != "libx264":
+        options = {"qscale": "2", "b": "8000000"}
+    filters = [("setsar", shape)]
+    return write_filtered(path, frames, filters, codec=codec, pix_fmt="yuv420p", options=options, shape=Fraction(shape))
+
+
+SHAPES = [
+    (((96, 120), (128, 120)), ("4/3", "1/1"), ((128, 120),)),
+    (((96, 80), (96, 72)), ("3/4", "1/1"), ((72, 80), (96, 72))),
+    (((96, 104), (96, 104)), ("16/15", "64/45"), ((102, 104), (137, 104))),
+    (((96, 72), (96, 72)), ("1/1", "4/3"), ((96, 72), (128, 72))),  # a broadcast that turns from 4:3 to 16:9
+]
+
+
+@pytest.mark.parametrize(
+    ("codec", "sizes", "shapes", "shown_sizes"),
+    [*(("libx264", *case) for case in SHAPES), ("mpeg4", *SHAPES[0]), ("mpeg2video", *SHAPES[-1])],
+)
+def test_each_part_has_the_shape_of_its_own_pixels(
+    tmp_path: Path, codec: str, sizes: tuple, shapes: tuple[str, ...], shown_sizes: tuple
+) -> None:
+    parts = [
+        shaped(tmp_path / f"{n}.ts", range(50 * n, 50 * n + 50), *form, codec)
+        for n, form in enumerate(zip(sizes, shapes, strict=True))
+    ]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with open_decoder(path) as opened:
+        frames = list(opened.shown(0, 1000))
+        forms = [(part.width_px, part.height_px) for part in opened.timeline.stretches()]
+        again = next(opened.frames(75, 76)).copy()
+    assert [number_of(frame.picture) for frame in frames] == list(range(100))
+    assert list(dict.fromkeys(forms)) == list(shown_sizes)
+    for frame in frames:
+        width, height = shown_sizes[-1] if frame.number >= 50 else shown_sizes[0]
+        assert frame.picture.shape == (height, width, 3)
+        assert np.abs(frame.picture.astype(int) - numbered(frame.number, width, height)).mean() < 8
+    assert np.array_equal(again, frames[75].picture)
+    (video,) = free_videos(path)
+    settings = CropSettings.for_free_videos(size_px=64, min_frames=5, min_face_px=8, scene_cuts=False)
+    clips = crop_tubes(video, settings=settings, detector=Everywhere())
+    metas = [dict(clip.meta) for clip in clips if list(clip.frames)]
+    shapes_told = [meta["video"].get("pixel_aspect", "1:1").replace(":", "/") for meta in metas]
+    assert shapes_told == list(shapes)
+    pytest.importorskip("decord")
+    with pytest.raises(UnsuitableDecoderError, match=r"cannot follow the (pictures|clock).*--decoder pyav"):
+        open_decoder(path, decoder="decord")
+
+
+def test_colours_are_those_of_each_part(tmp_path: Path) -> None:
+    plain = write_filtered(
+        tmp_path / "a.ts",
+        [np.kron(COLOURS[None], np.ones((64, 32, 1), np.uint8))] * 30,
+        [("scale", "out_color_matrix=bt709:out_range=tv")],
+        codec="libx264",
+        pix_fmt="yuv420p",
+        options={"crf": "2", "preset": "ultrafast"},
+        colours=(1, 1, 1),
+    )
+    path = tmp_path / "hdr.ts"
+    path.write_bytes(plain.read_bytes() + coloured(tmp_path / "b.ts", PQ).read_bytes())
+    with open_decoder(path) as opened:
+        shown = list(opened.shown(0, 100))
+        looks = [look.picture.colours for look in opened.timeline.looks]
+    assert (looks, [frame.number for frame in shown if frame.begins_stretch]) == (["SDR", "PQ"], [0, 30])
+    for frame in shown:
+        assert np.abs(frame.picture[32, 16::32].astype(int) - COLOURS).max() <= 6, frame.number
 
 
 @pytest.mark.parametrize("decoder", ["torchcodec", "decord"])
