@@ -161,7 +161,7 @@ class PyAVDecoder(Decoder):
                     packet.pts += shift
                 if packet.dts is not None:
                     packet.dts += shift
-                if not timeline.is_timed and not packet.is_discard:
+                if not timeline.is_timed and not packet.is_discard and number >= timeline.delay:
                     seconds = number * timeline.interval_seconds
                     if packet.dts is not None:
                         seconds = float((packet.dts + base) * tick)

@@ -109,6 +109,8 @@ class Timeline:
         looks: At least one; each begins with a key frame.
         keys: Number and time in seconds of every packet with a key frame.
         is_timed: Whether frames carry a time of their own. Else the n-th frame shown has the n-th of ``times``.
+        delay: Where they do not: the n-th frame comes out of the decoder, and is shown, at the time of the packet that
+            is so many behind the n-th. Some encoders leave a time out after the first packet for that.
     """
 
     times: "NDArray[np.float64]"
@@ -117,6 +119,7 @@ class Timeline:
     looks: tuple[Look, ...]
     keys: tuple[tuple[int, float], ...]
     is_timed: bool
+    delay: int = 0
 
     @cached_property
     def starts(self) -> "NDArray[np.int64]":
@@ -279,6 +282,7 @@ class _Reader:
 
         is_timed = self._is_timed()
         stamps = self.shown if is_timed else self.decoded
+        delay = 0 if is_timed or len(_known(stamps[0])) < 2 else 1
         interval = self._interval(stamps)
         origin = self.info.first_pts if is_timed else None
         clocks: list[Clock] = []
@@ -286,6 +290,8 @@ class _Reader:
         end = 0.0
         for first, found in zip(self.firsts, stamps, strict=True):
             known = _known(found)
+            if delay and not clocks:
+                known = np.append(known[delay:], known[-1] + round(interval / self.tick))
             seconds: NDArray[np.float64]
             if len(known) == 0:  # a raw stream has no clock but its frame rate
                 seconds = np.arange(len(found), dtype=np.float64) * np.float64(interval)
@@ -311,6 +317,7 @@ class _Reader:
             looks=self._looks_in_seconds(clocks, is_timed),
             keys=self._keys_in_seconds(clocks) if is_timed else (),
             is_timed=is_timed,
+            delay=delay,
         )
 
     def _interval(self, stamps: "list[array[int]]") -> float:

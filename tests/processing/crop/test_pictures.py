@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -236,7 +236,7 @@ SHAPES = [
     [*(("libx264", *case) for case in SHAPES), ("mpeg4", *SHAPES[0]), ("mpeg2video", *SHAPES[-1])],
 )
 def test_each_part_has_the_shape_of_its_own_pixels(
-    tmp_path: Path, codec: str, sizes: tuple, shapes: tuple[str, ...], shown_sizes: tuple
+    tmp_path: Path, codec: str, sizes: tuple[Any, Any], shapes: tuple[str, str], shown_sizes: tuple[Any, ...]
 ) -> None:
     parts = [
         shaped(tmp_path / f"{n}.ts", range(50 * n, 50 * n + 50), *form, codec)
