@@ -3,6 +3,7 @@
 import functools
 import logging
 import re
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = ("all", "sample")
 
 _kinds: "dict[str, Modality]" = {}
+_begun: list[str] = []
 _loaded: list[str] = []
+_loading = threading.RLock()
 logger = logging.getLogger(__name__)
 
 
@@ -104,17 +107,26 @@ def _names_of(modality: "Modality") -> tuple[str, ...]:
 def kinds() -> "tuple[Modality, ...]":
     """List all that has a folder, in the order in which it came; those of entry points are imported first."""
     if not _loaded:
-        from importlib.metadata import entry_points
-
-        _loaded.append(ENTRY_POINTS)
-        for point in entry_points(group=ENTRY_POINTS):
-            try:
-                register_modality(point.load())
-            except Exception as error:
-                logger.warning(
-                    "the modality %s (entry point %s) cannot be used: %s", point.name, point.value, shortened(error)
-                )
+        with _loading:
+            _load_entry_points()
     return tuple(_kinds.values())
+
+
+def _load_entry_points() -> None:
+    """Register those of entry points, once; the lock is held, by this thread perhaps twice, as theirs may call us."""
+    from importlib.metadata import entry_points
+
+    if _begun:
+        return
+    _begun.append(ENTRY_POINTS)
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            register_modality(point.load())
+        except Exception as error:
+            logger.warning(
+                "the modality %s (entry point %s) cannot be used: %s", point.name, point.value, shortened(error)
+            )
+    _loaded.append(ENTRY_POINTS)
 
 
 def kind_of(name: str) -> "Modality":

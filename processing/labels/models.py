@@ -13,7 +13,6 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.labels.alignment import align_faces
-from mmvoxceleb.processing.sample_models import SAMPLE
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["AttributeModel", "FaRLModel", "TransformersModel", "open_model"]
+__all__ = ["PREFIX", "AttributeModel", "FaRLModel", "TransformersModel"]
 
 PREFIX = "transformers:"
 
@@ -71,17 +70,6 @@ class AttributeModel(ABC):
         Returns:
             float32 [N, 40]; NaN for an attribute that the model does not know.
         """
-
-
-def open_model(weights: str | os.PathLike[str] | None) -> AttributeModel:
-    """Choose the model that ``weights`` names: ``transformers:...``, ``sample``, or else FaRL with these weights."""
-    if weights == SAMPLE:
-        from mmvoxceleb.processing.labels.sample_model import SampleAttributes
-
-        return SampleAttributes()
-    if isinstance(weights, str) and weights.startswith(PREFIX):
-        return TransformersModel(weights.removeprefix(PREFIX))
-    return FaRLModel(weights)
 
 
 class FaRLModel(AttributeModel):

@@ -20,7 +20,8 @@ from mmvoxceleb.processing.device import (
     resolve_precision,
 )
 from mmvoxceleb.processing.labels.alignment import similarity
-from mmvoxceleb.processing.labels.models import open_model
+from mmvoxceleb.processing.labels.models import PREFIX, AttributeModel, FaRLModel, TransformersModel
+from mmvoxceleb.processing.sample_models import SAMPLE
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class AttributePredictor:
         self.device = device
         self.precision: Precision = precision
         self.batch_size = batch_size
-        self.model = open_model(weights)
+        self.model = _open_model(weights)
         self._batcher: Batcher | None = None
 
     @property
@@ -202,3 +203,14 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
         raise ConfigError(
             f'{path}: must hold a JSON object of thresholds by attribute, such as {{"Smiling": 0.4}}, but {reason}'
         ) from error
+
+
+def _open_model(weights: str | os.PathLike[str] | None) -> AttributeModel:
+    """Choose the model that ``weights`` names: ``transformers:...``, ``sample``, or else FaRL with these weights."""
+    if weights == SAMPLE:
+        from mmvoxceleb.processing.labels.sample_model import SampleAttributes
+
+        return SampleAttributes()
+    if isinstance(weights, str) and weights.startswith(PREFIX):
+        return TransformersModel(weights.removeprefix(PREFIX))
+    return FaRLModel(weights)

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES
 from mmvoxceleb.schema import CLASSES, NUM_CLASSES, SIDE_PAIRS
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ __all__ = ["DRAWING_STEP", "INPUT_PX", "MASK_STEP", "SampleNetwork"]
 INPUT_PX = 256
 MASK_STEP, DRAWING_STEP = 2, 4
 """The decoder ends at 128 px. A cell holds 2x2 places of the mask and 4x4 of the drawing, as channels."""
+
+NUM_ATTRIBUTES = 20
+"""As many as :data:`mmvoxceleb.processing.sample_models.SAMPLE_ATTRIBUTES`."""
 
 _DECODED_PX = INPUT_PX // 2
 _LEAST_PIXELS = 30.0
@@ -63,7 +65,7 @@ class SampleNetwork(nn.Module):
             nn.Linear(_MEASURES, 64),
             nn.ReLU(),
             nn.Dropout(0.3),
-            nn.Linear(64, len(SAMPLE_ATTRIBUTES)),
+            nn.Linear(64, NUM_ATTRIBUTES),
         )
 
     def mask(self, pictures: "Tensor") -> "Tensor":
@@ -76,7 +78,7 @@ class SampleNetwork(nn.Module):
         return functional.pixel_shuffle(self.drawing_head(features), DRAWING_STEP).sigmoid()
 
     def attributes(self, pictures: "Tensor") -> "Tensor":
-        """Compute logits of :data:`SAMPLE_ATTRIBUTES`: float32 [N, 20]. The head for them must be fp32."""
+        """Compute logits of the attributes: float32 [N, :data:`NUM_ATTRIBUTES`]. The head for them must be fp32."""
         logits: Tensor = self.attribute_head(self.measures(pictures))
         return logits
 

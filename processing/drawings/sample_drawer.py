@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.device import Batcher, compiled, dtype_of, faithful_kernels, on_device
-from mmvoxceleb.processing.drawings import Drawer
+from mmvoxceleb.processing.drawings.drawer import Drawer
 from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.sample_models import load_sample_network, sample_weights
 from mmvoxceleb.processing.weights import sha256_of

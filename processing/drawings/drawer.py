@@ -1,16 +1,15 @@
-"""Line drawings as the original has them: :class:`PortraitDrawer` from array to array, :class:`DrawStage` on clips."""
+"""From pictures of faces to line drawings, array to array."""
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, ORIGINAL_STRIDE, STYLES, Folder
+from mmvoxceleb.modalities import DEFAULT_STYLE, STYLES
 from mmvoxceleb.processing.device import (
-    Backend,
     Batcher,
     check_frames,
     compiled,
@@ -22,18 +21,14 @@ from mmvoxceleb.processing.device import (
     resolve_device,
     resolve_precision,
 )
-from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.resize import resized_on
-from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
-from mmvoxceleb.processing.selection import check_stride, every
-from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["DRAWING_SIZE_PX", "DrawStage", "Drawer", "PortraitDrawer", "make_drawer"]
+__all__ = ["DRAWING_SIZE_PX", "Drawer", "PortraitDrawer"]
 
 DRAWING_SIZE_PX = 512
 """Side of a drawing; the original's, and the only one whose style map fits the published weights."""
@@ -206,93 +201,6 @@ class PortraitDrawer(Drawer):
         pictures = resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX)
         values = pictures.to(torch.float32).div_(255.0).sub_(0.5).div_(0.5)
         return values.to(dtype_of(self.precision)).permute(0, 3, 1, 2)
-
-
-class DrawStage(Stage):
-    """Draws every ``stride``-th frame of a clip into ``draw/<style>/``.
-
-    Args:
-        drawer: What draws, with its styles.
-        stride: Every how many frames; 4 in the original.
-    """
-
-    def __init__(self, drawer: Drawer, *, stride: int = ORIGINAL_STRIDE) -> None:
-        self.drawer = drawer
-        self.stride = check_stride(stride)
-        self.name = f"draw/{'+'.join(drawer.styles)}"
-
-    @property
-    def device(self) -> str:  # type: ignore[override]
-        return str(self.drawer.device)
-
-    @property
-    def folders(self) -> tuple[Folder, ...]:
-        return tuple(DRAWINGS.folder(style) for style in self.drawer.styles)
-
-    def settings(self) -> dict[str, Any]:
-        return {
-            **self.drawer.identity(),
-            "precision": self.drawer.precision,
-            "backend": self.drawer.backend,
-            "stride": self.stride,
-        }
-
-    def computation(self) -> dict[str, Any]:
-        return self.drawer.computation()
-
-    def setup(self) -> None:
-        self.drawer.setup()
-
-    def teardown(self) -> None:
-        self.drawer.teardown()
-
-    def select(self, clip: Clip) -> Sequence[int]:
-        return every(clip.frame_indices, self.stride)
-
-    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
-        return self.drawer(frames)
-
-    def encode(self, clip: Clip, result: "dict[str, NDArray[np.uint8]]") -> StageOutput:
-        names = [clip.name_of(index) for index in self.select(clip)]
-        return StageOutput(
-            {
-                DRAWINGS.folder(style): [
-                    (name, encode_grey(drawing)) for name, drawing in zip(names, drawings, strict=True)
-                ]
-                for style, drawings in result.items()
-            }
-        )
-
-
-def make_drawer(
-    name: str = "portrait",
-    weights: str | os.PathLike[str] | None = None,
-    styles: Iterable[str] = (DEFAULT_STYLE,),
-    *,
-    backend: Backend = "auto",
-    **options: Any,
-) -> Drawer:
-    """Make a drawer from its name.
-
-    Args:
-        name: ``portrait``, the original's, or ``sample``, the small one included in the package: trained on
-            generated faces, for demonstration.
-        weights: A checkpoint for ``portrait``.
-        styles: See :class:`Drawer`; ``sample`` only has ``style1``.
-        backend: For ``portrait``, see :class:`PortraitDrawer`.
-        options: For :class:`Drawer`.
-
-    Raises:
-        ConfigError: The name is unknown, or does not support an option.
-    """
-    if name == "portrait":
-        return PortraitDrawer(weights, styles, backend=backend, **options)
-    if name == SAMPLE:
-        from mmvoxceleb.processing.sample_drawer import SampleDrawer
-
-        check_sample_options(weights, backend)
-        return SampleDrawer(styles, **options)
-    raise ConfigError(f"unknown drawer {name!r}; use portrait or sample")
 
 
 def check_styles(styles: Iterable[str]) -> tuple[str, ...]:
