@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.modalities.registry import Folder, kind_of
 
 __all__ = [
@@ -90,6 +92,7 @@ class Modality(ABC):
         title: What it is, in the plural, for the dataset card: ``face segmentation masks``.
         tasks: Tasks of the Hub that it serves.
         tags: Tags of the dataset card.
+        form_options: Those fields of :class:`RecordOptions`, of type str, on which :meth:`stored` depends.
         sample_keys: Keys that a sample may have of it: by default ``mask``, and for frames ``mask_index`` and
             ``mask_clip_id``.
     """
@@ -106,6 +109,7 @@ class Modality(ABC):
     title: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ()
     tags: ClassVar[tuple[str, ...]] = ()
+    form_options: ClassVar[tuple[str, ...]] = ()
     sample_keys: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -146,6 +150,38 @@ class Modality(ABC):
     @abstractmethod
     def features(self, styles: Sequence[str]) -> dict[str, Any]:
         """Declare its columns of a record, in order, as ``datasets`` features."""
+
+    def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
+        """Check a file, and return it as a record holds it; by default as it is.
+
+        Args:
+            data: Content of the file.
+            options: What was asked for.
+            clip_id: The clip, for messages.
+            name: The file, for messages.
+
+        Raises:
+            CorruptSourceError: It is damaged.
+        """
+        return data
+
+    def form_of(self, options: RecordOptions) -> str:
+        """Name what :meth:`stored` makes of a file, in a reference to it: ``mask.mask_encoding-original``."""
+        usual = RecordOptions()
+        chosen = [(name, getattr(options, name)) for name in self.form_options]
+        return ".".join([self.name, *(f"{name}-{value}" for name, value in chosen if value != getattr(usual, name))])
+
+    def options_of_form(self, form: str) -> RecordOptions:
+        """Return the options in what :meth:`form_of` gave.
+
+        Raises:
+            CorruptSourceError: It names others.
+        """
+        _, *parts = form.split(".")
+        chosen = {name: value for name, _, value in (part.partition("-") for part in parts)}
+        if not chosen.keys() <= set(self.form_options):
+            raise CorruptSourceError(f"no {self.name} has the form {quoted(form)}; load the dataset again")
+        return RecordOptions(**chosen)  # type: ignore[arg-type]
 
     @abstractmethod
     def meanings(self, options: RecordOptions) -> dict[str, str]:

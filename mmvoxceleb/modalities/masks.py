@@ -32,6 +32,7 @@ class Masks(FrameModality):
     pictures, indices = "masks", "mask_indices"
     title = "face segmentation masks"
     meaning = "8-bit palette PNG; `numpy.asarray` gives the class ids 0 to 18"
+    form_options = ("mask_encoding",)
     tasks = ("image-segmentation",)
     tags = ("face-parsing", "segmentation")
     problem_titles = {  # noqa: RUF012  a ClassVar, as the base class says

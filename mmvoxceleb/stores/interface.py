@@ -4,11 +4,12 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.modalities import Folder
+from mmvoxceleb.stores.reference import Reference
 
 __all__ = [
     "LARGEST_CLIP_BYTES",
@@ -37,11 +38,13 @@ class Entry:
         name: File name without folders, ``0000004.png``.
         index: Frame index, from the last number in the name; 0 where the name has none.
         size: Bytes of the unpacked file; -1 if the source does not say before it is read.
+        version: Of a file in a local folder, see :mod:`mmvoxceleb.files.version`.
     """
 
     name: str
     index: int
     size: int = -1
+    version: str = field(default="", compare=False)
 
 
 class Store(ABC):
@@ -85,6 +88,19 @@ class Store(ABC):
             SourceUnavailableError: The source stopped answering, even after retries.
         """
 
+    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        """Say where entries of a clip are on this machine; None where they come from elsewhere.
+
+        Args:
+            folder: The folder.
+            clip_id: The clip.
+            entries: As :meth:`entries` gave them.
+
+        Raises:
+            MissingModalityError: The folder has no such clip or entry.
+        """
+        return None
+
     @abstractmethod
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
@@ -119,13 +135,13 @@ def frame_index_of(name: str) -> int:
     return number
 
 
-def frame_entries(files: Iterable[tuple[str, int]]) -> list[Entry]:
-    """Make the entries of a clip of names and sizes, by frame index and then by name.
+def frame_entries(files: Iterable[tuple[str, int, str]]) -> list[Entry]:
+    """Make the entries of a clip of names, sizes and versions, by frame index and then by name.
 
     Raises:
         CorruptSourceError: A name is there twice, or names no possible frame.
     """
-    found = [Entry(name, frame_index_of(name), size) for name, size in files]
+    found = [Entry(name, frame_index_of(name), size, version) for name, size, version in files]
     found.sort(key=lambda entry: (entry.index, entry.name))
     for before, after in pairwise(found):
         if before.name == after.name:

@@ -15,6 +15,7 @@ from mmvoxceleb.modalities import Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive
+from mmvoxceleb.stores.reference import Reference
 from mmvoxceleb.stores.tree_store import TreeStore
 from mmvoxceleb.stores.zip_store import ZipStore
 
@@ -180,6 +181,19 @@ class MergedStore(Store):
         if missing:
             raise MissingModalityError(f"{self.location}: clip {clip_id} has no file {missing[0]!r} in {folder}")
         return [content[name] for name in names]
+
+    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        if len(holders := self._holders(folder)) == 1:
+            return holders[0].references(folder, clip_id, entries)
+        found = self._entries_by_part(folder, clip_id)
+        references: dict[str, Reference] = {}
+        for part in {id(part): part for _, part in found.values()}.values():
+            wanted = [entry for entry in entries if found[entry.name][1] is part]
+            its = part.references(folder, clip_id, wanted)
+            if its is None:
+                return None
+            references.update(zip((entry.name for entry in wanted), its, strict=True))
+        return [references[entry.name] for entry in entries]
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         wanted = list(folders)

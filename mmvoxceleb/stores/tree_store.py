@@ -1,12 +1,14 @@
 """A store in folders: one folder per clip, or one zip per clip, or both."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
+from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder, Modality
@@ -14,6 +16,7 @@ from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file
+from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_index import ZipEntry, read_index
 
@@ -112,12 +115,12 @@ class TreeStore(Store):
         place = self._place(folder, clip_id)
         if place.kind == "file":
             name = place.path.rsplit("/", 1)[-1]
-            return [Entry(name, frame_index_of(name), place.size)]
+            return [Entry(name, frame_index_of(name), place.size, place.version)]
         try:
             if place.kind == "packed":
                 return list_pictures(self._tree.source(place.path), self._packed_entries(place))
             items = self._tree.items(place.path)
-            return frame_entries((item.name, item.size) for item in items if not item.is_folder)
+            return frame_entries((item.name, item.size, item.version) for item in items if not item.is_folder)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {self.location}/{place.path}: {error}") from error
 
@@ -142,6 +145,18 @@ class TreeStore(Store):
             return read_entries(self._tree.source(place.path), packed)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
+
+    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        if not isinstance(self._tree, LocalTree):
+            return None
+        place = self._place(folder, clip_id)
+        full = os.path.abspath(os.path.join(self._tree.address, place.path))
+        if place.kind == "packed":
+            mark = version_mark(place.size, place.version)
+            paths = {entry.name: entry.path for entry in self._packed_entries(place)}
+            return [Reference(full, paths[entry.name], True, mark) for entry in entries]
+        base = full if place.kind == "folder" else os.path.dirname(full)
+        return [Reference(base, entry.name, False, version_mark(entry.size, entry.version)) for entry in entries]
 
     def strangers(self) -> list[str]:
         found: list[str] = []

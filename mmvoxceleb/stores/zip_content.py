@@ -119,7 +119,7 @@ def list_pictures(source: ByteSource, entries: Sequence[ZipEntry]) -> list[Entry
         CorruptSourceError: A name is there twice or names no possible frame, or a header is of another entry.
         SourceUnavailableError: The archive cannot be read.
     """
-    found = frame_entries((entry.name, entry.size) for entry in entries)
+    found = frame_entries((entry.name, entry.size, "") for entry in entries)
     positions = doubtful_positions([entry.index for entry in found])
     if len(positions) <= _MOST_DOUBTFUL or isinstance(source, LocalSource):
         by_name = {entry.name: entry for entry in entries}

@@ -1,17 +1,19 @@
 """A store in one zip."""
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
-from mmvoxceleb.files.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource, LocalSource
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, folder_of_path
+from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_headers import MOST_LONE_ENTRIES, check_local_header
@@ -90,14 +92,17 @@ class ZipStore(Store):
     def clips(self, folder: Folder) -> list[str]:
         return sorted(self._paths.get(folder, ()))
 
+    def _place_of(self, folder: Folder, clip_id: str) -> tuple[str, int]:
+        try:
+            return self._paths[folder][clip_id]
+        except KeyError:
+            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
+
     def _listed(self, folder: Folder, clip_id: str) -> tuple[list[ZipEntry], list[Entry]]:
         latest = self._latest  # whoever asks for entries is likely to read some of them next
         if latest is not None and latest[:2] == (folder, clip_id):
             return latest[2:]
-        try:
-            path, position = self._paths[folder][clip_id]
-        except KeyError:
-            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
+        path, position = self._place_of(folder, clip_id)
         if (folder, clip_id) in self._repeated:
             first, second = (path or "the top" for path in self._repeated[folder, clip_id])
             raise CorruptSourceError(
@@ -134,6 +139,15 @@ class ZipStore(Store):
             return read_entries(self._source, wanted)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
+
+    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        if not isinstance(self._source, LocalSource):
+            return None
+        path, _ = self._place_of(folder, clip_id)
+        place = os.path.abspath(self._source.location)
+        mark = version_mark(self._source.size, self._source.version)
+        start = f"{path}/" if path else ""
+        return [Reference(place, f"{start}{entry.name}", True, mark) for entry in entries]
 
     def check_names(self, folder: Folder, clip_id: str) -> None:
         self._check_headers(self._listed(folder, clip_id)[0])
