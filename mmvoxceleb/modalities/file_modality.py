@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmvoxceleb.codecs.views import View
 from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
@@ -25,6 +26,11 @@ class SampleContext(NamedTuple):
         rng: The sample's own generator.
         view: The cut and the mirroring of the pictures, which a value with places in them has to follow.
         other: Gives a clip with another label, its key and its value, for options that need one.
+        frames: Index in the clip of each frame that the sample shows, in order; a clip that is too short repeats its
+            last one. Empty where nothing of the sample has a place in time.
+        size: Height and width in px of the sample's frames, after the cut and resizing; None where it has none and
+            ``image_size`` sets none.
+        frame_size: Gives height and width in px of the clip's own frames, before both; it may have to open one.
     """
 
     clip_id: str
@@ -32,6 +38,9 @@ class SampleContext(NamedTuple):
     rng: np.random.Generator
     view: View
     other: Callable[[], tuple[str, Any]]
+    frames: tuple[int, ...]
+    size: tuple[int, int] | None
+    frame_size: Callable[[], tuple[int, int]]
 
 
 class FileModality(Modality):
@@ -107,6 +116,13 @@ class FileModality(Modality):
     def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
         """Return what :meth:`parse` gave, from its columns of a record."""
         return self.parse(self.to_file(record), clip_id=clip_id)
+
+    def frames_of(self, value: Any) -> "NDArray[np.int64] | None":
+        """Return the indices of the frames that :meth:`parse` gave something for, ascending; None for the whole clip.
+
+        A sample without pictures chooses its frames from them.
+        """
+        return None
 
     def sampled(self, value: Any, context: SampleContext) -> dict[str, Any]:
         """Turn what :meth:`parse` gave into keys of a sample: by default ``name``, as a tensor if it holds numbers."""

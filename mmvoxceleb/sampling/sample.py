@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mmvoxceleb.codecs.png import size_of_png
 from mmvoxceleb.codecs.views import WHOLE, View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import (
@@ -88,6 +89,8 @@ class Sample:
     other_label: Callable[[], SampledClip] | None = None
     view: View = field(default=WHOLE, init=False)
     partner_clip: SampledClip | None = field(default=None, init=False)
+    values: dict[str, Any] = field(default_factory=dict, init=False)
+    own_size: tuple[int, int] | None = field(default=None, init=False)
 
     def made(self) -> dict[str, Any]:
         """Choose everything and make room for it, as :class:`mmvoxceleb.ClipSampler` documents it.
@@ -109,7 +112,7 @@ class Sample:
             sample |= {"image_index": int(chosen[0]), "image_clip_id": clip.clip_id}
         for modality in self.table:
             if isinstance(modality, FileModality):
-                sample |= modality.sampled(self.clip.value(modality), self._context(modality))
+                sample |= modality.sampled(self._value(modality), self._context(modality, frames, sample))
             elif isinstance(modality, FrameModality) and modality is not VIDEO:
                 sample |= self._condition(modality, frames)
         if options.flip:
@@ -129,6 +132,9 @@ class Sample:
                 indices = self.clip.indices(modality.folder_of_style(self.options.style))
                 (some_of if place == "same" else all_of).append(indices)
                 timeline = indices if timeline is None else timeline
+        for modality in self.table:
+            if timeline is None and isinstance(modality, FileModality):
+                timeline = modality.frames_of(self._value(modality))
         if timeline is None:
             return None
         return choose_frames(
@@ -202,10 +208,45 @@ class Sample:
         self.work.add(functools.partial(fill, place) for place in range(len(chosen)))
         return torch.from_numpy(stack)
 
-    def _context(self, modality: FileModality) -> SampleContext:
+    def _value(self, modality: FileModality) -> Any:
+        if modality.name not in self.values:
+            self.values[modality.name] = self.clip.value(modality)
+        return self.values[modality.name]
+
+    def _context(
+        self, modality: FileModality, frames: "NDArray[np.int64] | None", sample: dict[str, Any]
+    ) -> SampleContext:
         def other() -> tuple[str, Any]:
             assert self.other_label is not None  # a stream refuses such options
             clip = self.other_label()
             return clip.clip_id, clip.value(modality)
 
-        return SampleContext(self.clip.clip_id, self.options, self.rng, self.view, other)
+        size, shown = self.options.height_width, sample.get(VIDEO.sample_keys[0])
+        if size is None and shown is not None:
+            size = (shown.shape[-2], shown.shape[-1])
+        return SampleContext(
+            self.clip.clip_id,
+            self.options,
+            self.rng,
+            self.view,
+            other,
+            () if frames is None else tuple(frames.tolist()),
+            size,
+            self._frame_size,
+        )
+
+    def _frame_size(self) -> tuple[int, int]:
+        """Return height and width in px of the clip's first frame.
+
+        Raises:
+            MissingModalityError: The data has no frames.
+            CorruptSourceError: It cannot be decoded.
+        """
+        if self.own_size is None:
+            folder = VIDEO.folder()
+            first: Any = self.clip.pictures(folder, [0])[0]
+            where = f"clip {self.clip.clip_id}, {folder} {int(self.clip.indices(folder)[0])}"
+            from_header = None if isinstance(first, np.ndarray) else size_of_png(first)
+            height, width = from_header or VIDEO.decode(first, where=where).shape[:2]
+            self.own_size = height, width
+        return self.own_size

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import FrameModality, register_modality, registry
+from mmvoxceleb.modalities import FileModality, FrameModality, SampleContext, register_modality, registry
 from tests.sampling.conftest import planes
 from tests.sampling.test_sampler import same
 from tests.support.corpus import Corpus, frame, png
@@ -82,6 +82,53 @@ def test_without_a_place_it_is_of_any_frame_and_changes_nothing_else(root: Path)
     assert sample["motion_index"] % 2 == 0
     assert same({key: sample[key] for key in ours}, ours)
     assert "motion_clip_id" in ClipSampler(root, at={"motion": "other_clip"}, **SETTINGS)[2]
+
+
+class Shown(FileModality):
+    """Of the numbers of all frames in its file those that a sample shows, and what it is told of their size."""
+
+    name = "shown"
+    suffix = ".json"
+
+    def features(self, styles: Sequence[str]) -> dict[str, Any]:
+        from datasets import List, Value
+
+        return {"shown": List(Value("int32"))}
+
+    def parse(self, data: bytes, *, clip_id: str) -> list[int]:
+        return [int(number) for number in json.loads(data)]
+
+    def to_file(self, record: Mapping[str, Any]) -> bytes:
+        return json.dumps(record["shown"]).encode()
+
+    def frames_of(self, value: list[int]) -> np.ndarray:
+        return np.arange(len(value))
+
+    def sampled(self, value: list[int], context: SampleContext) -> dict[str, Any]:
+        numbers = [value[index] for index in context.frames]
+        return {"shown": torch.tensor([*numbers, *(context.size or (0, 0)), *context.frame_size()])}
+
+
+def test_a_file_modality_is_told_the_frames_that_the_sample_shows(videos: Corpus, tmp_path: Path) -> None:
+    register_modality(Shown)
+    root = tmp_path / "store"
+    shutil.copytree(videos.root, root)
+    (root / "shown").mkdir()
+    for clip, count in zip(videos.clips, videos.num_frames, strict=True):
+        (root / "shown" / f"{clip}.json").write_text(json.dumps(list(range(1000, 1000 + count))))
+    arguments: dict[str, Any] = {"data_dir": str(root), "split": "train", "modalities": ("video", "shown")}
+    prepared = load_dataset("mmvoxceleb", cache_dir=str(tmp_path / "cache"), **arguments)
+    stream = load_dataset("mmvoxceleb", streaming=True, **arguments)
+    for size, seen in ((None, [24, 40, 24, 40]), (16, [16, 16, 24, 40])):
+        settings: dict[str, Any] = {"modalities": ("video", "shown"), "image_size": size, "short": "repeat"}
+        for data in (root, prepared, stream):
+            samples: Any = ClipSampler(data, **settings, num_frames=8, frame_step=4)
+            samples = list(samples) if data is stream else [samples[index] for index in range(6)]
+            assert len({tuple(sample["frame_indices"].tolist()) for sample in samples}) > 2
+            for sample in samples:
+                assert sample["shown"].tolist() == [*(sample["frame_indices"] + 1000).tolist(), *seen]
+    alone = ClipSampler(root, modalities=("shown",), image_size=None, num_frames=8, short="repeat", start="centre")[1]
+    assert alone["shown"].tolist() == [*range(1004, 1036, 4), 0, 0, 24, 40]
 
 
 def test_impossible_places_and_keys_are_refused() -> None:
