@@ -15,7 +15,7 @@ MOST_LEVELS = 64
 _INTEGER_RANGE = range(-(2**63), 2**63)
 
 
-def parse_json(data: bytes | str, where: str, advice: str) -> Any:
+def parse_json(data: bytes | str, where: str, advice: str, *, finite: bool = True) -> Any:
     """Parse JSON strictly: UTF-8, finite numbers, no key twice in an object, nothing that cannot be written again.
 
     Python's own parser lets through what fails only later: NaN, 1e999, integers of a thousand digits, halves of
@@ -26,6 +26,7 @@ def parse_json(data: bytes | str, where: str, advice: str) -> Any:
         data: The text; a byte order mark is allowed.
         where: The file, which begins the message.
         advice: What to do about it, for the message.
+        finite: Whether NaN and infinity are errors here. Else they become floats, for the caller to refuse one by one.
 
     Returns:
         dict, list, str, int (64 bits), finite float, bool or None.
@@ -39,8 +40,8 @@ def parse_json(data: bytes | str, where: str, advice: str) -> Any:
             text,
             object_pairs_hook=_object,
             parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_constant,
+            parse_float=_float if finite else float,
+            parse_constant=_constant if finite else float,
         )
         may_be_deep = text.count("[") + text.count("{") > MOST_LEVELS
         if may_be_deep or "\\u" in text or isinstance(data, str):
@@ -54,13 +55,13 @@ def parse_json(data: bytes | str, where: str, advice: str) -> Any:
     return content
 
 
-def parse_json_object(data: bytes | str, where: str, advice: str) -> dict[str, Any]:
+def parse_json_object(data: bytes | str, where: str, advice: str, *, finite: bool = True) -> dict[str, Any]:
     """Parse JSON that must be an object; see :func:`parse_json`.
 
     Raises:
         CorruptSourceError: It is no JSON, or something other than an object.
     """
-    content = parse_json(data, where, advice)
+    content = parse_json(data, where, advice, finite=finite)
     if not isinstance(content, dict):
         raise CorruptSourceError(f"{where}: is no JSON object; {advice}")
     return content

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -16,6 +16,7 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import META
+from mmvoxceleb.schema import ClipId
 
 __all__ = ["CROP", "RECORDS", "VideoRecord", "VideoRecords", "names_video_of"]
 
@@ -34,6 +35,7 @@ class VideoRecord:
         options: With which settings.
         num_frames: Frames in its clips.
         rows: A row of the ledger for every clip, and for everything that gave none.
+        digests: What it was made of, utterance by utterance; empty in records of earlier versions.
     """
 
     key: str
@@ -41,6 +43,7 @@ class VideoRecord:
     options: Mapping[str, Any]
     num_frames: int
     rows: tuple[LedgerRow, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def clips(self) -> list[str]:
@@ -51,7 +54,8 @@ class VideoRecord:
         """Format it as its file."""
         rows = [{"name": row.clip_id, "status": row.status, "reason": row.reason} for row in self.rows]
         content = {
-            "key": self.key, "inputs": self.inputs, "options": self.options, "num_frames": self.num_frames, "rows": rows
+            "key": self.key, "inputs": self.inputs, "options": self.options, "num_frames": self.num_frames,
+            "rows": rows, "digests": self.digests,
         }  # fmt: skip
         return (json.dumps(content, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
@@ -61,13 +65,26 @@ class VideoRecord:
         try:
             content = parse_json_object(data, RECORDS, "the video is done again")
             rows = tuple(LedgerRow(row["name"], CROP, row["status"], row["reason"]) for row in content["rows"])
-            record = cls(content["key"], content["inputs"], content["options"], content["num_frames"], rows)
+            record = cls(
+                content["key"], content["inputs"], content["options"], content["num_frames"], rows,
+                content.get("digests", {}),
+            )  # fmt: skip
         except (CorruptSourceError, KeyError, TypeError):
             return None
         texts = [record.key, *(text for row in rows for text in (row.clip_id, row.status, row.reason))]
-        is_whole = isinstance(record.options, dict) and isinstance(record.inputs, dict)
+        is_whole = all(isinstance(part, dict) for part in (record.options, record.inputs, record.digests))
         is_whole = is_whole and isinstance(record.num_frames, int) and all(isinstance(text, str) for text in texts)
         return record if is_whole else None
+
+    def is_only_part_of(self, inputs: Mapping[str, Any], digests: Mapping[str, str]) -> bool:
+        """Tell whether all clips would be made again, of the same, and more is wanted: a list grew or was corrected."""
+        made_of = {ClipId.parse(clip_id).utterance for clip_id in self.clips}
+        return (
+            bool(self.digests)
+            and self.inputs.get("video") == inputs.get("video")
+            and self.digests != digests
+            and all(name in digests and self.digests.get(name) == digests[name] for name in made_of)
+        )
 
     def without(self, removals: Removals) -> "VideoRecord | None":
         """Take removed clips out; None where nothing of it may stay."""

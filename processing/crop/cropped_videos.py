@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.videos import CROP
@@ -16,7 +17,7 @@ from mmvoxceleb.processing.clip import Clip, clip_in_memory
 from mmvoxceleb.processing.crop.clip_files import VIDEO, WrittenClip
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.result import SourceResult
-from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.processing.crop.videos import BAD_ROW, SourceVideo, SourceVideos
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
@@ -44,6 +45,8 @@ class CroppedVideos(ClipSource):
 
     def __init__(self, videos: Sequence[SourceVideo], job: CropJob) -> None:
         self.videos = {video.key: video for video in videos}
+        self.refused = videos.refused if isinstance(videos, SourceVideos) else ()
+        self.not_taken = videos.not_taken if isinstance(videos, SourceVideos) else ""
         self.job = job
         self._local = _PerThread()
         self._stored: Store | None = None
@@ -77,7 +80,16 @@ class CroppedVideos(ClipSource):
         todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         without_stages = not steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
-        return Plan(tuple(key for key in units if key not in set(finished)), tuple(finished), left_out)
+        return Plan(
+            tuple(key for key in units if key not in set(finished)),
+            tuple(finished),
+            left_out,
+            rejected=tuple(ClipOutcome(row.clip_id, rejected=row.reason) for row in self._refused(removals)),
+            notes=(self.not_taken,) if self.not_taken else (),
+        )
+
+    def _refused(self, removals: Removals) -> list[LedgerRow]:
+        return [row for row in self.refused if not is_removed(row.clip_id, removals)]
 
     def is_removed(self, unit: str, removals: Removals) -> bool:
         video = self.videos[unit]
@@ -122,13 +134,20 @@ class CroppedVideos(ClipSource):
         removals = self.job.removed.now()
         rows = job.records.rows(removals)
         ledger = [row for row in provenance.rows() if not is_removed(row.clip_id, removals)]
-        if not rows and not ledger:
+        refused = self._refused(removals)
+        if not rows and not ledger and not refused:
             return
         known = {row.clip_id for row in rows}
         given_up = [row for row in ledger if row.stage == CROP and row.status == "failed"]
         finished = {key for key in self.videos if job.records.has(key)}
         rows += [row for row in given_up if row.clip_id not in known | finished]
+        rows += {*refused, *(row for row in ledger if self._is_of_other_list(row))}
         provenance.replace(CROP, rows)
+
+    def _is_of_other_list(self, row: LedgerRow) -> bool:
+        """Whether a row tells of a bad row in a list of an earlier run, on videos that this run has not."""
+        video = row.clip_id.rpartition("#")[0]
+        return row.stage == CROP and row.reason.startswith(f"{BAD_ROW}:") and video not in {"", *self.videos}
 
     def _through_stages(self, clip: WrittenClip, crop_seconds: float, steps: "ClipSteps", host: Host) -> ClipOutcome:
         new = clip.num_new_frames > 0

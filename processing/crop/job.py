@@ -21,7 +21,7 @@ from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
 from mmvoxceleb.processing.crop.result import SourceResult
 from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.videos import SourceVideo, inputs_of
+from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.stage import Clip
@@ -153,9 +153,11 @@ class CropJob:
         detector: Detector | None,
     ) -> Iterator[WrittenClip]:
         options = self.options()
-        inputs = inputs_of(video)
+        inputs, digests = inputs_of(video), digests_of(video)
         record = self.records.read(video.key)
-        if record is not None and self._is_finished(record, video, options, inputs, is_gone=unreachable is not None):
+        if record is not None and self._is_finished(
+            record, video, options, inputs, digests, is_gone=unreachable is not None
+        ):
             result.rows = list(record.rows)
             result.num_frames = record.num_frames
             yield from map(WrittenClip, record.clips)
@@ -169,8 +171,8 @@ class CropJob:
             result.close("what was made of it before stays")  # nothing can take its place
             return
         self._forget_others(record, result)
-        result.close(video.note)
-        done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows))
+        result.close(notes={utterance.name: utterance.note for utterance in video.utterances})
+        done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows), digests)
         removals = self.records.write(done, self.removed)
         result.rows = [row for row in result.rows if not is_removed(row.clip_id, removals)]
 
@@ -179,12 +181,21 @@ class CropJob:
         return video.url if video.url and self.url_template == YOUTUBE else self.url_template
 
     def _is_finished(
-        self, record: VideoRecord, video: SourceVideo, options: dict[str, Any], inputs: dict[str, Any], *, is_gone: bool
+        self,
+        record: VideoRecord,
+        video: SourceVideo,
+        options: dict[str, Any],
+        inputs: dict[str, Any],
+        digests: dict[str, str],
+        *,
+        is_gone: bool,
     ) -> bool:
         """What could not be had before is tried again; what was made of a video that is gone stands."""
         is_lost = is_gone and bool(record.clips)
         is_whole = (is_lost or video.path is not None) and all(self.files.has(name) for name in record.clips)
         inputs = dict(record.inputs) if is_lost and is_whole else inputs
+        if record.is_only_part_of(inputs, digests):
+            inputs, is_whole = dict(record.inputs), is_lost and is_whole
         return self.records.is_same(record, options, inputs, overwrite=self.overwrite) and is_whole
 
     def _crop(

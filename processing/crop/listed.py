@@ -45,11 +45,16 @@ class ListedClip:
     label: ManualLabel | None = None
 
     def __post_init__(self) -> None:
-        numbers = [self.start_seconds, self.end_seconds or 0.0, *(self.box_xyxy or ())]
+        sizes = [size for size in (self.box_width, self.box_height) if size is not None]
+        numbers = [self.start_seconds, self.end_seconds or 0.0, *(self.box_xyxy or ()), *sizes]
         if not all(math.isfinite(number) for number in numbers):
             raise ValueError("it has a number that is not finite")
-        if self.start_seconds < 0 or (self.end_seconds is not None and self.end_seconds <= self.start_seconds):
+        if self.start_seconds < 0:
+            raise ValueError(f"it starts at {self.start_seconds} s, before the video")
+        if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
             raise ValueError(f"it ends ({self.end_seconds} s) before it starts ({self.start_seconds} s)")
+        if any(size <= 0 for size in sizes):
+            raise ValueError(f"the picture that its box is measured in has no size ({min(sizes)})")
         if self.end_seconds is not None and self.end_seconds > _MOST_SECONDS:
             raise ValueError(f"it ends after {self.end_seconds} s, but no video is that long")
         if self.box_xyxy is not None:

@@ -4,17 +4,18 @@ Its boxes are the union of the detections grown by 0.1 on each side and not yet 
 of all rows is 306 px, which is 1.2 times the limit of 256); a crop of the original's shape is the square around it.
 """
 
-import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.processing.crop.annotations import LARGEST_EDGE, LARGEST_FRAME
+from mmvoxceleb.processing.crop.csv_rows import TableRow, read_csv
 
-__all__ = ["Metadata", "MetadataRow", "read_metadata"]
+__all__ = ["BadRow", "Metadata", "MetadataRow", "read_metadata"]
 
 COLUMNS = ("video_id", "start", "end", "bbox", "fps", "width", "height")
 """What both dialects have; ``person_id`` is a column of its own or a part of ``video_id`` after a ``#``."""
@@ -58,6 +59,15 @@ class MetadataRow:
         return left < 0 or top < 0 or right > self.width_px or bottom > self.height_px
 
 
+class BadRow(NamedTuple):
+    """A line that is no row: which, why, and person and video as far as it says."""
+
+    line: int
+    problem: str
+    person_id: str
+    video_id: str
+
+
 @dataclass(frozen=True)
 class Metadata:
     """A whole file.
@@ -68,6 +78,7 @@ class Metadata:
         num_duplicates: Rows that repeat another in every column.
         num_in_both_splits: Further rows that repeat another but for the split (persons id10282 and id10306).
         num_beyond_frame: Rows of the file whose box reaches beyond the picture.
+        bad: Rows that are none.
     """
 
     rows: tuple[MetadataRow, ...]
@@ -75,6 +86,7 @@ class Metadata:
     num_duplicates: int
     num_in_both_splits: int
     num_beyond_frame: int
+    bad: tuple[BadRow, ...] = ()
 
 
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:
@@ -82,64 +94,65 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
 
     Raises:
         SourceUnavailableError: There is no such file.
-        CorruptSourceError: It lacks columns, or a row is not what it should be; the line is named.
+        CorruptSourceError: It lacks columns, or no row is what it should be; the first line is named.
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return _read(path, csv.DictReader(file))
-    except OSError as error:
-        raise SourceUnavailableError(f"{path}: the metadata cannot be read ({error}); check the path") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptSourceError(f"{path}: this is not a CSV file ({error})") from error
-
-
-def _read(path: Path, reader: "csv.DictReader[str]") -> Metadata:
-    names = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = names
-    missing = [name for name in COLUMNS if name not in names]
+    columns, lines = read_csv(path, "the metadata")
+    missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise CorruptSourceError(
             f"{path}: the metadata lacks the column {', '.join(missing)}; "
-            f"it has {shortened(', '.join(names)) or 'none'}"
+            f"it has {shortened(', '.join(columns)) or 'none'}"
         )
     seen: set[tuple[str, ...]] = set()
     unique: set[MetadataRow] = set()
-    num_rows = num_duplicates = num_in_both_splits = num_beyond_frame = 0
-    for record in reader:
-        row = _row(path, reader.line_num, record)
-        num_rows += 1
+    bad: list[BadRow] = []
+    num_duplicates = num_in_both_splits = num_beyond_frame = 0
+    for line in lines:
+        try:
+            row = _row(line)
+        except ValueError as error:
+            bad.append(BadRow(line.line, str(error), *_names(line)))
+            continue
         num_beyond_frame += row.is_beyond_frame
-        fields = tuple(str(record.get(name) or "").strip() for name in names)
+        fields = tuple(line.values.values())
         if fields in seen:
             num_duplicates += 1
         elif row in unique:
             num_in_both_splits += 1
         seen.add(fields)
         unique.add(row)
-    return Metadata(tuple(_number(sorted(unique))), num_rows, num_duplicates, num_in_both_splits, num_beyond_frame)
+    if bad and not unique:
+        raise CorruptSourceError(f"{path}, line {bad[0].line}: {bad[0].problem}")
+    rows = tuple(_number(sorted(unique)))
+    return Metadata(rows, len(lines), num_duplicates, num_in_both_splits, num_beyond_frame, tuple(bad))
 
 
-def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
+def _names(line: TableRow) -> tuple[str, str]:
+    """Read person and video."""
+    video_id, _, person_id = line.values.get("video_id", "").partition("#")
+    return line.values.get("person_id") or person_id, video_id
+
+
+def _row(line: TableRow) -> MetadataRow:
+    record = line.values
+    person_id, video_id = _names(line)
     try:
-        video_id, _, person_id = record["video_id"].strip().partition("#")
-        person_id = (record.get("person_id") or person_id).strip()
-        box = tuple(round(float(edge)) for edge in _edges(record["bbox"].strip()))
+        if line.problem:
+            raise ValueError(line.problem)
+        left, top, right, bottom = (round(float(edge)) for edge in _edges(record["bbox"]))
         row = MetadataRow(
             person_id=person_id,
             video_id=video_id,
             start=int(record["start"]),
             end=int(record["end"]),
-            box_xyxy_px=box,  # type: ignore[arg-type]
+            box_xyxy_px=(left, top, right, bottom),
             fps=float(record["fps"]),
             width_px=int(record["width"]),
             height_px=int(record["height"]),
         )
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise CorruptSourceError(
-            f"{path}, line {line}: this is not a row of the metadata ({shortened(error)})"
-        ) from error
-    left, top, right, bottom = row.box_xyxy_px
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"this is not a row of the metadata ({shortened(error)})") from error
     problem = None
     if not (video_id and person_id):
         problem = "it names no person; expected a column person_id, or video#person as video_id"
@@ -152,7 +165,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> MetadataRow:
     elif row.end > LARGEST_FRAME or max(map(abs, row.box_xyxy_px)) > LARGEST_EDGE or not row.fps < LARGEST_EDGE:
         problem = "its frames, box or frame rate are beyond any video's"
     if problem:
-        raise CorruptSourceError(f"{path}, line {line}: {problem}")
+        raise ValueError(problem)
     return row
 
 

@@ -48,7 +48,9 @@ class PartNames:
     def __init__(self) -> None:
         self._taken: set[tuple[str, ...]] = set()
 
-    def give(self, person: str, video: str, utterance: str | None, place: str) -> tuple[str, str, str | None, str]:
+    def give(
+        self, person: str, video: str, utterance: str | None, place: str, *, origin: str = ""
+    ) -> tuple[str, str, str | None, str]:
         """Return person, video and utterance for a file, and what the ledger should say of them.
 
         Args:
@@ -56,6 +58,7 @@ class PartNames:
             video: Name of the video.
             utterance: Name of the utterance; None where the video is whole.
             place: The file's path in the source, which marks it where its key is taken.
+            origin: Where the names stand, if they are no file's: a row of a list.
 
         Returns:
             The parts; and a note where they are not the names as they stand, else an empty text.
@@ -68,8 +71,8 @@ class PartNames:
         self._taken.add(self._key(parts))
         note = ""
         if is_taken or parts != given:
-            why = "whose name another file has" if is_taken else "whose name no clip can have"
-            note = f"renamed from the file {quoted(place, 400)}, {why}"
+            why = f"whose name another {'row' if origin else 'file'} has" if is_taken else "whose name no clip can have"
+            note = f"renamed from {origin or f'the file {quoted(place, 400)}'}, {why}"
         return parts[0], parts[1], parts[2] if utterance is not None else None, note
 
     @staticmethod

@@ -1,5 +1,6 @@
 """What came of one source video."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mmvoxceleb.meta.ledger import LedgerRow
@@ -34,9 +35,13 @@ class SourceResult:
         """Note what gives no clip."""
         self.rows.append(LedgerRow(rejection.name, CROP, "rejected", str(rejection)))
 
-    def close(self, note: str) -> None:
-        """Sort the rows, and add to each what is to be said of the video."""
-        self.rows = sorted(_noted(row, note) for row in self.rows)
+    def close(self, note: str = "", *, notes: Mapping[str, str] | None = None) -> None:
+        """Sort the rows, and add to each what is to be said of the video, or by name of its utterance."""
+        self.rows = sorted(_noted(row, note or (notes or {}).get(_utterance(row), "")) for row in self.rows)
+
+
+def _utterance(row: LedgerRow) -> str:
+    return row.clip_id.split("#")[2].removesuffix(".txt")
 
 
 def _noted(row: LedgerRow, note: str) -> LedgerRow:

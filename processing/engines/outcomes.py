@@ -50,11 +50,15 @@ class Plan:
         todo: Units (clips, or source videos) with at least one stage that is not finished.
         finished: Units whose stages are all finished with the settings of now.
         removed: How many clips, or utterances of videos, are left out because they are on a removal list.
+        rejected: What is known not to become a clip before anything is run: bad rows of a list.
+        notes: What else is to be said of the source, a sentence each.
     """
 
     todo: tuple[str, ...]
     finished: tuple[str, ...]
     removed: int = 0
+    rejected: tuple[ClipOutcome, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Summary:
         is_complete: Whether the run finished, instead of being stopped.
         figures: Numbers that the stages put into the provenance of clips done in this run, by name.
         source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
+        notes: What else is to be said of the source, such as files that were not taken.
     """
 
     location: str
@@ -94,6 +99,7 @@ class Summary:
     is_complete: bool = False
     figures: dict[str, list[float]] = field(default_factory=dict)
     source_frames: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
 
     def add(self, outcome: ClipOutcome) -> None:
         """Count one clip."""
@@ -159,6 +165,7 @@ class Summary:
             "workers": self.workers,
             "is_complete": self.is_complete,
             "source_frames": dict(sorted(self.source_frames.items())),
+            "notes": list(self.notes),
             "mean_figures": {name: round(sum(got) / len(got), 6) for name, got in sorted(self.figures.items())},
             "device_busy_share": round(self.device_seconds * rate / max(1, self.workers), 4),
         }

@@ -63,7 +63,7 @@ def open_run(
     removals = watch.now()
     plan = work.plan(work.units() if units is None else units)
     todo = sorted({*plan.todo[:limit], *plan.finished})
-    summary = Summary(work.writer.location, engine=engine, workers=workers)
+    summary = Summary(work.writer.location, engine=engine, workers=workers, notes=plan.notes)
     if plan.removed:
         summary.rejected["removed"] = plan.removed
     begun, start = datetime.now(timezone.utc), time.perf_counter()
@@ -82,6 +82,8 @@ def open_run(
         with _terminate_as_interrupt():
             if todo:
                 work.begin()
+            for outcome in plan.rejected:
+                count(outcome)
             yield Run(todo, summary, count, count_unit)
             summary.is_complete = True
     finally:

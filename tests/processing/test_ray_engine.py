@@ -13,6 +13,8 @@ from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import CropStage, Pipeline
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.sources.table import table_videos
+from mmvoxceleb.processing.pipeline import Engine
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer
@@ -76,6 +78,18 @@ def test_a_worker_fetches_the_video_that_it_works_on(cluster: Any, tmp_path: Pat
     ours, theirs = contents(tmp_path / "ray" / "video"), contents(tmp_path / "local" / "video")
     assert ours == theirs
     assert len(ours) == 60
+
+
+def test_bad_rows_of_a_list_cost_no_other(cluster: Any, tmp_path: Path) -> None:
+    write_video(tmp_path / "raw" / "v.mp4", (numbered(number, 64, 64) for number in range(30)))
+    table = tmp_path / "mine.csv"
+    table.write_text("file,start,end,left,top,right,bottom\nv.mp4,0,x,0,0,64,64\nv.mp4,0,1,0,0,64,64\n")
+    pipeline = Pipeline([CropStage(CropSettings.for_metadata(size_px=32, min_frames=5))])
+    engines: tuple[Engine, ...] = ("ray", "local")
+    for engine in engines:
+        summary = pipeline.run(table_videos(tmp_path / "raw", table), tmp_path / engine, engine=engine)
+        assert (summary.done, dict(summary.rejected)) == (1, {"bad row": 1})
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
 def test_failures_are_named_and_errors_end_the_run(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:

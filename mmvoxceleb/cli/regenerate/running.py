@@ -52,6 +52,9 @@ def _say_what_would_be_done(work: "Work") -> None:
         lines, count = _absent_videos(work.source)  # type: ignore[arg-type]
     for line in first_of(lines, count, shown=10):
         typer.echo(line)
+    rejected = [f"rejected: {outcome.clip_id}: {outcome.rejected}" for outcome in plan.rejected]
+    for line in (*first_of(rejected, len(rejected), shown=10), *plan.notes):
+        typer.echo(line)
 
 
 def _absent_videos(source: "CroppedVideos") -> tuple[list[str], int]:
@@ -167,6 +170,8 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
         yield "of the videos", f"{counts} frames"
     for reason, count in summary.rejected.most_common():
         yield "rejected", f"{count:,} {reason}"
+    for note in summary.notes:
+        yield "note", note
     if summary.failed:
         yield "failed", counted(len(summary.failed), "clip")
     if summary.seconds:

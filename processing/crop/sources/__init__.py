@@ -10,11 +10,11 @@ from mmvoxceleb.processing.crop.sources.table import table_videos
 from mmvoxceleb.processing.crop.sources.talkvid import talkvid_videos
 from mmvoxceleb.processing.crop.sources.vfhq import vfhq_videos
 from mmvoxceleb.processing.crop.sources.voxceleb import annotated_videos, metadata_videos
-from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.processing.crop.videos import SourceVideos
 
 __all__ = ["LISTS", "annotated_videos", "free_videos", "metadata_videos"]
 
-ListReader = Callable[[str | os.PathLike[str], str | os.PathLike[str]], list[SourceVideo]]
+ListReader = Callable[[str | os.PathLike[str], str | os.PathLike[str]], SourceVideos]
 
 LISTS: Mapping[str, ListReader] = {
     "csv": table_videos,

@@ -12,11 +12,11 @@ from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.json_text import parse_json_object
-from mmvoxceleb.files.quoting import quoted, shortened
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.processing.crop.listed import ListedClip, ManualLabel
 from mmvoxceleb.processing.crop.sources.files import VideoFiles
-from mmvoxceleb.processing.crop.sources.grouping import Entry, videos_of
-from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.processing.crop.sources.grouping import Entry, name_in, read_rows, videos_of
+from mmvoxceleb.processing.crop.videos import SourceVideos
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 __all__ = ["celebv_videos"]
@@ -24,11 +24,13 @@ __all__ = ["celebv_videos"]
 LARGEST_FRACTION = 1.5
 """Boxes up to here are fractions, as in VoxCeleb2's annotations."""
 
+_Record = tuple[str, Any]
+
 _SPELLED = {"blonde_hair": "Blond_Hair"}
 """How CelebV-HQ spells an attribute that CelebA spells otherwise."""
 
 
-def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> list[SourceVideo]:
+def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> SourceVideos:
     """List the videos of CelebV-HQ or CelebV-Text.
 
     CelebV-HQ's 40 appearance attributes become manual labels: the 37 that CelebA has too, by name; -1 for CelebA's
@@ -36,14 +38,14 @@ def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -
 
     Raises:
         SourceUnavailableError: The folder or the list is not there.
-        CorruptSourceError: The list has another form; the clip is named.
+        CorruptSourceError: The list has another form. A wrong clip among right ones is in ``refused``.
     """
     path = Path(listed)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
-    content = parse_json_object(data, str(path), "get the list again")
+    content = parse_json_object(data, str(path), "get the list again", finite=False)
     clips = content.get("clips", content)
     about = content.get("meta_info")
     names = about.get("appearance_mapping") if isinstance(about, dict) else None
@@ -51,18 +53,30 @@ def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -
     digest = hashlib.sha256(data).hexdigest()
     if not isinstance(clips, dict):
         raise CorruptSourceError(f"{path}: its clips are not an object with clip names as keys; get the list again")
-    entries = []
-    for name, record in clips.items():
-        try:
-            entries.append(_entry(name, record, places, path.name, digest))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"lacks {error}" if isinstance(error, KeyError) else shortened(error)
-            raise CorruptSourceError(f"{path}: clip {quoted(name)} is invalid: {what}") from error
-    return videos_of(entries, VideoFiles(raw), str(path))
+    rows = [
+        (f"{path.name}, clip {quoted(name)}", _part(name, record), (name, record)) for name, record in clips.items()
+    ]
+
+    def entry(row: _Record, place: str) -> Entry:
+        return _entry(*row, places, path.name, digest, place)
+
+    return videos_of(*read_rows(rows, _names, entry), VideoFiles(raw), str(path))
 
 
-def _entry(name: str, record: dict[str, Any], places: list[int | None] | None, file: str, digest: str) -> Entry:
-    video, times, edges = str(record["ytb_id"]), record["duration"], record["bbox"]
+def _names(row: _Record) -> tuple[str, str]:
+    video = name_in(row[1], "ytb_id")
+    return video, video
+
+
+def _part(name: str, record: Any) -> str:
+    video = record.get("ytb_id") if isinstance(record, dict) else None
+    return name.removeprefix(f"{video}_") or name
+
+
+def _entry(
+    name: str, record: dict[str, Any], places: list[int | None] | None, file: str, digest: str, place: str
+) -> Entry:
+    video, times, edges = name_in(record, "ytb_id"), record["duration"], record["bbox"]
     start = times["start_sec"] if "start_sec" in times else times["start_frame"]  # both hold seconds
     end = times["end_sec"] if "end_sec" in times else times["end_frame"]
     box = tuple(float(edges[edge]) for edge in ("left", "top", "right", "bottom"))
@@ -72,7 +86,7 @@ def _entry(name: str, record: dict[str, Any], places: list[int | None] | None, f
     if places is not None and attributes is not None:
         label = ManualLabel(_label(attributes["appearance"], places), file, digest)
     clip = ListedClip(float(start), float(end), box, side, side, label)  # type: ignore[arg-type]
-    return Entry(video, video, name.removeprefix(f"{video}_") or name, clip)
+    return Entry(video, video, _part(name, record), clip, place=place)
 
 
 def _places(names: Any, path: Path) -> list[int | None]:

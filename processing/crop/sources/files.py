@@ -3,12 +3,13 @@
 import logging
 import os
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.opening import open_tree
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.processing.crop.names import plain_name
@@ -18,10 +19,23 @@ __all__ = ["VIDEO_SUFFIXES", "FoundVideo", "VideoFiles", "video_of", "walk"]
 
 logger = logging.getLogger(__name__)
 
-_SUFFIXES = "3gp asf avi divx f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv"
+_SUFFIXES = (
+    "264 265 3g2 3gp asf avi divx dv f4v flv gxf h263 h264 h265 hevc ivf m1v m2p m2t m2ts m2v m4v mk3d mkv mov mp4 "
+    "mpe mpeg mpg mpv mts mxf nut obu ogm ogv qt rm rmvb tp trp ts vob webm wmv wtv y4m"
+)
 
 VIDEO_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 """Files that are taken for videos in a folder. A file named by itself may have any name."""
+
+
+_OTHERS = (
+    "aac aif aiff ass bmp csv db doc docx flac gz html ini jpeg jpg json jsonl log lrc m4a md mp3 nfo npy npz oga opus "
+    "pdf pickle pkl png pt pth py sh srt sub tar tif tiff toml tsv txt url vtt wav webp wma xls xlsx xml yaml yml zip"
+)
+_BESIDE = frozenset(_OTHERS.split())
+"""Endings of files that often lie beside videos, and are none."""
+
+_MOST_NAMED = 20
 
 
 class FoundVideo(NamedTuple):
@@ -31,11 +45,13 @@ class FoundVideo(NamedTuple):
         relative: Its path below the source.
         path: The file, on this machine.
         remote: Its URL, where it is elsewhere; one of the two is given.
+        is_named: Whether it is the source itself.
     """
 
     relative: PurePath
     path: Path | None = None
     remote: str = ""
+    is_named: bool = False
 
 
 class VideoFiles:
@@ -53,10 +69,13 @@ class VideoFiles:
         self._raw = plain_name(raw)
         self.root: PurePath
         if is_url(os.fspath(raw)):
-            self.root, self.found = _remote_videos(os.fspath(raw))
+            self.root, files = _remote_files(os.fspath(raw))
         else:
-            self.root, self.found = _local_videos(Path(raw))
+            self.root, files = _local_files(Path(raw))
+        # a file that was named by itself may have any name
+        self.found = [each for each in files if each.is_named or each.relative.suffix.lower() in VIDEO_SUFFIXES]
         self.found.sort(key=_first_choice)
+        self._by_place = {each.relative.as_posix(): each for each in files}
         self._by_id: dict[str, FoundVideo] = {}
         for found in reversed(self.found):
             stem = found.relative.stem
@@ -75,6 +94,25 @@ class VideoFiles:
                 f"{self._raw}: there is no video in it; files that end in {_SUFFIXES} are known"
             )
 
+    def at(self, place: str) -> FoundVideo | None:
+        """Return the file of this path below the source, whatever it ends in."""
+        return self._by_place.get(place)
+
+    def not_taken(self, named: Collection[str] = ()) -> str:
+        """Say which files are not taken for videos, but for those that a table names; empty where there are none."""
+        taken = {each.relative for each in self.found}
+        others = [each for place, each in self._by_place.items() if each.relative not in taken and place not in named]
+        unknown = sorted(
+            plain_name(each.relative) for each in others if each.relative.suffix.lower()[1:] not in _BESIDE
+        )
+        if not unknown:
+            return f"{len(others):,} files beside the videos (.txt, .jpg, ...) were not taken" if others else ""
+        first = ", ".join(quoted(name) for name in unknown[:_MOST_NAMED])
+        more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
+        num_beside = len(others) - len(unknown)
+        beside = f", and {num_beside:,} that are no videos (.txt, .jpg, ...)" if num_beside else ""
+        return f"not taken, for their endings: {first}{more}{beside}; name a video among them in a CSV list to take it"
+
     def by_id(self, video_id: str) -> FoundVideo | None:
         """Return ``<id>.mp4`` in any container and subfolder, or ``... [<id>].mp4``."""
         return self._by_id.get(video_id)
@@ -85,31 +123,28 @@ def video_of(
     video_id: str,
     found: FoundVideo | None,
     utterances: tuple[Utterance, ...],
-    note: str = "",
     url: str = "",
 ) -> SourceVideo:
     """Say of a video what is wanted of it, and where it is; None where it is not there."""
     path, remote = (found.path, found.remote) if found is not None else (None, "")
-    return SourceVideo(person_id, video_id, path, utterances, note, url, remote)
+    return SourceVideo(person_id, video_id, path, utterances, url, remote)
 
 
-def _local_videos(root: Path) -> tuple[PurePath, list[FoundVideo]]:
+def _local_files(root: Path) -> tuple[PurePath, list[FoundVideo]]:
     if root.is_file():
-        return root.parent.absolute(), [FoundVideo(PurePath(root.name), root)]
+        return root.parent.absolute(), [FoundVideo(PurePath(root.name), root, is_named=True)]
     if not root.is_dir():
         raise SourceUnavailableError(f"{plain_name(root)}: no such folder or video; check the path")
-    paths = (path for path in walk(root) if path.suffix.lower() in VIDEO_SUFFIXES)
-    return root.absolute(), [FoundVideo(path.relative_to(root), path) for path in paths]
+    return root.absolute(), [FoundVideo(path.relative_to(root), path) for path in walk(root)]
 
 
-def _remote_videos(url: str) -> tuple[PurePath, list[FoundVideo]]:
+def _remote_files(url: str) -> tuple[PurePath, list[FoundVideo]]:
     place = PurePosixPath(urllib.parse.unquote(url.partition("://")[2].partition("?")[0]))
     if place.suffix.lower() in VIDEO_SUFFIXES:
-        return place.parent, [FoundVideo(PurePosixPath(place.name), remote=url)]
+        return place.parent, [FoundVideo(PurePosixPath(place.name), remote=url, is_named=True)]
     found = [
         FoundVideo(PurePosixPath(path), remote=address)
         for path, address in _walk_remote(open_tree(url), "", _MOST_LEVELS)
-        if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
     ]
     return place, found
 

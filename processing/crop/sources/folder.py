@@ -1,18 +1,20 @@
 """Videos that no list speaks of: who they are stands in their names and places, or in a table of the user's."""
 
-import csv
+import logging
 import os
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
-from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.processing.crop.names import PartNames
+from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.processing.crop.csv_rows import read_csv
+from mmvoxceleb.processing.crop.names import PartNames, plain_name
 from mmvoxceleb.processing.crop.sources.files import FoundVideo, VideoFiles, video_of
-from mmvoxceleb.processing.crop.videos import WHOLE_VIDEO, SourceVideo, Utterance
+from mmvoxceleb.processing.crop.videos import WHOLE_VIDEO, SourceVideos, Utterance
 
 __all__ = ["free_videos"]
+
+logger = logging.getLogger(__name__)
 
 _Names: TypeAlias = tuple[str, str, str | None]
 """Person, video and utterance; None where the video is whole."""
@@ -20,7 +22,7 @@ _Names: TypeAlias = tuple[str, str, str | None]
 _VOXCELEB_ID = re.compile(r"id\d{5}")
 
 
-def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] | None = None) -> list[SourceVideo]:
+def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] | None = None) -> SourceVideos:
     """List the videos of a folder that nobody annotated, or a single video.
 
     The identity comes from ``identities`` where it names the file, else from the file's name ``PERSON#VIDEO.mp4``, else
@@ -34,7 +36,7 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
 
     Raises:
         SourceUnavailableError: There is nothing.
-        CorruptSourceError: ``identities`` lacks a column.
+        CorruptSourceError: ``identities`` lacks a column, or a row says nothing; the line is named.
     """
     files = VideoFiles(raw)
     files.require()
@@ -43,14 +45,18 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
     for each in files.found:
         place = each.relative.as_posix()
         found.append((each, place, named.pop(place) if place in named else _name_parts(each.relative, files.root)))
-    found += [(None, place, parts) for place, parts in named.items()]
+    found += [(files.at(place), place, parts) for place, parts in named.items()]
+    not_taken = files.not_taken(named)
+    if not_taken:
+        logger.warning("%s: %s", plain_name(raw), not_taken)
     names = PartNames()
     videos = []
     for here, place, parts in found:
         person_id, video_id, utterance, note = names.give(*parts, place)
-        wanted = (Utterance(utterance or WHOLE_VIDEO),)
-        videos.append(video_of(person_id, video_id, here, wanted, note))
-    return sorted(videos, key=lambda video: (video.person_id, video.video_id, video.utterances[0].name))
+        wanted = (Utterance(utterance or WHOLE_VIDEO, note=note),)
+        videos.append(video_of(person_id, video_id, here, wanted))
+    videos.sort(key=lambda video: (video.person_id, video.video_id, video.utterances[0].name))
+    return SourceVideos(videos, not_taken=not_taken)
 
 
 def _name_parts(relative: PurePath, root: PurePath) -> _Names:
@@ -68,25 +74,17 @@ def _name_parts(relative: PurePath, root: PurePath) -> _Names:
 
 
 def _read_identities(path: Path) -> dict[str, _Names]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows: Sequence[dict[str, str]] = list(csv.DictReader(file, skipinitialspace=True))
-    except OSError as error:
-        raise SourceUnavailableError(f"{path}: the identities cannot be read ({error}); check the path") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptSourceError(f"{path}: this is not a CSV file ({error})") from error
-    known: Iterable[str] = rows[0] if rows else ()
-    missing = [name for name in ("file", "person_id") if name not in known]
-    if missing:
+    columns, rows = read_csv(path, "the identities")
+    missing = [name for name in ("file", "person_id") if name not in columns]
+    if missing or not rows:
+        lacking = f"the column {' and '.join(missing)}" if missing else "rows"
         raise CorruptSourceError(
-            f"{path}: the identities lack the column {' and '.join(missing)}; expected file, person_id, and optionally "
-            "video_id"
+            f"{path}: the identities lack {lacking}; expected file, person_id, and optionally video_id"
         )
     named: dict[str, _Names] = {}
-    for number, row in enumerate(rows, 2):
-        file_name, person_id = (row["file"] or "").strip(), (row["person_id"] or "").strip()
-        if not file_name or not person_id:
-            raise CorruptSourceError(f"{path}, line {number}: it names no file or no person")
-        video_id = (row.get("video_id") or "").strip() or Path(file_name).stem
-        named[Path(file_name).as_posix()] = (person_id, video_id, None)
+    for row in rows:
+        file, person_id = row.values["file"], row.values["person_id"]
+        if row.problem or not file or not person_id:  # a wrong row is no reason to guess who somebody is
+            raise CorruptSourceError(f"{path}, line {row.line}: {row.problem or 'it names no file or no person'}")
+        named[Path(file).as_posix()] = (person_id, row.values.get("video_id") or Path(file).stem, None)
     return named

@@ -7,12 +7,12 @@ import os
 import re
 from pathlib import Path
 
-from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
-from mmvoxceleb.files.quoting import shortened
+from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.sources.files import VideoFiles, walk
-from mmvoxceleb.processing.crop.sources.grouping import Entry, videos_of
-from mmvoxceleb.processing.crop.videos import SourceVideo
+from mmvoxceleb.processing.crop.sources.grouping import Entry, read_rows, videos_of
+from mmvoxceleb.processing.crop.videos import SourceVideos
 
 __all__ = ["vfhq_videos"]
 
@@ -22,34 +22,45 @@ _NAME = re.compile(
 _HEAD_BYTES = 4096
 
 
-def vfhq_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> list[SourceVideo]:
+def vfhq_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -> SourceVideos:
     """List the videos of VFHQ. Its persons are numbered in each video, so a person is ``<video>-P<number>``.
 
     Raises:
         SourceUnavailableError: There is no such folder, or no meta file in it.
-        CorruptSourceError: A file has another form, and is named.
+        CorruptSourceError: No file has this form. A wrong one among right ones is in ``refused``.
     """
     folder = Path(listed)
-    found = [(path, _NAME.fullmatch(path.stem)) for path in walk(folder) if path.suffix == ".txt"]
-    entries = [_entry(path, match) for path, match in found if match is not None]
-    if not entries:
+    found = [path for path in walk(folder) if path.name.startswith("Clip+") and path.suffix == ".txt"]
+    if not found:
         raise SourceUnavailableError(f"{folder}: it has no meta file like Clip+<video>+P0+C0+F0-99.txt")
-    return videos_of(entries, VideoFiles(raw), str(folder))
+    rows = [(quoted(path.name, 200), path.stem.removeprefix("Clip+"), path) for path in found]
+    return videos_of(*read_rows(rows, _names, _entry), VideoFiles(raw), str(folder))
 
 
-def _entry(path: Path, match: re.Match[str]) -> Entry:
+def _names(path: Path) -> tuple[str, str]:
+    match = _NAME.fullmatch(path.stem)
+    return (f"{match['video']}-P{match['person']}", match["video"]) if match is not None else ("", "")
+
+
+def _entry(path: Path, place: str) -> Entry:
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise ValueError("its name is none like Clip+<video>+P0+C0+F0-99.txt")
     try:
         with path.open("rb") as file:  # the landmarks of every frame follow
             lines = file.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
-        fields = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-        fps = float(fields["FPS"][-1])
-        box = tuple(float(value) for value in fields["CROP"][-4:])
-        clip = ListedClip(
-            int(match["first"]) / fps, int(match["last"]) / fps, box,  # type: ignore[arg-type]
-            float(fields["W"][-1]), float(fields["H"][-1]),
-        )  # fmt: skip
     except OSError as error:
-        raise SourceUnavailableError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise CorruptSourceError(f"{path}: is not a VFHQ meta file ({shortened(error)}); get it again") from error
-    return Entry(f"{match['video']}-P{match['person']}", match["video"], f"C{match['clip']}", clip)
+        raise ValueError(f"it cannot be read ({error.strerror})") from error
+    fields = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    lacking = [name for name in ("FPS", "W", "H", "CROP") if not fields.get(name)]
+    if lacking:
+        raise ValueError(f"it has no {' and no '.join(lacking)}")
+    fps = float(fields["FPS"][-1])
+    if not fps > 0:
+        raise ValueError(f"its frame rate is {fps}")
+    left, top, right, bottom = (float(value) for value in fields["CROP"][-4:])
+    clip = ListedClip(
+        int(match["first"]) / fps, int(match["last"]) / fps, (left, top, right, bottom),
+        float(fields["W"][-1]), float(fields["H"][-1]),
+    )  # fmt: skip
+    return Entry(*_names(path), f"C{match['clip']}", clip, place=place)
