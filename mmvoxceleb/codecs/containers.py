@@ -9,7 +9,7 @@ import io
 import os
 from typing import Any
 
-__all__ = ["CONTAINERS", "open_video_bytes", "open_video_file", "video_errors"]
+__all__ = ["CONTAINERS", "open_video_bytes", "open_video_file", "picture_format", "video_errors"]
 
 CONTAINERS: tuple[str, ...] = (
     "mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "h264", "hevc", "vvc", "evc",
@@ -59,6 +59,21 @@ def open_video_bytes(data: "bytes | memoryview") -> Any:
         container.close()
         raise ValueError("its video is of no known codec" if streams else "it has no video stream")
     return container
+
+
+def picture_format(path: str | os.PathLike[str]) -> str | None:
+    """Name the format of a local file that holds pictures and is no container of video: ``gif``, ``png``; else None."""
+    import av
+
+    pipes = sorted(name for name in av.formats_available if name.endswith("_pipe") and name != "svg_pipe")
+    whitelist = ",".join(["gif", "apng", "webp", "jpegxl_anim", *pipes])
+    try:
+        with av.open(
+            os.path.abspath(path), options={"format_whitelist": whitelist, "protocol_whitelist": "file"}
+        ) as container:
+            return container.format.name.removesuffix("_pipe")
+    except video_errors():
+        return None
 
 
 def video_errors() -> tuple[type[Exception], ...]:

@@ -27,7 +27,8 @@ class LedgerRow:
         clip_id: The key.
         stage: The stage's name.
         status: ``done``, ``failed``, or ``rejected`` for an input that is no clip by the rules of the crop.
-        reason: Why it failed or was rejected; when done, empty, or which file its name was made from.
+        reason: Why it failed or was rejected; when done, empty, or what is odd about it: which file its
+            name was made from.
     """
 
     clip_id: str

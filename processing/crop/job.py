@@ -21,6 +21,7 @@ from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
 from mmvoxceleb.processing.crop.result import SourceResult
 from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.crop.utterance import IGNORED_TURN
 from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.output import Layout, StoreWriter
@@ -235,7 +236,7 @@ class CropJob:
                 "output folder, or give --overwrite",
             )
             if section is not None and _is_same_clip(section, clip, options):  # of a run that was stopped in this video
-                result.add(clip.clip_id, section["num_frames"])
+                result.add(clip.clip_id, section["num_frames"], _remark(clip))
                 yield WrittenClip(clip.clip_id)
                 continue
             written = WrittenClip(clip.clip_id)
@@ -260,7 +261,7 @@ class CropJob:
                 self.take_away(clip.clip_id)
                 result.removed.append(clip.clip_id)
                 continue
-            result.add(clip.clip_id, count)
+            result.add(clip.clip_id, count, _remark(clip))
             written.num_new_frames, written.source_frames = count, clip.meta["frames"]
             yield written
 
@@ -280,6 +281,11 @@ class CropJob:
 def _is_same_clip(section: dict[str, Any], clip: CroppedClip, options: dict[str, Any]) -> bool:
     same = all(section.get(key) == clip.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
     return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
+
+
+def _remark(clip: CroppedClip) -> str:
+    degrees = clip.meta["video"].get(IGNORED_TURN)
+    return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
 
 
 def _versions(decoder: str) -> dict[str, str]:

@@ -26,9 +26,9 @@ class SourceResult:
     num_frames: int = 0
     removed: list[str] = field(default_factory=list)
 
-    def add(self, clip_id: str, num_frames: int) -> None:
-        """Note a clip that is in the store."""
-        self.rows.append(LedgerRow(clip_id, CROP, "done"))
+    def add(self, clip_id: str, num_frames: int, remark: str = "") -> None:
+        """Note a clip that is in the store, and what is odd about it."""
+        self.rows.append(LedgerRow(clip_id, CROP, "done", remark))
         self.num_frames += num_frames
 
     def reject(self, rejection: Rejection) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.processing.detectors import Detector
 
-__all__ = ["CroppedClip", "Rejection", "Unwanted", "UtteranceCrop", "needs_detector"]
+__all__ = ["IGNORED_TURN", "CroppedClip", "Rejection", "Unwanted", "UtteranceCrop", "needs_detector"]
 
 DETECTION_SLACK = 1.5
 """A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
@@ -44,6 +44,9 @@ MOST_OBLONG = 1.1
 
 REACH_PX = 16
 """So far may a listed box reach beyond the picture: codecs round sides up to blocks."""
+
+IGNORED_TURN = "ignored_turn_degrees"
+"""In the provenance of a clip: the angle of a display matrix that was not applied."""
 
 SMOOTH_CENTRE_FRAMES = 12.0
 SMOOTH_SIDE_FRAMES = 25.0
@@ -325,6 +328,7 @@ class UtteranceCrop:
                 "codec": info.codec,
                 **({"stream": info.stream, "video_streams": info.streams} if info.streams > 1 else {}),
                 **self.decoder.timeline.look_at((track.first + tube.start) / FPS).picture.changes(),
+                **({} if info.ignored_turn_degrees is None else {IGNORED_TURN: info.ignored_turn_degrees}),
             },
             "fps": FPS,
             "start": track.first + tube.start,

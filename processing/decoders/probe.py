@@ -1,5 +1,6 @@
 """Look at a video's header, and refuse what is no video before anything is decoded."""
 
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.codecs.containers import open_video_file
+from mmvoxceleb.codecs.containers import open_video_file, picture_format
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
@@ -32,6 +33,7 @@ class VideoInfo:
         stream: Index of the video stream in the file.
         streams: How many video streams the file has, cover pictures not counted.
         first_pts: Timestamp of the first frame that can be shown, in ticks; None where it has none.
+        ignored_turn_degrees: The angle of a display matrix that is no multiple of 90 degrees, and is not applied.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class VideoInfo:
     stream: int = 0
     streams: int = 1
     first_pts: int | None = None
+    ignored_turn_degrees: float | None = None
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -73,6 +76,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             stream=stream.index,
             streams=len(_moving(container)),
             first_pts=frame.pts,
+            ignored_turn_degrees=_turn_between(frame),
         )
 
 
@@ -81,7 +85,7 @@ def open_container(path: Path) -> Any:
 
     Raises:
         SourceUnavailableError: There is no such file.
-        CorruptSourceError: FFmpeg cannot read it, or takes it for a list that leads to other files.
+        CorruptSourceError: FFmpeg cannot read it, or takes it for a picture or a list that leads to other files.
     """
     import av
 
@@ -92,6 +96,11 @@ def open_container(path: Path) -> Any:
     except PermissionError as error:
         raise SourceUnavailableError(f"{path}: the video cannot be read ({error}); check its permissions") from error
     except av.FFmpegError as error:
+        if (kind := picture_format(path)) is not None:
+            raise CorruptSourceError(
+                f"{path}: it is a {kind} file, of pictures and no video; if it moves, convert it with "
+                "ffmpeg -i FILE FILE.mp4, else remove it"
+            ) from error
         raise CorruptSourceError(
             f"{path}: FFmpeg cannot read this as a video ({error.strerror}); replace the file, or remove it"
         ) from error
@@ -110,6 +119,10 @@ def video_stream(container: Any, path: Path) -> Any:
     streams = _moving(container)
     if not streams and _moving(container, of_known_codec=False):
         raise CorruptSourceError(f"{path}: FFmpeg does not know the codec of its video; convert it, or remove it")
+    if not streams and container.streams.video:
+        raise CorruptSourceError(
+            f"{path}: its only video stream is a cover picture; leave it out, or get the video and not the sound"
+        )
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise CorruptSourceError(
@@ -188,12 +201,26 @@ def last_frames(stream: Any) -> list[Any]:
 
 
 def orientation_of(frame: Any) -> tuple[int, int, int, int]:
-    """Read the display matrix of an ``av.VideoFrame``, see :class:`Picture`."""
+    """Read the display matrix of an ``av.VideoFrame``, see :class:`Picture`; upright if it turns to no right angle."""
+    if _turn_between(frame) is not None:
+        return UPRIGHT
+    a, b, c, d = _matrix_of(frame)
+    if max(abs(a), abs(d)) >= max(abs(b), abs(c)):
+        return (-1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1)
+    return (0, -1 if b < 0 else 1, -1 if c < 0 else 1, 0)
+
+
+def _matrix_of(frame: Any) -> tuple[int, int, int, int]:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return UPRIGHT
     # 3x3 in 16.16 fixed point, row by row: a b u c d v x y w
     a, b, _, c, d, *_ = struct.unpack("<9i", bytes(matrix))
-    if max(abs(a), abs(d)) >= max(abs(b), abs(c)):
-        return (-1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1)
-    return (0, -1 if b < 0 else 1, -1 if c < 0 else 1, 0)
+    return a, b, c, d
+
+
+def _turn_between(frame: Any) -> float | None:
+    """The angle of a display matrix, if it is over a degree from a right one; FFmpeg's command draws the same line."""
+    a, b, _, _ = _matrix_of(frame)
+    degrees = math.degrees(math.atan2(b, a)) % 360
+    return round(degrees, 1) if abs((degrees + 45) % 90 - 45) > 1 else None

@@ -10,6 +10,7 @@ from typing import cast
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 from av.video import VideoStream
 
 import mmvoxceleb
@@ -79,9 +80,15 @@ def write_video(
     return path
 
 
-def write_sound(path: Path, seconds: float = 1.0) -> Path:
+def write_sound(path: Path, seconds: float = 1.0, *, cover: bool = False) -> Path:
+    """Write silence; with a cover picture if wanted, as music has it."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)
+        picture = container.add_stream("png", rate=1) if cover else None
+        if picture is not None:
+            picture.width, picture.height, picture.pix_fmt = 64, 64, "rgb24"
+            picture.disposition = Disposition.attached_pic
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         samples = np.zeros((1, int(44100 * seconds)), np.float32)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
         frame.rate = 44100
@@ -90,12 +97,12 @@ def write_sound(path: Path, seconds: float = 1.0) -> Path:
     return path
 
 
-def with_matrix(path: Path, target: Path, a: int, b: int, c: int, d: int) -> Path:
+def with_matrix(path: Path, target: Path, a: float, b: float, c: float, d: float) -> Path:
     """Copy an MP4 file and give its picture a display matrix: a stored (x, y) is shown at (a x + c y, b x + d y)."""
     data = path.read_bytes()
     at = data.index(IDENTITY, data.index(b"tkhd"))
     values = (a, b, 0, c, d, 0, 0, 0, 0x4000)
-    matrix = struct.pack(">9i", *(value * 0x10000 for value in values))
+    matrix = struct.pack(">9i", *(round(value * 0x10000) for value in values))
     target.write_bytes(data[:at] + matrix + data[at + 36 :])
     return target
 

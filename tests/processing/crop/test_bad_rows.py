@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import av
 import pytest
+from av.video import VideoStream
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.meta.removal_list import add_removals
@@ -14,9 +16,10 @@ from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import LISTS, free_videos, metadata_videos
 from mmvoxceleb.processing.crop.sources.table import table_videos
 from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.engines.outcomes import Summary
 from mmvoxceleb.processing.pipeline import Pipeline
-from tests.support.videos import numbered, write_video
+from tests.support.videos import numbered, with_matrix, write_video
 
 ID = "M2Ohb0FAaJU"
 HEAD = "file,person_id,start,end,left,top,right,bottom"
@@ -218,3 +221,40 @@ def test_files_of_unknown_endings_are_told_once(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("file,left,top,right,bottom\nodd,0,0,96,96\n")
     (video,) = table_videos(tmp_path / "raw", tmp_path / "mine.csv")
     assert video.path == tmp_path / "raw" / "odd"
+
+
+def test_a_turn_that_is_not_made_is_told_in_the_ledger(tmp_path: Path) -> None:
+    upright = write_video(tmp_path / "upright.mp4", (numbered(i, 96, 96) for i in range(12)))
+    (tmp_path / "raw").mkdir()
+    with_matrix(upright, tmp_path / "raw" / "v.mp4", 0.7, 0.7, -0.7, 0.7)
+    out = tmp_path / "out"
+    Pipeline([CropStage(CropSettings.for_cropped(size_px=32))]).run(tmp_path / "raw", out)
+    (row,) = ledger(out)
+    assert (row["status"], row["reason"]) == ("done", "not turned: its video is to be shown turned by 45 degrees")
+    assert (
+        json.loads((out / "meta" / f"{row['clip_id']}.json").read_text())["crop"]["video"]["ignored_turn_degrees"] == 45
+    )
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "codec"),
+    [
+        ("h264", "h264", "libx264"), ("hevc", "hevc", "libx265"), ("m2v", "mpeg2video", "mpeg2video"),
+        ("m1v", "mpeg1video", "mpeg1video"), ("3g2", "3g2", "mpeg4"), ("ivf", "ivf", "libvpx"),
+        ("mk3d", "matroska", "mpeg4"), ("y4m", "yuv4mpegpipe", "wrapped_avframe"),
+        ("nut", "nut", "mpeg4"), ("ogv", "ogv", "libvpx"), ("m2p", "vob", "mpeg2video"), ("tp", "mpegts", "mpeg2video"),
+        ("qt", "mov", "mpeg4"), ("wtv", "wtv", "mpeg2video"), ("rm", "rm", "rv10"),
+    ],
+)  # fmt: skip
+def test_videos_of_these_endings_are_taken(tmp_path: Path, suffix: str, form: str, codec: str) -> None:
+    path = tmp_path / f"v.{suffix}"
+    with av.open(str(path), "w", form) as container:
+        stream = cast(VideoStream, container.add_stream(codec, rate=25))
+        stream.width, stream.height, stream.pix_fmt = 176, 144, "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame(176, 144, "yuv420p")))
+        container.mux(stream.encode())
+    (video,) = free_videos(tmp_path)
+    assert video.path is not None
+    with open_decoder(video.path) as opened:
+        assert 28 <= len(list(opened.frames(0, 100))) <= 31

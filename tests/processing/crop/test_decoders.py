@@ -1,4 +1,5 @@
 import importlib.util
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, UnsuitableDecoderError
 from mmvoxceleb.processing import CropStage, Pipeline
@@ -158,6 +160,28 @@ def test_what_is_no_video_is_refused(tmp_path: Path, decoder: str) -> None:
     sound = write_sound(tmp_path / "sound.m4a")
     with pytest.raises(CorruptSourceError, match="no video stream"):
         open_decoder(sound, decoder=decoder)
+
+
+def test_pictures_and_covers_get_their_true_reason(tmp_path: Path, decoder: str) -> None:
+    for kind in ("gif", "png", "jpeg", "webp"):
+        path = tmp_path / f"{kind}.mp4"
+        Image.new("RGB", (64, 48)).save(path, kind, **({"save_all": True} if kind == "gif" else {}))
+        with pytest.raises(CorruptSourceError, match=rf"{kind}\.mp4: it is a {kind} file, of pictures and no video"):
+            open_decoder(path, decoder=decoder)
+    cover = write_sound(tmp_path / "cover.mp4", cover=True)
+    with pytest.raises(CorruptSourceError, match="its only video stream is a cover picture"):
+        open_decoder(cover, decoder=decoder)
+
+
+def test_a_turn_to_no_right_angle_is_told_and_not_made(tmp_path: Path, decoder: str) -> None:
+    upright = write_video(tmp_path / "upright.mp4", (numbered(i, 160, 96) for i in range(6)))
+    for degrees in (45, 50, 90.5):
+        across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        path = with_matrix(upright, tmp_path / f"{degrees}.mp4", across, down, -down, across)
+        with open_decoder(path, decoder=decoder) as opened:
+            (first, *_) = opened.frames(0, 2)
+            told = opened.info.ignored_turn_degrees
+        assert (told, first.shape) == ((None, (160, 96, 3)) if degrees > 89 else (degrees, (96, 160, 3)))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv", "vob", "mxf"])
