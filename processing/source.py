@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import MissingModalityError
-from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import LABEL, META, VIDEO
+from mmvoxceleb.modalities import LABEL, VIDEO
 from mmvoxceleb.processing.clip import Clip
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.pictures import PICTURE_SUFFIXES
+from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Store
 from mmvoxceleb.stores.numbering import refuse_repeats
 
@@ -81,34 +81,21 @@ class StoredClips(ClipSource):
         Raises:
             MMVoxCelebError: The clip cannot be had; the engine records the message and goes on.
         """
+        stored = StoredClip(self.store, clip_id)
         entries = []
         if self.with_frames:
-            listed = self.store.entries(VIDEO.folder(), clip_id)
+            listed = stored.entries(VIDEO.folder())
             entries = [entry for entry in listed if entry.name.lower().endswith(PICTURE_SUFFIXES)]
             refuse_repeats(f"{self.location}: clip {clip_id}", entries)
-        label = self._label(clip_id) if with_label or not self.with_frames else None
+        label = None
+        if not self.with_frames or (with_label and stored.has(LABEL.folder())):
+            label = stored.value(LABEL)
         return Clip(
             clip_id,
             [entry.index for entry in entries],
-            meta=self._meta(clip_id),
+            meta=stored.meta,
             label=label if with_label else None,
             entries=entries,
             location=self.location,
-            read=partial(self.store.read, VIDEO.folder(), clip_id),
+            read=partial(stored.read, VIDEO.folder()),
         )
-
-    def _label(self, clip_id: str) -> Sequence[int] | None:
-        try:
-            (data,) = self.store.read(LABEL.folder(), clip_id)
-        except MissingModalityError:
-            if not self.with_frames:
-                raise
-            return None
-        return LABEL.parse(data, clip_id=clip_id)
-
-    def _meta(self, clip_id: str) -> dict[str, Any]:
-        try:
-            (data,) = self.store.read(META.folder(), clip_id)
-        except MissingModalityError:
-            return {}
-        return parse_json_object(data, f"{self.location}: {META.folder()}/{clip_id}.json", "delete it")

@@ -12,6 +12,7 @@ from mmvoxceleb.loading.selection import choose_clips, split_clips
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["MOST_FILES_PER_FOLDER", "Shard", "digest_of", "plan_projections", "plan_shards"]
 
@@ -109,10 +110,10 @@ def _groups(store: Store, settings: ExportSettings, clips: Sequence[str]) -> lis
 
 def _expected_bytes(store: Store, settings: ExportSettings, clip_id: str) -> float:
     """Guess from the sizes of a clip's files what it will take; only the cutting into shards depends on it."""
-    total = 0.0
+    total, clip = 0.0, StoredClip(store, clip_id)
     options = settings.record_options(count_frames=False)
     for folder in settings.folders:
-        size: float = sum(max(0, entry.size) for entry in store.entries(folder, clip_id))
+        size: float = sum(max(0, entry.size) for entry in clip.entries(folder))
         if folder.kind is VIDEO and settings.has_mp4:
             size *= 1 if settings.lossless else _SHARE_OF_H264
         elif isinstance(folder.kind, FrameModality):

@@ -9,9 +9,10 @@ from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCel
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.loading.record import read_meta, read_record
+from mmvoxceleb.loading.record import record_of
 from mmvoxceleb.modalities import VIDEO
 from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["Row", "RowReader"]
 
@@ -67,7 +68,8 @@ class RowReader:
 
     def _read_row(self, clip_id: str) -> Row:
         options = self._settings.record_options(count_frames=clip_id in self._clips_with_video)
-        record = read_record(self._store, clip_id, options)
+        clip = StoredClip(self._store, clip_id)
+        record = record_of(clip, options)
         quality = None
         if self._settings.has_mp4:
             frames = [frame["bytes"] for frame in record.pop(VIDEO.pictures)]
@@ -77,15 +79,16 @@ class RowReader:
                 frames, crf=self._settings.crf, lossless=self._settings.lossless, clip_id=clip_id
             )
             record[VIDEO.name] = {"bytes": data, "path": None}
-        return Row(record, self._models(clip_id), quality)
+        return Row(record, _models_of(clip), quality)
 
-    def _models(self, clip_id: str) -> tuple[Mapping[str, str], ...]:
-        try:
-            meta = read_meta(self._store, clip_id)
-        except CorruptSourceError:
-            return ()  # a damaged provenance is reported where it is needed, by read_record for the label
-        found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}
-        return tuple({"stage": stage, "sha256": sha256} for stage, sha256 in sorted(found))
+
+def _models_of(clip: StoredClip) -> tuple[Mapping[str, str], ...]:
+    try:
+        meta = clip.meta
+    except CorruptSourceError:
+        return ()  # a damaged provenance is reported where it is needed, by record_of for the label
+    found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}
+    return tuple({"stage": stage, "sha256": sha256} for stage, sha256 in sorted(found))
 
 
 def _hashes(value: Any, path: str = "") -> Iterator[str]:

@@ -11,12 +11,13 @@ from datasets.exceptions import DatasetGenerationError
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
-from mmvoxceleb.loading.record import read_record
+from mmvoxceleb.loading.record import record_of
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["MMVoxCeleb"]
 
@@ -221,10 +222,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def _read(self, store: Store, position: tuple[int, int, str]) -> dict[str, Any] | None:
         """Read one record; None for a clip that is shorter than ``min_frames``."""
-        clip_id = position[-1]
-        if self.config.min_frames and len(store.entries(VIDEO.folder(), clip_id)) < self.config.min_frames:
+        clip = StoredClip(store, position[-1])
+        if self.config.min_frames and clip.num_frames(VIDEO.folder()) < self.config.min_frames:
             return None
-        return read_record(store, clip_id, self.config.record_options)
+        return record_of(clip, self.config.record_options)
 
 
 def _key(shard_index: int, clip_index: int, clip_id: str) -> Any:

@@ -1,18 +1,21 @@
 """Read the record of one clip from a store."""
 
-import functools
 from typing import Any
 
-from mmvoxceleb.errors import MissingModalityError
-from mmvoxceleb.modalities import META, VIDEO, FileModality, Folder, RecordOptions, frame_modalities, modalities
+from mmvoxceleb.modalities import VIDEO, FileModality, Folder, RecordOptions, frame_modalities, modalities
 from mmvoxceleb.schema import ClipId
+from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Entry, Store
-from mmvoxceleb.stores.numbering import check_frames
 
-__all__ = ["RecordOptions", "read_meta", "read_record"]
+__all__ = ["RecordOptions", "read_record", "record_of"]
 
 
 def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str, Any]:
+    """Read one clip; see :func:`record_of`."""
+    return record_of(StoredClip(store, clip_id), options)
+
+
+def record_of(stored: StoredClip, options: RecordOptions) -> dict[str, Any]:
     """Read one clip; pictures are ``{"bytes", "path"}`` as ``datasets`` stores them.
 
     Raises:
@@ -21,6 +24,7 @@ def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str,
         UnsafeArchiveError: A file of it was refused.
         SourceUnavailableError: The store cannot be read.
     """
+    clip_id = stored.clip_id
     clip = ClipId.parse(clip_id)
     record: dict[str, Any] = {
         "clip_id": clip_id,
@@ -35,12 +39,12 @@ def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str,
         for modality in frame_modalities(options.modalities)
         for folder, names in modality.pairs(options.styles).items()
     }
-    entries = _entries_of_frames(store, clip_id, list(columns), options)
+    entries = _entries_of_frames(stored, list(columns), options)
     if VIDEO.name in options.modalities or options.count_frames:
-        record["num_frames"] = len(store.entries(VIDEO.folder(), clip_id))
+        record["num_frames"] = stored.num_frames(VIDEO.folder())
     for folder, (modality, (pictures, indices)) in columns.items():
         chosen = entries[folder]
-        content = store.read(folder, clip_id, chosen)
+        content = stored.read(folder, chosen)
         record[pictures] = [
             {"bytes": modality.stored(data, options, clip_id=clip_id, name=f"{folder}/{entry.name}"), "path": None}
             for entry, data in zip(chosen, content, strict=True)
@@ -48,32 +52,13 @@ def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str,
         record[indices] = [entry.index for entry in chosen]
     for kind in modalities(options.modalities):
         if isinstance(kind, FileModality):
-            value = kind.parse(store.read(kind.folder(), clip_id)[0], clip_id=clip_id)
-            record |= kind.fields(value, options, meta=functools.partial(read_meta, store, clip_id))
+            record |= kind.fields(stored.value(kind), options, meta=lambda: stored.meta)
     return record
 
 
-def read_meta(store: Store, clip_id: str) -> dict[str, Any]:
-    """Read the provenance of a clip; empty where it has none.
-
-    Raises:
-        CorruptSourceError: It is damaged.
-        SourceUnavailableError: The store cannot be read.
-    """
-    try:
-        data = store.read(META.folder(), clip_id)[0]
-    except MissingModalityError:
-        return {}
-    return META.parse(data, clip_id=clip_id)
-
-
-def _entries_of_frames(
-    store: Store, clip_id: str, folders: list[Folder], options: RecordOptions
-) -> dict[Folder, list[Entry]]:
+def _entries_of_frames(stored: StoredClip, folders: list[Folder], options: RecordOptions) -> dict[Folder, list[Entry]]:
     """Choose the files to read, by frame index, before anything is read."""
-    chosen = {folder: store.entries(folder, clip_id) for folder in folders}
-    for folder, entries in chosen.items():
-        check_frames(f"{store.location}: clip {clip_id}, {folder}", entries)
+    chosen = {folder: stored.frames(folder) for folder in folders}
     if options.frame_stride > 1:
         chosen = {
             folder: [entry for entry in entries if entry.index % options.frame_stride == 0]

@@ -25,13 +25,14 @@ class Meta(FileModality):
             CorruptSourceError: The file is no JSON object, or its ``label_source`` is no text.
         """
         try:
-            meta = parse_json_object(data, "meta", "regenerate the clip")
+            meta = parse_json_object(data, "meta", "delete it and regenerate the clip")
         except CorruptSourceError as error:
             raise CorruptSourceError(f"clip {clip_id}: its meta file {str(error).removeprefix('meta: ')}") from None
         source = meta.get("label_source")
         if source is not None and not isinstance(source, str):
             raise CorruptSourceError(
-                f"clip {clip_id}: its meta file has the label_source {quoted(source)}, no text; regenerate the clip"
+                f"clip {clip_id}: its meta file has the label_source {quoted(source)}, no text; delete it and "
+                "regenerate the clip"
             )
         return meta
 

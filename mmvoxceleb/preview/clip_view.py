@@ -22,6 +22,7 @@ from mmvoxceleb.modalities import (
 )
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores import Entry, Store
+from mmvoxceleb.stores.clip import StoredClip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,16 +103,17 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
         MissingModalityError: The store has nothing of this clip.
         CorruptSourceError: ``clip_id`` has another form than a key.
     """
+    clip = StoredClip(store, clip_id)
     in_store = set(store.folders())
     folders = {kind: kind.folder_of_style(style) for kind in frame_modalities()}
-    entries = {kind: _entries(store, folder, clip_id) for kind, folder in folders.items()}
+    entries = {kind: clip.entries(folder) if clip.has(folder) else [] for kind, folder in folders.items()}
     indices = choose_indices(
         [entry.index for entry in entries[VIDEO]],
         [entry.index for kind, found in entries.items() if kind is not VIDEO for entry in found],
         count,
     )
-    pictures = {kind: _pictures(store, kind, folders[kind], clip_id, entries[kind], indices) for kind in folders}
-    values = {kind: _value(store, kind, clip_id) for kind in file_modalities()}
+    pictures = {kind: _pictures(clip, kind, folders[kind], entries[kind], indices) for kind in folders}
+    values = {kind: _value(clip, kind) for kind in file_modalities()}
     absent: dict[FrameModality | FileModality, str] = {
         **{kind: kind.pictures for kind in folders if not entries[kind]},
         **{kind: kind.name for kind, value in values.items() if value is _ABSENT},
@@ -128,37 +130,14 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
     )
 
 
-def _entries(store: Store, folder: Folder, clip_id: str) -> list[Entry]:
-    try:
-        return store.entries(folder, clip_id)
-    except MissingModalityError:
-        return []
-
-
 def _pictures(
-    store: Store,
-    kind: FrameModality,
-    folder: Folder,
-    clip_id: str,
-    entries: Sequence[Entry],
-    indices: Sequence[int],
+    clip: StoredClip, kind: FrameModality, folder: Folder, entries: Sequence[Entry], indices: Sequence[int]
 ) -> "dict[int, NDArray[np.uint8] | None]":
     wanted = [entry for entry in entries if entry.index in set(indices)]
-    if not wanted:
-        return {}
-    try:
-        content = store.read(folder, clip_id, wanted)
-    except MMVoxCelebError:
-        content = [_read_alone(store, folder, clip_id, entry) for entry in wanted]
-    return {entry.index: _picture(kind, data, clip_id, entry.name) for entry, data in zip(wanted, content, strict=True)}
-
-
-def _read_alone(store: Store, folder: Folder, clip_id: str, entry: Entry) -> bytes:
-    """Read one entry of a clip of which others are damaged; nothing for a damaged one."""
-    try:
-        return store.read(folder, clip_id, [entry])[0]
-    except MMVoxCelebError:
-        return b""
+    return {
+        entry.index: None if isinstance(data, MMVoxCelebError) else _picture(kind, data, clip.clip_id, entry.name)
+        for entry, data in clip.read_each(folder, wanted)
+    }
 
 
 def _picture(kind: FrameModality, data: bytes, clip_id: str, name: str) -> "NDArray[np.uint8] | None":
@@ -171,9 +150,9 @@ def _picture(kind: FrameModality, data: bytes, clip_id: str, name: str) -> "NDAr
         return None
 
 
-def _value(store: Store, kind: FileModality, clip_id: str) -> Any:
+def _value(clip: StoredClip, kind: FileModality) -> Any:
     try:
-        return kind.parse(store.read(kind.folder(), clip_id)[0], clip_id=clip_id)
+        return clip.value(kind)
     except MissingModalityError:
         return _ABSENT
     except MMVoxCelebError:

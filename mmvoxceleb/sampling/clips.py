@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,20 +11,14 @@ from mmvoxceleb.modalities import FileModality, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SampledClip", "SampledClips", "sampled_clips"]
+__all__ = ["SampledClip", "SampledClips"]
 
 
-class SampledClip(ABC):
-    """A clip to sample from. Nothing is read before it is asked for.
+class SampledClip(Protocol):
+    """A clip to sample from: a :class:`~mmvoxceleb.stores.clip.StoredClip`, or a record. It reads what is asked for."""
 
-    Args:
-        clip_id: Its key.
-    """
+    clip_id: str
 
-    def __init__(self, clip_id: str) -> None:
-        self.clip_id = clip_id
-
-    @abstractmethod
     def indices(self, folder: Folder) -> "NDArray[np.int64]":
         """Return the frame index of each picture, ascending.
 
@@ -32,7 +26,6 @@ class SampledClip(ABC):
             MissingModalityError: The clip lacks it.
         """
 
-    @abstractmethod
     def pictures(self, folder: Folder, positions: Sequence[int]) -> "list[bytes | memoryview | NDArray[np.uint8]]":
         """Return some pictures: the content of their files, or uint8 [H, W, 3] in RGB out of a video.
 
@@ -45,7 +38,6 @@ class SampledClip(ABC):
             CorruptSourceError: A video is damaged.
         """
 
-    @abstractmethod
     def value(self, modality: FileModality) -> Any:
         """Return what the clip's file says, as :meth:`FileModality.parse` gives it.
 
@@ -78,36 +70,3 @@ class SampledClips(ABC):
     def values(self, modality: FileModality) -> list[Any]:
         """Return what the files of all clips say, in order."""
         return [self.clip(position).value(modality) for position in range(len(self))]
-
-
-def sampled_clips(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
-    """Return the clips of a prepared dataset, a store, or the path or URL of a store.
-
-    Raises:
-        TypeError: ``data`` is none of these.
-        MMVoxCelebError: It cannot be read, or lacks something.
-    """
-    import os
-
-    from mmvoxceleb.stores import Store, open_store
-
-    if isinstance(data, SampledClips):
-        return data
-    if isinstance(data, str | os.PathLike):
-        data = open_store(data)
-    if isinstance(data, Store):
-        from mmvoxceleb.sampling.store_clips import SampledStore
-
-        return SampledStore(data, modalities, style)
-    import datasets
-
-    if isinstance(data, datasets.Dataset):
-        from mmvoxceleb.sampling.record_clips import SampledRows
-
-        return SampledRows(data)
-    if isinstance(data, datasets.DatasetDict | datasets.IterableDatasetDict):
-        splits = ", ".join(map(repr, data))
-        raise TypeError(f"these are {len(data)} splits ({splits}); take one, as data[{next(iter(data))!r}]")
-    raise TypeError(
-        f"cannot sample from {type(data).__name__}; expected a Dataset, an IterableDataset, a store or a path"
-    )

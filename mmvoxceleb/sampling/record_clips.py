@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mmvoxceleb.codecs.video import count_frames, decode_frames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import FileModality, Folder, modalities
-from mmvoxceleb.sampling.clips import SampledClip, SampledClips
+from mmvoxceleb.sampling.clips import SampledClips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class SampledRows(SampledClips):
     def modalities(self, style: str) -> tuple[str, ...]:
         return modalities_in(self._names, style)
 
-    def clip(self, position: int) -> SampledClip:
+    def clip(self, position: int) -> "ArrowClip":
         return ArrowClip(self._rows[int(position)])
 
     def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
@@ -89,7 +89,7 @@ class _Cells(dict[str, Any]):
         return self.cell_of(name)
 
 
-class RecordClip(SampledClip):
+class RecordClip:
     """A record of Python objects, not decoded; its frames may be in a video file or in files of their own.
 
     Args:
@@ -103,7 +103,7 @@ class RecordClip(SampledClip):
     def __init__(self, names: Collection[str], cell_of: Callable[[str], Any]) -> None:
         if "clip_id" not in names:
             raise MissingModalityError(f"the stream has no column clip_id (it has {', '.join(names)})")
-        super().__init__(self._plain(cell_of("clip_id")))
+        self.clip_id: str = self._plain(cell_of("clip_id"))
         self._names = names
         self._cell_of = cell_of
         self._indices: dict[Folder, NDArray[np.int64]] = {}

@@ -10,10 +10,11 @@ from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
-from mmvoxceleb.sampling.clips import SampledClip, sampled_clips
+from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.sample import Sample, SampleMaker
+from mmvoxceleb.sampling.sources import sampled_clips
 from mmvoxceleb.sampling.stream import ClipStream
 from mmvoxceleb.sampling.threads import DecodeWork
 

@@ -11,6 +11,7 @@ from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCel
 from mmvoxceleb.modalities import META, VIDEO, Folder
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Entry, Store
+from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.validation.checks import (
     check_entries,
     check_file,
@@ -71,9 +72,10 @@ def validate_store(
     with ThreadPoolExecutor(workers or min(8, usable_cpus())) as pool:
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
-            report.add(_check_clip(store, clip_id, held, report, lengths, pool))
+            clip = StoredClip(store, clip_id)
+            report.add(_check_clip(clip, held, report, lengths, pool))
             if clip_id in with_meta:
-                report.add(_check_meta(store, clip_id, {folder.modality for folder in held}))
+                report.add(_check_meta(clip, {folder.modality for folder in held}))
             if progress:
                 progress(done, len(clips))
     if lengths:
@@ -98,53 +100,51 @@ def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, l
 
 
 def _check_clip(
-    store: Store, clip_id: str, folders: Sequence[Folder], report: Report, lengths: list[int], pool: Executor
+    clip: StoredClip, folders: Sequence[Folder], report: Report, lengths: list[int], pool: Executor
 ) -> Iterator[Problem]:
     frames: set[int] | None = None
     for folder in sorted(folders, key=lambda folder: folder != _VIDEO):
         try:
-            entries = store.entries(folder, clip_id)
+            entries = clip.entries(folder)
         except (CorruptSourceError, UnsafeArchiveError, MissingModalityError) as error:
-            yield Problem("archive", str(error), clip_id, str(folder))
+            yield Problem("archive", str(error), clip.clip_id, str(folder))
             continue
         report.folders[str(folder)].files += len(entries)
         if not folder.is_frames:
-            yield from _check_single(store, folder, clip_id, entries)
+            yield from _check_single(clip, folder)
             continue
         if folder == _VIDEO:
             frames = {entry.index for entry in entries if is_picture(entry)}
             lengths.append(len(frames))
-        yield from check_entries(folder, clip_id, entries, frames)
+        yield from check_entries(folder, clip.clip_id, entries, frames)
         if report.deep:
-            yield from _check_pictures(store, folder, clip_id, entries, report, pool)
+            yield from _check_pictures(clip, folder, report, pool)
 
 
-def _check_single(store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> Iterator[Problem]:
-    for _, data in _read(store, folder, clip_id, entries):
+def _check_single(clip: StoredClip, folder: Folder) -> Iterator[Problem]:
+    for _, data in _read(clip, folder, clip.entries(folder)):
         if isinstance(data, Problem):
             yield data
         else:
-            yield from check_file(folder, clip_id, data)
+            yield from check_file(folder, clip.clip_id, data)
 
 
-def _check_meta(store: Store, clip_id: str, held: Set[str]) -> Iterator[Problem]:
-    for _, data in _read(store, _META, clip_id, store.entries(_META, clip_id)):
+def _check_meta(clip: StoredClip, held: Set[str]) -> Iterator[Problem]:
+    for _, data in _read(clip, _META, clip.entries(_META)):
         if not isinstance(data, Problem):
-            yield from check_meta(clip_id, data, held)
+            yield from check_meta(clip.clip_id, data, held)
 
 
-def _check_pictures(
-    store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry], report: Report, pool: Executor
-) -> Iterator[Problem]:
+def _check_pictures(clip: StoredClip, folder: Folder, report: Report, pool: Executor) -> Iterator[Problem]:
     """Decode all pictures of a clip in one folder, a batch at a time."""
     sizes: dict[tuple[int, int], str] = {}
-    for batch in _batches([entry for entry in entries if is_picture(entry) and entry.size != 0]):
-        read = list(_read(store, folder, clip_id, batch))
+    for batch in _batches([entry for entry in clip.entries(folder) if is_picture(entry) and entry.size != 0]):
+        read = list(_read(clip, folder, batch))
         yield from (data for _, data in read if isinstance(data, Problem))
         whole = [(entry.name, data) for entry, data in read if not isinstance(data, Problem)]
         names, contents = [name for name, _ in whole], [data for _, data in whole]
         for name, (problem, size) in zip(
-            names, pool.map(partial(check_picture_file, folder, clip_id), names, contents), strict=True
+            names, pool.map(partial(check_picture_file, folder, clip.clip_id), names, contents), strict=True
         ):
             report.pictures_decoded += 1
             if problem is not None:
@@ -153,7 +153,7 @@ def _check_pictures(
                 sizes.setdefault(size, name)
     if len(sizes) > 1:
         seen = ", ".join(f"{width}x{height} ({name})" for (width, height), name in list(sizes.items())[:4])
-        yield Problem("size", f"has pictures of {len(sizes)} sizes: {seen}", clip_id, str(folder))
+        yield Problem("size", f"has pictures of {len(sizes)} sizes: {seen}", clip.clip_id, str(folder))
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -169,19 +169,12 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def _read(
-    store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]
-) -> Iterator[tuple[Entry, bytes | Problem]]:
-    """Read entries together, and one by one where that fails, so that the damaged one is known."""
-    try:
-        yield from zip(entries, store.read(folder, clip_id, entries), strict=True)
-        return
-    except MMVoxCelebError:
-        pass
-    for entry in entries:
-        try:
-            yield entry, store.read(folder, clip_id, [entry])[0]
-        except MMVoxCelebError as error:
+def _read(clip: StoredClip, folder: Folder, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | Problem]]:
+    """Read entries; a damaged one gives a problem."""
+    for entry, data in clip.read_each(folder, entries):
+        if isinstance(data, MMVoxCelebError):
             kind = "picture" if folder.is_frames else folder.modality
             file = f"{folder}/{entry.name}" if folder.is_frames else str(folder)
-            yield entry, Problem(kind, str(error), clip_id, file)
+            yield entry, Problem(kind, str(data), clip.clip_id, file)
+        else:
+            yield entry, data

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
-from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import RemovalWatch
-from mmvoxceleb.modalities import LABEL, META
+from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
@@ -27,6 +26,7 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.removal import erase, obey
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels"]
 
@@ -268,20 +268,9 @@ def _clips_of(store: Store) -> frozenset[str]:
 
 
 def _label_in(store: Store, clip: str) -> list[int] | None:
-    try:
-        (data,) = store.read(LABEL.folder(), clip)
-    except MissingModalityError:
-        return None
-    return LABEL.parse(data, clip_id=clip)
+    stored = StoredClip(store, clip)
+    return stored.value(LABEL) if stored.has(LABEL.folder()) else None
 
 
 def _source_in(store: Store, clip: str) -> str:
-    try:
-        (data,) = store.read(META.folder(), clip)
-    except MissingModalityError:
-        return ""
-    where = f"{store.location}: meta/{clip}.json"
-    source = parse_json_object(data, where, "mend or delete it").get("label_source") or ""
-    if not isinstance(source, str):
-        raise CorruptSourceError(f"{where}: its label_source is not a string; fix or delete it")
-    return source
+    return StoredClip(store, clip).meta.get("label_source") or ""

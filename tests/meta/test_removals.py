@@ -19,7 +19,7 @@ from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.sampling import ClipSampler
-from mmvoxceleb.sampling.clips import sampled_clips
+from mmvoxceleb.sampling.sources import sampled_clips
 from tests.support.corpus import make_corpus, zip_corpus
 from tests.support.http_server import FileServer
 
