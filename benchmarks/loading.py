@@ -79,7 +79,7 @@ from datasets import load_dataset
 source, cache, encoding, processes = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 shutil.rmtree(cache, ignore_errors=True)
 began = time.perf_counter()
-dataset = load_dataset("mmvoxceleb", data_dir=source, cache_dir=cache, mask_encoding=encoding,
+dataset = load_dataset("mmvoxceleb", data_dir=source, cache_dir=cache, mask_encoding=encoding, in_place=False,
                        num_proc=processes if processes > 1 else None)
 os.sync()
 print(sum(map(len, dataset.values())), time.perf_counter() - began, peak_mb())

@@ -98,7 +98,7 @@ def prepare(folder: Path, clips: int, frames: int, mmvid: Path | None = None) ->
     loose = make_corpus(folder / f"folder-{clips}-{frames}", clips, frames)
     zips = make_corpus(folder / f"zip-{clips}-{frames}", clips, frames, layout="zip")
     cache = str(folder / "cache")
-    splits = datasets.load_dataset("mmvoxceleb", data_dir=str(zips), cache_dir=cache)
+    splits = datasets.load_dataset("mmvoxceleb", data_dir=str(zips), cache_dir=cache, in_place=False)
     rows = datasets.concatenate_datasets(list(splits.values()))
     parquet, mp4 = folder / f"rows-{clips}-{frames}.parquet", folder / f"mp4-{clips}-{frames}.parquet"
     shards = [parquet.with_suffix(f".{shard}.parquet") for shard in range(2)]

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 from mmvoxceleb.registration import load_dataset, register_when_imported
 
 if TYPE_CHECKING:
-    from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig
+    from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig, embed
     from mmvoxceleb.sampling import ClipSampler
     from mmvoxceleb.stores import open_store
 
     __version__: str
 
-__all__ = ["ClipSampler", "MMVoxCeleb", "MMVoxCelebConfig", "__version__", "load_dataset", "open_store"]
+__all__ = ["ClipSampler", "MMVoxCeleb", "MMVoxCelebConfig", "__version__", "embed", "load_dataset", "open_store"]
 
 _LAZY = {
     "ClipSampler": "mmvoxceleb.sampling",
     "MMVoxCeleb": "mmvoxceleb.loading",
     "MMVoxCelebConfig": "mmvoxceleb.loading",
+    "embed": "mmvoxceleb.loading",
     "open_store": "mmvoxceleb.stores",
 }
 

@@ -1,6 +1,7 @@
-"""``load_dataset("mmvoxceleb")``: the builder, its configuration, and the name under which ``datasets`` finds it."""
+"""``load_dataset("mmvoxceleb")``: the builder and its configuration; and reading in what a dataset refers to."""
 
 from mmvoxceleb.loading.builder import MMVoxCeleb
 from mmvoxceleb.loading.config import MMVoxCelebConfig
+from mmvoxceleb.loading.embedding import embed
 
-__all__ = ["MMVoxCeleb", "MMVoxCelebConfig"]
+__all__ = ["MMVoxCeleb", "MMVoxCelebConfig", "embed"]

@@ -1,6 +1,7 @@
 """The builder behind ``load_dataset("mmvoxceleb")``."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.stores.reference_system import register_scheme
 
 __all__ = ["MMVoxCeleb"]
 
@@ -43,6 +45,10 @@ _DESCRIPTION = (
 CLIPS_AHEAD = 2
 """Clips that are read while one is written, in preparing. A stream reads no clip before it is asked for."""
 
+_WRITER_BATCH_SIZE_IN_PLACE = 64
+"""Rows of references have some ten kB."""
+
+register_scheme()
 logger = logging.getLogger(__name__)
 
 
@@ -74,6 +80,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     _store: Store | None = None
     _clips_ahead = 0
+    _in_place = False
+    _writer_batch_size: int
 
     def _info(self) -> datasets.DatasetInfo:
         self.config.check()
@@ -97,12 +105,17 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         self._clips_ahead = CLIPS_AHEAD
+        self._in_place = self.config.reads_in_place
+        if self._in_place and self._writer_batch_size == self.DEFAULT_WRITER_BATCH_SIZE:
+            self._writer_batch_size = _WRITER_BATCH_SIZE_IN_PLACE
         try:
             yield from super()._prepare_split_single(*args, **kwargs)
         except DatasetGenerationError as error:
             if isinstance(error.__cause__, MMVoxCelebError):
                 raise error.__cause__ from None
             raise
+        finally:
+            self._clips_ahead, self._in_place = 0, False
 
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
         """Return what was prepared.
@@ -140,6 +153,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         from datasets.fingerprint import Hasher
 
         content = [self._open().fingerprint(folders), *self._removals().lines()]
+        if self.config.reads_in_place:
+            content.append(os.path.abspath(self._open().location))
         return str(Hasher.hash(content))[:16]
 
     def _removals(self) -> Removals:
@@ -225,7 +240,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         clip = StoredClip(store, position[-1])
         if self.config.min_frames and clip.num_frames(VIDEO.folder()) < self.config.min_frames:
             return None
-        return record_of(clip, self.config.record_options)
+        return record_of(clip, self.config.record_options, in_place=self._in_place)
 
 
 def _key(shard_index: int, clip_index: int, clip_id: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from datasets import BuilderConfig
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.modalities import (
     DEFAULT_STYLE,
     MODALITIES,
@@ -48,6 +49,9 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
         strict: Raise if a clip lacks a modality, instead of skipping and counting it.
+        in_place: Refer to the pictures of a folder or zip on this machine, which are read when somebody asks for them,
+            instead of copying them into the cache of ``datasets``. By default it is so, unless ``on_error="skip"``,
+            which has to read them all. The bundled sample and what is behind a URL are copied.
     """
 
     modalities: Sequence[str] | None = None
@@ -63,6 +67,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
     drive_ids: Mapping[str, str] | None = None
     drop_sensitive: bool = False
     strict: bool = False
+    in_place: bool | None = None
 
     def check(self) -> None:
         """Check all values. ``datasets`` sets them one by one, so construction cannot check them.
@@ -86,10 +91,31 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
             raise ConfigError(f"styles={self.styles!r}; name at least one style, each once, such as ('style1',)")
         if self.aligned and all(kind.is_timeline for kind in frame_modalities(asked)):
             raise ConfigError("aligned=True keeps frames that have a mask or drawing, but neither is read")
+        if self.in_place:
+            if self.on_error == "skip":
+                raise ConfigError(
+                    "in_place=True reads no picture before it is asked for, so on_error='skip' cannot find the damaged "
+                    "ones; pass one of them, and find damage with `mmvoxceleb validate --deep`"
+                )
+            if not self.may_refer:
+                raise ConfigError(
+                    f"in_place=True needs a folder or zip on this machine, and {self.data_dir or 'the sample'} is "
+                    "copied; leave it out, or download the data first"
+                )
         if self.drive_ids:
             check_modalities(self.drive_ids)
             if self.data_dir:
                 raise ConfigError("data_dir and drive_ids are two sources; pass one of them")
+
+    @property
+    def may_refer(self) -> bool:
+        """Whether a record may refer to pictures: they stay on this machine."""
+        return self.name != "sample" and not is_url(str(self.data_dir or ""))
+
+    @property
+    def reads_in_place(self) -> bool:
+        """Whether a prepared dataset refers to pictures."""
+        return self.may_refer and (self.on_error == "raise" if self.in_place is None else self.in_place)
 
     @property
     def read_modalities(self) -> tuple[str, ...]:

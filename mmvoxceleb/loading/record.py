@@ -15,8 +15,13 @@ def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str,
     return record_of(StoredClip(store, clip_id), options)
 
 
-def record_of(stored: StoredClip, options: RecordOptions) -> dict[str, Any]:
+def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = False) -> dict[str, Any]:
     """Read one clip; pictures are ``{"bytes", "path"}`` as ``datasets`` stores them.
+
+    Args:
+        stored: The clip.
+        options: What to read of it.
+        in_place: Refer to pictures on this machine instead of reading them; they are checked when somebody does.
 
     Raises:
         MissingModalityError: The store lacks a modality of this clip.
@@ -44,12 +49,17 @@ def record_of(stored: StoredClip, options: RecordOptions) -> dict[str, Any]:
         record["num_frames"] = stored.num_frames(VIDEO.folder())
     for folder, (modality, (pictures, indices)) in columns.items():
         chosen = entries[folder]
+        record[indices] = [entry.index for entry in chosen]
+        references = stored.references(folder, chosen) if in_place else None
+        if references is not None:
+            form = modality.form_of(options)
+            record[pictures] = [{"bytes": None, "path": reference.url(form)} for reference in references]
+            continue
         content = stored.read(folder, chosen)
         record[pictures] = [
             {"bytes": modality.stored(data, options, clip_id=clip_id, name=f"{folder}/{entry.name}"), "path": None}
             for entry, data in zip(chosen, content, strict=True)
         ]
-        record[indices] = [entry.index for entry in chosen]
     for kind in modalities(options.modalities):
         if isinstance(kind, FileModality):
             record |= kind.fields(stored.value(kind), options, meta=lambda: stored.meta)

@@ -15,6 +15,8 @@ from mmvoxceleb.codecs.video import count_frames, decode_frames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import FileModality, Folder, modalities
 from mmvoxceleb.sampling.clips import SampledClips
+from mmvoxceleb.stores.reference import is_reference
+from mmvoxceleb.stores.stored_file import StoredFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -181,6 +183,8 @@ class RecordClip:
 
         if not path:
             raise self._missing("content of a picture")
+        if is_reference(path):
+            return StoredFile(path).raw()
         try:
             with fsspec.open(path, "rb") as file:
                 return bytes(file.read())

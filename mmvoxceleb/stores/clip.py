@@ -10,6 +10,7 @@ from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCel
 from mmvoxceleb.modalities import META, FileModality, Folder
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.numbering import check_frames
+from mmvoxceleb.stores.reference import Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +95,10 @@ class StoredClip:
     def read(self, folder: Folder, entries: Sequence[Entry] | None = None) -> list[bytes]:
         """Read the content of some files, all by default, in the order given; see :meth:`Store.read`."""
         return self.store.read(folder, self.clip_id, entries)
+
+    def references(self, folder: Folder, entries: Sequence[Entry]) -> list[Reference] | None:
+        """Say where some files are on this machine; None where they come from elsewhere."""
+        return self.store.references(folder, self.clip_id, entries)
 
     def read_each(self, folder: Folder, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | MMVoxCelebError]]:
         """Read files together, and one by one where that fails, so that only the damaged ones give their error."""

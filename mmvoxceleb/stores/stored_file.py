@@ -9,11 +9,11 @@ from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.version import version_of_stat
-from mmvoxceleb.modalities import FileModality, Modality
+from mmvoxceleb.modalities import FileModality, Folder, Modality
 from mmvoxceleb.modalities.registry import kind_of, modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import Entry, check_sizes
-from mmvoxceleb.stores.naming import clip_of_file
+from mmvoxceleb.stores.naming import clip_of_file, folder_of_path, hint_of_archive
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import read_entries
@@ -45,6 +45,7 @@ class StoredFile:
         self._kind = kind_of(form.partition(".")[0])
         self._options = self._kind.options_of_form(form)
         self._clip_id = _clip_of(self._reference, self._kind)
+        self._name = f"{_folder_of(self._reference, self._kind)}/{os.path.basename(self._reference.path)}"
 
     @property
     def size(self) -> int:
@@ -83,7 +84,11 @@ class StoredFile:
             CorruptSourceError: The file or the archive is damaged.
             UnsafeArchiveError: It is too large.
         """
-        return self._kind.stored(self.raw(), self._options, clip_id=self._clip_id, name=self._reference.location)
+        data = self.raw()
+        try:
+            return self._kind.stored(data, self._options, clip_id=self._clip_id, name=self._name)
+        except (CorruptSourceError, UnsafeArchiveError) as error:
+            raise type(error)(f"{error} ({self._reference.location})") from error
 
     def _check_size(self, size: int) -> None:
         check_sizes(self._kind.folder(), [Entry(self._reference.path, 0, size)])
@@ -170,6 +175,14 @@ def _clip_of(reference: Reference, kind: Modality) -> str:
             "dataset"
         )
     return clip
+
+
+def _folder_of(reference: Reference, kind: Modality) -> Folder:
+    """Tell the folder of the layout that a file is in, for messages."""
+    place, path, in_zip, _ = reference
+    inner, hint = os.path.dirname(path), hint_of_archive(os.path.basename(place)) if in_zip else None
+    found = folder_of_path(inner if inner else place.removesuffix(".zip"), hint)
+    return found[0] if found is not None and found[0].modality == kind.name else kind.folder_of_style("")
 
 
 def _first_gone(path: str) -> str:

@@ -143,13 +143,13 @@ def test_damage_is_named_and_can_be_skipped(
 def test_the_error_crosses_processes(own_corpus: Corpus) -> None:
     wrong_colours(own_corpus)
     with pytest.raises(CorruptSourceError, match=r"0000008\.png: colour RGB \(1, 2, 3\)"):
-        load_dataset("mmvoxceleb", data_dir=str(own_corpus.root), split="train", num_proc=2)
+        load_dataset("mmvoxceleb", data_dir=str(own_corpus.root), split="train", num_proc=2, in_place=False)
 
 
 def test_nothing_half_prepared_is_left(own_corpus: Corpus, tmp_path: Path) -> None:
     truncated_png(own_corpus)
     with pytest.raises(CorruptSourceError):
-        load_dataset("mmvoxceleb", data_dir=str(own_corpus.root), cache_dir=str(tmp_path / "cache"))
+        load_dataset("mmvoxceleb", data_dir=str(own_corpus.root), cache_dir=str(tmp_path / "cache"), in_place=False)
     assert not list((tmp_path / "cache").rglob("*.arrow"))
 
 
@@ -182,7 +182,7 @@ def test_a_huge_picture_is_refused(own_corpus: Corpus) -> None:
     Image.new("1", (8193, 2)).save(buffer, "PNG")
     (_first(own_corpus, "draw", "style1") / "0000000.png").write_bytes(buffer.getvalue())
     with pytest.raises(UnsafeArchiveError, match=r"0000000\.png: 8193 x 2 px; refused"):
-        load_dataset("mmvoxceleb", "drawing", data_dir=str(own_corpus.root), split="train")
+        load_dataset("mmvoxceleb", "drawing", data_dir=str(own_corpus.root), split="train", in_place=False)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -240,4 +240,4 @@ def _raw(dataset: Any) -> Any:
 def test_our_own_load_dataset_raises_the_same(own_corpus: Corpus) -> None:
     truncated_png(own_corpus)
     with pytest.raises(CorruptSourceError, match=r"0000005\.png: cut short"):
-        mmvoxceleb.load_dataset(data_dir=str(own_corpus.root))
+        mmvoxceleb.load_dataset(data_dir=str(own_corpus.root), in_place=False)

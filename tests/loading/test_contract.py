@@ -17,6 +17,7 @@ from datasets.distributed import split_dataset_by_node
 import mmvoxceleb
 from mmvoxceleb.schema import ATTRIBUTES, TEST_PERSONS, colours_of
 from tests.support.corpus import Corpus, drawing, frame, label_of, make_corpus, mask_ids, text_of, zip_corpus
+from tests.support.records import with_bytes
 
 PICTURES = ("frames", "masks", "drawings")
 
@@ -29,7 +30,7 @@ def encoded(dataset: Any) -> Any:
 
 
 def rows(dataset: Any) -> list[dict[str, Any]]:
-    return list(encoded(dataset))
+    return [with_bytes(row) for row in encoded(dataset)]
 
 
 def ids(dataset: Iterable[dict[str, Any]]) -> list[str]:
