@@ -3,7 +3,7 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.meta.watch import REMOVED, is_removed
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.clip import Clip, clip_in_memory
 from mmvoxceleb.processing.crop.clip_files import VIDEO, WrittenClip
 from mmvoxceleb.processing.crop.job import CropJob
@@ -22,6 +23,7 @@ from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.source import StoredClips
+from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.interface import Store
 
@@ -48,6 +50,7 @@ class CroppedVideos(ClipSource):
         self.refused = videos.refused if isinstance(videos, SourceVideos) else ()
         self.not_taken = videos.not_taken if isinstance(videos, SourceVideos) else ""
         self.job = job
+        self._unrecorded: dict[str, list[str]] = {}
         self._local = _PerThread()
         self._stored: Store | None = None
 
@@ -77,6 +80,7 @@ class CroppedVideos(ClipSource):
             for key in sorted(recorded):
                 job.check(key, options)
         clips = {key: removals.keep(job.records.clips(key)) for key in units}
+        self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
         todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         without_stages = not steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
@@ -87,6 +91,18 @@ class CroppedVideos(ClipSource):
             rejected=tuple(ClipOutcome(row.clip_id, rejected=row.reason) for row in self._refused(removals)),
             notes=(self.not_taken,) if self.not_taken else (),
         )
+
+    def _find_unrecorded(self, names: Iterable[str], clips: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+        """Find the clips of each unit that no record speaks of: a run was stopped in their video."""
+        found: dict[str, list[str]] = {}
+        for name in (name.removesuffix(".json") for name in names if ClipId.matches(name.removesuffix(".json"))):
+            clip = ClipId.parse(name)
+            video = f"{clip.person_id}#{clip.video_id}"
+            for key in (video, f"{video}#{clip.utterance}"):
+                wanted = {each.name for each in self.videos[key].utterances} if key in clips else ()
+                if clip.utterance in wanted and name not in clips[key]:
+                    found.setdefault(key, []).append(name)
+        return found
 
     def _refused(self, removals: Removals) -> list[LedgerRow]:
         return [row for row in self.refused if not is_removed(row.clip_id, removals)]
@@ -106,6 +122,7 @@ class CroppedVideos(ClipSource):
             check=host.check,
             keep=steps.select if steps.stages else None,
             detector=self._detector(host),
+            unrecorded=self._unrecorded.get(unit, ()),
         )
         while True:
             start = time.perf_counter()

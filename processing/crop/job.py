@@ -115,6 +115,7 @@ class CropJob:
         check: Callable[[], None] | None = None,
         keep: Callable[[Clip], Collection[int]] | None = None,
         detector: Detector | None = None,
+        unrecorded: Collection[str] = (),
     ) -> Iterator[WrittenClip]:
         """Crop one video, and hand out each of its clips as soon as it is in the store.
 
@@ -127,6 +128,8 @@ class CropJob:
             check: Called for every frame that is decoded; what it raises ends the work.
             keep: Chooses frames of a clip whose pictures are to be handed out; none by default.
             detector: Used in place of the job's own, whose settings it must have.
+            unrecorded: Clips of the video that a stopped run left, perhaps one with other settings. Those that are not
+                made now are deleted.
 
         Raises:
             IncompatibleOutputError: The output holds clips of these names that were made of something else.
@@ -142,7 +145,7 @@ class CropJob:
                     video = replace(video, path=path)
             except SourceUnavailableError as error:
                 unreachable = str(error)
-            yield from self._clips(video, unreachable, result, check, keep, detector)
+            yield from self._clips(video, unreachable, result, check, keep, detector, unrecorded)
 
     def _clips(
         self,
@@ -152,6 +155,7 @@ class CropJob:
         check: Callable[[], None] | None,
         keep: Callable[[Clip], Collection[int]] | None,
         detector: Detector | None,
+        unrecorded: Collection[str],
     ) -> Iterator[WrittenClip]:
         options = self.options()
         inputs, digests = inputs_of(video), digests_of(video)
@@ -171,7 +175,8 @@ class CropJob:
         if record is not None and record.clips and (unreachable is not None or video.path is None):
             result.close("what was made of it before stays")  # nothing can take its place
             return
-        self._forget_others(record, result)
+        is_here = unreachable is None and video.path is not None
+        self._forget_others(record, result, [each for each in unrecorded if is_here and self._is_cropped(each)])
         result.close(notes={utterance.name: utterance.note for utterance in video.utterances})
         done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows), digests)
         removals = self.records.write(done, self.removed)
@@ -269,10 +274,16 @@ class CropJob:
         """Delete a clip and what is said of it, because it was removed while it was being made."""
         self.writer.remove_clip(clip_id)
 
-    def _forget_others(self, record: VideoRecord | None, result: SourceResult) -> None:
-        """Delete the clips of an earlier record that are not made any more, with all that was made of them."""
+    def _is_cropped(self, clip_id: str) -> bool:
+        provenance = Provenance(self.tree)
+        return provenance.section(clip_id, CROP) is not None or provenance.was_interrupted(clip_id, CROP)
+
+    def _forget_others(
+        self, record: VideoRecord | None, result: SourceResult, unrecorded: Collection[str] = ()
+    ) -> None:
+        """Delete the clips of earlier runs that are not made any more, with all that was made of them."""
         kept = {row.clip_id for row in result.rows if row.status == "done"}
-        gone = sorted(set(record.clips) - kept) if record is not None else []
+        gone = sorted({*unrecorded, *(record.clips if record is not None else ())} - kept)
         for clip_id in gone:
             self.writer.remove_clip(clip_id)
         Provenance(self.tree).record(LedgerRow(clip_id, CROP, "rejected", "no longer made") for clip_id in gone)

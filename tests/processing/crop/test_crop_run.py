@@ -21,7 +21,7 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.sources import annotated_videos
+from mmvoxceleb.processing.crop.sources import annotated_videos, free_videos
 from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
@@ -308,6 +308,34 @@ def test_killed_or_stopped_and_gone_on(inputs: Path, reference: Path, tmp_path: 
     assert again.returncode == 0, errors
     assert contents(tmp_path) == contents(reference)
     assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_killed_in_a_video_and_run_again_with_other_settings(tmp_path: Path) -> None:
+    """Clips of the killed run that the new settings do not give are gone, and nothing else is."""
+    for name in ("a", "b"):
+        write_video(tmp_path / "raw" / f"{name}.mp4", (np.full((96, 96, 3), i // 6, np.uint8) for i in range(600)))
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    code = "from mmvoxceleb.cli.main import main; main()"
+    arguments = ["regenerate", "crop", str(tmp_path / "raw"), str(out), "--cropped", "--size", "32"]
+    arguments += ["--min-frames", "5", "--max-frames", "6", "--workers", "2"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
+    end = time.time() + 60
+    while len(list((out / "video").glob("*#*"))) < 8:
+        assert time.time() < end
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.communicate(timeout=60)
+    time.sleep(1)  # its workers end
+    assert not list((out / "meta" / ".crop").glob("*"))
+    other = out / "meta" / "a#a#00000.txt#099.mp4.json"
+    other.write_text('{"mask": {}}')  # not cropped by us
+    for place in (out, fresh):
+        job = CropJob(place, CropSettings.for_cropped(size_px=32, min_frames=5, max_frames=500))
+        crop_videos(free_videos(tmp_path / "raw"), job, workers=2)
+    assert len(contents(fresh / "video")) == 2 * 600
+    assert contents(out / "video") == contents(fresh / "video")
+    assert other.exists()
 
 
 def test_missing_videos_are_fetched_and_the_unreachable_are_recorded(
