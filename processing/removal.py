@@ -16,7 +16,7 @@ from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.watch import RemovalWatch
-from mmvoxceleb.modalities import META
+from mmvoxceleb.modalities import META, file_modalities
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.schema import ClipId, Folder
 
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 _DEEPEST = 12
 """Folders below a store that are looked into for names."""
-_SUFFIXES = (".zip", ".txt", ".json")
 _LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
 """What MMVID's loader leaves beside the folder that it reads: pickles with the names of all clips."""
 _TOGETHER = 256
@@ -237,7 +236,7 @@ def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite:
 
 
 def _clip_of(name: str) -> str | None:
-    for suffix in _SUFFIXES:
+    for suffix in (".zip", META.suffix, *(kind.suffix for kind in file_modalities())):
         if name.endswith(suffix) and ClipId.matches(name.removesuffix(suffix)):
             return name.removesuffix(suffix)
     return name if ClipId.matches(name) else None

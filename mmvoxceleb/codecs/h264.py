@@ -4,11 +4,14 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.codecs.sound_track import SoundTrack
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mmvoxceleb.codecs.flac import FlacSound
 
 __all__ = ["encode_h264", "repeatable_options"]
 
@@ -17,7 +20,13 @@ _BLOCKS_AT_A_TIME = 8
 
 
 def encode_h264(
-    frames: "Iterable[NDArray[np.uint8]]", *, fps: int, crf: int, key_frame_every: int, lossless: bool = False
+    frames: "Iterable[NDArray[np.uint8]]",
+    *,
+    fps: int,
+    crf: int,
+    key_frame_every: int,
+    lossless: bool = False,
+    sound: "FlacSound | None" = None,
 ) -> bytes:
     """Encode frames as an MP4 file, on one thread, so that the bytes do not depend on the number of cores.
 
@@ -29,7 +38,8 @@ def encode_h264(
         fps: Frames a second.
         crf: Constant rate factor, 0 to 51; lower is better and larger.
         key_frame_every: Frames from one key frame to the next.
-        lossless: Keep every pixel; ``crf`` is not used.
+        lossless: Keep every pixel, and every sample of the sound; ``crf`` is not used.
+        sound: What is heard with the frames, from the first one on; it becomes AAC, or FLAC where ``lossless``.
 
     Returns:
         The file; empty where there was no frame.
@@ -44,8 +54,9 @@ def encode_h264(
 
     buffer = io.BytesIO()
     stream: Any = None
+    track: SoundTrack | None = None
     with av.open(buffer, "w", format="mp4", container_options={"fflags": "+bitexact"}) as container:
-        for picture in frames:
+        for number, picture in enumerate(frames, 1):
             if stream is None:
                 height, width = picture.shape[:2]
                 pixels = "rgb24" if lossless else "yuv444p" if width % 2 or height % 2 else "yuv420p"
@@ -56,12 +67,17 @@ def encode_h264(
                 stream.codec_context.thread_count = 1
                 if not lossless:
                     stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
+                track = None if sound is None else SoundTrack(container, sound, lossless=lossless)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if not lossless:
                 frame = frame.reformat(format=pixels, dst_colorspace=5, dst_color_range=1)
             container.mux(stream.encode(frame))
+            if track is not None:
+                track.write(number / fps)
         if stream is not None:
             container.mux(stream.encode())
+        if track is not None:
+            track.end()
     return buffer.getvalue() if stream is not None else b""
 
 

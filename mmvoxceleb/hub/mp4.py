@@ -14,6 +14,8 @@ from mmvoxceleb.hub.quality import Quality, measure_quality
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mmvoxceleb.codecs.flac import FlacSound
+
 __all__ = ["FRAMES_PER_SECOND", "decode_mp4", "encode_mp4"]
 
 FRAMES_PER_SECOND = 25
@@ -22,7 +24,9 @@ FRAMES_PER_SECOND = 25
 _KEY_FRAME_EVERY = 25
 
 
-def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: str) -> tuple[bytes, Quality]:
+def encode_mp4(
+    frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: str, sound: "FlacSound | None" = None
+) -> tuple[bytes, Quality]:
     """Encode the frames of a clip as H.264 in MP4, and measure the loss by decoding it again.
 
     Args:
@@ -30,6 +34,7 @@ def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: st
         crf: Constant rate factor, 0 to 51.
         lossless: Keep every pixel.
         clip_id: The clip, for messages.
+        sound: What is to be heard with them.
 
     Returns:
         The file, and the loss.
@@ -41,7 +46,14 @@ def encode_mp4(frames: Sequence[bytes], *, crf: int, lossless: bool, clip_id: st
     pictures = [_decode(data, clip_id) for data in frames]
     if len({picture.shape for picture in pictures}) != 1:
         raise CorruptSourceError(f"clip {clip_id}: its frames differ in size; export them with --video png")
-    data = encode_h264(pictures, fps=FRAMES_PER_SECOND, crf=crf, key_frame_every=_KEY_FRAME_EVERY, lossless=lossless)
+    data = encode_h264(
+        pictures,
+        fps=FRAMES_PER_SECOND,
+        crf=crf,
+        key_frame_every=_KEY_FRAME_EVERY,
+        lossless=lossless,
+        sound=sound,
+    )
     return data, measure_quality(zip(pictures, decode_mp4(data), strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
@@ -10,9 +10,12 @@ from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.record import record_of
-from mmvoxceleb.modalities import VIDEO
+from mmvoxceleb.modalities import VIDEO, file_modalities
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
+
+if TYPE_CHECKING:
+    from mmvoxceleb.codecs.flac import FlacSound
 
 __all__ = ["Row", "RowReader"]
 
@@ -76,10 +79,22 @@ class RowReader:
             if not frames:
                 raise MissingModalityError(f"{self._store.location}: clip {clip_id} has no frames to encode")
             data, quality = encode_mp4(
-                frames, crf=self._settings.crf, lossless=self._settings.lossless, clip_id=clip_id
+                frames,
+                crf=self._settings.crf,
+                lossless=self._settings.lossless,
+                clip_id=clip_id,
+                sound=self._sound(record, clip_id),
             )
             record[VIDEO.name] = {"bytes": data, "path": None}
         return Row(record, _models_of(clip), quality)
+
+    def _sound(self, record: Mapping[str, Any], clip_id: str) -> "FlacSound | None":
+        """Return what is to be heard in the clip's video file."""
+        for kind in file_modalities(self._settings.modalities):
+            sound = kind.sound(kind.value_of(record, clip_id=clip_id))
+            if sound is not None:
+                return sound
+        return None
 
 
 def _models_of(clip: StoredClip) -> tuple[Mapping[str, str], ...]:

@@ -4,6 +4,7 @@
 by :func:`register_modality`, or by an entry point of the group ``mmvoxceleb.modalities``.
 """
 
+from mmvoxceleb.modalities.audio import AUDIO
 from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, Modality, RecordOptions
 from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
 from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
@@ -25,6 +26,7 @@ from mmvoxceleb.modalities.text import TEXT
 from mmvoxceleb.modalities.video import VIDEO
 
 __all__ = [
+    "AUDIO",
     "DEFAULT_STYLE",
     "DRAWINGS",
     "IDENTITY_FIELDS",

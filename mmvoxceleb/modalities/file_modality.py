@@ -1,7 +1,7 @@
 """A modality of one small file for each clip: its columns, and how its files are read, checked, shown and sampled."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,6 +12,9 @@ from mmvoxceleb.errors import MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.modalities.base import LARGEST_TEXT_BYTES, Modality, RecordOptions, Shown
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mmvoxceleb.codecs.flac import FlacSound
     from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["FileModality", "SampleContext"]
@@ -109,9 +112,36 @@ class FileModality(Modality):
         except MMVoxCelebError as error:
             yield self.name, str(error)
 
+    def problems_beside(self, data: bytes, frames: Collection[int], *, clip_id: str) -> Iterator[tuple[str, str]]:
+        """Check a file against the indices of the clip's frames, likewise."""
+        return iter(())
+
+    def problems_inside(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
+        """Check what takes longer than reading, likewise; only a deep validation asks."""
+        return iter(())
+
     def shown(self, value: Any) -> Shown | None:
         """Say what :meth:`parse` gave, to look at; None for nothing."""
         return Shown(self.name, lines=(str(value),))
+
+    def sound(self, value: Any) -> "FlacSound | None":
+        """Return what is heard with the frames where they become a video file; None for nothing."""
+        return None
+
+    def strip(self, value: Any, size: tuple[int, int]) -> "Image | None":
+        """Draw what :meth:`parse` gave over the time of the clip; None where there is nothing to draw.
+
+        Args:
+            value: What the file says.
+            size: Width and height in px. The left edge is the clip's first frame, the right edge the end of its last.
+
+        Returns:
+            RGB, of this size.
+
+        Raises:
+            CorruptSourceError: The file is damaged.
+        """
+        return None
 
     def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
         """Return what :meth:`parse` gave, from its columns of a record."""

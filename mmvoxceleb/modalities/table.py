@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.modalities.audio import AUDIO
 from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, Modality
 from mmvoxceleb.modalities.drawings import DRAWINGS
 from mmvoxceleb.modalities.file_modality import FileModality
@@ -29,7 +30,7 @@ __all__ = [
     "record_features",
 ]
 
-_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL)
+_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO)
 for _kind in (*_BUILT_IN, META):
     register_modality(_kind)
 

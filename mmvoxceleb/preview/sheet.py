@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import DEFAULT_STYLE, FrameModality
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.preview.canvas import (
@@ -39,6 +39,7 @@ _Section = tuple[int, Callable[[ImageDraw.ImageDraw, Image.Image, int], None]]
 _MARGIN, _LABELS, _GAP = 40, 104, 8
 _TITLE, _BODY, _SMALL = 22, 16, 13
 _SENTENCE_LINES = 3
+_STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _card(view: ClipView, grid: _Grid) -> Image.Image:
         if pictures:
             tiles = {i: _tile(kind, picture, frames.get(i), grid) for i, picture in pictures.items()}
             sections.append(_tiles(kind.pictures, view, grid, tiles))
+    sections += _strips(view, grid)
     rows = [
         *(kind.legend(each for each in read.values() if each is not None) for kind, read in view.pictures.items()),
         *(kind.shown(value) for kind, value in view.values.items() if value is not None),
@@ -190,6 +192,27 @@ def _tiles(name: str, view: ClipView, grid: _Grid, tiles: "dict[int, Image.Image
                 draw.rectangle(box, fill=FAINT)
 
     return grid.tile + _GAP, paint
+
+
+def _strips(view: ClipView, grid: _Grid) -> list[_Section]:
+    """What runs along the clip, drawn from its first frame on the left to its last on the right."""
+    strips: list[_Section] = []
+    for kind, value in view.values.items():
+        try:
+            drawn = None if value is None else kind.strip(value, (grid.content, _STRIP))
+        except (MMVoxCelebError, ImportError):
+            continue
+        if drawn is not None:
+            strips.append(_strip(kind.title, drawn, grid))
+    return strips
+
+
+def _strip(title: str, drawn: Image.Image, grid: _Grid) -> _Section:
+    def paint(draw: ImageDraw.ImageDraw, picture: Image.Image, top: int) -> None:
+        _label(draw, title, top + _STRIP // 2)
+        picture.paste(drawn, (grid.left(0), top))
+
+    return _STRIP + _GAP, paint
 
 
 def _chips(shown: Shown, grid: _Grid) -> _Section:

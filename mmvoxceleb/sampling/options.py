@@ -57,6 +57,7 @@ class SampleOptions:
         negative_text: Adds ``negative_text``, a sentence from a clip with another label.
         tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); what it returns is
             added as ``tokens``, and ``negative_tokens`` for the negative text.
+        audio_rate: Samples a second of the sound; None for those of the file.
         dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
         seed: A sample depends on it, the epoch and the sample's index only.
         threads: Threads that decode the pictures of a sample; None for one in a ``DataLoader``'s worker, and one for
@@ -87,6 +88,7 @@ class SampleOptions:
     null_text: str = "null"
     negative_text: bool = False
     tokenizer: Callable[[Any], Any] | None = None
+    audio_rate: int | None = None
     dtype: Literal["float32", "uint8"] = "float32"
     seed: int = 0
     threads: int | None = None
@@ -97,6 +99,8 @@ class SampleOptions:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 1")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads={self.threads!r}; expected a number from 1, or None")
+        if self.audio_rate is not None and not 1000 <= self.audio_rate <= 384_000:
+            raise ConfigError(f"audio_rate={self.audio_rate!r}; expected samples a second, 1000 to 384000, or None")
         for name in ("min_frames", "seed"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)!r}; expected a number from 0")

@@ -58,6 +58,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     ``tokens``                   what ``tokenizer`` gives ``tokenizer``
     ``negative_text``            str                      ``negative_text``; ``negative_tokens`` likewise
     ``label``                    int64 [40], 0, 1, or -1  modality ``label``
+    ``audio``                    float32 [channels, N]    modality ``audio``; -1 to 1, from the first frame of the
+                                                          sample to the end of its last
     ``NAME``, ``NAME_index``     float32 [3, H, W], int   pictures of a registered modality; T of them by ``at``
     ``NAME``                     as its class says        a registered modality of one file
     ``flipped``                  bool                     ``flip`` over 0

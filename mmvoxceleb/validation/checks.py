@@ -1,5 +1,6 @@
 """The checks of one clip, and the checks over all keys. They read nothing themselves."""
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -90,10 +91,25 @@ def check_picture_file(folder: Folder, clip_id: str, name: str, data: bytes) -> 
     return None, size
 
 
-def check_file(folder: Folder, clip_id: str, data: bytes) -> Iterator[Problem]:
-    """Check the one file of a clip in a folder."""
+def check_file(
+    folder: Folder, clip_id: str, data: bytes, frames: set[int] | None = None, *, deep: bool = False
+) -> Iterator[Problem]:
+    """Check the one file of a clip in a folder.
+
+    Args:
+        folder: Where it is.
+        clip_id: The key.
+        data: Its content.
+        frames: Indices of the clip's frames; ``None`` where the clip has no video.
+        deep: Also check what takes longer.
+    """
     if isinstance(folder.kind, FileModality):
-        for kind, message in folder.kind.problems(data, clip_id=clip_id):
+        found = [folder.kind.problems(data, clip_id=clip_id)]
+        if frames is not None:
+            found.append(folder.kind.problems_beside(data, frames, clip_id=clip_id))
+        if deep:
+            found.append(folder.kind.problems_inside(data, clip_id=clip_id))
+        for kind, message in itertools.chain.from_iterable(found):
             yield Problem(kind, _without_place(message, clip_id), clip_id, str(folder))
 
 

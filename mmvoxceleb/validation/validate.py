@@ -111,7 +111,7 @@ def _check_clip(
             continue
         report.folders[str(folder)].files += len(entries)
         if not folder.is_frames:
-            yield from _check_single(clip, folder)
+            yield from _check_single(clip, folder, frames, deep=report.deep)
             continue
         if folder == _VIDEO:
             frames = {entry.index for entry in entries if is_picture(entry)}
@@ -121,12 +121,12 @@ def _check_clip(
             yield from _check_pictures(clip, folder, report, pool)
 
 
-def _check_single(clip: StoredClip, folder: Folder) -> Iterator[Problem]:
+def _check_single(clip: StoredClip, folder: Folder, frames: set[int] | None, *, deep: bool) -> Iterator[Problem]:
     for _, data in _read(clip, folder, clip.entries(folder)):
         if isinstance(data, Problem):
             yield data
         else:
-            yield from check_file(folder, clip.clip_id, data)
+            yield from check_file(folder, clip.clip_id, data, frames, deep=deep)
 
 
 def _check_meta(clip: StoredClip, held: Set[str]) -> Iterator[Problem]:
