@@ -16,6 +16,7 @@ os.environ.update(
 os.environ.pop("HF_TOKEN", None)
 
 from collections.abc import Callable, Iterator  # noqa: E402  the settings above must come before datasets is imported
+from importlib.metadata import entry_points  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -56,6 +57,13 @@ def serve() -> Iterator[Callable[..., FileServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def reference_scheme() -> None:
+    """Other processes know ``mmvoxceleb://``, as soon as the package is installed with its entry point."""
+    if not entry_points(group="fsspec.specs", name="mmvoxceleb"):
+        pytest.fail("the package was installed before it had an entry point for fsspec: pip install --no-deps -e .")
 
 
 @pytest.fixture

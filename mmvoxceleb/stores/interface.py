@@ -89,7 +89,7 @@ class Store(ABC):
         """
 
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
-        """Say where entries of a clip are on this machine; None where they come from elsewhere.
+        """Say where entries of a clip are on this machine; None where they come from elsewhere, or are no whole files.
 
         Args:
             folder: The folder.

@@ -155,7 +155,9 @@ class TreeStore(Store):
             mark = version_mark(place.size, place.version)
             paths = {entry.name: entry.path for entry in self._packed_entries(place)}
             return [Reference(full, paths[entry.name], True, mark) for entry in entries]
-        base = full if place.kind == "folder" else os.path.dirname(full)
+        base, name = (full, "") if place.kind == "folder" else os.path.split(full)
+        if name and any(entry.name != name for entry in entries):
+            return None
         return [Reference(base, entry.name, False, version_mark(entry.size, entry.version)) for entry in entries]
 
     def strangers(self) -> list[str]:

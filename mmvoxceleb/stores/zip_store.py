@@ -143,7 +143,9 @@ class ZipStore(Store):
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
         if not isinstance(self._source, LocalSource):
             return None
-        path, _ = self._place_of(folder, clip_id)
+        path, position = self._place_of(folder, clip_id)
+        if position >= 0 and any(entry.name != self._index.row(path, position).name for entry in entries):
+            return None
         place = os.path.abspath(self._source.location)
         mark = version_mark(self._source.size, self._source.version)
         start = f"{path}/" if path else ""

@@ -68,6 +68,7 @@ def test_datasets_of_every_way_read_the_same(corpus: Corpus, tmp_path: Path) -> 
     assert [tensor.squeeze().tolist() for tensor in tensors] == [np.asarray(mask).tolist() for mask in many[1]["masks"]]
 
 
+@pytest.mark.usefixtures("reference_scheme")
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_of_a_loader(corpus: Corpus, tmp_path: Path, context: str) -> None:
     data = pytest.importorskip("torch.utils.data")
@@ -87,6 +88,7 @@ print([np.asarray(picture).tolist() for name in ('frames', 'masks', 'drawings') 
 """
 
 
+@pytest.mark.usefixtures("reference_scheme")
 def test_a_process_that_never_heard_of_us_reads_what_was_saved(corpus: Corpus, tmp_path: Path) -> None:
     dataset = load(zip_corpus(corpus, tmp_path / "zips")).select([0])
     dataset.save_to_disk(tmp_path / "saved")

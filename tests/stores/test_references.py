@@ -14,7 +14,7 @@ import pytest
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, SourceUnavailableError, UnsafeArchiveError
 from mmvoxceleb.modalities import LABEL, MASKS, VIDEO, RecordOptions
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores import Entry, Store, open_store
 from mmvoxceleb.stores.reference import Reference
 from mmvoxceleb.stores.stored_file import StoredFile
 from tests.stores.test_open_store import mixed, pack
@@ -97,6 +97,7 @@ def test_a_relative_place_is_found_from_elsewhere(
         assert StoredFile(url).raw() == data
 
 
+@pytest.mark.usefixtures("reference_scheme")
 def test_another_process_opens_references_without_importing_us(corpus: Corpus, tmp_path: Path) -> None:
     url, data, _, _ = next(every_url(open_store(zip_corpus(corpus, tmp_path / "zips"))))
     code = (
@@ -229,3 +230,9 @@ def test_references_are_only_read(corpus: Corpus) -> None:
     url = urls(open_store(corpus.root), VIDEO.folder(), corpus.clips[0])[0]
     with pytest.raises(MMVoxCelebError, match="only read"):
         fsspec.open(url, "wb").open()
+
+
+@pytest.mark.parametrize("layout", ["folders", "stored"])
+def test_what_is_no_file_of_its_own_has_no_reference(corpus: Corpus, tmp_path: Path, layout: str) -> None:
+    store, clip = open_store(LAYOUTS[layout](corpus, tmp_path / "store")), corpus.clips[0]
+    assert store.references(LABEL.folder(), clip, [Entry("0000000.png", 0)]) is None
