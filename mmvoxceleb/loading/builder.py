@@ -105,7 +105,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         self._clips_ahead = CLIPS_AHEAD
-        self._in_place = self.config.reads_in_place
+        self._in_place = self.config.reads_in_place and kwargs.get("file_format", "arrow") == "arrow"
         if self._in_place and self._writer_batch_size == self.DEFAULT_WRITER_BATCH_SIZE:
             self._writer_batch_size = _WRITER_BATCH_SIZE_IN_PLACE
         try:

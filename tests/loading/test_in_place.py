@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset, Image, List, load_dataset, load_from_disk
+from datasets import Dataset, Image, List, load_dataset, load_dataset_builder, load_from_disk
 
 import mmvoxceleb
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
@@ -113,6 +113,12 @@ def test_what_is_embedded_needs_no_store(own_corpus: Corpus, tmp_path: Path) -> 
         assert [decoded(row) for row in dataset] == expected
     with pytest.raises(ConfigError, match="not IterableDataset"):
         mmvoxceleb.embed(whole.to_iterable_dataset())
+
+
+def test_parquet_that_the_builder_writes_needs_no_store(corpus: Corpus, tmp_path: Path) -> None:
+    builder = load_dataset_builder("mmvoxceleb", data_dir=str(corpus.root))
+    builder.download_and_prepare(str(tmp_path / "out"), file_format="parquet")
+    assert held(Dataset.from_parquet(str(next((tmp_path / "out").glob("*train*.parquet"))))) == {True}
 
 
 def test_a_damaged_picture_is_named_when_it_is_asked_for(own_corpus: Corpus) -> None:
