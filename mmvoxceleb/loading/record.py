@@ -62,8 +62,16 @@ def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = Fa
         ]
     for kind in modalities(options.modalities):
         if isinstance(kind, FileModality):
-            record |= kind.fields(stored.value(kind), options, meta=lambda: stored.meta)
+            record |= _fields(kind, stored, options, in_place=in_place)
     return record
+
+
+def _fields(kind: FileModality, stored: StoredClip, options: RecordOptions, *, in_place: bool) -> dict[str, Any]:
+    if in_place and kind.holds_file:
+        references = stored.references(kind.folder(), stored.entries(kind.folder()))
+        if references is not None:
+            return {kind.name: {"bytes": None, "path": references[0].url(kind.form_of(options))}}
+    return kind.fields(stored.value(kind), options, meta=lambda: stored.meta)
 
 
 def _entries_of_frames(stored: StoredClip, folders: list[Folder], options: RecordOptions) -> dict[Folder, list[Entry]]:

@@ -40,6 +40,7 @@ class Audio(FileModality):
     suffix = ".flac"
     title = "sound"
     is_light = False
+    holds_file = True
     largest_file_bytes = 64 << 20
     tasks = ("automatic-speech-recognition",)
     tags = ("audio", "speech")

@@ -15,8 +15,9 @@ class Audio(datasets.Audio):  # type: ignore[misc]
     """
 
     def encode_example(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, dict) and set(value) == {"bytes", "path"} and isinstance(value["bytes"], bytes):
-            return value
+        is_file = isinstance(value, dict) and set(value) == {"bytes", "path"}
+        if is_file and (isinstance(value["bytes"], bytes) or str(value["path"]).endswith(".flac")):
+            return dict(value)
         encoded: dict[str, Any] = super().encode_example(value)
         return encoded
 

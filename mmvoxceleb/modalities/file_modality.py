@@ -53,12 +53,14 @@ class FileModality(Modality):
         suffix: Of the file's name, behind the clip's: ``.txt``.
         is_light: Whether its columns take so few bytes that they ride along in all files of an export.
         reveals_label: Whether it says what ``drop_sensitive`` takes out of the label.
+        holds_file: Whether its column is the file itself, ``{"bytes", "path"}``, which a record may refer to.
     """
 
     is_frames = False
     suffix: ClassVar[str]
     is_light: ClassVar[bool] = True
     reveals_label: ClassVar[bool] = False
+    holds_file: ClassVar[bool] = False
     largest_file_bytes = LARGEST_TEXT_BYTES
 
     def columns(self, styles: Sequence[str] = ("",)) -> tuple[str, ...]:
@@ -75,6 +77,10 @@ class FileModality(Modality):
         Raises:
             CorruptSourceError: It is damaged.
         """
+
+    def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
+        self.parse(data, clip_id=clip_id)
+        return data
 
     def fields(self, value: Any, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """Turn what :meth:`parse` gave into the columns of a record.

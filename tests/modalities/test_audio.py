@@ -16,7 +16,7 @@ import torch
 from datasets import load_dataset
 from torch.utils.data import DataLoader
 
-from mmvoxceleb import ClipSampler
+from mmvoxceleb import ClipSampler, embed
 from mmvoxceleb.codecs.flac import FlacSound, encode_flac, flac_info
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.hub.export import export_store
@@ -27,7 +27,8 @@ from mmvoxceleb.preview import contact_sheet
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import validate_store
-from tests.support.corpus import Corpus, make_corpus
+from tests.support.corpus import Corpus, make_corpus, zip_folder
+from tests.support.records import with_bytes
 from tests.support.sounds import RATE, add_sounds, samples_of
 
 NAMES = ("video", "audio")
@@ -93,6 +94,20 @@ def test_it_is_a_config_and_a_column_and_not_in_the_default(corpus: Corpus, tmp_
         sound = AUDIO.value_of(row, clip_id=row["clip_id"])
         assert np.array_equal(sound.samples(), whole(corpus, row["clip_id"]))
     assert "audio" not in load_dataset("mmvoxceleb", streaming=True, **arguments).features
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_prepared_dataset_refers_to_the_files(corpus: Corpus, tmp_path: Path, zipped: bool) -> None:
+    place = corpus.root
+    if zipped:
+        place = zip_folder(place / "audio", tmp_path / "zips" / "audio.zip").parent
+    rows = load_dataset("mmvoxceleb", "audio", data_dir=str(place), split="train", cache_dir=str(tmp_path))
+    sounds = [row["audio"] for row in rows.cast_column("audio", datasets.Audio(decode=False))]
+    files = [(corpus.root / "audio" / f"{clip}.flac").read_bytes() for clip in rows["clip_id"]]
+    assert [sound["bytes"] for sound in sounds] == [None] * len(files)
+    assert [sound["bytes"] for sound in with_bytes(sounds)] == files
+    embedded = embed(rows).cast_column("audio", datasets.Audio(decode=False))
+    assert [row["audio"]["bytes"] for row in embedded] == files
 
 
 def test_stock_datasets_decode_it(corpus: Corpus) -> None:
