@@ -92,7 +92,7 @@ class _Awaited(MetaPathFinder):
                 execute(module)
                 _wrap(module)
 
-            spec.loader.exec_module = execute_and_wrap  # type: ignore[method-assign]
+            spec.loader.exec_module = execute_and_wrap  # type: ignore[method-assign]  # wrapped, once
         return spec
 
 

@@ -77,7 +77,7 @@ def resolve_precision(precision: str, device: "torch.device") -> Literal["fp32",
         raise ConfigError(f"unknown precision {precision!r}; the known ones are {', '.join(PRECISIONS)}")
     if precision == "auto":
         return "fp16" if device.type == "cuda" else "fp32"
-    return precision  # type: ignore[return-value]
+    return precision  # type: ignore[return-value]  # one of PRECISIONS
 
 
 def resolve_backend(
@@ -120,7 +120,7 @@ def on_device(network: Network, device: "torch.device", precision: str) -> Netwo
     import torch
 
     network.eval().requires_grad_(False).to(device, dtype_of(precision))
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # not declared by torch
 
 
 def check_frames(frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":

@@ -35,12 +35,8 @@ class StoredClips(ClipSource):
 
     def __init__(self, store: Store, *, with_frames: bool = True) -> None:
         self.store = store
+        self.location: str = store.location
         self.with_frames = with_frames
-
-    @property
-    def location(self) -> str:  # type: ignore[override]
-        """The path or URL of the store."""
-        return self.store.location
 
     def units(self) -> list[str]:
         """List the clips, sorted.

@@ -60,8 +60,7 @@ def train(steps: int, seed: int = 0, *, report_every: int = 50) -> SampleNetwork
     assert isinstance(first, nn.Conv2d)
     guide(torch.zeros(1, first.out_channels * 2))
     rng = np.random.default_rng(seed)
-    # torch declares no call with memory_format alone
-    network: SampleNetwork = SampleNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network: SampleNetwork = SampleNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no type
     optimizer = torch.optim.AdamW([*network.parameters(), *guide.parameters()], lr=_HIGHEST_RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _HIGHEST_RATE, total_steps=steps, pct_start=0.1)
     weights = torch.ones(NUM_CLASSES)

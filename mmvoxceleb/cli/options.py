@@ -95,7 +95,7 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = kind(**{each: tuple(v) if isinstance(v, list) else v for each, v in own.items()})
         command(**values)
 
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect reads
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
@@ -125,7 +125,7 @@ def _parameters(kind: type, hint: Any) -> Iterator[inspect.Parameter]:
                 info.show_default = False if isinstance(usual, bool) else str(usual)
             info.help = _helps(other.kind)[other.name] if other is not None else helps[field.name]
             if get_origin(values) is tuple:
-                values, default = list[get_args(values)[0]], list(default)  # type: ignore[misc]
+                values, default = list[get_args(values)[0]], list(default)  # type: ignore[misc]  # a type of run time
             if field.name in flags or info.default is ...:
                 info.default = flags.get(field.name) or _flag(field.name, values, default)
         yield inspect.Parameter(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mmvoxceleb.errors import MMVoxCelebError, OutputError
-from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
+from mmvoxceleb.files.partial import PARTIAL, is_left_behind, partial_prefix
 
 __all__ = [
     "clean_partial", "make_folder", "move_into_place", "remove_folder", "replacing", "sync_file", "write_atomically",
@@ -161,9 +161,7 @@ def clean_partial(leftovers: Iterable[Path], *, all_of_them: bool = False) -> in
     """
     count = 0
     for path in leftovers:
-        if path.name.startswith(PARTIAL) and (
-            all_of_them or is_abandoned(path.name, lambda path=path: path.stat().st_mtime)  # type: ignore[misc]
-        ):
+        if path.name.startswith(PARTIAL) and (all_of_them or is_left_behind(path)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

@@ -39,11 +39,8 @@ class LocalTree(OutputTree):
         self.address = os.fspath(path)
         self._threads = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.address}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.address,)
 
     @property
     def root(self) -> Path:

@@ -5,8 +5,9 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-__all__ = ["PARTIAL", "is_abandoned", "partial_prefix"]
+__all__ = ["PARTIAL", "is_abandoned", "is_left_behind", "partial_prefix"]
 
 PARTIAL = ".partial-"
 _ABANDONED_SECONDS = 24 * 3600
@@ -32,6 +33,11 @@ def is_abandoned(name: str, modified: Callable[[], float]) -> bool:
         return time.time() - modified() > _ABANDONED_SECONDS
     except FileNotFoundError:
         return False
+
+
+def is_left_behind(path: Path) -> bool:
+    """Tell the same of a local file or folder."""
+    return is_abandoned(path.name, lambda: path.stat().st_mtime)
 
 
 def _host() -> str:

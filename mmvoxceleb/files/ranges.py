@@ -69,11 +69,8 @@ class LocalSource(ByteSource):
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.location}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.location,)
 
     @cached_property
     def _stat(self) -> os.stat_result:
@@ -128,14 +125,9 @@ class UrlSource(ByteSource):
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
         self.location, self._options = url, dict(storage_options or {})
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.location, "storage_options": self._options, "told": self.__dict__.get("_told")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        told = state.pop("told")
-        self.__init__(**state)  # type: ignore[misc]
-        if told is not None:
-            self.__dict__["_told"] = told
+    def __reduce__(self) -> tuple[Any, ...]:
+        told = {key: value for key, value in self.__dict__.items() if key == "_told"}
+        return type(self), (self.location, self._options), told
 
     @abstractmethod
     def _ask(self) -> tuple[int | None, str]:

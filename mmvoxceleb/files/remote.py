@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, OutputError, SourceUnavailableError
@@ -42,11 +43,8 @@ class RemoteTree(OutputTree):
         self._remote = RemoteSystem(self.address, self._options)
         self.is_shared = self._remote.protocol != "memory"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.address, "storage_options": self._options}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.address, self._options)
 
     @property
     def location(self) -> str:
@@ -218,7 +216,7 @@ class RemoteTree(OutputTree):
     def _remove_files(self, paths: Sequence[str]) -> None:
         for start in range(0, len(paths), _CHUNK):
             full = [self._own(path)[1] for path in paths[start : start + _CHUNK]]
-            self._change(lambda full=full: self._remote.at("")[0].rm(full), paths[start])  # type: ignore[misc]
+            self._change(partial(lambda full: self._remote.at("")[0].rm(full), full), paths[start])
 
     def _announce(self, folder: str, purpose: str) -> str:
         mine = f"{folder}/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"

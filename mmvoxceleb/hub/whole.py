@@ -37,8 +37,8 @@ def damage_of(root: Path, note: ShardNote, settings: ExportSettings | None = Non
             if (size := path.stat().st_size) != note.bytes:
                 return f"has {size:,} bytes and should have {note.bytes:,}"
             return "" if sha256_of(path) == note.sha256 else "has another sha256 than when it was written"
-        for clip in note.clips if settings is not None else ():
-            if not clip.sha256 or hash_clip(root, clip.clip_id, settings) != clip.sha256:  # type: ignore[arg-type]
+        for clip in note.clips:
+            if settings and (not clip.sha256 or hash_clip(root, clip.clip_id, settings) != clip.sha256):
                 return f"has other files of clip {clip.clip_id} than were written"
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"

@@ -66,7 +66,7 @@ class _Configs(Mapping[str, MMVoxCelebConfig]):
         return len(config_modalities())
 
 
-class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
+class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
     """Multimodal VoxCeleb, one row per clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
 
     VERSION = datasets.Version("1.0.0")

@@ -30,7 +30,7 @@ OnError = Literal["raise", "skip"]
 
 
 @dataclass
-class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]
+class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no types
     """Arguments of ``load_dataset("mmvoxceleb", ...)``, all optional.
 
     Args:

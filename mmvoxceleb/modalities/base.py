@@ -178,10 +178,10 @@ class Modality(ABC):
             CorruptSourceError: It names others.
         """
         _, *parts = form.split(".")
-        chosen = {name: value for name, _, value in (part.partition("-") for part in parts)}
+        chosen: dict[str, Any] = {name: value for name, _, value in (part.partition("-") for part in parts)}
         if not chosen.keys() <= set(self.form_options):
             raise CorruptSourceError(f"no {self.name} has the form {quoted(form)}; load the dataset again")
-        return RecordOptions(**chosen)  # type: ignore[arg-type]
+        return RecordOptions(**chosen)
 
     @abstractmethod
     def meanings(self, options: RecordOptions) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Any
 
 import torch
 
@@ -90,11 +91,8 @@ class DecodeThreads:
         self._pool: ThreadPoolExecutor | None = None
         self._process = os.getpid()
 
-    def __getstate__(self) -> dict[str, int | None]:
-        return {"wanted": self._wanted}
-
-    def __setstate__(self, state: dict[str, int | None]) -> None:
-        self.__init__(state["wanted"])  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._wanted,)
 
     @property
     def count(self) -> int:

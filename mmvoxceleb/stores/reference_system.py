@@ -19,7 +19,7 @@ class _Content(io.BytesIO):
     """A file in memory, whose ``read`` may be replaced, as ``datasets`` does."""
 
 
-class ReferenceFileSystem(AbstractFileSystem):  # type: ignore[misc]
+class ReferenceFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Reads files of stores by their references: a picture as a record holds it. There is nothing to list or write."""
 
     protocol = SCHEME

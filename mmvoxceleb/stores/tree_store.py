@@ -50,12 +50,8 @@ class TreeStore(Store):
         self._packed: dict[str, list[ZipEntry]] = {}
         self._lock = threading.Lock()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"tree": self._tree, "bases": self._bases, "places": self._places_by_modality}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["tree"], state["bases"])  # type: ignore[misc]
-        self._places_by_modality = state["places"]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._tree, self._bases), {"_places_by_modality": self._places_by_modality}
 
     @property
     def location(self) -> str:

@@ -37,11 +37,8 @@ class ZipStore(Store):
         self._latest: tuple[Folder, str, list[ZipEntry], list[Entry]] | None = None
         self._repeated: dict[tuple[Folder, str], tuple[str, str]] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"source": self._source, "hint": self._hint}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["source"], state["hint"])  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._source, self._hint)
 
     @property
     def location(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.opening import open_source
-from mmvoxceleb.files.partial import is_abandoned, partial_prefix
+from mmvoxceleb.files.partial import is_left_behind, partial_prefix
 from mmvoxceleb.processing.crop.fetch import LARGEST_VIDEO_BYTES
 from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
 
@@ -40,7 +40,7 @@ def fetched(url: str, *, check: Callable[[], None] | None = None) -> Iterator[Pa
     try:
         scratch.mkdir(mode=0o700, exist_ok=True)
         for left in scratch.iterdir():
-            if is_abandoned(left.name, lambda left=left: left.stat().st_mtime):  # type: ignore[misc]
+            if is_left_behind(left):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=scratch))
     except OSError as error:

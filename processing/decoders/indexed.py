@@ -4,7 +4,7 @@ import bisect
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.decoders.interface import (
@@ -115,7 +115,7 @@ class IndexedDecoder(Decoder):
     def _stretch(self, place: int) -> int:
         return bisect.bisect(self._starts, place)
 
-    def _decode(self, batch: list[tuple[int, int]], last: list) -> Iterator[ShownFrame]:  # type: ignore[type-arg]
+    def _decode(self, batch: list[tuple[int, int]], last: list[Any]) -> Iterator[ShownFrame]:
         new = sorted({place for _, place in batch} - {last[0]})
         pictures = dict(zip(new, self._pictures(new), strict=True)) if new else {}
         for number, place in batch:

@@ -138,8 +138,8 @@ class HaarDetector(Detector):
         found = []
         for (x, y, side, _), weight in zip(boxes, weights, strict=True):
             left, top = from_x + x + FACE_INSET * side, from_y + y + FACE_DROP * side
-            box = (left, top, left + (1 - 2 * FACE_INSET) * side, top + side)
-            found.append(Detection(tuple(float(edge) for edge in box), float(weight)))  # type: ignore[arg-type]
+            right, bottom = left + (1 - 2 * FACE_INSET) * side, top + side
+            found.append(Detection((float(left), float(top), float(right), float(bottom)), float(weight)))
         return in_order(found)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -100,9 +100,8 @@ class S3FDDetector(Detector):
             batch = np.stack(list(frames[start : start + self.batch_size])).transpose(0, 3, 1, 2)
             tensor = torch.from_numpy(np.ascontiguousarray(batch))
             for faces in self._detector.detect_from_batch(tensor):
-                found.append(
-                    in_order([Detection(tuple(float(value) for value in face[:4]), float(face[4])) for face in faces])  # type: ignore[arg-type]
-                )
+                values = (map(float, face[:5]) for face in faces)
+                found.append(in_order([Detection((x, y, to_x, to_y), score) for x, y, to_x, to_y, score in values]))
         return found
 
     def _locate(self) -> Path:

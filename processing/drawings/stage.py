@@ -34,7 +34,7 @@ class DrawStage(Stage):
         self.name = f"draw/{'+'.join(drawer.styles)}"
 
     @property
-    def device(self) -> str:  # type: ignore[override]
+    def device(self) -> str:  # type: ignore[override]  # known once the model is
         return str(self.drawer.device)
 
     @property

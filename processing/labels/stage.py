@@ -64,7 +64,7 @@ class LabelStage(Stage):
         """Clips that were left alone because their labels are made by hand."""
 
     @property
-    def device(self) -> str:  # type: ignore[override]
+    def device(self) -> str:  # type: ignore[override]  # known once the model is
         return self.predictor.resolved_device
 
     @property

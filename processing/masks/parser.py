@@ -214,7 +214,7 @@ class FaceParser(Parser):
             return super()._ready(network)
         from mmvoxceleb.processing.networks.ncnn_networks import ncnn_bisenet
 
-        return ncnn_bisenet(network)  # type: ignore[arg-type]
+        return ncnn_bisenet(network)  # type: ignore[arg-type]  # what _load made
 
 
 def first_largest(scores: "torch.Tensor") -> "torch.Tensor":

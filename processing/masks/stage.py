@@ -51,7 +51,7 @@ class MaskStage(Stage):
         self.encoding = encoding
 
     @property
-    def device(self) -> str:  # type: ignore[override]
+    def device(self) -> str:  # type: ignore[override]  # known once the model is
         return str(self.parser.device)
 
     @property

@@ -64,16 +64,14 @@ class _Backbone(nn.Module):
         self.class_embedding = nn.Parameter(torch.zeros(width))
         self.positional_embedding = nn.Parameter(torch.zeros((image_px // patch_px) ** 2 + 1, width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = nn.Module()
-        self.transformer.resblocks = nn.Sequential(*(_Block(width, heads) for _ in range(layers)))
+        self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*(_Block(width, heads) for _ in range(layers)))})
 
     def forward(self, faces: "Tensor") -> "Tensor":
         """Return tokens [N, 1 + patches, width]: the class token, then the patches row by row."""
         patches = self.conv1(faces).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(len(faces), 1, -1)
         tokens = torch.cat([first, patches], dim=1) + self.positional_embedding
-        blocks: nn.Sequential = self.transformer.resblocks  # type: ignore[assignment]
-        result: Tensor = blocks(self.ln_pre(tokens))
+        result: Tensor = self.transformer["resblocks"](self.ln_pre(tokens))
         return result
 
 
@@ -82,16 +80,15 @@ class _Block(nn.Module):
         super().__init__()
         self.attn = _Attention(width, heads)
         self.ln_1 = nn.LayerNorm(width)
-        self.mlp = nn.Module()
-        self.mlp.c_fc = nn.Linear(width, 4 * width)
-        self.mlp.c_proj = nn.Linear(4 * width, width)
+        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(width, 4 * width), "c_proj": nn.Linear(4 * width, width)})
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, tokens: "Tensor") -> "Tensor":
         tokens = tokens + self.attn(self.ln_1(tokens))
-        hidden = self.mlp.c_fc(self.ln_2(tokens))  # type: ignore[operator]
+        hidden = self.mlp["c_fc"](self.ln_2(tokens))
         hidden = hidden * torch.sigmoid(1.702 * hidden)  # CLIP's quick GELU
-        return tokens + self.mlp.c_proj(hidden)  # type: ignore[operator,no-any-return]
+        tokens = tokens + self.mlp["c_proj"](hidden)
+        return tokens
 
 
 class _Attention(nn.Module):

@@ -138,7 +138,7 @@ def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, str
     if "text" in wanted:
         from mmvoxceleb.processing.text.stage import TextStage
 
-        made.append(TextStage(style=models.text_style))  # type: ignore[arg-type]
+        made.append(TextStage(style=models.text_style))  # type: ignore[arg-type]  # it says what it knows
     return made
 
 
@@ -152,12 +152,16 @@ def _parse_stages(stages: str) -> set[str]:
 
 
 def _label_stage(
-    weights: str | None, landmark_weights: Path | None, device: str, precision: str, batch_size: int | None
+    weights: str | None,
+    landmark_weights: Path | None,
+    device: str,
+    precision: Literal["auto", "fp32", "fp16", "bf16"],
+    batch_size: int | None,
 ) -> "Stage":
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.labels import AttributePredictor
     from mmvoxceleb.processing.labels.stage import LabelStage
 
-    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)  # type: ignore[arg-type]
+    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)
     finder = open_detector("yunet", weights=landmark_weights, device=device) if predictor.needs_landmarks else None
     return LabelStage(predictor, finder)

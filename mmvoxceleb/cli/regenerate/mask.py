@@ -69,8 +69,7 @@ def mask(
     from mmvoxceleb.processing.pipeline import Pipeline
 
     made = make_parser(parser, str(weights) if weights else None, **asdict(network))
-    encoding = "original" if original_colours else "palette"
-    stage = MaskStage(made, stride=stride, smooth=smooth, encoding=encoding)  # type: ignore[arg-type]
+    stage = MaskStage(made, stride=stride, smooth=smooth, encoding="original" if original_colours else "palette")
     summary = run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     figures = summary.as_dict()["mean_figures"] if summary is not None else {}
     if "mask.flicker" in figures:

@@ -38,6 +38,7 @@ def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptio
 
 
 def _say_what_would_be_done(work: "Work") -> None:
+    from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
     from mmvoxceleb.processing.source import StoredClips
 
     plan = work.plan(work.units())
@@ -49,7 +50,8 @@ def _say_what_would_be_done(work: "Work") -> None:
     if isinstance(work.source, StoredClips):
         lines, count = _clips(work, work.source, plan.todo)
     else:
-        lines, count = _absent_videos(work.source)  # type: ignore[arg-type]
+        assert isinstance(work.source, CroppedVideos)
+        lines, count = _absent_videos(work.source)
     for line in first_of(lines, count, shown=10):
         typer.echo(line)
     rejected = [f"rejected: {outcome.clip_id}: {outcome.rejected}" for outcome in plan.rejected]

@@ -39,5 +39,5 @@ def text(
     from mmvoxceleb.processing.pipeline import Pipeline
     from mmvoxceleb.processing.text.stage import TextStage
 
-    stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]
+    stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]  # it says what it knows
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)

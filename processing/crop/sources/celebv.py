@@ -79,13 +79,14 @@ def _entry(
     video, times, edges = name_in(record, "ytb_id"), record["duration"], record["bbox"]
     start = times["start_sec"] if "start_sec" in times else times["start_frame"]  # both hold seconds
     end = times["end_sec"] if "end_sec" in times else times["end_frame"]
-    box = tuple(float(edges[edge]) for edge in ("left", "top", "right", "bottom"))
+    left, top, right, bottom = (float(edges[edge]) for edge in ("left", "top", "right", "bottom"))
+    box = left, top, right, bottom
     side = 1.0 if max(box) <= LARGEST_FRACTION else None
     label = None
     attributes = record.get("attributes")
     if places is not None and attributes is not None:
         label = ManualLabel(_label(attributes["appearance"], places), file, digest)
-    clip = ListedClip(float(start), float(end), box, side, side, label)  # type: ignore[arg-type]
+    clip = ListedClip(float(start), float(end), box, side, side, label)
     return Entry(video, video, _part(name, record), clip, place=place)
 
 

@@ -94,7 +94,7 @@ def describe_original(label: Sequence[int], n: int, draw: Draw) -> list[str]:
         for index, value in enumerate(label)
         if (value == 0 if index == NO_BEARD else value == 1) and index not in _UNSPOKEN
     ]
-    gender: Gender = {1: "male", 0: "female"}.get(label[MALE], "unknown")  # type: ignore[assignment]
+    gender: Gender = "male" if label[MALE] == 1 else "female" if label[MALE] == 0 else "unknown"
     table = _FIRST
     columns = []
     for kind, group in _structure(spoken, draw):
