@@ -16,7 +16,7 @@ from mmvoxceleb.processing.published import PUBLISHED
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["PINNED_HASHES", "fit_state_dict", "load_state_dict", "sha256_of"]
+__all__ = ["fit_state_dict", "load_state_dict", "sha256_of"]
 
 PINNED_HASHES: frozenset[str] = frozenset(record.sha256 for record in PUBLISHED.values() if record.sha256)
 """The known hashes of :data:`PUBLISHED`."""
@@ -34,6 +34,7 @@ def _sha256(path: Path, size: int, mtime_ns: int) -> str:
     return hashing.sha256_of(path)
 
 
+_MOST_LISTED = 20
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -231,8 +232,6 @@ def _is_norm_buffer(network: "nn.Module", key: str) -> bool:
         return False
 
 
-def _listed(what: str, keys: list[str], limit: int = 20) -> str:
-    if not keys:
-        return ""
-    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return f"{len(keys)} {what}: {', '.join(keys[:limit])}{more}"
+def _listed(what: str, keys: list[str]) -> str:
+    more = f" and {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else ""
+    return f"{len(keys)} {what}: {', '.join(keys[:_MOST_LISTED])}{more}" if keys else ""

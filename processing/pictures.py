@@ -14,7 +14,7 @@ from mmvoxceleb.schema import PALETTE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey", "encode_rgb"]
+__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey"]
 
 PICTURE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Endings of the files that count as frames."""

@@ -13,7 +13,6 @@ from mmvoxceleb.processing.published import PUBLISHED, WeightFile
 
 __all__ = [
     "PUBLISHED",
-    "WEIGHTS_VARIABLE",
     "WeightFile",
     "fetch",
     "find",

@@ -24,6 +24,7 @@ import pytest  # noqa: E402
 
 from tests.support.corpus import Corpus, make_corpus  # noqa: E402
 from tests.support.http_server import FileServer  # noqa: E402
+from tests.support.rude_server import Answer, RudeServer, Start  # noqa: E402
 
 SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -95,3 +96,17 @@ def mask_weights(weights_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def drawing_weights(weights_folder: Path) -> Path:
     return weights_folder / "200_net_G_A.pth"
+
+
+@pytest.fixture
+def rude() -> Iterator[Start]:
+    """Starts a server that answers as it is told, and closes it."""
+    servers: list[RudeServer] = []
+
+    def start(reply: Answer) -> RudeServer:
+        servers.append(RudeServer(reply))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

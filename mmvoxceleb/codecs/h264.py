@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.flac import FlacSound
 
-__all__ = ["encode_h264", "repeatable_options"]
+__all__ = ["encode_h264"]
 
 _MACROBLOCK_PX = 16
 _BLOCKS_AT_A_TIME = 8

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import PIL.Image
     from numpy.typing import NDArray
 
-__all__ = ["OTHER_FORMATS", "check_rows", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
+__all__ = ["check_rows", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
 
 OTHER_FORMATS: tuple[str, ...] = ("TIFF", "BMP", "WEBP", "PPM", "GIF")
 """What else Pillow may open here; its other formats are no pictures of a dataset, and some run programs."""

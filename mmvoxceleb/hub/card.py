@@ -15,7 +15,7 @@ from mmvoxceleb.hub.statistics import ExportStatistics, SplitStatistics, statist
 from mmvoxceleb.modalities import LABEL, MASKS, MODALITIES, TEXT, VIDEO, frame_modalities, modalities
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 
-__all__ = ["CardFacts", "ModelFacts", "render_card", "write_card"]
+__all__ = ["CardFacts", "ModelFacts", "write_card"]
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 

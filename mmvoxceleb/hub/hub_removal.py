@@ -9,7 +9,7 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.hub.card import CardFacts, write_card
 from mmvoxceleb.hub.charts import CHARTS
-from mmvoxceleb.hub.dropping import concerned, drop_clips
+from mmvoxceleb.hub.dropping import Dropped, concerned, drop_clips
 from mmvoxceleb.hub.hub_client import HubRepo, is_same
 from mmvoxceleb.hub.manifest import MANIFEST, manifest_of, read_manifest
 from mmvoxceleb.meta.removals import Removals
@@ -18,20 +18,14 @@ __all__ = ["HubRemoval", "purge_advice", "remove_from_hub"]
 
 
 @dataclass
-class HubRemoval:
+class HubRemoval(Dropped):
     """What was taken out of a repository.
 
     Args:
-        clips: The clips.
-        rewritten: Paths of shards that were sent again.
-        deleted: Paths of shards of which nothing was left.
         commit: The commit; empty where there was nothing to do.
         tags: Tags that still show the clips.
     """
 
-    clips: list[str] = field(default_factory=list)
-    rewritten: list[str] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
     commit: str = ""
     tags: list[str] = field(default_factory=list)
 
@@ -77,7 +71,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         operations += [CommitOperationDelete(path) for path in dropped.deleted]
         # whose clips they were is not written into the history that is there to forget them
         commit = repo.commit(operations, f"Remove {len(dropped.clips)} clips on request")
-    return HubRemoval(dropped.clips, dropped.rewritten, dropped.deleted, commit, sorted(repo.tags()))
+    return HubRemoval(**vars(dropped), commit=commit, tags=sorted(repo.tags()))
 
 
 def purge_advice(repo_id: str, tags: list[str], paths: list[str]) -> str:

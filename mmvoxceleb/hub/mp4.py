@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.flac import FlacSound
 
-__all__ = ["FRAMES_PER_SECOND", "decode_mp4", "encode_mp4"]
+__all__ = ["decode_mp4", "encode_mp4"]
 
 FRAMES_PER_SECOND = 25
 """VoxCeleb's own rate, to which the original cropper resampled."""

@@ -14,7 +14,7 @@ from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["MOST_FILES_PER_FOLDER", "Shard", "digest_of", "plan_projections", "plan_shards"]
+__all__ = ["Shard", "digest_of", "plan_projections", "plan_shards"]
 
 MOST_FILES_PER_FOLDER = 10_000
 """The Hub refuses more."""

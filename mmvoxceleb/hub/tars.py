@@ -17,7 +17,7 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.modalities import VIDEO, file_modalities, frame_modalities
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["TarWriter", "copy_samples", "sample_files"]
+__all__ = ["TarWriter", "copy_samples"]
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 

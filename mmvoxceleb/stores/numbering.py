@@ -8,7 +8,7 @@ from itertools import pairwise
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.stores.interface import Entry
 
-__all__ = ["check_frames", "doubtful_positions", "missing_frames", "refuse_repeats", "tell_missing_frames"]
+__all__ = ["check_frames", "doubtful_positions", "refuse_repeats"]
 
 _USUAL_STEPS = (1, 4)
 """Frames follow one another; the original has a mask and a drawing of every fourth."""

@@ -18,7 +18,7 @@ from mmvoxceleb.files.quoting import quoted, shortened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["REFERENCE_HEIGHT_PX", "Annotation", "annotation_files", "read_annotation"]
+__all__ = ["Annotation", "annotation_files", "read_annotation"]
 
 REFERENCE_HEIGHT_PX = 360
 """Height of the picture that VoxCeleb1's boxes are measured in (``REF_FRAME_SIZE`` of crop_vox.py)."""

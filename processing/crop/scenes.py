@@ -12,6 +12,10 @@ __all__ = ["CutDetector"]
 
 THUMBNAIL = (32, 18)
 HISTORY_FRAMES = 12
+MIN_CHANGE = 20.0
+"""Mean absolute difference of the thumbnails, in grey levels (0 to 255)."""
+MIN_RATIO = 4.0
+"""Times the median change of the last half second."""
 
 
 class CutDetector:
@@ -19,15 +23,9 @@ class CutDetector:
 
     A cut is a change that is large by itself and also against the changes just before it, so that a
     pan, a zoom or a gesture is none.
-
-    Args:
-        min_change: Mean absolute difference of the thumbnails, in grey levels (0 to 255).
-        min_ratio: Times the median change of the last half second.
     """
 
-    def __init__(self, *, min_change: float = 20.0, min_ratio: float = 4.0) -> None:
-        self.min_change = min_change
-        self.min_ratio = min_ratio
+    def __init__(self) -> None:
         self._last: NDArray[np.int16] | None = None
         self._changes: deque[float] = deque(maxlen=HISTORY_FRAMES)
 
@@ -42,4 +40,4 @@ class CutDetector:
         change = float(np.abs(small - last).mean())
         usual = float(np.median(self._changes)) if self._changes else 0.0
         self._changes.append(change)
-        return change >= self.min_change and change >= self.min_ratio * usual
+        return change >= MIN_CHANGE and change >= MIN_RATIO * usual

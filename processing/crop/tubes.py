@@ -94,17 +94,19 @@ def match_annotation(detections: "Sequence[Detection]", annotated: Sequence[floa
     return detections[best], float(overlaps[best])
 
 
+MIN_OVERLAP = 0.1
+"""IoU with a face's last box that counts as the same face."""
+
+
 class FaceFollower:
     """Follows one face through a video that nobody annotated: the largest at first, then the one that overlaps.
 
     Args:
         max_gap_frames: For so long it waits for a lost face before it takes the largest one again.
-        min_overlap: IoU with the face's last box that counts as the same face.
     """
 
-    def __init__(self, *, max_gap_frames: int = 5, min_overlap: float = 0.1) -> None:
+    def __init__(self, *, max_gap_frames: int = 5) -> None:
         self.max_gap_frames = max_gap_frames
-        self.min_overlap = min_overlap
         self._last: tuple[float, float, float, float] | None = None
         self._missed = 0
 
@@ -132,7 +134,7 @@ class FaceFollower:
             return max(detections, key=lambda found: (found.area_px, found.box_xyxy_px))
         overlaps = iou([found.box_xyxy_px for found in detections], self._last)
         best = max(range(len(detections)), key=lambda index: (overlaps[index], detections[index].box_xyxy_px))
-        return detections[best] if overlaps[best] >= self.min_overlap else None
+        return detections[best] if overlaps[best] >= MIN_OVERLAP else None
 
 
 def bridge_gaps(

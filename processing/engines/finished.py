@@ -2,19 +2,23 @@
 
 import copy
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
 from mmvoxceleb.meta.earlier import Earlier
-from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.processing.engines.elsewhere import Elsewhere
+from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
+from mmvoxceleb.processing.device import device_kind
 from mmvoxceleb.processing.engines.outcomes import Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage
 
 __all__ = ["FinishedStages"]
+
+logger = logging.getLogger(__name__)
 
 
 class FinishedStages:
@@ -40,7 +44,7 @@ class FinishedStages:
             raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
         self._writer = writer
         self._earlier = Earlier(self.provenance, overwrite)
-        self._elsewhere = Elsewhere()
+        self._elsewhere = _Elsewhere()
 
     def plan(self, clip_ids: Iterable[str]) -> Plan:
         """Compare the settings of clips with those of an earlier run, and tell of other devices.
@@ -52,7 +56,7 @@ class FinishedStages:
         now._writer = self._writer.snapshot()
         now.provenance = Provenance(now._writer.tree)
         now._earlier = replace(self._earlier, provenance=now.provenance)
-        now._elsewhere = Elsewhere()
+        now._elsewhere = _Elsewhere()
         todo: list[str] = []
         finished: list[str] = []
         conflicts: list[str] = []
@@ -106,3 +110,34 @@ class FinishedStages:
         if is_same:
             self._elsewhere.note(stage, section)
         return is_same
+
+
+class _Elsewhere:
+    """Counts results of other devices. They are kept: at the same settings rounding alone tells them apart."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._here: dict[str, str] = {}
+
+    def note(self, stage: Stage, section: Mapping[str, Any]) -> None:
+        """Look at the section of a finished stage of a clip. Older stores say nothing of devices."""
+        computation = section.get(COMPUTATION)
+        there = computation.get("device") if isinstance(computation, Mapping) else None
+        if not isinstance(there, str):
+            return
+        if stage.name not in self._here:
+            import torch
+
+            self._here[stage.name] = device_kind(torch.device(stage.device))
+        here = self._here[stage.name]
+        if there != here:
+            self._counts[stage.name, there, here] += 1
+
+    def tell(self) -> None:
+        """Warn, once for each stage and device."""
+        for (name, there, here), count in sorted(self._counts.items()):
+            logger.warning(
+                "%s: %d finished clips were computed on another device (%s) than this one (%s) and stay; the same "
+                "frames may differ in single pixels between the two. meta/<clip>.json records the device",
+                name, count, there, here,
+            )  # fmt: skip

@@ -10,7 +10,7 @@ from mmvoxceleb.processing.engines.processes import run_in_processes
 from mmvoxceleb.processing.engines.running import open_run
 from mmvoxceleb.processing.engines.work import Work
 
-__all__ = ["default_lanes", "default_workers", "lanes_on", "run_local"]
+__all__ = ["lanes_on", "run_local"]
 
 _MOST_LANES = 16
 
@@ -52,7 +52,7 @@ def run_local(
         KeyboardInterrupt: The run was stopped.
     """
     workers = default_workers(work) if workers is None else workers
-    lanes = default_lanes(max(1, workers)) if lanes is None else lanes
+    lanes = lanes_on(usable_cpus() // max(1, workers)) if lanes is None else lanes
     if lanes < 1:
         raise ConfigError(f"lanes is {lanes}; it must be at least 1")
     if workers > 1 and not work.writer.tree.is_shared:
@@ -73,11 +73,6 @@ def default_workers(work: Work) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
-
-
-def default_lanes(workers: int) -> int:
-    """Enough threads to keep the cores of this machine busy beside the device."""
-    return lanes_on(usable_cpus() // workers)
 
 
 def lanes_on(cpus: int) -> int:

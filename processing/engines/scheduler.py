@@ -14,7 +14,7 @@ from mmvoxceleb.errors import ProcessingError
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.work import Work
 
-__all__ = ["MOST_ATTEMPTS", "Began", "Carrier", "Event", "Finished", "Lost", "Outcome", "Ready", "run_on_workers"]
+__all__ = ["Began", "Carrier", "Event", "Finished", "Lost", "Outcome", "Ready", "run_on_workers"]
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "FACE_PX",
     "TARGET_POINTS",
     "align_faces",
     "five_of_68",

@@ -21,7 +21,7 @@ from mmvoxceleb.files.json_text import parse_json
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index, present
 
-__all__ = ["FORMS", "Annotations", "contradictions", "form_of", "read_annotations", "write_annotations"]
+__all__ = ["Annotations", "contradictions", "form_of", "read_annotations", "write_annotations"]
 
 Form = Literal["parsed", "csv", "json"]
 FORMS: dict[str, Form] = {".txt": "parsed", ".csv": "csv", ".json": "json"}

@@ -15,7 +15,7 @@ from mmvoxceleb.schema import CLASSES
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TransformersParser", "classes_of"]
+__all__ = ["TransformersParser"]
 
 _ALIASES: dict[str, str] = {
     # FaRL's names; its left and right are those of the picture's subject, as CelebAMask-HQ's are

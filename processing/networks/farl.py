@@ -16,41 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["FaRLAttributes"]
 
+_LABELS, _WIDTH, _LAYERS, _HEADS, _PATCH_PX, _IMAGE_PX = 40, 768, 12, 12, 16, 224
+
 
 class FaRLAttributes(nn.Module):
-    """Aligned faces in, one logit for each attribute out. The defaults are the published network.
+    """Aligned faces in, one logit for each attribute out."""
 
-    Args:
-        labels: Number of logits.
-        width: Length of a token.
-        layers: Number of transformer blocks.
-        heads: Attention heads of a block.
-        patch_px: Side of a patch.
-        image_px: Side of the input.
-    """
-
-    def __init__(
-        self,
-        labels: int = 40,
-        *,
-        width: int = 768,
-        layers: int = 12,
-        heads: int = 12,
-        patch_px: int = 16,
-        image_px: int = 224,
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.backbone = _Backbone(width, layers, heads, patch_px, image_px)
-        self.head = _Head(labels, width)
+        self.backbone = _Backbone()
+        self.head = _Head()
 
     def forward(self, faces: "Tensor") -> "Tensor":
         """Compute logits.
 
         Args:
-            faces: float [N, 3, image_px, image_px], RGB, normalised by CLIP's mean and deviation.
+            faces: float [N, 3, 224, 224], RGB, normalised by CLIP's mean and deviation.
 
         Returns:
-            float [N, labels]. Their sigmoid is the probability.
+            float [N, 40]. Their sigmoid is the probability.
         """
         tokens = self.backbone(faces)
         logits: Tensor = self.head(self.head.mix(tokens))
@@ -58,13 +42,13 @@ class FaRLAttributes(nn.Module):
 
 
 class _Backbone(nn.Module):
-    def __init__(self, width: int, layers: int, heads: int, patch_px: int, image_px: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, patch_px, patch_px, bias=False)
-        self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.positional_embedding = nn.Parameter(torch.zeros((image_px // patch_px) ** 2 + 1, width))
-        self.ln_pre = nn.LayerNorm(width)
-        self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*(_Block(width, heads) for _ in range(layers)))})
+        self.conv1 = nn.Conv2d(3, _WIDTH, _PATCH_PX, _PATCH_PX, bias=False)
+        self.class_embedding = nn.Parameter(torch.zeros(_WIDTH))
+        self.positional_embedding = nn.Parameter(torch.zeros((_IMAGE_PX // _PATCH_PX) ** 2 + 1, _WIDTH))
+        self.ln_pre = nn.LayerNorm(_WIDTH)
+        self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*(_Block() for _ in range(_LAYERS)))})
 
     def forward(self, faces: "Tensor") -> "Tensor":
         """Return tokens [N, 1 + patches, width]: the class token, then the patches row by row."""
@@ -76,12 +60,12 @@ class _Backbone(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.attn = _Attention(width, heads)
-        self.ln_1 = nn.LayerNorm(width)
-        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(width, 4 * width), "c_proj": nn.Linear(4 * width, width)})
-        self.ln_2 = nn.LayerNorm(width)
+        self.attn = _Attention()
+        self.ln_1 = nn.LayerNorm(_WIDTH)
+        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(_WIDTH, 4 * _WIDTH), "c_proj": nn.Linear(4 * _WIDTH, _WIDTH)})
+        self.ln_2 = nn.LayerNorm(_WIDTH)
 
     def forward(self, tokens: "Tensor") -> "Tensor":
         tokens = tokens + self.attn(self.ln_1(tokens))
@@ -94,30 +78,29 @@ class _Block(nn.Module):
 class _Attention(nn.Module):
     """Self-attention with the parameter names of ``torch.nn.MultiheadAttention``."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.heads = heads
-        self.in_proj_weight = nn.Parameter(torch.zeros(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.in_proj_weight = nn.Parameter(torch.zeros(3 * _WIDTH, _WIDTH))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * _WIDTH))
+        self.out_proj = nn.Linear(_WIDTH, _WIDTH)
 
     def forward(self, tokens: "Tensor") -> "Tensor":
         count, length, width = tokens.shape
         projected = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = projected.view(count, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = projected.view(count, length, 3, _HEADS, width // _HEADS).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(count, length, width)
         result: Tensor = self.out_proj(mixed)
         return result
 
 
 class _Head(nn.Module):
-    def __init__(self, labels: int, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(1, 3, 1))
-        self.norm_0 = nn.LayerNorm(width)
-        self.norm_1 = nn.LayerNorm(width)
-        self.norm_2 = nn.LayerNorm(width)
-        self.final_fc = nn.Linear(width, labels)
+        self.norm_0 = nn.LayerNorm(_WIDTH)
+        self.norm_1 = nn.LayerNorm(_WIDTH)
+        self.norm_2 = nn.LayerNorm(_WIDTH)
+        self.final_fc = nn.Linear(_WIDTH, _LABELS)
 
     def mix(self, tokens: "Tensor") -> "Tensor":
         """Reduce tokens [N, 1 + patches, width] to features [N, width]."""

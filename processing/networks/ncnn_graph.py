@@ -50,10 +50,9 @@ class NcnnGraph:
         """Add a mirrored border that does not repeat the edge."""
         return self.add("Padding", x, _0=width, _1=width, _2=width, _3=width, _4=2)
 
-    def instance_norm(self, x: str, channels: int, *, relu: bool = False) -> str:
-        """Add an instance normalisation without parameters, and a ReLU if ``relu``."""
-        x = self.add("InstanceNorm", x, _0=channels, _1=1e-5, _2=0)
-        return self.add("ReLU", x) if relu else x
+    def instance_norm(self, x: str, channels: int) -> str:
+        """Add an instance normalisation without parameters."""
+        return self.add("InstanceNorm", x, _0=channels, _1=1e-5, _2=0)
 
     def sum(self, x: str, y: str) -> str:
         """Add two blobs; sides of 1 are broadcast."""

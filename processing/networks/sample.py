@@ -16,7 +16,7 @@ from mmvoxceleb.schema import CLASSES, NUM_CLASSES, SIDE_PAIRS
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DRAWING_STEP", "INPUT_PX", "MASK_STEP", "SampleNetwork"]
+__all__ = ["DRAWING_STEP", "MASK_STEP", "SampleNetwork"]
 
 INPUT_PX = 256
 MASK_STEP, DRAWING_STEP = 2, 4

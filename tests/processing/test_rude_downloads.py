@@ -2,7 +2,7 @@
 
 import gzip
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,7 @@ from mmvoxceleb.processing.download import download
 from mmvoxceleb.stores import drive
 from mmvoxceleb.stores.drive import download_file
 from tests.support.drive_server import DriveFile, DriveServer
-from tests.support.rude_server import Answer, Request, RudeServer
-
-Start = Callable[[Answer], RudeServer]
+from tests.support.rude_server import Answer, Request, Start
 
 
 @pytest.fixture(autouse=True)
@@ -26,19 +24,6 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(download_module, "SILENT_SECONDS", 0.2)
     monkeypatch.setattr(stalls, "GROWTH_SECONDS", 0.5)
-
-
-@pytest.fixture
-def rude() -> Iterator[Start]:
-    servers: list[RudeServer] = []
-
-    def start(reply: Answer) -> RudeServer:
-        servers.append(RudeServer(reply))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def endless(request: Request) -> None:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from datasets import Dataset, load_dataset
 from PIL import Image
 
-from mmvoxceleb.schema import ClipId, colours_of
-from tests.support.corpus import Corpus, drawing, frame, label_of, mask_ids, png, text_of
+from mmvoxceleb.schema import ClipId
+from tests.support.corpus import Corpus, write_clip
 
 torch = pytest.importorskip("torch")
 
@@ -34,14 +33,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     for number, count in enumerate(FRAMES):
         key = str(ClipId(f"id1000{number // 2}", f"video{number // 2:06d}", f"{number:05d}", 0))
         keys.append(key)
-        for index in range(count):
-            name = f"{index:07d}.png"
-            _write(root / "video" / key / name, png(frame(number, index)))
-            if index % 4 == 0:
-                _write(root / "mask" / key / name, png(colours_of(mask_ids(number, index))))
-                _write(root / "draw" / "style1" / key / name, png(drawing(number, index)))
-        _write(root / "txt" / f"{key}.txt", text_of(number).encode())
-        _write(root / "label" / f"{key}.txt", ",".join(map(str, label_of(number // 2))).encode())
+        write_clip(root, key, number, count, person=number // 2)
     return Corpus(root, tuple(keys), FRAMES)
 
 
@@ -81,8 +73,3 @@ def picture_bytes(array: np.ndarray, kind: str = "PNG", mode: str | None = None,
     buffer = io.BytesIO()
     Image.fromarray(array, mode).save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

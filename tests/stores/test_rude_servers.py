@@ -3,7 +3,7 @@
 import gzip
 import re
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,29 +15,15 @@ from mmvoxceleb.files.opening import open_source, open_tree
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import Corpus, zip_folder
-from tests.support.rude_server import Answer, Request, RudeServer
+from tests.support.rude_server import Answer, Request, Start
 
 CLIP = "id10001#v#00001.txt#000.mp4"
-Start = Callable[[Answer], RudeServer]
 
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(stalls, "SILENT_SECONDS", 0.2)
-
-
-@pytest.fixture
-def rude() -> Iterator[Start]:
-    servers: list[RudeServer] = []
-
-    def start(reply: Answer) -> RudeServer:
-        servers.append(RudeServer(reply))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
 
 
 def ranged(request: Request, data: bytes) -> tuple[int, int]:

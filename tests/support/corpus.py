@@ -68,15 +68,21 @@ def make_corpus(root: Path, *, clips: int = 5, frames: int = 12) -> Corpus:
         key, count = clip_id_of(number), frames + number
         keys.append(key)
         counts.append(count)
-        for index in range(count):
-            name = f"{index:07d}.png"
-            _write(root / "video" / key / name, png(frame(number, index)))
-            if index % 4 == 0:
-                _write(root / "mask" / key / name, png(colours_of(mask_ids(number, index))))
-                _write(root / "draw" / "style1" / key / name, png(drawing(number, index)))
-        _write(root / "txt" / f"{key}.txt", text_of(number).encode())
-        _write(root / "label" / f"{key}.txt", ",".join(map(str, label_of(number))).encode())
+        write_clip(root, key, number, count)
     return Corpus(root, tuple(keys), tuple(counts))
+
+
+def write_clip(root: Path, key: str, number: int, count: int, *, person: int | None = None) -> None:
+    """Write a clip of ``count`` frames with a mask and a drawing of every 4th, a text, and the label of a person."""
+    for index in range(count):
+        name = f"{index:07d}.png"
+        _write(root / "video" / key / name, png(frame(number, index)))
+        if index % 4 == 0:
+            _write(root / "mask" / key / name, png(colours_of(mask_ids(number, index))))
+            _write(root / "draw" / "style1" / key / name, png(drawing(number, index)))
+    _write(root / "txt" / f"{key}.txt", text_of(number).encode())
+    label = label_of(number if person is None else person)
+    _write(root / "label" / f"{key}.txt", ",".join(map(str, label)).encode())
 
 
 def zip_folder(source: Path, target: Path, *, prefix: str = "", deflate: bool = False) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[["Request"], None]
+Start = Callable[[Answer], "RudeServer"]
 
 
 class Request(BaseHTTPRequestHandler):

@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.processing.crop.listed import ListedClip, ManualLabel
 from mmvoxceleb.processing.crop.sources.files import VideoFiles
-from mmvoxceleb.processing.crop.sources.grouping import Entry, name_in, read_rows, videos_of
+from mmvoxceleb.processing.crop.sources.grouping import Entry, list_bytes, name_in, read_rows, videos_of
 from mmvoxceleb.processing.crop.videos import SourceVideos
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
@@ -41,10 +41,7 @@ def celebv_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) -
         CorruptSourceError: The list has another form. A wrong clip among right ones is in ``refused``.
     """
     path = Path(listed)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
+    data = list_bytes(path)
     content = parse_json_object(data, str(path), "get the list again", finite=False)
     clips = content.get("clips", content)
     about = content.get("meta_info")

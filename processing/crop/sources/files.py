@@ -15,7 +15,7 @@ from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.processing.crop.names import plain_name
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 
-__all__ = ["VIDEO_SUFFIXES", "FoundVideo", "VideoFiles", "video_of", "walk"]
+__all__ = ["FoundVideo", "VideoFiles", "video_of", "walk"]
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,10 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.videos import CROP
@@ -15,7 +16,7 @@ from mmvoxceleb.processing.crop.names import PartNames, part_of_name
 from mmvoxceleb.processing.crop.sources.files import VideoFiles, video_of
 from mmvoxceleb.processing.crop.videos import BAD_ROW, SourceVideos, Utterance
 
-__all__ = ["Entry", "ListRow", "name_in", "read_rows", "refused_row", "videos_of", "youtube_id"]
+__all__ = ["Entry", "ListRow", "list_bytes", "name_in", "read_rows", "refused_row", "videos_of", "youtube_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,18 @@ def name_in(record: dict[str, Any], key: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise ValueError(f"its {key} is {quoted(value)}")
     return str(value)
+
+
+def list_bytes(path: Path) -> bytes:
+    """Read a list.
+
+    Raises:
+        SourceUnavailableError: It is not there, or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
 
 
 def read_rows(

@@ -13,7 +13,7 @@ from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.quoting import quoted, shortened
 from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.sources.files import VideoFiles
-from mmvoxceleb.processing.crop.sources.grouping import Entry, ListRow, read_rows, videos_of, youtube_id
+from mmvoxceleb.processing.crop.sources.grouping import Entry, ListRow, list_bytes, read_rows, videos_of, youtube_id
 from mmvoxceleb.processing.crop.videos import SourceVideos
 
 __all__ = ["hdtf_videos"]
@@ -101,12 +101,10 @@ def _table(path: Path) -> _Table:
 
 def _lines(path: Path) -> list[tuple[int, str, list[str]]]:
     """Read the number of each line, its name without ``.mp4``, and its values."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         return []
-    except OSError as error:
-        raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the file") from error
+    try:
+        lines = list_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise CorruptSourceError(f"{path}: is not UTF-8; get the lists again") from error
     rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]

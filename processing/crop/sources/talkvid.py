@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.processing.crop.listed import ListedClip
 from mmvoxceleb.processing.crop.sources.files import VideoFiles
-from mmvoxceleb.processing.crop.sources.grouping import Entry, name_in, read_rows, videos_of, youtube_id
+from mmvoxceleb.processing.crop.sources.grouping import Entry, list_bytes, name_in, read_rows, videos_of, youtube_id
 from mmvoxceleb.processing.crop.videos import SourceVideos
 
 __all__ = ["talkvid_videos"]
@@ -26,10 +26,7 @@ def talkvid_videos(raw: str | os.PathLike[str], listed: str | os.PathLike[str]) 
         CorruptSourceError: The list has another form. A wrong clip among right ones is in ``refused``.
     """
     path = Path(listed)
-    try:
-        content = parse_json(path.read_bytes(), str(path), "get the list again", finite=False)
-    except OSError as error:
-        raise SourceUnavailableError(f"{path}: the list cannot be read ({error.strerror}); check the path") from error
+    content = parse_json(list_bytes(path), str(path), "get the list again", finite=False)
     if not isinstance(content, list):
         raise CorruptSourceError(f"{path}: is not a list of clips; get it again")
     rows = [(f"{path.name}, clip {number}", f"clip {number}", record) for number, record in enumerate(content, 1)]

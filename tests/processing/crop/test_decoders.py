@@ -18,19 +18,6 @@ from mmvoxceleb.processing.decoders.pyav_decoder import PyAVDecoder
 from tests.support.videos import number_of, numbered, with_matrix, write_sound, write_video
 
 
-@pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request: pytest.FixtureRequest) -> str:
-    if request.param == "torchcodec":
-        try:
-            import torchcodec.decoders  # noqa: F401
-        except (ImportError, RuntimeError, OSError) as error:
-            pytest.skip(f"torchcodec does not load here: {str(error)[:80]}")
-    if request.param == "decord":
-        pytest.importorskip("cv2")
-        pytest.importorskip("decord")
-    return str(request.param)
-
-
 def numbers(path: str | Path, decoder: str = "pyav", start: int = 0, stop: int = 10_000, **options: Any) -> list[int]:
     with open_decoder(path, decoder=decoder, **options) as opened:
         return [number_of(frame) for frame in opened.frames(start, stop)]

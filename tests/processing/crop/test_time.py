@@ -34,19 +34,6 @@ B_FRAMES = {"preset": "veryfast", "bf": "3", "x264-params": "b-adapt=0:b-pyramid
 SETTINGS: dict[str, Any] = {"size_px": 64, "min_frames": 5, "min_face_px": 8}
 
 
-@pytest.fixture(params=["pyav", "torchcodec", "decord"])
-def decoder(request: pytest.FixtureRequest) -> str:
-    if request.param == "torchcodec":
-        try:
-            import torchcodec.decoders  # noqa: F401
-        except (ImportError, RuntimeError, OSError) as error:
-            pytest.skip(f"torchcodec does not load here: {str(error)[:80]}")
-    if request.param == "decord":
-        pytest.importorskip("cv2")
-        pytest.importorskip("decord")
-    return str(request.param)
-
-
 def encode(
     path: Path,
     numbers: Iterable[int],
