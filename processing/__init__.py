@@ -1,4 +1,4 @@
-"""Regenerate the modalities of a dataset: crops, masks, drawings, labels and text, from any face video.
+"""Regenerate the modalities of a dataset: crops, sound, masks, drawings, labels and text, from any face video.
 
 Imported as ``mmvoxceleb.processing``; needs the extra ``processing``.
 """
@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmvoxceleb.processing.audio import AudioSettings, AudioStage
     from mmvoxceleb.processing.crop import CropSettings
     from mmvoxceleb.processing.crop.stage import CropStage
     from mmvoxceleb.processing.detectors import open_detector
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttributePredictor",
+    "AudioSettings",
+    "AudioStage",
     "Clip",
     "CropSettings",
     "CropStage",
@@ -39,6 +42,8 @@ __all__ = [
 
 _PLACES = {
     "AttributePredictor": "labels",
+    "AudioSettings": "audio",
+    "AudioStage": "audio",
     "Clip": "stage",
     "CropSettings": "crop",
     "CropStage": "crop.stage",

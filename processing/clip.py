@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.processing.pictures import decode_rgb
+from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.stores.interface import Entry
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Clip:
         location: Where the clip is, for messages.
         read: Reads the bytes of some entries.
         pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index.
+        source: The video that it was cut from, where that is here.
     """
 
     clip_id: str
@@ -67,6 +69,7 @@ class Clip:
     location: str = ""
     read: Callable[[Sequence[Entry]], Sequence[bytes]] = field(default=lambda entries: [], repr=False)
     pictures: "Mapping[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
+    source: SourceFile | None = field(default=None, repr=False)
 
     def name_of(self, index: int, suffix: str = ".png") -> str:
         """Name a file for a frame as the frame itself is named: ``0000004.png``, or ``4.png`` where frames are so."""

@@ -32,16 +32,19 @@ class StageOutput:
 
     Args:
         files: For each folder the files of this clip, ``(name, bytes)``; a single-file folder
-            (``txt``, ``label``) takes one file whose name is ignored.
+            (``txt``, ``label``) takes one file whose name is ignored. None where there is nothing to be written: what
+            an earlier run wrote is deleted.
         meta: What goes into the clip's provenance under the stage's name. The same inputs must give
             the same values: no times, host names or worker numbers.
         facts: What goes into the clip's provenance at the top level, for readers that do not know the stages:
             ``label_source``. Same rule.
+        remark: What the summary of the run counts: why there are no files. Up to a colon it is the same for all clips.
     """
 
     files: Mapping[Folder, Sequence[tuple[str, bytes]]]
     meta: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
 
 class PipelineStage(ABC):
@@ -101,6 +104,14 @@ class Stage(PipelineStage):
         thread. The same machines must give the same values: no host names or worker numbers.
         """
         return {}
+
+    def inputs(self, clip: Clip) -> dict[str, Any]:
+        """Tell what of a clip, beside its frames and label, is an input, as JSON values; where it changes, files do."""
+        return {}
+
+    def makes_nothing(self, section: Mapping[str, Any]) -> bool:
+        """Tell from a finished clip's provenance that it has no files, as there was nothing to be written."""
+        return False
 
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
         """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.

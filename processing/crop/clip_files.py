@@ -11,6 +11,7 @@ from mmvoxceleb.processing.crop.encoding import encode_pngs, keeping
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.processing.stage import Clip
 from mmvoxceleb.schema import Folder
 
@@ -37,6 +38,7 @@ class WrittenClip:
         files: The files of ``video/<clip_id>``, where this run wrote them as pictures.
         pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
         source_frames: How many frames of the video were ``dropped``, ``doubled`` and ``undecodable`` on the way.
+        source: The video, where it is here.
     """
 
     clip_id: str
@@ -44,6 +46,7 @@ class WrittenClip:
     files: list[tuple[str, bytes]] = field(default_factory=list)
     pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
     source_frames: dict[str, int] = field(default_factory=dict)
+    source: SourceFile | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,8 @@ class CroppedVideos(ClipSource):
         new = clip.num_new_frames > 0
         outcome = ClipOutcome(clip.clip_id)
         if steps.stages:
-            outcome = steps.run(clip.clip_id, self._opened(clip), host)
+            with_frames = any(stage.reads_frames for stage in steps.stages)
+            outcome = steps.run(clip.clip_id, self._opened(clip, with_frames=with_frames), host)
         if outcome.rejected:
             self.job.take_away(clip.clip_id)
             return outcome
@@ -184,10 +186,17 @@ class CroppedVideos(ClipSource):
             device_seconds=outcome.device_seconds,
             figures=outcome.figures,
             source_frames=clip.source_frames,
+            remarks=outcome.remarks,
         )
 
-    def _opened(self, made: WrittenClip) -> Callable[..., Clip]:
+    def _opened(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
         """How to describe a clip: from memory, or from the store where an earlier run wrote it."""
+        described = self._described(made, with_frames=with_frames)
+        return lambda **options: replace(described(**options), source=made.source)
+
+    def _described(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
+        if not with_frames:
+            return lambda **_: Clip(made.clip_id, (), location=self.job.writer.location)
         if made.files:
             return lambda **_: clip_in_memory(self.job.writer.location, made.clip_id, made.files, made.pictures)
         for store in (self._stored, None):

@@ -25,6 +25,7 @@ from mmvoxceleb.processing.crop.utterance import IGNORED_TURN
 from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.output import Layout, StoreWriter
+from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.processing.stage import Clip
 
 __all__ = ["CropJob"]
@@ -145,7 +146,10 @@ class CropJob:
                     video = replace(video, path=path)
             except SourceUnavailableError as error:
                 unreachable = str(error)
-            yield from self._clips(video, unreachable, result, check, keep, detector, unrecorded)
+            source = None if video.path is None else scratch.enter_context(SourceFile(video.path))
+            for written in self._clips(video, unreachable, result, check, keep, detector, unrecorded):
+                written.source = source
+                yield written
 
     def _clips(
         self,

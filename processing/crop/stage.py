@@ -45,7 +45,7 @@ class CropStage(PipelineStage):
     def clips_of(
         self, source: Any, stages: Sequence[Stage], writer: StoreWriter, *, overwrite: bool = False
     ) -> ClipSource:
-        if stages and self.codec != "png":
+        if self.codec != "png" and any(stage.reads_frames for stage in stages):
             raise ConfigError(f"no stage reads clips as {self.codec} files; crop them as png, or crop alone")
         if isinstance(source, Store | ClipSource):
             raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")

@@ -87,10 +87,11 @@ class FinishedStages:
         """
         there = [self._writer.has(folder, clip_id) for folder in stage.folders]
         where = self._writer.tree.where(self.provenance.path_of(clip_id))
+        recorded = self.provenance.section(clip_id, stage.name)
         section = self._earlier.section(
             clip_id,
             stage.name,
-            is_whole=all(there),
+            is_whole=all(there) or (recorded is not None and stage.makes_nothing(recorded)),
             is_there=any(there),
             unknown=f"clip {clip_id} has {stage.name} files of unknown origin: {where} does not speak of them",
         )
@@ -98,14 +99,12 @@ class FinishedStages:
             return False
         if stage.keeps(clip_id, section):
             return True
-        recorded, settings = (
-            part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings"))
-        )
+        inputs, settings = (part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings")))
         current = current or {}
         is_same = self._earlier.is_same(
             f"clip {clip_id} was made by {stage.name} in another way",
             (settings, self.settings[stage.name]),
-            ({key: recorded.get(key) for key in current}, current),
+            ({key: inputs.get(key) for key in current}, current),
         )
         if is_same:
             self._elsewhere.note(stage, section)

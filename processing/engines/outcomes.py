@@ -28,6 +28,7 @@ class ClipOutcome:
         device_seconds: The part of it that the device was held.
         figures: Numbers that the stages put into the provenance, as ``mask.flicker``.
         source_frames: How many frames of the source video were dropped, doubled and undecodable, where it was cropped.
+        remarks: What else is to be counted: why a stage made no files.
     """
 
     clip_id: str
@@ -40,6 +41,7 @@ class ClipOutcome:
     device_seconds: float = 0.0
     figures: Mapping[str, float] = field(default_factory=dict)
     source_frames: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Summary:
         figures: Numbers that the stages put into the provenance of clips done in this run, by name.
         source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
         notes: What else is to be said of the source, such as files that were not taken.
+        remarks: How many clips of this run have no files of a stage, by reason: ``no sound``.
     """
 
     location: str
@@ -100,6 +103,7 @@ class Summary:
     figures: dict[str, list[float]] = field(default_factory=dict)
     source_frames: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: ClipOutcome) -> None:
         """Count one clip."""
@@ -116,6 +120,7 @@ class Summary:
         for name, value in outcome.seconds.items():
             self.seconds_by_step[name] = self.seconds_by_step.get(name, 0.0) + value
         self.source_frames.update(outcome.source_frames)
+        self.remarks.update(remark.partition(":")[0] for remark in outcome.remarks)
         for name, value in outcome.figures.items():
             self.figures.setdefault(name, []).append(value)
 
@@ -166,6 +171,7 @@ class Summary:
             "is_complete": self.is_complete,
             "source_frames": dict(sorted(self.source_frames.items())),
             "notes": list(self.notes),
+            "remarks": dict(self.remarks.most_common()),
             "mean_figures": {name: round(sum(got) / len(got), 6) for name, got in sorted(self.figures.items())},
             "device_busy_share": round(self.device_seconds * rate / max(1, self.workers), 4),
         }

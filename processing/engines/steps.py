@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
@@ -171,6 +172,7 @@ class ClipSteps:
             seconds=loaded.seconds,
             device_seconds=loaded.device_seconds,
             figures=_figures(outputs),
+            remarks=tuple(output.remark for output in outputs.values() if output.remark),
         )
 
     def take_away(self, clip_id: str) -> None:
@@ -187,13 +189,16 @@ class ClipSteps:
 
     def _store(self, loaded: Loaded, outputs: Mapping[str, StageOutput]) -> None:
         clip_id = loaded.clip.clip_id
-        rows = [LedgerRow(clip_id, name, "done") for name in outputs]
+        rows = [row for name, output in outputs.items() for row in self._row(clip_id, name, output)]
         rows += [LedgerRow(clip_id, name, "failed", reason) for name, reason in loaded.failed.items()]
         if outputs:
             self.provenance.begin(clip_id, outputs)
             for output in outputs.values():
                 for folder, files in output.files.items():
-                    self.writer.write(folder, clip_id, files)
+                    if files:
+                        self.writer.write(folder, clip_id, files)
+                    else:
+                        self.writer.remove(folder, clip_id)
         self.provenance.record(rows)  # before the clip is finished: what is finished is never looked at again
         if outputs:
             self.provenance.finish(
@@ -211,6 +216,17 @@ class ClipSteps:
                 | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
 
+    def _row(self, clip_id: str, stage: str, output: StageOutput) -> Iterator[LedgerRow]:
+        """What the ledger is told: of a stage that had nothing to write only that it did not fail after all."""
+        if any(output.files.values()):
+            yield LedgerRow(clip_id, stage, "done")
+        elif (clip_id, stage) in self._failed_before:
+            yield LedgerRow(clip_id, stage, "rejected", output.remark)
+
+    @cached_property
+    def _failed_before(self) -> frozenset[tuple[str, str]]:
+        return frozenset((row.clip_id, row.stage) for row in self.provenance.rows() if row.status == "failed")
+
     def _set_up(self) -> None:
         if not self._is_set_up:
             for stage in self.stages:
@@ -223,6 +239,7 @@ class ClipSteps:
         for stage in self.stages:
             indices = list(stage.select(clip))
             current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
+            current |= stage.inputs(clip)
             if stage.uses_label:
                 current["label"] = list(clip.label) if clip.label is not None else None
             if not (stage.uses_label and label_changes) and self.finished.has(stage, clip.clip_id, current):

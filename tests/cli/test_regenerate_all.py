@@ -46,7 +46,7 @@ def call(*command: str) -> str:
 def test_one_line_from_videos_to_a_dataset(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--stride", "16", "--models", "sample"]
-    assert "2 videos to do, 0 finished: crop, mask, draw/style1, label, text" in call(
+    assert "2 videos to do, 0 finished: crop, audio, mask, draw/style1, label, text" in call(
         *arguments(inputs, out, *options, "--dry-run")
     )
     assert not out.exists()
@@ -70,6 +70,7 @@ def test_one_line_from_videos_to_a_dataset(inputs: Path, tmp_path: Path) -> None
 
     alone = tmp_path / "alone"
     call(*arguments(inputs, alone, "--stages", "crop"))
+    call("regenerate", "audio", str(alone), "--raw", str(inputs / "raw"))
     call("regenerate", "all", str(alone), str(alone), "--stages", "mask,draw", *options)
     call("regenerate", "label", str(alone), "--weights", f"transformers:{inputs / 'attributes'}")
     call("regenerate", "text", str(alone), "--workers", "2")
@@ -106,7 +107,7 @@ def test_missing_weights_are_said_before_anything_is_done(inputs: Path, tmp_path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stages", "crop,depth"], "unknown stage 'depth'; the known ones are crop, mask, draw, label, text"),
+        (["--stages", "crop,depth"], "unknown stage 'depth'; the known ones are crop, audio, mask, draw, label, text"),
         (["--stages", ","], "no stage was asked for"),
         (["--metadata", "x.csv"], "say two things about the same videos"),
     ],

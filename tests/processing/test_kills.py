@@ -19,13 +19,15 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.schema import Folder
-from tests.support.raw_videos import make_raw_videos, small_pipeline, videos_of
+from mmvoxceleb.modalities import FileModality, Folder
+from mmvoxceleb.processing import AudioStage, Pipeline
+from tests.support.raw_videos import CROP, make_raw_videos, videos_of
+from tests.support.stages import Grey, Label, Text
 from tests.support.trees import contents
 
 NUM_VIDEOS = 24
 KILLS = {"local": 14, "ray": 6}
-STAGES = {"video": "crop", "draw/grey": "draw/grey", "label": "label", "txt": "text"}
+STAGES = {"video": "crop", "audio": "audio", "draw/grey": "draw/grey", "label": "label", "txt": "text"}
 
 PROGRAM = """
 import sys
@@ -33,22 +35,22 @@ from pathlib import Path
 import ray
 from tests.support.raw_videos import CROP, videos_of
 from tests.support.stages import Grey, Label, Text
-from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing import AudioStage, Pipeline
 raw, out, engine, address = sys.argv[1:]
-pipeline = Pipeline([CROP, Grey(seconds=0.15), Label(), Text()])
+pipeline = Pipeline([CROP, AudioStage(), Grey(seconds=0.15), Label(), Text()])
 pipeline.run(videos_of(Path(raw)), out, engine=engine, workers=2, address=address or None)
 """
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_raw_videos(tmp_path_factory.mktemp("raw"), NUM_VIDEOS)
+    return make_raw_videos(tmp_path_factory.mktemp("raw"), NUM_VIDEOS, with_sound=True)
 
 
 @pytest.fixture(scope="module")
 def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("reference")
-    assert small_pipeline().run(videos_of(raw), out).done == 2 * NUM_VIDEOS
+    assert Pipeline([CROP, AudioStage(), Grey(), Label(), Text()]).run(videos_of(raw), out).done == 2 * NUM_VIDEOS
     return contents(out)
 
 
@@ -113,7 +115,8 @@ def check(out: Path, reference: dict[str, bytes]) -> set[Path]:
     for folder, stage in STAGES.items():
         for path in (out / folder).glob("id*"):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
-            clip_id = path.name.removesuffix(".txt") if not Folder(_modality(folder)).is_frames else path.name
+            kind = Folder(_modality(folder)).kind
+            clip_id = path.name.removesuffix(kind.suffix) if isinstance(kind, FileModality) else path.name
             names = {str(file.relative_to(out)): file.read_bytes() for file in files}
             expected = {name: data for name, data in reference.items() if name.startswith(f"{folder}/{path.name}")}
             assert names == expected, f"{path} is not whole"

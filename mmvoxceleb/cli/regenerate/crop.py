@@ -7,7 +7,7 @@ import typer
 from mmvoxceleb.cli.options import named, takes_options
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import RunOptions
+from mmvoxceleb.cli.regenerate.shared import AudioOptions, RunOptions
 
 __all__ = ["register"]
 
@@ -50,15 +50,17 @@ def crop(
     out: Annotated[
         str, typer.Argument(metavar="OUT", help="Folder or URL to write: video/<clip_id>, meta/<clip_id>.json.")
     ],
+    audio: AudioOptions,
     run: RunOptions,
 ) -> None:
     """Cut face videos into clips of 256x256 frames.
 
     With VoxCeleb's annotations (--annotations) by the rules of the original; with vox-metadata.csv (--metadata) by its
     boxes. Clips that are cropped already (--cropped) are taken as they are. With none of these, faces are found in any
-    video. Run the command again to go on: finished videos are skipped.
+    video. The sound is kept beside the clips (--no-audio leaves it out). Run the command again to go on: finished
+    videos are skipped.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 
     videos, stage = videos_and_stage(choices, is_dry=run.is_dry)
-    run_pipeline(Pipeline([stage]), videos, out, run)
+    run_pipeline(Pipeline([stage, *([audio.make_stage()] if audio.audio else [])]), videos, out, run)

@@ -9,7 +9,7 @@ import typer
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import NetworkOptions, RunOptions, StrideOption, names_in
+from mmvoxceleb.cli.regenerate.shared import AudioOptions, NetworkOptions, RunOptions, StrideOption, names_in
 from mmvoxceleb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-STAGES: tuple[str, ...] = ("crop", "mask", "draw", "label", "text")
+STAGES: tuple[str, ...] = ("crop", "audio", "mask", "draw", "label", "text")
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -96,10 +96,11 @@ def everything(
     stride: StrideOption = 4,
     *,
     models: StageOptions,
+    audio: AudioOptions,
     network: NetworkOptions,
     run: RunOptions,
 ) -> None:
-    """Make a dataset from raw videos: clips, masks, drawings, labels and text, in one go.
+    """Make a dataset from raw videos: clips, sound, masks, drawings, labels and text, in one go.
 
     Each frame is decoded once. A run that was stopped resumes, also on another engine. Each stage can be run again by
     itself, with its own command, as long as its options stay the same.
@@ -109,10 +110,13 @@ def everything(
     wanted = _parse_stages(stages)
     made = _stages(wanted, models, network, stride)
     if "crop" not in wanted:
+        if "audio" in wanted:
+            raise ConfigError("the sound of clips that exist is cut from their videos: mmvoxceleb regenerate audio")
         run_pipeline(Pipeline(made), str(videos.raw), out, run)
         return
     found, crop = videos_and_stage(replace(videos, device=network.device), is_dry=run.is_dry)
-    run_pipeline(Pipeline([crop, *made]), found, out, run)
+    sound = [audio.make_stage()] if "audio" in wanted and audio.audio else []
+    run_pipeline(Pipeline([crop, *sound, *made]), found, out, run)
 
 
 def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, stride: int) -> "list[Stage]":

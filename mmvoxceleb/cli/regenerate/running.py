@@ -49,9 +49,10 @@ def _say_what_would_be_done(work: "Work") -> None:
     )
     if isinstance(work.source, StoredClips):
         lines, count = _clips(work, work.source, plan.todo)
-    else:
-        assert isinstance(work.source, CroppedVideos)
+    elif isinstance(work.source, CroppedVideos):
         lines, count = _absent_videos(work.source)
+    else:
+        lines, count = list(plan.todo[:10]), len(plan.todo)
     for line in first_of(lines, count, shown=10):
         typer.echo(line)
     rejected = [f"rejected: {outcome.clip_id}: {outcome.rejected}" for outcome in plan.rejected]
@@ -172,6 +173,8 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
         yield "of the videos", f"{counts} frames"
     for reason, count in summary.rejected.most_common():
         yield "rejected", f"{count:,} {reason}"
+    for remark, count in summary.remarks.most_common():
+        yield "noted", f"{counted(count, 'clip')}: {remark}"
     for note in summary.notes:
         yield "note", note
     if summary.failed:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.audio import AudioStage
+
 __all__ = [
+    "AudioForm",
+    "AudioOptions",
     "ModelOptions",
     "NetworkOptions",
     "OutOption",
@@ -55,6 +60,43 @@ class RunOptions:
     def is_dry(self) -> bool:
         """Whether nothing is to be done: ``--dry-run`` or ``--limit 0``."""
         return self.dry_run or self.limit == 0
+
+
+AUDIO = typer.Option(rich_help_panel="Sound")
+
+
+@dataclass(frozen=True)
+class AudioForm:
+    """How the sound of clips is written.
+
+    Args:
+        audio_rate: Samples a second.
+        audio_channels: 1, or 2; what a video has more is mixed down.
+    """
+
+    audio_rate: Annotated[int, AUDIO] = 16000
+    audio_channels: Annotated[int, typer.Option(min=1, max=2, rich_help_panel="Sound")] = 1
+
+    def make_stage(self, raw: str | None = None) -> "AudioStage":
+        """Make the stage; ``raw`` is where the videos are, without a crop before it.
+
+        Raises:
+            ConfigError: A value is impossible.
+        """
+        from mmvoxceleb.processing.audio import AudioSettings, AudioStage
+
+        return AudioStage(AudioSettings(self.audio_rate, self.audio_channels), raw=raw)
+
+
+@dataclass(frozen=True)
+class AudioOptions(AudioForm):
+    """Whether the sound of videos is kept, and how.
+
+    Args:
+        audio: Keep the sound of videos that have one, in step with the frames.
+    """
+
+    audio: Annotated[bool, AUDIO] = True
 
 
 @dataclass(frozen=True)

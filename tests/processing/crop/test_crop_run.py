@@ -274,7 +274,7 @@ def start(inputs: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     code = "from mmvoxceleb.cli.main import main; main()"
     arguments = [
         "regenerate", "crop", str(inputs / "raw"), str(out), "--annotations", str(inputs / "txt"), "--boxes",
-        "annotation", "--size", "64", "--min-frames", "10", "--min-face", "60", *options,
+        "annotation", "--size", "64", "--min-frames", "10", "--min-face", "60", "--no-audio", *options,
     ]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
