@@ -3,7 +3,7 @@
 import logging
 import os
 import urllib.parse
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
@@ -72,10 +72,19 @@ class VideoFiles:
             self.root, files = _remote_files(os.fspath(raw))
         else:
             self.root, files = _local_files(Path(raw))
-        # a file that was named by itself may have any name
-        self.found = [each for each in files if each.is_named or each.relative.suffix.lower() in VIDEO_SUFFIXES]
+        self.found: list[FoundVideo] = []
+        self._others: dict[str, FoundVideo] = {}
+        self._num_beside = 0
+        for each in files:
+            suffix = each.relative.suffix.lower()
+            if each.is_named or suffix in VIDEO_SUFFIXES:  # a file that was named by itself may have any name
+                self.found.append(each)
+            elif suffix[1:] in _BESIDE:
+                self._num_beside += 1
+            else:
+                self._others[each.relative.as_posix()] = each
         self.found.sort(key=_first_choice)
-        self._by_place = {each.relative.as_posix(): each for each in files}
+        self._by_place = {each.relative.as_posix(): each for each in self.found}
         self._by_id: dict[str, FoundVideo] = {}
         for found in reversed(self.found):
             stem = found.relative.stem
@@ -96,22 +105,20 @@ class VideoFiles:
 
     def at(self, place: str) -> FoundVideo | None:
         """Return the file of this path below the source, whatever it ends in."""
-        return self._by_place.get(place)
+        return self._by_place.get(place) or self._others.get(place)
 
     def not_taken(self, named: Collection[str] = ()) -> str:
         """Say which files are not taken for videos, but for those that a table names; empty where there are none."""
-        taken = {each.relative for each in self.found}
-        others = [each for place, each in self._by_place.items() if each.relative not in taken and place not in named]
-        unknown = sorted(
-            plain_name(each.relative) for each in others if each.relative.suffix.lower()[1:] not in _BESIDE
+        others = sorted(plain_name(place) for place in self._others.keys() - set(named))
+        beside = f"{self._num_beside:,} that are no videos (.txt, .jpg, ...)" if self._num_beside else ""
+        if not others:
+            return f"not taken: {beside}" if beside else ""
+        first = ", ".join(quoted(name) for name in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        return (
+            f"not taken, for their endings: {first}{more}{', and ' if beside else ''}{beside}; name a video among them "
+            "in a CSV list to take it"
         )
-        if not unknown:
-            return f"{len(others):,} files beside the videos (.txt, .jpg, ...) were not taken" if others else ""
-        first = ", ".join(quoted(name) for name in unknown[:_MOST_NAMED])
-        more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
-        num_beside = len(others) - len(unknown)
-        beside = f", and {num_beside:,} that are no videos (.txt, .jpg, ...)" if num_beside else ""
-        return f"not taken, for their endings: {first}{more}{beside}; name a video among them in a CSV list to take it"
 
     def by_id(self, video_id: str) -> FoundVideo | None:
         """Return ``<id>.mp4`` in any container and subfolder, or ``... [<id>].mp4``."""
@@ -130,23 +137,20 @@ def video_of(
     return SourceVideo(person_id, video_id, path, utterances, url, remote)
 
 
-def _local_files(root: Path) -> tuple[PurePath, list[FoundVideo]]:
+def _local_files(root: Path) -> tuple[PurePath, Iterable[FoundVideo]]:
     if root.is_file():
         return root.parent.absolute(), [FoundVideo(PurePath(root.name), root, is_named=True)]
     if not root.is_dir():
         raise SourceUnavailableError(f"{plain_name(root)}: no such folder or video; check the path")
-    return root.absolute(), [FoundVideo(path.relative_to(root), path) for path in walk(root)]
+    return root.absolute(), (FoundVideo(path.relative_to(root), path) for path in walk(root))
 
 
-def _remote_files(url: str) -> tuple[PurePath, list[FoundVideo]]:
+def _remote_files(url: str) -> tuple[PurePath, Iterable[FoundVideo]]:
     place = PurePosixPath(urllib.parse.unquote(url.partition("://")[2].partition("?")[0]))
     if place.suffix.lower() in VIDEO_SUFFIXES:
         return place.parent, [FoundVideo(PurePosixPath(place.name), remote=url, is_named=True)]
-    found = [
-        FoundVideo(PurePosixPath(path), remote=address)
-        for path, address in _walk_remote(open_tree(url), "", _MOST_LEVELS)
-    ]
-    return place, found
+    found = _walk_remote(open_tree(url), "", _MOST_LEVELS)
+    return place, (FoundVideo(PurePosixPath(path), remote=address) for path, address in found)
 
 
 _MOST_LEVELS = 32

@@ -48,7 +48,7 @@ def free_videos(raw: str | os.PathLike[str], identities: str | os.PathLike[str] 
     found += [(files.at(place), place, parts) for place, parts in named.items()]
     not_taken = files.not_taken(named)
     if not_taken:
-        logger.warning("%s: %s", plain_name(raw), not_taken)
+        logger.info("%s: %s", plain_name(raw), not_taken)
     names = PartNames()
     videos = []
     for here, place, parts in found:
