@@ -5,13 +5,15 @@ once at full size for the frames of the tubes that passed. Neither holds more th
 grow with the length of the video.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, UnsuitableDecoderError
+from mmvoxceleb.processing.crop.result import CroppedClip, Rejection, Unwanted
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.utterance import CroppedClip, Rejection, Unwanted, UtteranceCrop, needs_detector
+from mmvoxceleb.processing.crop.utterance import UtteranceCrop
 from mmvoxceleb.processing.crop.videos import SourceVideo, fingerprint
 from mmvoxceleb.processing.decoders import FPS, Decoder, open_decoder
 from mmvoxceleb.processing.decoders.interface import FrameCounts, ShownFrame
@@ -20,7 +22,7 @@ from mmvoxceleb.processing.decoders.timeline import Timeline
 if TYPE_CHECKING:
     from mmvoxceleb.processing.detectors import Detector
 
-__all__ = ["CroppedClip", "Rejection", "crop_tubes"]
+__all__ = ["CroppedClip", "Rejection", "crop_tubes", "versions_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def crop_tubes(
     """
     settings = settings or CropSettings()
     reject = rejected or (lambda rejection: None)
-    if detector is None and any(needs_detector(utterance, settings) for utterance in video.utterances):
+    if detector is None and any(settings.needs_detector(utterance) for utterance in video.utterances):
         raise ConfigError(f"{video.key}: faces must be detected, and no detector was given")
     try:
         if video.path is None:
@@ -109,3 +111,16 @@ class _WatchedDecoder(Decoder):
         for frame in self._decoder.shown(start, stop, fps=fps):
             self._progress()
             yield frame
+
+
+def versions_of(decoder: str) -> dict[str, str]:
+    """Name the programs that a crop is made with, and their versions."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import cv2
+
+    versions = {"mmvoxceleb": version("mmvoxceleb"), "opencv": str(cv2.__version__)}
+    package = {"pyav": "av"}.get(decoder, decoder)
+    with contextlib.suppress(PackageNotFoundError):  # opening the decoder says how to install it
+        versions[package] = version(package)
+    return versions

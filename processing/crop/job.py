@@ -16,12 +16,11 @@ from mmvoxceleb.meta.videos import CROP, VideoRecord, VideoRecords
 from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.clip_files import ClipFiles, Codec, WrittenClip
-from mmvoxceleb.processing.crop.cropping import CroppedClip, Rejection, crop_tubes
+from mmvoxceleb.processing.crop.cropping import crop_tubes, versions_of
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
-from mmvoxceleb.processing.crop.result import SourceResult
+from mmvoxceleb.processing.crop.result import Rejection, SourceResult
 from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
-from mmvoxceleb.processing.crop.utterance import IGNORED_TURN
 from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.output import Layout, StoreWriter
@@ -217,7 +216,7 @@ class CropJob:
         keep: Callable[[Clip], Collection[int]] | None,
         detector: Detector | None,
     ) -> Iterator[WrittenClip]:
-        versions = _versions(self.decoder)
+        versions = versions_of(self.decoder)
         computation = detector.computation() if detector is not None else {}
         computed = {COMPUTATION: computation} if computation else {}
         provenance = Provenance(self.tree)
@@ -244,8 +243,8 @@ class CropJob:
                 unknown=f"the clip {clip.clip_id} is there already and was not cropped by this program; choose another "
                 "output folder, or give --overwrite",
             )
-            if section is not None and _is_same_clip(section, clip, options):  # of a run that was stopped in this video
-                result.add(clip.clip_id, section["num_frames"], _remark(clip))
+            if section is not None and clip.is_same(section, options):  # of a run that was stopped in this video
+                result.add(clip.clip_id, section["num_frames"], clip.remark)
                 yield WrittenClip(clip.clip_id)
                 continue
             written = WrittenClip(clip.clip_id)
@@ -270,7 +269,7 @@ class CropJob:
                 self.take_away(clip.clip_id)
                 result.removed.append(clip.clip_id)
                 continue
-            result.add(clip.clip_id, count, _remark(clip))
+            result.add(clip.clip_id, count, clip.remark)
             written.num_new_frames, written.source_frames = count, clip.meta["frames"]
             yield written
 
@@ -291,29 +290,3 @@ class CropJob:
         for clip_id in gone:
             self.writer.remove_clip(clip_id)
         Provenance(self.tree).record(LedgerRow(clip_id, CROP, "rejected", "no longer made") for clip_id in gone)
-
-
-def _is_same_clip(section: dict[str, Any], clip: CroppedClip, options: dict[str, Any]) -> bool:
-    same = all(section.get(key) == clip.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
-    return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
-
-
-def _remark(clip: CroppedClip) -> str:
-    degrees = clip.meta["video"].get(IGNORED_TURN)
-    return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
-
-
-def _versions(decoder: str) -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {"mmvoxceleb": version("mmvoxceleb"), "opencv": _opencv_version()}
-    package = {"pyav": "av"}.get(decoder, decoder)
-    with contextlib.suppress(PackageNotFoundError):  # opening the decoder says how to install it
-        versions[package] = version(package)
-    return versions
-
-
-def _opencv_version() -> str:
-    import cv2
-
-    return str(cv2.__version__)

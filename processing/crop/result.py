@@ -1,13 +1,79 @@
-"""What came of one source video."""
+"""What comes of a source video: clips, and the reasons where there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.videos import CROP
-from mmvoxceleb.processing.crop.cropping import Rejection
+from mmvoxceleb.processing.crop.listed import ManualLabel
 
-__all__ = ["SourceResult"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["IGNORED_TURN", "CroppedClip", "Rejection", "SourceResult", "Unwanted"]
+
+IGNORED_TURN = "ignored_turn_degrees"
+"""In the provenance of a clip: the angle of a display matrix that was not applied."""
+
+
+class CroppedClip(NamedTuple):
+    """One clip, not yet decoded.
+
+    Args:
+        clip_id: The key.
+        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for; later
+            they raise ConfigError.
+        meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
+        label: What a list says of the person.
+    """
+
+    clip_id: str
+    frames: "Iterator[NDArray[np.uint8]]"
+    meta: dict[str, Any]
+    label: ManualLabel | None = None
+
+    @property
+    def remark(self) -> str:
+        """What the ledger says of it beside that it is done."""
+        degrees = self.meta["video"].get(IGNORED_TURN)
+        return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
+
+    def is_same(self, section: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+        """Tell whether the provenance of an earlier clip speaks of this one, made with these options."""
+        same = all(section.get(key) == self.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
+        return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why an utterance or a tube gave no clip.
+
+    Args:
+        name: The utterance (``id10001#1zcIwhmdeo4#00001.txt``) or the tube (the key that the clip would have).
+        code: A word or two for counting, ``too small``.
+        detail: The rest of the sentence.
+    """
+
+    name: str
+    code: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+
+class Unwanted(Exception):  # noqa: N818  not an error: a verdict
+    """Ends the crop of an utterance that gives no clip.
+
+    Args:
+        rejection: Why.
+    """
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(str(rejection))
+        self.rejection = rejection
 
 
 @dataclass

@@ -1,9 +1,12 @@
 """The rules by which tubes become clips."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmvoxceleb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.crop.videos import Utterance
 
 __all__ = ["CropSettings"]
 
@@ -73,6 +76,14 @@ class CropSettings:
     def for_cropped(cls, **changes: Any) -> "CropSettings":
         """Defaults for clips that are cropped already: every frame, the whole picture, nothing is judged."""
         return replace(cls(boxes="whole", growth=0.0, min_frames=1, min_face_px=1), **changes)
+
+    def needs_detector(self, utterance: "Utterance") -> bool:
+        """Whether a face is to be looked for, because nobody says where it is."""
+        if self.boxes == "whole" or utterance.row is not None:
+            return False
+        if utterance.listed is not None:
+            return utterance.listed.box_xyxy is None
+        return utterance.annotation is None or self.boxes == "detect"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

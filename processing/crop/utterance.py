@@ -1,21 +1,17 @@
 """One utterance of an open video: find its tracks, judge its tubes, and crop the frames of the good ones."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import (
-    ConfigError,
-    CorruptSourceError,
-    MMVoxCelebError,
-)
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
-from mmvoxceleb.processing.crop.listed import ManualLabel
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
+from mmvoxceleb.processing.crop.result import IGNORED_TURN, CroppedClip, Rejection, Unwanted
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.tracks import (
     Track,
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.processing.detectors import Detector
 
-__all__ = ["IGNORED_TURN", "CroppedClip", "Rejection", "Unwanted", "UtteranceCrop", "needs_detector"]
+__all__ = ["Rejection", "UtteranceCrop"]
 
 DETECTION_SLACK = 1.5
 """A detected face may be this much larger than the annotated one; an utterance is skipped unseen only beyond that."""
@@ -45,67 +41,8 @@ MOST_OBLONG = 1.1
 REACH_PX = 16
 """So far may a listed box reach beyond the picture: codecs round sides up to blocks."""
 
-IGNORED_TURN = "ignored_turn_degrees"
-"""In the provenance of a clip: the angle of a display matrix that was not applied."""
-
 SMOOTH_CENTRE_FRAMES = 12.0
 SMOOTH_SIDE_FRAMES = 25.0
-
-
-class CroppedClip(NamedTuple):
-    """One clip, not yet decoded.
-
-    Args:
-        clip_id: The key.
-        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for; later
-            they raise ConfigError.
-        meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
-        label: What a list says of the person.
-    """
-
-    clip_id: str
-    frames: "Iterator[NDArray[np.uint8]]"
-    meta: dict[str, Any]
-    label: ManualLabel | None = None
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Why an utterance or a tube gave no clip.
-
-    Args:
-        name: The utterance (``id10001#1zcIwhmdeo4#00001.txt``) or the tube (the key that the clip would have).
-        code: A word or two for counting, ``too small``.
-        detail: The rest of the sentence.
-    """
-
-    name: str
-    code: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.detail}" if self.detail else self.code
-
-
-def needs_detector(utterance: Utterance, settings: CropSettings) -> bool:
-    """Whether a face is to be looked for, because nobody says where it is."""
-    if settings.boxes == "whole" or utterance.row is not None:
-        return False
-    if utterance.listed is not None:
-        return utterance.listed.box_xyxy is None
-    return utterance.annotation is None or settings.boxes == "detect"
-
-
-class Unwanted(Exception):  # noqa: N818  not an error: a verdict
-    """Ends the crop of an utterance that gives no clip.
-
-    Args:
-        rejection: Why.
-    """
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(str(rejection))
-        self.rejection = rejection
 
 
 class UtteranceCrop:
@@ -123,7 +60,7 @@ class UtteranceCrop:
         self.video = video
         self.utterance = utterance
         self.settings = settings
-        self.detector = detector if needs_detector(utterance, settings) else None
+        self.detector = detector if settings.needs_detector(utterance) else None
         self.decoder = decoder
         self.source = source
         self.annotation: Annotation | None = None
