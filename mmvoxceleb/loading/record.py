@@ -62,16 +62,42 @@ def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = Fa
         ]
     for kind in modalities(options.modalities):
         if isinstance(kind, FileModality):
-            record |= _fields(kind, stored, options, in_place=in_place)
+            record |= _fields(kind, stored, options, entries, in_place=in_place)
     return record
 
 
-def _fields(kind: FileModality, stored: StoredClip, options: RecordOptions, *, in_place: bool) -> dict[str, Any]:
+def _fields(
+    kind: FileModality,
+    stored: StoredClip,
+    options: RecordOptions,
+    entries: dict[Folder, list[Entry]],
+    *,
+    in_place: bool,
+) -> dict[str, Any]:
     if in_place and kind.holds_file:
         references = stored.references(kind.folder(), stored.entries(kind.folder()))
         if references is not None:
             return {kind.name: {"bytes": None, "path": references[0].url(kind.form_of(options))}}
-    return kind.fields(stored.value(kind), options, meta=lambda: stored.meta)
+    value = stored.value(kind)
+    indices = kind.frames_of(value)
+    if indices is not None:
+        value = kind.at_frames(value, _kept(indices.tolist(), entries, options))
+    return kind.fields(value, options, meta=lambda: stored.meta)
+
+
+def _kept(indices: list[int], entries: dict[Folder, list[Entry]], options: RecordOptions) -> list[int]:
+    """Choose frames of a file that has something for each of ``indices``, beside the ``entries`` that were chosen."""
+    kept = [index for index in indices if index % options.frame_stride == 0]
+    if options.aligned and entries:
+        common = {entry.index for entry in next(iter(entries.values()))}
+        kept = [index for index in kept if index in common]
+    if options.max_frames is None:
+        return kept
+    frames = entries.get(VIDEO.folder())
+    if frames is None:
+        return kept[: options.max_frames]
+    last = frames[-1].index if frames else -1
+    return [index for index in kept if index <= last]
 
 
 def _entries_of_frames(stored: StoredClip, folders: list[Folder], options: RecordOptions) -> dict[Folder, list[Entry]]:

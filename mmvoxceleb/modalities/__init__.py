@@ -10,6 +10,7 @@ from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
 from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
 from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
 from mmvoxceleb.modalities.label import LABEL
+from mmvoxceleb.modalities.landmarks import LANDMARKS
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
 from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, register_modality, unregister_modality
@@ -31,6 +32,7 @@ __all__ = [
     "DRAWINGS",
     "IDENTITY_FIELDS",
     "LABEL",
+    "LANDMARKS",
     "MASKS",
     "META",
     "MODALITIES",

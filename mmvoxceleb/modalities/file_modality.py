@@ -134,6 +134,16 @@ class FileModality(Modality):
         """Return what is heard with the frames where they become a video file; None for nothing."""
         return None
 
+    def drawn(self, value: Any, index: int, frame: "Image") -> "Image | None":
+        """Draw what :meth:`parse` gave for one frame onto it; None for a modality that draws on no frame.
+
+        Args:
+            value: What the file says.
+            index: Of the frame, in the clip.
+            frame: RGB, in its own size; it is not changed.
+        """
+        return None
+
     def strip(self, value: Any, size: tuple[int, int]) -> "Image | None":
         """Draw what :meth:`parse` gave over the time of the clip; None where there is nothing to draw.
 
@@ -159,6 +169,13 @@ class FileModality(Modality):
         A sample without pictures chooses its frames from them.
         """
         return None
+
+    def at_frames(self, value: Any, frames: Collection[int]) -> Any:
+        """Keep of what :meth:`parse` gave only what belongs to ``frames``, some of :meth:`frames_of`; by default all.
+
+        A record that is to have some of the clip's frames asks for it.
+        """
+        return value
 
     def sampled(self, value: Any, context: SampleContext) -> dict[str, Any]:
         """Turn what :meth:`parse` gave into keys of a sample: by default ``name``, as a tensor if it holds numbers."""

@@ -10,6 +10,7 @@ from mmvoxceleb.modalities.drawings import DRAWINGS
 from mmvoxceleb.modalities.file_modality import FileModality
 from mmvoxceleb.modalities.frame_modality import FrameModality
 from mmvoxceleb.modalities.label import LABEL
+from mmvoxceleb.modalities.landmarks import LANDMARKS
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
 from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, kinds, register_modality
@@ -30,7 +31,7 @@ __all__ = [
     "record_features",
 ]
 
-_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO)
+_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO, LANDMARKS)
 for _kind in (*_BUILT_IN, META):
     register_modality(_kind)
 

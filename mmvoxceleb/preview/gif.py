@@ -1,4 +1,4 @@
-"""A clip that moves: its frames, masks and drawings side by side, as an animated GIF."""
+"""A clip that moves: its frames, masks, drawings and landmarks side by side, as an animated GIF."""
 
 import io
 
@@ -54,20 +54,22 @@ def clip_gif(
         raise MissingModalityError(f"{store.location}: clip {clip_id} has no frames to show")
     size = (round(first.width * size_px / max(first.size)), round(first.height * size_px / max(first.size)))
     panels = {kind: Image.new("RGB", size, PAPER) for kind, found in view.pictures.items() if found}
+    values = {kind: value for kind, value in view.values.items() if value is not None}
     pictures: list[Image.Image] = []
     for index in view.indices:
         frame = frames.get(index)
         if frame is None:
             continue
-        frame = frame.resize(size, Image.Resampling.LANCZOS)
+        whole, frame = frame, frame.resize(size, Image.Resampling.LANCZOS)
         for kind in panels:
             picture = view.pictures[kind].get(index)
             if picture is not None:
                 shown = frame if kind.is_timeline else kind.shown(picture, frame)
                 panels[kind] = shown if shown.size == size else shown.resize(size, Image.Resampling.LANCZOS)
-        pictures.append(
-            _row([*panels.values()]).quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        )
+        drawn = [kind.drawn(value, index, whole) for kind, value in values.items()]
+        drawn_panels = [each.resize(size, Image.Resampling.LANCZOS) for each in drawn if each is not None]
+        row = _row([*panels.values(), *drawn_panels])
+        pictures.append(row.quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
         if len(pictures) == most_frames:
             break
     buffer = io.BytesIO()

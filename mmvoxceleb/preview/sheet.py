@@ -124,6 +124,7 @@ def _card(view: ClipView, grid: _Grid) -> Image.Image:
         if pictures:
             tiles = {i: _tile(kind, picture, frames.get(i), grid) for i, picture in pictures.items()}
             sections.append(_tiles(kind.pictures, view, grid, tiles))
+    sections += _drawn(view, frames, grid)
     sections += _strips(view, grid)
     rows = [
         *(kind.legend(each for each in read.values() if each is not None) for kind, read in view.pictures.items()),
@@ -192,6 +193,18 @@ def _tiles(name: str, view: ClipView, grid: _Grid, tiles: "dict[int, Image.Image
                 draw.rectangle(box, fill=FAINT)
 
     return grid.tile + _GAP, paint
+
+
+def _drawn(view: ClipView, frames: "dict[int, Image.Image | None]", grid: _Grid) -> list[_Section]:
+    """What is drawn on the frames, a row for each modality that does so."""
+    rows: list[_Section] = []
+    for kind, value in view.values.items():
+        if value is None:
+            continue
+        drawn = {i: kind.drawn(value, i, frame) for i, frame in frames.items() if frame is not None}
+        if any(picture is not None for picture in drawn.values()):
+            rows.append(_tiles(kind.title, view, grid, {i: _fit(picture, grid) for i, picture in drawn.items()}))
+    return rows
 
 
 def _strips(view: ClipView, grid: _Grid) -> list[_Section]:

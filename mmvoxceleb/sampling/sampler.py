@@ -60,6 +60,10 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     ``label``                    int64 [40], 0, 1, or -1  modality ``label``
     ``audio``                    float32 [channels, N]    modality ``audio``; -1 to 1, from the first frame of the
                                                           sample to the end of its last
+    ``landmarks``                float32 [T, 478, 3]      modality ``landmarks``; x and y in px of ``frames``, which
+                                                          they follow, and depth; NaN for a frame without a face
+    ``blendshapes``              float32 [T, 52]          modality ``landmarks``; 0 to 1, NaN likewise
+    ``head_pose``                float32 [T, 3]           modality ``landmarks``; yaw, pitch, roll in degrees, likewise
     ``NAME``, ``NAME_index``     float32 [3, H, W], int   pictures of a registered modality; T of them by ``at``
     ``NAME``                     as its class says        a registered modality of one file
     ``flipped``                  bool                     ``flip`` over 0
