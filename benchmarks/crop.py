@@ -23,9 +23,9 @@ import av
 import cv2
 import numpy as np
 
+from mmvoxceleb.codecs.pictures import encode_frame
 from mmvoxceleb.hub.quality import psnr
 from mmvoxceleb.processing.crop.boxes import iou
-from mmvoxceleb.processing.crop.encoding import _encode_png
 from mmvoxceleb.processing.crop.resize import crop_and_resize, shrink_to_height
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.stage import CropStage
@@ -183,7 +183,7 @@ def bench_stages(video: Path) -> None:
             lambda: [crop_and_resize(frame, (0, 0, side, side), 256) for frame in frames],
             len(frames),
         ),
-        "encode PNG": (lambda: [_encode_png(crop) for crop in crops], len(frames)),
+        "encode PNG": (lambda: [encode_frame(crop) for crop in crops], len(frames)),
     }
     print(f"{video.name}, {frames[0].shape[1]}x{frames[0].shape[0]}.\n\n| stage | frames/s (spread) |\n| --- | --- |")
     for name, (run, count) in stages.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.source_file import SourceFile
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "Frames", "clip_in_memory"]
+__all__ = ["Clip", "Frames", "clip_in_memory", "video_in_memory"]
 
 
 class Frames:
@@ -24,7 +25,7 @@ class Frames:
     Args:
         pictures: uint8 [N, H, W, 3], RGB.
         indices: Frame index of each, ascending.
-        hashes: sha256 of each frame's bytes.
+        hashes: sha256 of each frame's bytes, or of its pixels in a video file.
     """
 
     def __init__(self, pictures: "NDArray[np.uint8]", indices: Sequence[int], hashes: Sequence[bytes]) -> None:
@@ -56,7 +57,8 @@ class Clip:
             ``uses_label``.
         entries: The file of each frame, parallel to ``frame_indices``; empty where frames are not files.
         location: Where the clip is, for messages.
-        read: Reads the bytes of some entries.
+        read: Reads some entries: the bytes of their files, or uint8 [H, W, 3] in RGB of a clip that is a video file.
+        file: The video file, of such a clip.
         pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index.
         source: The video that it was cut from, where that is here.
     """
@@ -67,7 +69,8 @@ class Clip:
     label: Sequence[int] | None = None
     entries: Sequence[Entry] = ()
     location: str = ""
-    read: Callable[[Sequence[Entry]], Sequence[bytes]] = field(default=lambda entries: [], repr=False)
+    read: "Callable[[Sequence[Entry]], Sequence[bytes | NDArray[np.uint8]]]" = field(default=lambda _: [], repr=False)
+    file: Entry | None = None
     pictures: "Mapping[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
     source: SourceFile | None = field(default=None, repr=False)
 
@@ -80,7 +83,8 @@ class Clip:
 
     def listing(self, indices: Sequence[int]) -> str:
         """Digest what tells frames from others without reading them: names and sizes."""
-        lines = [f"{entry.name}\t{entry.size}\n" for entry in self._entries_of(indices)]
+        entries = self._entries_of(indices) if self.file is None else [self.file, *self._entries_of(indices)]
+        lines = [f"{entry.name}\t{entry.size}\n" for entry in entries]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def frames(self, indices: Sequence[int]) -> Frames:
@@ -96,15 +100,18 @@ class Clip:
         hashes: list[bytes] = []
         for entry, data in zip(entries, self.read(entries) if entries else (), strict=True):
             where = f"{self.location}: clip {self.clip_id}, frame {entry.name}"
-            picture = self.pictures.get(entry.index)
-            picture = decode_rgb(data, where=where) if picture is None else picture
+            if isinstance(data, bytes):
+                kept = self.pictures.get(entry.index)
+                picture = decode_rgb(data, where=where) if kept is None else kept
+            else:
+                picture = data
             if pictures and picture.shape != pictures[0].shape:
                 raise CorruptSourceError(
                     f"{where}: is {picture.shape[1]} x {picture.shape[0]} px where the clip began with "
                     f"{pictures[0].shape[1]} x {pictures[0].shape[0]}; all frames of a clip must have one size"
                 )
             pictures.append(picture)
-            hashes.append(hashlib.sha256(data).digest())
+            hashes.append(hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).digest())
         stacked = np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
         return Frames(stacked, [entry.index for entry in entries], hashes)
 
@@ -132,4 +139,24 @@ def clip_in_memory(
         location=location,
         read=lambda wanted: [files[entry.index][1] for entry in wanted],
         pictures=pictures,
+    )
+
+
+def video_in_memory(location: str, clip_id: str, name: str, data: bytes) -> Clip:
+    """Do the same for a clip that was encoded as a video file: its frames are what is decoded of that.
+
+    Args:
+        location: Where the clip was written.
+        clip_id: The key.
+        name: The file's name in the store.
+        data: Its content.
+    """
+    video = VideoFrames(data, clip_id=clip_id)
+    return Clip(
+        clip_id,
+        range(len(video)),
+        entries=[Entry(f"{index:07d}.png", index) for index in range(len(video))],
+        location=location,
+        read=lambda wanted: video.decode([entry.index for entry in wanted]),
+        file=Entry(name, 0, len(data)),
     )

@@ -90,8 +90,9 @@ class StoreWriter:
         if not folder.is_frames:
             self.tree.remove(self.path_of(folder, clip_id))
             return
-        self.tree.remove(f"{folder.path}/{clip_id}.zip")
-        self.tree.remove(f"{folder.path}/{clip_id}")
+        suffix = getattr(folder.kind, "file_suffix", "")
+        for end in ("", ".zip", *filter(None, [suffix])):
+            self.tree.remove(f"{folder.path}/{clip_id}{end}")
 
     def remove_clip(self, clip_id: str) -> None:
         """Delete all files of a clip, in every folder of the store, and then what ``meta`` says of their making."""

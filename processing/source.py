@@ -93,5 +93,6 @@ class StoredClips(ClipSource):
             label=label if with_label else None,
             entries=entries,
             location=self.location,
-            read=partial(stored.read, VIDEO.folder()),
+            read=partial(stored.decoded, VIDEO.folder()),
+            file=stored.video_file(VIDEO.folder()) if self.with_frames else None,
         )

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.codecs.sound_track import SoundTrack
 from mmvoxceleb.extras import install_hint
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.flac import FlacSound
 
-__all__ = ["encode_h264"]
+__all__ = ["encode_h264", "with_sound"]
 
 _MACROBLOCK_PX = 16
 _BLOCKS_AT_A_TIME = 8
@@ -79,6 +80,32 @@ def encode_h264(
         if track is not None:
             track.end()
     return buffer.getvalue() if stream is not None else b""
+
+
+def with_sound(data: bytes, sound: "FlacSound") -> bytes:
+    """Put sound, as AAC, beside the pictures of a video file, which stay as they are; other sound in it goes.
+
+    Args:
+        data: A file that :class:`mmvoxceleb.codecs.video.VideoFrames` reads.
+        sound: What is heard, from time 0 on.
+    """
+    import av
+
+    buffer = io.BytesIO()
+    with (
+        open_video_bytes(data) as source,
+        av.open(buffer, "w", format="mp4", container_options={"fflags": "+bitexact"}) as target,
+    ):
+        stream = target.add_stream_from_template(source.streams.video[0])
+        track = SoundTrack(target, sound, lossless=False)
+        for packet in source.demux(video=0):
+            if packet.size and packet.dts is not None:
+                seconds = float((packet.pts or 0) * packet.time_base)
+                packet.stream = stream
+                target.mux(packet)
+                track.write(seconds)
+        track.end()
+    return buffer.getvalue()
 
 
 def repeatable_options(width: int) -> dict[str, str]:

@@ -1,49 +1,107 @@
-"""Chosen frames of a video file in memory, such as a clip of an export with ``video="mp4"``."""
+"""Chosen frames of a video file in memory: a clip as an mp4 file."""
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["count_frames", "decode_frames"]
+__all__ = ["FRAMES_PER_SECOND", "VideoFrames", "count_frames", "decode_frames"]
+
+FRAMES_PER_SECOND = 25
+"""VoxCeleb's own rate, to which the original cropper resampled: a frame index counts from the start at this rate."""
+
+_OFF_THE_GRID = 0.025
+"""A frame may be off its index by so much, as containers round times to a millisecond."""
+
+_LARGEST_INDEX = 2**31 - 1
+
+
+class VideoFrames:
+    """The frames of a clip that is a video file. Its packets are listed at once, which decodes nothing.
+
+    Args:
+        data: The content of the file, such as an mp4.
+        clip_id: The clip, for messages.
+
+    Raises:
+        CorruptSourceError: It is no video, or damaged.
+        ImportError: PyAV is not installed.
+    """
+
+    def __init__(self, data: "bytes | memoryview", *, clip_id: str = "") -> None:
+        self._data = data
+        self._clip_id = clip_id
+        with self._told("its video is damaged, and cannot be decoded"), _open(data) as container:
+            self._times, self._keys = _times(container)
+            self.indices = _indices(self._times, container.streams.video[0].time_base)
+
+    indices: "NDArray[np.int64]"
+    """Frame index of each frame, ascending: its time at 25 a second, so that a frame that was left out leaves a gap.
+    Where times lie between, as in a video of another rate, frames are counted."""
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def decode(self, positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
+        """Decode chosen frames, exactly: by the times of the packets, never by a frame rate.
+
+        Decoding starts at the last key frame before each group of wanted frames and ends with the group.
+
+        Args:
+            positions: Places in :attr:`indices`.
+
+        Returns:
+            For each position, uint8 [H, W, 3], RGB.
+
+        Raises:
+            CorruptSourceError: The video is damaged, or has no such frame.
+        """
+        with self._told(f"frames {list(positions)} of its video cannot be decoded"):
+            return self._decode(positions)
+
+    def _decode(self, positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
+        wanted = {self._times[position] for position in positions}
+        found: dict[int, NDArray[np.uint8]] = {}
+        with _open(self._data) as container:
+            keys = self._keys
+            for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
+                last = max(group)
+                container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
+                for frame in container.decode(video=0):
+                    if frame.pts in wanted and frame.pts not in found:
+                        found[frame.pts] = frame.to_ndarray(format="rgb24")
+                    if last in found:
+                        break
+        lost = [position for position in positions if self._times[position] not in found]
+        if lost:
+            raise IndexError(f"frame {lost[0]} is missing")
+        return [found[self._times[position]] for position in positions]
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ImportError as error:
+            raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
+        except video_errors() as error:
+            raise CorruptSourceError(f"clip {self._clip_id}: {what} ({error}); get it again") from error
 
 
 def decode_frames(
     data: "bytes | memoryview", positions: Sequence[int], *, clip_id: str = ""
 ) -> "list[NDArray[np.uint8]]":
-    """Decode chosen frames of a clip's video, exactly: by the times of its packets, never by a frame rate.
-
-    The packets are listed first, which decodes nothing; then decoding starts at the last key frame before each group
-    of wanted frames and ends with the group.
-
-    Args:
-        data: The content of the file, such as an mp4.
-        positions: Numbers of the frames in the order of showing, from 0.
-        clip_id: The clip, for messages.
-
-    Returns:
-        For each position, uint8 [H, W, 3], RGB.
-
-    Raises:
-        CorruptSourceError: The video is damaged, or has no such frame.
-        ImportError: PyAV is not installed.
-    """
-    try:
-        return _decode_frames(data, positions)
-    except ImportError as error:
-        raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
-    except video_errors() as error:
-        raise CorruptSourceError(
-            f"clip {clip_id}: frames {list(positions)} of its video cannot be decoded ({error}); get it again"
-        ) from error
+    """Decode chosen frames of a clip's video, see :meth:`VideoFrames.decode`."""
+    return VideoFrames(data, clip_id=clip_id).decode(positions)
 
 
 def count_frames(data: "bytes | memoryview", *, clip_id: str) -> int:
@@ -52,11 +110,7 @@ def count_frames(data: "bytes | memoryview", *, clip_id: str) -> int:
     Raises:
         CorruptSourceError: The video is damaged.
     """
-    try:
-        with _open(data) as container:
-            return len(_times(container)[0])
-    except video_errors() as error:
-        raise CorruptSourceError(f"clip {clip_id}: its video is damaged ({error}); get it again") from error
+    return len(VideoFrames(data, clip_id=clip_id))
 
 
 def _open(data: "bytes | memoryview") -> Any:
@@ -72,20 +126,10 @@ def _times(container: Any) -> tuple[list[int], list[int]]:
     return sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
 
 
-def _decode_frames(data: "bytes | memoryview", positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
-    with _open(data) as container:
-        times, keys = _times(container)
-        wanted = {times[position] for position in positions}
-        found: dict[int, NDArray[np.uint8]] = {}
-        for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
-            last = max(group)
-            container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
-            for frame in container.decode(video=0):
-                if frame.pts in wanted and frame.pts not in found:
-                    found[frame.pts] = frame.to_ndarray(format="rgb24")
-                if last in found:
-                    break
-    lost = [position for position in positions if times[position] not in found]
-    if lost:
-        raise IndexError(f"frame {lost[0]} is missing")
-    return [found[times[position]] for position in positions]
+def _indices(times: Sequence[int], tick: Any) -> "NDArray[np.int64]":
+    exact = np.array(times, np.float64) * float(tick * FRAMES_PER_SECOND)
+    indices = np.rint(exact)
+    is_on_grid = len(times) and abs(exact - indices).max() < _OFF_THE_GRID and (np.diff(indices) > 0).all()
+    if is_on_grid and indices[0] >= 0 and indices[-1] <= _LARGEST_INDEX:
+        return indices.astype(np.int64)
+    return np.arange(len(times), dtype=np.int64)

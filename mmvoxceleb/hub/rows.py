@@ -1,10 +1,11 @@
 """Read clips as the rows of an export, some ahead of the writer."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.codecs.h264 import with_sound
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
@@ -72,9 +73,15 @@ class RowReader:
     def _read_row(self, clip_id: str) -> Row:
         options = self._settings.record_options(count_frames=clip_id in self._clips_with_video)
         clip = StoredClip(self._store, clip_id)
-        record = record_of(clip, options)
+        is_file = self._settings.has_mp4 and options.takes_whole_clips and clip.video_file(VIDEO.folder()) is not None
+        record = record_of(clip, replace(options, frames_as="video") if is_file else options)
         quality = None
-        if self._settings.has_mp4:
+        if is_file:  # the pictures are what they were: nothing is lost once more
+            record[VIDEO.indices] = clip.indices(VIDEO.folder()).tolist()
+            sound = self._sound(record, clip_id)
+            if sound is not None:
+                record[VIDEO.name]["bytes"] = with_sound(record[VIDEO.name]["bytes"], sound)
+        elif self._settings.has_mp4:
             frames = [frame["bytes"] for frame in record.pop(VIDEO.pictures)]
             if not frames:
                 raise MissingModalityError(f"{self._store.location}: clip {clip_id} has no frames to encode")

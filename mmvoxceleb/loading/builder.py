@@ -89,7 +89,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             description=_DESCRIPTION,
             citation=_CITATION,
             homepage="https://snap-research.github.io/MMVID/",
-            features=record_features(self.config.read_modalities, self.config.read_styles),
+            features=self._features(),
         )
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
@@ -202,6 +202,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             clips=self.config.clips,
             strict=self.config.strict,
         )
+        self._choose_form_of_frames(store, clips)
         removals = self._removals()
         if self.config.persons is None and self.config.clips is None:
             removals.tell_unmatched(clips, store.location)
@@ -209,6 +210,23 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
             for name, members in split_clips(removals.keep_some(clips, store.location)).items()
         ]
+
+    def _choose_form_of_frames(self, store: Store, clips: Sequence[str]) -> None:
+        """Take video files as they are where all clips are such, unless something else was asked for."""
+        if self.config.frames_as is not None or VIDEO.name not in self.config.read_modalities:
+            return
+        folder = VIDEO.folder()
+        if (
+            self.config.record_options.takes_whole_clips
+            and clips
+            and all(StoredClip(store, clip).video_file(folder) for clip in clips)
+        ):
+            self.config.frames_as = "video"
+            self.info.features = self._features()
+
+    def _features(self) -> datasets.Features:
+        config = self.config
+        return record_features(config.read_modalities, config.read_styles, frames_as=config.record_options.frames_as)
 
     def _generate_examples(self, store: Store, shards: Sequence[Sequence[str]]) -> Iterator[tuple[Any, dict[str, Any]]]:
         positions = [

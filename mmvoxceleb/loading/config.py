@@ -27,6 +27,7 @@ def config_modalities() -> dict[str, tuple[str, ...]]:
 
 MaskEncoding = Literal["palette", "original"]
 OnError = Literal["raise", "skip"]
+FramesAs = Literal["images", "video"]
 
 
 @dataclass
@@ -49,6 +50,9 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
         strict: Raise if a clip lacks a modality, instead of skipping and counting it.
+        frames_as: ``video``: a column ``video`` in place of ``frames`` and ``frame_indices``, of clips that are video
+            files; ``images``: pictures, decoded where a clip is a video file. By default ``video`` where all clips are
+            video files, and all of their frames are asked for.
         in_place: Refer to the pictures of a folder or zip on this machine, which are read when somebody asks for them,
             instead of copying them into the cache of ``datasets``. By default it is so, unless ``on_error="skip"``,
             which has to read them all. The bundled sample and what is behind a URL are copied.
@@ -67,6 +71,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     drive_ids: Mapping[str, str] | None = None
     drop_sensitive: bool = False
     strict: bool = False
+    frames_as: FramesAs | None = None
     in_place: bool | None = None
 
     def check(self) -> None:
@@ -79,9 +84,15 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         for name, value, known in (
             ("mask_encoding", self.mask_encoding, get_args(MaskEncoding)),
             ("on_error", self.on_error, get_args(OnError)),
+            ("frames_as", self.frames_as, (None, *get_args(FramesAs))),
         ):
             if value not in known:
-                raise ConfigError(f"{name}={value!r}; the known ones are {', '.join(known)}")
+                raise ConfigError(f"{name}={value!r}; the known ones are {', '.join(map(str, known))}")
+        if self.frames_as == "video" and not self.record_options.takes_whole_clips:
+            raise ConfigError(
+                "frames_as='video' gives files as they are; frame_stride, max_frames and aligned need "
+                "frames_as='images'"
+            )
         for name, number, least in (("frame_stride", self.frame_stride, 1), ("min_frames", self.min_frames, 0)):
             if not isinstance(number, int) or number < least:
                 raise ConfigError(f"{name}={number!r}; it must be a whole number from {least}")
@@ -144,6 +155,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
             mask_encoding=self.mask_encoding,
             drop_sensitive=self.drop_sensitive,
             count_frames=self.min_frames > 0,
+            frames_as=self.frames_as or "images",
         )
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from mmvoxceleb.modalities import VIDEO, FileModality, Folder, RecordOptions, frame_modalities, modalities
+from mmvoxceleb.errors import MissingModalityError
+from mmvoxceleb.modalities import (
+    VIDEO,
+    FileModality,
+    Folder,
+    FrameModality,
+    Modality,
+    RecordOptions,
+    frame_modalities,
+    modalities,
+)
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Entry, Store
@@ -39,11 +49,8 @@ def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = Fa
         "chunk": clip.chunk,
         "num_frames": None,
     }
-    columns = {
-        folder: (modality, names)
-        for modality in frame_modalities(options.modalities)
-        for folder, names in modality.pairs(options.styles).items()
-    }
+    kinds = [kind for kind in frame_modalities(options.modalities) if not _is_file(kind, options)]
+    columns = {folder: (kind, names) for kind in kinds for folder, names in kind.pairs(options.styles).items()}
     entries = _entries_of_frames(stored, list(columns), options)
     if VIDEO.name in options.modalities or options.count_frames:
         record["num_frames"] = stored.num_frames(VIDEO.folder())
@@ -61,9 +68,28 @@ def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = Fa
             for entry, data in zip(chosen, content, strict=True)
         ]
     for kind in modalities(options.modalities):
-        if isinstance(kind, FileModality):
+        if _is_file(kind, options):
+            record[kind.name] = _video_file(kind, stored, options, in_place=in_place)
+        elif isinstance(kind, FileModality):
             record |= _fields(kind, stored, options, entries, in_place=in_place)
     return record
+
+
+def _is_file(kind: Modality, options: RecordOptions) -> bool:
+    return options.frames_as == "video" and isinstance(kind, FrameModality) and bool(kind.file_suffix)
+
+
+def _video_file(kind: Modality, stored: StoredClip, options: RecordOptions, *, in_place: bool) -> dict[str, Any]:
+    file = stored.video_file(kind.folder())
+    if file is None:
+        raise MissingModalityError(
+            f"{stored.location}: clip {stored.clip_id} has pictures and no video file; load it with "
+            "frames_as='images', or make it one: mmvoxceleb convert"
+        )
+    references = stored.references(kind.folder(), [file]) if in_place else None
+    if references is not None:
+        return {"bytes": None, "path": references[0].url(kind.form_of(options))}
+    return {"bytes": stored.content(kind.folder()), "path": None}
 
 
 def _fields(

@@ -47,6 +47,7 @@ class RecordOptions:
         mask_encoding: ``palette``: 8-bit palette PNG of class ids; ``original``: the bytes as they are.
         drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
         count_frames: Fill ``num_frames`` although the video modality is not asked for.
+        frames_as: ``images``: a list of pictures; ``video``: the file, of a clip that is a video file.
     """
 
     modalities: Sequence[str] = MODALITIES
@@ -57,6 +58,12 @@ class RecordOptions:
     mask_encoding: Literal["palette", "original"] = "palette"
     drop_sensitive: bool = False
     count_frames: bool = False
+    frames_as: Literal["images", "video"] = "images"
+
+    @property
+    def takes_whole_clips(self) -> bool:
+        """Whether all frames of a clip are asked for."""
+        return self.frame_stride == 1 and self.max_frames is None and not self.aligned
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class FrameModality(Modality):
         pictures: Name of the column of pictures, a plural: ``masks``.
         indices: Name of the column of their frame indices: ``mask_indices``.
         is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
+        file_suffix: Of a file in which a clip may have all its frames instead, behind the clip's name: ``.mp4``.
         meaning: Of the column of pictures, for the dataset card: ``8-bit grey line drawings, PNG``.
     """
 
@@ -42,6 +43,7 @@ class FrameModality(Modality):
     pictures: ClassVar[str]
     indices: ClassVar[str]
     is_timeline: ClassVar[bool] = False
+    file_suffix: ClassVar[str] = ""
     meaning: ClassVar[str] = "pictures, PNG or JPEG"
 
     def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
@@ -76,6 +78,12 @@ class FrameModality(Modality):
         for pictures, indices in self.pairs(styles).values():
             columns |= {pictures: List(Image()), indices: List(Value("int32"))}
         return columns
+
+    def file_features(self) -> dict[str, Any]:
+        """Declare the column that holds the clip's only file, of a modality with a ``file_suffix``: ``video``."""
+        from datasets import Video
+
+        return {self.name: Video()}
 
     def meanings(self, options: RecordOptions) -> dict[str, str]:
         return {

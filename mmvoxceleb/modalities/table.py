@@ -84,12 +84,15 @@ def folders_of(names: Iterable[str], styles: Iterable[str] = (DEFAULT_STYLE,)) -
     return tuple(folder for modality in modalities(names) for folder in modality.folders(styles))
 
 
-def record_features(names: Sequence[str] = MODALITIES, styles: Sequence[str] = (DEFAULT_STYLE,)) -> "Features":
+def record_features(
+    names: Sequence[str] = MODALITIES, styles: Sequence[str] = (DEFAULT_STYLE,), *, frames_as: str = "images"
+) -> "Features":
     """Declare the columns of a record.
 
     Args:
         names: Names of modalities.
         styles: Drawing styles, for the drawing modality.
+        frames_as: See :class:`RecordOptions`.
 
     Raises:
         ConfigError: A modality is unknown.
@@ -97,5 +100,10 @@ def record_features(names: Sequence[str] = MODALITIES, styles: Sequence[str] = (
     from datasets import Features, Value
 
     identity = {name: Value("int32" if name in ("chunk", "num_frames") else "string") for name in IDENTITY_FIELDS}
-    columns = [modality.features(styles) for modality in modalities(names)]
+    columns = [
+        modality.file_features()
+        if frames_as == "video" and isinstance(modality, FrameModality) and modality.file_suffix
+        else modality.features(styles)
+        for modality in modalities(names)
+    ]
     return Features({name: feature for part in (identity, *columns) for name, feature in part.items()})

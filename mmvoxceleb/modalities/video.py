@@ -9,7 +9,7 @@ __all__ = ["VIDEO"]
 
 
 class Video(FrameModality):
-    """``video/<clip>/0000000.png``: every frame, RGB."""
+    """``video/<clip>/0000000.png``: every frame, RGB; or all of them in ``video/<clip>``, which is an mp4 file then."""
 
     name = "video"
     aliases = ("videos",)
@@ -17,6 +17,7 @@ class Video(FrameModality):
     pictures, indices = "frames", "frame_indices"
     sample_keys = (pictures, indices)
     is_timeline = True
+    file_suffix = ".mp4"
     title = "frames"
     meaning = "RGB frames, PNG"
     tasks = ("text-to-video", "image-to-video")
@@ -28,6 +29,11 @@ class Video(FrameModality):
             self.name: "the frames as H.264, 25 a second",
             self.indices: "index of each frame in the clip",
         }
+
+    def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
+        """As others, but a video file is what it is, and its frames are checked when they are decoded."""
+        is_file = name.endswith(self.file_suffix)
+        return data if is_file else super().stored(data, options, clip_id=clip_id, name=name)
 
     def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
         """As others, but frames may also be a video file, in a column ``video``."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmvoxceleb.codecs.video import count_frames, decode_frames
+from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import FileModality, Folder, modalities
 from mmvoxceleb.sampling.clips import SampledClips
@@ -109,6 +109,7 @@ class RecordClip:
         self._names = names
         self._cell_of = cell_of
         self._indices: dict[Folder, NDArray[np.int64]] = {}
+        self._videos: dict[str, VideoFrames] = {}
 
     def indices(self, folder: Folder) -> "NDArray[np.int64]":
         if folder not in self._indices:
@@ -119,16 +120,18 @@ class RecordClip:
         if indices in self._names:
             return np.asarray(self._items(self._cell(indices)), np.int64)
         cell = self._cell(pictures)
-        return np.arange(
-            count_frames(self._content(cell), clip_id=self.clip_id) if self._is_file(cell) else len(cell),
-            dtype=np.int64,
-        )
+        return self._video(pictures).indices if self._is_file(cell) else np.arange(len(cell), dtype=np.int64)
+
+    def _video(self, column: str) -> VideoFrames:
+        if column not in self._videos:
+            self._videos[column] = VideoFrames(self._content(self._cell(column)), clip_id=self.clip_id)
+        return self._videos[column]
 
     def pictures(self, folder: Folder, positions: Sequence[int]) -> "list[bytes | memoryview | NDArray[np.uint8]]":
         column = self._columns(folder)[0]
         cell = self._cell(column)
         if self._is_file(cell):
-            return [*decode_frames(self._content(cell), positions, clip_id=self.clip_id)]
+            return [*self._video(column).decode(positions)]
         return [*self._files(column, self._items(cell), positions)]
 
     def value(self, modality: FileModality) -> Any:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.codecs.pictures import encode_frame
+from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import META, FileModality, Folder
 from mmvoxceleb.stores.interface import Entry, Store
@@ -17,9 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredClip"]
 
+_FRAMES_AT_A_TIME = 32
+"""Of a video file: 25 MB at 512 px."""
+
 
 class StoredClip:
     """A clip of a store. Nothing is read before it is asked for, and each folder is listed once. Picklable.
+
+    The frames may be in one video file (:meth:`video_file`). They are listed as if each were a file, and decoded when
+    they are asked for.
 
     Args:
         store: Where it is.
@@ -29,8 +37,13 @@ class StoredClip:
     def __init__(self, store: Store, clip_id: str) -> None:
         self.store = store
         self.clip_id = clip_id
+        self._in_store: dict[Folder, list[Entry]] = {}
         self._listed: dict[Folder, list[Entry]] = {}
         self._frames: dict[Folder, list[Entry]] = {}
+        self._videos: dict[Folder, VideoFrames] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredClip, (self.store, self.clip_id)
 
     @property
     def location(self) -> str:
@@ -38,20 +51,48 @@ class StoredClip:
         return self.store.location
 
     def entries(self, folder: Folder) -> list[Entry]:
-        """List the files of the clip in a folder, by frame index and then by name.
+        """List the files of the clip in a folder, by frame index and then by name; of a video file its frames.
 
         Raises:
             MissingModalityError: The folder has no such clip.
-            CorruptSourceError: A name names no possible frame, or is there twice.
+            CorruptSourceError: A name names no possible frame, or is there twice; or the video file is damaged.
         """
         if folder not in self._listed:
-            self._listed[folder] = self.store.entries(folder, self.clip_id)
+            if self.video_file(folder) is not None:
+                indices = self._video(folder).indices.tolist()
+                self._listed[folder] = [Entry(f"{index:07d}.png", index) for index in indices]
+            else:
+                self._listed[folder] = self._files(folder)
         return self._listed[folder]
+
+    def _files(self, folder: Folder) -> list[Entry]:
+        if folder not in self._in_store:
+            self._in_store[folder] = self.store.entries(folder, self.clip_id)
+        return self._in_store[folder]
+
+    def video_file(self, folder: Folder) -> Entry | None:
+        """Return the file in which all the clip's pictures of a folder are; None where each has a file of its own.
+
+        Raises:
+            MissingModalityError: The folder has no such clip.
+        """
+        files = self._files(folder)
+        suffix = getattr(folder.kind, "file_suffix", "")
+        return files[0] if len(files) == 1 and suffix and files[0].name.endswith(suffix) else None
+
+    def _video(self, folder: Folder) -> VideoFrames:
+        if folder not in self._videos:
+            self._videos[folder] = VideoFrames(self.content(folder), clip_id=self.clip_id)
+        return self._videos[folder]
+
+    def content(self, folder: Folder) -> bytes:
+        """Read the clip's only file in a folder: of a modality with one file per clip, or a video file."""
+        return self.store.read(folder, self.clip_id)[0]
 
     def has(self, folder: Folder) -> bool:
         """Tell whether the folder has files of the clip."""
         try:
-            return bool(self.entries(folder))
+            return bool(self._files(folder))
         except MissingModalityError:
             return False
 
@@ -80,21 +121,41 @@ class StoredClip:
         return np.array([entry.index for entry in self.frames(folder)], np.int64)
 
     def pictures(self, folder: Folder, positions: Sequence[int]) -> "list[bytes | memoryview | NDArray[np.uint8]]":
-        """Read some pictures, and nothing else: the content of their files.
+        """Give some pictures, and read and decode nothing else.
 
         Args:
             folder: Of pictures of frames.
             positions: Places in :meth:`indices`.
 
+        Returns:
+            The content of their files, or uint8 [H, W, 3] in RGB out of a video file.
+
         Raises:
             MMVoxCelebError: As of :meth:`frames` and :meth:`read`.
         """
         frames = self.frames(folder)
-        return [*self.read(folder, [frames[position] for position in positions])]
+        return [*self.decoded(folder, [frames[position] for position in positions])]
+
+    def decoded(self, folder: Folder, entries: Sequence[Entry]) -> "Sequence[bytes | NDArray[np.uint8]]":
+        """Do the same for entries of :meth:`entries`, in the order given."""
+        if self.video_file(folder) is None:
+            return self.store.read(folder, self.clip_id, entries)
+        video = self._video(folder)
+        return video.decode(np.searchsorted(video.indices, [entry.index for entry in entries]).tolist())
 
     def read(self, folder: Folder, entries: Sequence[Entry] | None = None) -> list[bytes]:
-        """Read the content of some files, all by default, in the order given; see :meth:`Store.read`."""
-        return self.store.read(folder, self.clip_id, entries)
+        """Read the content of some files, all by default, in the order given; see :meth:`Store.read`.
+
+        Frames of a video file are given as PNG files.
+        """
+        if self.video_file(folder) is None:
+            return self.store.read(folder, self.clip_id, entries)
+        chosen = self.entries(folder) if entries is None else entries
+        return [
+            data if isinstance(data, bytes) else encode_frame(data)
+            for start in range(0, len(chosen), _FRAMES_AT_A_TIME)
+            for data in self.decoded(folder, chosen[start : start + _FRAMES_AT_A_TIME])
+        ]
 
     def references(self, folder: Folder, entries: Sequence[Entry]) -> list[Reference] | None:
         """Say where some files are on this machine; None where they come from elsewhere."""
@@ -119,7 +180,7 @@ class StoredClip:
             MissingModalityError: The clip lacks it.
             CorruptSourceError: The file is damaged.
         """
-        return modality.parse(self.read(modality.folder())[0], clip_id=self.clip_id)
+        return modality.parse(self.content(modality.folder()), clip_id=self.clip_id)
 
     @cached_property
     def meta(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 
-from mmvoxceleb.modalities import FileModality, Folder
+from mmvoxceleb.modalities import FileModality, Folder, FrameModality
 from mmvoxceleb.modalities.registry import modality_of_name, names_in
 from mmvoxceleb.schema import ClipId
 
@@ -29,7 +29,7 @@ def folder_of_path(path: str, hint: Folder | None) -> tuple[Folder, str | None] 
         hint: What the archive's own name says; used where the path names no modality.
 
     Returns:
-        The folder and the clip, ``None`` as clip for the folder of a single-file modality; None for anything else.
+        The folder and the clip, ``None`` as clip for a folder that holds clips as single files; None for anything else.
     """
     parts = [part for part in path.split("/") if part]
     clip = parts.pop() if parts and ClipId.matches(parts[-1]) else None
@@ -41,13 +41,24 @@ def folder_of_path(path: str, hint: Folder | None) -> tuple[Folder, str | None] 
     else:
         below = parts[at + 1 :]
         folder = kind.folder_of_style(below.pop(0) if kind.has_styles and below else "")
-    if folder is None or below or folder.is_frames != (clip is not None):
+    if folder is None or below or (clip is not None and not folder.is_frames):
+        return None
+    if clip is None and isinstance(folder.kind, FrameModality) and not folder.kind.file_suffix:
         return None
     return folder, clip
 
 
 def clip_of_file(folder: Folder, name: str) -> str | None:
-    """Return the clip of a file in a single-file folder (``<clip>.txt``, ``<clip>.json``), None for other files."""
-    assert isinstance(folder.kind, FileModality)
-    clip = name.removesuffix(folder.kind.suffix)
-    return clip if clip != name and ClipId.matches(clip) else None
+    """Return the clip of which a folder holds all in one file, None for other files.
+
+    That is ``<clip>.txt`` or ``<clip>.json`` of a modality with one file per clip, and of frames in a video file
+    ``<clip>`` itself, whose name ends in ``.mp4`` as it is, or ``<clip>.mp4``.
+    """
+    kind = folder.kind
+    if isinstance(kind, FileModality):
+        clip = name.removesuffix(kind.suffix)
+        return clip if clip != name and ClipId.matches(clip) else None
+    assert isinstance(kind, FrameModality)
+    if not kind.file_suffix or not name.endswith(kind.file_suffix):
+        return None
+    return next(filter(ClipId.matches, (name, name.removesuffix(kind.file_suffix))), None)

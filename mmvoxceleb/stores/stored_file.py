@@ -166,9 +166,8 @@ def _clip_of(reference: Reference, kind: Modality) -> str:
     else:
         is_placed = not name.startswith(".") and any(modality_of_name(part) is kind for part in parts[-3:])
         names = parts[-1:]
-    clip = next(filter(ClipId.matches, names), None)
-    if isinstance(kind, FileModality):
-        clip = clip_of_file(kind.folder(), name)
+    clip = None if isinstance(kind, FileModality) else next(filter(ClipId.matches, names), None)
+    clip = clip or clip_of_file(kind.folder(), name)
     if not is_placed or clip is None:
         raise UnsafeArchiveError(
             f"{quoted(reference.location, 200)} is no file of a clip's {kind.name}; refused, so find out who made this "

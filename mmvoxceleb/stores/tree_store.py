@@ -195,10 +195,9 @@ def _styles_among(items: Sequence[Item], kind: Modality) -> list[Item]:
 
 def _clip_of_item(folder: Folder, item: Item) -> tuple[str, str] | None:
     """Tell which clip something in a folder is, and of what kind: folder, packed or file; None for anything else."""
-    if not folder.is_frames:
-        clip = clip_of_file(folder, item.name)
-        return (clip, "file") if clip is not None and not item.is_folder else None
+    if not item.is_folder and (clip := clip_of_file(folder, item.name)) is not None:
+        return clip, "file"
     clip = item.name.removesuffix(".zip")
-    if not ClipId.matches(clip) or item.is_folder != (clip == item.name):
+    if not folder.is_frames or not ClipId.matches(clip) or item.is_folder != (clip == item.name):
         return None
     return clip, "folder" if item.is_folder else "packed"

@@ -72,7 +72,7 @@ class ZipStore(Store):
                     single = clip_of_file(folder, name)
                     if single is not None:
                         self._place(folder, single, path, position, clips)
-                    else:
+                    elif not folder.is_frames:
                         strangers.append((path, position))
             if len(strangers) <= MOST_LONE_ENTRIES:
                 self._check_headers(self._index.row(*stranger) for stranger in strangers)
@@ -159,6 +159,9 @@ class ZipStore(Store):
         found: list[str] = []
         for path in self._index.folders:
             place = folder_of_path(path, self._hint)
+            if place is not None and place[1] is None and place[0].is_frames:
+                names = self._index.names(path)
+                place = place if any(clip_of_file(place[0], name) for name in names) else None
             if place is None:
                 if any(modality_of_name(part) for part in path.split("/")) or (path and self._hint):
                     found.append(path)

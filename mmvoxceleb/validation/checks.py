@@ -3,12 +3,13 @@
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, frame_modalities
+from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.modalities import META, VIDEO, FileModality, Folder, FrameModality, frame_modalities
 from mmvoxceleb.schema import ClipId, split_of
 from mmvoxceleb.stores import Entry
 from mmvoxceleb.validation.report import Problem
@@ -113,12 +114,16 @@ def check_file(
             yield Problem(kind, _without_place(message, clip_id), clip_id, str(folder))
 
 
-def check_meta(clip_id: str, data: bytes, held: Set[str]) -> Iterator[Problem]:
-    """Check what a clip's provenance says of the modalities that are ``held``."""
+def check_meta(clip_id: str, data: bytes, held: Set[str], num_frames: int | None) -> Iterator[Problem]:
+    """Check what a clip's provenance says of the modalities that are ``held``, and of its ``num_frames``, if any."""
     try:
         meta = META.parse(data, clip_id=clip_id)
     except MMVoxCelebError:
         return  # said where the provenance is needed
+    crop = meta.get(CROP)
+    told = crop.get("num_frames") if isinstance(crop, Mapping) else None
+    if num_frames is not None and isinstance(told, int) and told != num_frames:
+        yield Problem("gap", f"has {num_frames:,} frames; its provenance says {told:,}", clip_id, str(VIDEO.folder()))
     for modality in frame_modalities():
         if modality.name in held:
             for kind, message in modality.problems_of_meta(meta.get(modality.name)):

@@ -73,9 +73,10 @@ def validate_store(
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             clip = StoredClip(store, clip_id)
+            counted = len(lengths)
             report.add(_check_clip(clip, held, report, lengths, pool))
             if clip_id in with_meta:
-                report.add(_check_meta(clip, {folder.modality for folder in held}))
+                report.add(_check_meta(clip, {folder.modality for folder in held}, *lengths[counted:]))
             if progress:
                 progress(done, len(clips))
     if lengths:
@@ -117,7 +118,11 @@ def _check_clip(
             frames = {entry.index for entry in entries if is_picture(entry)}
             lengths.append(len(frames))
         yield from check_entries(folder, clip.clip_id, entries, frames)
-        if report.deep:
+        if not report.deep:
+            continue
+        if clip.video_file(folder) is not None:
+            yield from _check_video(clip, folder, report)
+        else:
             yield from _check_pictures(clip, folder, report, pool)
 
 
@@ -129,10 +134,10 @@ def _check_single(clip: StoredClip, folder: Folder, frames: set[int] | None, *, 
             yield from check_file(folder, clip.clip_id, data, frames, deep=deep)
 
 
-def _check_meta(clip: StoredClip, held: Set[str]) -> Iterator[Problem]:
+def _check_meta(clip: StoredClip, held: Set[str], num_frames: int | None = None) -> Iterator[Problem]:
     for _, data in _read(clip, _META, clip.entries(_META)):
         if not isinstance(data, Problem):
-            yield from check_meta(clip.clip_id, data, held)
+            yield from check_meta(clip.clip_id, data, held, num_frames)
 
 
 def _check_pictures(clip: StoredClip, folder: Folder, report: Report, pool: Executor) -> Iterator[Problem]:
@@ -151,6 +156,27 @@ def _check_pictures(clip: StoredClip, folder: Folder, report: Report, pool: Exec
                 yield problem
             if size != (0, 0):
                 sizes.setdefault(size, name)
+    yield from _several_sizes(clip, folder, sizes)
+
+
+def _check_video(clip: StoredClip, folder: Folder, report: Report) -> Iterator[Problem]:
+    """Decode all frames of a video file; after the first that cannot be, the rest is not looked at."""
+    entries = clip.entries(folder)
+    sizes: dict[tuple[int, int], str] = {}
+    for batch in _batches(entries):
+        try:
+            pictures = clip.decoded(folder, batch)
+        except MMVoxCelebError as error:
+            yield Problem("picture", str(error).removeprefix(f"clip {clip.clip_id}: "), clip.clip_id, str(folder))
+            return
+        report.pictures_decoded += len(pictures)
+        for entry, picture in zip(batch, pictures, strict=True):
+            assert not isinstance(picture, bytes)
+            sizes.setdefault((picture.shape[1], picture.shape[0]), entry.name)
+    yield from _several_sizes(clip, folder, sizes)
+
+
+def _several_sizes(clip: StoredClip, folder: Folder, sizes: dict[tuple[int, int], str]) -> Iterator[Problem]:
     if len(sizes) > 1:
         seen = ", ".join(f"{width}x{height} ({name})" for (width, height), name in list(sizes.items())[:4])
         yield Problem("size", f"has pictures of {len(sizes)} sizes: {seen}", clip.clip_id, str(folder))

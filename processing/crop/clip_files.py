@@ -36,6 +36,7 @@ class WrittenClip:
         clip_id: The key.
         num_new_frames: Frames that this run wrote; 0 for a clip of an earlier run.
         files: The files of ``video/<clip_id>``, where this run wrote them as pictures.
+        video: The content of ``video/<clip_id>``, where this run wrote it as a video file.
         pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
         source_frames: How many frames of the video were ``dropped``, ``doubled`` and ``undecodable`` on the way.
         source: The video, where it is here.
@@ -44,6 +45,7 @@ class WrittenClip:
     clip_id: str
     num_new_frames: int = 0
     files: list[tuple[str, bytes]] = field(default_factory=list)
+    video: bytes = b""
     pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
     source_frames: dict[str, int] = field(default_factory=dict)
     source: SourceFile | None = None
@@ -74,13 +76,14 @@ class ClipFiles:
     def encode(
         self, clip: CroppedClip, keep: Callable[[Clip], Collection[int]] | None, written: WrittenClip
     ) -> "bytes | list[tuple[str, bytes]]":
-        """Encode a clip, and fill in of ``written`` what was encoded as pictures, and those that ``keep`` chooses.
+        """Encode a clip, and fill in of ``written`` what was encoded, and the pictures that ``keep`` chooses.
 
         Raises:
             CorruptSourceError: The video breaks off.
         """
         if self.codec == "mp4":
-            return encode_h264(clip.frames, fps=FPS, crf=_CRF, key_frame_every=_KEY_FRAME_EVERY)
+            written.video = encode_h264(clip.frames, fps=FPS, crf=_CRF, key_frame_every=_KEY_FRAME_EVERY)
+            return written.video
         expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
         kept = frozenset(keep(expected)) if keep is not None else frozenset()
         written.files = encode_pngs(keeping(clip.frames, kept, written.pictures))

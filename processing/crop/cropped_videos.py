@@ -15,7 +15,7 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.meta.watch import REMOVED, is_removed
 from mmvoxceleb.modalities import META
-from mmvoxceleb.processing.clip import Clip, clip_in_memory
+from mmvoxceleb.processing.clip import Clip, clip_in_memory, video_in_memory
 from mmvoxceleb.processing.crop.clip_files import VIDEO, WrittenClip
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.result import SourceResult
@@ -197,6 +197,9 @@ class CroppedVideos(ClipSource):
     def _described(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
         if not with_frames:
             return lambda **_: Clip(made.clip_id, (), location=self.job.writer.location)
+        if made.video:
+            location, name = self.job.writer.location, made.clip_id
+            return lambda **_: video_in_memory(location, made.clip_id, name, made.video)
         if made.files:
             return lambda **_: clip_in_memory(self.job.writer.location, made.clip_id, made.files, made.pictures)
         for store in (self._stored, None):

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.codecs.pictures import encode_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,7 @@ PNG_THREADS = 2
 
 def encode_pngs(frames: "Iterable[NDArray[np.uint8]]") -> list[tuple[str, bytes]]:
     """Encode frames, uint8 [H, W, 3], RGB, as ``0000000.png`` and on, on a few threads and in order."""
-    encoded = results_ahead(_encode_png, frames, ahead=2 * PNG_THREADS, threads=PNG_THREADS)
+    encoded = results_ahead(encode_frame, frames, ahead=2 * PNG_THREADS, threads=PNG_THREADS)
     return [(f"{number:07d}.png", data()) for number, (_, data) in enumerate(encoded)]
 
 
@@ -29,13 +30,3 @@ def keeping(
         if index in indices:
             kept[index] = frame
         yield frame
-
-
-def _encode_png(frame: "NDArray[np.uint8]") -> bytes:
-    import cv2
-
-    # run-length matching: measured as the smallest of the quick settings on faces, 65 kB a frame
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-    done, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
-    assert done
-    return data.tobytes()

@@ -39,7 +39,7 @@ class CropJob:
         settings: The rules.
         detector: Finds the faces; None where the boxes are known.
         decoder: Name of the decoder.
-        codec: ``png``, or ``mp4`` for one H.264 file a clip, which ``load_dataset`` does not read.
+        codec: ``png``, or ``mp4`` for one H.264 file a clip.
         layout: ``folder`` or ``packed``, only for ``png``; by default that of
             :class:`~mmvoxceleb.processing.output.StoreWriter`.
         overwrite: Replace the work of other settings in place of refusing to mix.

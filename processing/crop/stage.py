@@ -30,7 +30,7 @@ class CropStage(PipelineStage):
             for VoxCeleb's annotations, and ``CropSettings.for_metadata()`` those for ``vox-metadata.csv``.
         detector: Finds the faces; None where all boxes are known.
         decoder: ``pyav``, ``torchcodec`` or ``decord``; all give the same frames.
-        codec: ``png``, or ``mp4`` for one H.264 file a clip, which no other stage reads.
+        codec: ``png``, or ``mp4`` for one H.264 file a clip; later stages see what is decoded of that.
         download_to: Folder for videos that are not there; None leaves them out.
         url_template: Where they come from.
     """
@@ -45,8 +45,6 @@ class CropStage(PipelineStage):
     def clips_of(
         self, source: Any, stages: Sequence[Stage], writer: StoreWriter, *, overwrite: bool = False
     ) -> ClipSource:
-        if self.codec != "png" and any(stage.reads_frames for stage in stages):
-            raise ConfigError(f"no stage reads clips as {self.codec} files; crop them as png, or crop alone")
         if isinstance(source, Store | ClipSource):
             raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
         videos = free_videos(source) if isinstance(source, str | os.PathLike) else source

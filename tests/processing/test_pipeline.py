@@ -15,7 +15,7 @@ from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.runs import RUNS_FOLDER
 from mmvoxceleb.meta.videos import RECORDS
-from mmvoxceleb.processing import CropStage, Pipeline
+from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.pipeline import Engine
 from mmvoxceleb.stores import open_store
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
@@ -178,8 +178,6 @@ def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:
         Pipeline([Grey(), Grey(gain=2)]).run(tmp_path, tmp_path)
     with pytest.raises(ConfigError, match="takes videos"):
         Pipeline([CROP]).run(open_store(tmp_path), tmp_path)
-    with pytest.raises(ConfigError, match="crop them as png"):
-        Pipeline([CropStage(CROP.settings, codec="mp4"), Grey()]).run(videos_of(raw), tmp_path / "out")
     with pytest.raises(ConfigError, match="unknown engine 'slurm'"):
         Pipeline([CROP]).run(videos_of(raw), tmp_path / "out", engine=cast(Engine, "slurm"))
     with pytest.raises(MissingModalityError, match="regenerate label"):

@@ -38,7 +38,7 @@ class CropChoices:
         detector_weights: The detector's weights; downloaded by default.
         device: For s3fd: auto, cuda, mps or cpu.
         boxes: annotation: use the annotated boxes, and no detector.
-        codec: png: a folder of frames per clip. mp4: one H.264 file per clip, small, lossy, not read by load_dataset.
+        codec: png: a folder of frames per clip. mp4: one H.264 file per clip, small, lossy.
         decoder: What decodes videos. All give the same frames.
 
     Raises:

@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
 
 
 def everything(
-    videos: Annotated[VideoChoices, without("device", "codec")],
+    videos: Annotated[VideoChoices, without("device")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Store to write: a folder, or a URL as s3://BUCKET/NAME.")],
     stages: Annotated[
         str, typer.Option("--stages", help="Which stages to run, separated by commas; they run in this order.")
