@@ -69,7 +69,6 @@ class HaarDetector(Detector):
         self.scale_factor = scale_factor
         self.min_neighbours = min_neighbours
         self.min_size_px = min_size_px
-        self._cascade: Any = None
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -87,11 +86,11 @@ class HaarDetector(Detector):
         }
 
     def setup(self) -> None:
-        if self._cascade is None:
+        if self._model is None:
             import cv2
             import cv2.data
 
-            self._cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
+            self._model = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
 
     def detect(
         self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
@@ -127,7 +126,7 @@ class HaarDetector(Detector):
 
         self.setup()
         from_x, from_y, to_x, to_y = window or (0, 0, frame.shape[1], frame.shape[0])
-        boxes, _, weights = self._cascade.detectMultiScale3(
+        boxes, _, weights = self._model.detectMultiScale3(
             cv2.cvtColor(frame[from_y:to_y, from_x:to_x], cv2.COLOR_RGB2GRAY),
             scaleFactor=min(self.scale_factor, NEAR_SCALE_FACTOR) if window else self.scale_factor,
             minNeighbors=self.min_neighbours * (NEAR_NEIGHBOURS if window else 1),
@@ -141,6 +140,3 @@ class HaarDetector(Detector):
             right, bottom = left + (1 - 2 * FACE_INSET) * side, top + side
             found.append(Detection((float(left), float(top), float(right), float(bottom)), float(weight)))
         return in_order(found)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cascade": None}

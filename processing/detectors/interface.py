@@ -61,6 +61,12 @@ class Detector(ABC):
     needs_device: ClassVar[bool] = False
     """Whether it computes on the device of the models, where it must take turns with them."""
 
+    _model: Any = None
+    """What ``setup`` loads; it is not pickled."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_model": None}
+
     @property
     def resolved_device(self) -> str:
         """The device in force, once ``auto`` is settled for this machine."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,6 @@ class S3FDDetector(Detector):
         self.device = device
         self.min_score = min_score
         self.batch_size = batch_size
-        self._detector: Any = None
-        self._path: Path | None = None
 
     @property
     def resolved_device(self) -> str:
@@ -59,7 +58,7 @@ class S3FDDetector(Detector):
         _import_face_alignment()
         return {
             "name": self.name,
-            "weights_sha256": sha256_of(self._locate()),
+            "weights_sha256": sha256_of(self._path),
             "min_score": self.min_score,
         }
 
@@ -73,21 +72,21 @@ class S3FDDetector(Detector):
         }
 
     def setup(self) -> None:
-        if self._detector is None:
+        if self._model is None:
             _import_face_alignment()
             from face_alignment.detection.sfd import FaceDetector
 
-            path = self._locate()
+            path = self._path
             try:
                 # the package reads the file with weights_only and refuses missing and unexpected keys
-                self._detector = FaceDetector("cpu", str(path), False, self.min_score)
+                self._model = FaceDetector("cpu", str(path), False, self.min_score)
             except Exception as error:
                 raise WeightsError(
                     f"{path}: this is not a file of S3FD weights ({error}); pass the file s3fd-619a316812.pth, "
                     "or omit --weights to download it"
                 ) from error
-            self._detector.device = self.resolved_device
-            self._detector.face_detector.to(self._detector.device)
+            self._model.device = self.resolved_device
+            self._model.face_detector.to(self._model.device)
 
     def detect(
         self, frames: "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]", *, min_face_px: float = 0
@@ -99,18 +98,14 @@ class S3FDDetector(Detector):
         for start in range(0, len(frames), self.batch_size):
             batch = np.stack(list(frames[start : start + self.batch_size])).transpose(0, 3, 1, 2)
             tensor = torch.from_numpy(np.ascontiguousarray(batch))
-            for faces in self._detector.detect_from_batch(tensor):
+            for faces in self._model.detect_from_batch(tensor):
                 values = (map(float, face[:5]) for face in faces)
                 found.append(in_order([Detection((x, y, to_x, to_y), score) for x, y, to_x, to_y, score in values]))
         return found
 
-    def _locate(self) -> Path:
-        if self._path is None:
-            self._path = locate("s3fd", self.weights)
-        return self._path
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_detector": None}
+    @cached_property
+    def _path(self) -> Path:
+        return locate("s3fd", self.weights)
 
 
 def _choose_device(device: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,29 +41,26 @@ class YuNetDetector(Detector):
         self.weights = weights
         self.min_score = min_score
         self.nms_iou = nms_iou
-        self._net: Any = None
-        self._path: Path | None = None
 
     def settings(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "weights_sha256": sha256_of(self._locate()),
+            "weights_sha256": sha256_of(self._path),
             "min_score": self.min_score,
             "nms_iou": self.nms_iou,
         }
 
     def setup(self) -> None:
-        if self._net is None:
+        if self._model is None:
             import cv2
 
-            path = self._locate()
             try:
-                self._net = cv2.FaceDetectorYN.create(
-                    str(path), "", (320, 320), score_threshold=self.min_score, nms_threshold=self.nms_iou
+                self._model = cv2.FaceDetectorYN.create(
+                    str(self._path), "", (320, 320), score_threshold=self.min_score, nms_threshold=self.nms_iou
                 )
             except cv2.error as error:
                 raise WeightsError(
-                    f"{path}: OpenCV {cv2.__version__} cannot read this as YuNet ({error}); "
+                    f"{self._path}: OpenCV {cv2.__version__} cannot read this as YuNet ({error}); "
                     "give the file face_detection_yunet_2023mar.onnx, or omit --weights to download it"
                 ) from error
 
@@ -74,21 +72,17 @@ class YuNetDetector(Detector):
         self.setup()
         found = []
         for frame in frames:
-            self._net.setInputSize((frame.shape[1], frame.shape[0]))
+            self._model.setInputSize((frame.shape[1], frame.shape[0]))
             try:
-                _, faces = self._net.detect(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+                _, faces = self._model.detect(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
             except cv2.error as error:
                 raise WeightsError(f"{self._path}: the network does not give YuNet's outputs ({error})") from error
             found.append(parse_faces(faces))
         return found
 
-    def _locate(self) -> Path:
-        if self._path is None:
-            self._path = locate("yunet", self.weights)
-        return self._path
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_net": None}
+    @cached_property
+    def _path(self) -> Path:
+        return locate("yunet", self.weights)
 
 
 def parse_faces(faces: "NDArray[np.float32] | None") -> list[Detection]:
