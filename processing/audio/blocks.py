@@ -229,12 +229,17 @@ class _Mixer:
         num_channels = frame.layout.nb_channels
         form = (frame.format.name, frame.layout.name, num_channels, frame.sample_rate)
         if form != self._form:
-            # of whole numbers, as FFmpeg keeps the sum of what is mixed within the scale for these alone
-            layout = "stereo" if self.channels == 2 and num_channels > 1 else "mono"
-            self._resampler = av.AudioResampler(format="s32p", layout=layout)
+            if num_channels <= 2:
+                self._resampler = av.AudioResampler(format="fltp")
+            else:  # to whole numbers, as FFmpeg keeps the sum of what it mixes within the scale for these alone
+                layout = "stereo" if self.channels == 2 else "mono"
+                self._resampler = av.AudioResampler(format="s32p", layout=layout)
             self._form = form
         frame.pts = None
         parts = [part.to_ndarray() for part in self._resampler.resample(frame)]
-        whole = np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.int32)
-        planes = whole.astype(np.float32) / np.float32(1 << 31)
+        planes = np.concatenate(parts, axis=1) if parts else np.zeros((self.channels, 0), np.float32)
+        if planes.dtype != np.float32:
+            planes = planes.astype(np.float32) / np.float32(1 << 31)
+        if len(planes) > self.channels:
+            return np.asarray(planes.mean(axis=0, keepdims=True), np.float32)
         return np.repeat(planes, self.channels, axis=0) if len(planes) < self.channels else planes
