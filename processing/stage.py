@@ -81,6 +81,9 @@ class Stage(PipelineStage):
     reads_frames: ClassVar[bool] = True
     """Whether frames are needed at all. Where no stage of a run needs any, clips without frames are done too."""
 
+    reads_sound: ClassVar[bool] = False
+    """Whether the sound of videos is needed, so that it is downloaded with them."""
+
     device: str = "cpu"
     """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""
 

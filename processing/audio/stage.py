@@ -37,6 +37,7 @@ class AudioStage(Stage):
 
     name = "audio"
     reads_frames = False
+    reads_sound = True
 
     def __init__(self, settings: AudioSettings | None = None, *, raw: str | os.PathLike[str] | None = None) -> None:
         self.audio = settings or AudioSettings()

@@ -1,8 +1,10 @@
 """Get a source video by its id with yt-dlp."""
 
+import functools
 import glob
 import logging
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,19 @@ __all__ = ["YOUTUBE", "fetch_video"]
 
 YOUTUBE = "https://www.youtube.com/watch?v={video_id}"
 
+logger = logging.getLogger(__name__)
+
 LARGEST_VIDEO_BYTES = 32 << 30
 _SOCKET_SECONDS = 30
 FORMAT = "bestvideo[ext=mp4]/bestvideo/best"
 """Pictures without sound where the site has them apart, so that nothing has to be merged."""
+FORMAT_WITH_SOUND = "bestvideo[ext=mp4]+bestaudio[ext=m4a]/bestvideo+bestaudio/best"
+"""The ffmpeg command merges the two."""
 
 
-def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: str = YOUTUBE) -> Path:
+def fetch_video(
+    video_id: str, folder: str | os.PathLike[str], *, url_template: str = YOUTUBE, with_sound: bool = False
+) -> Path:
     """Download a video as ``<folder>/<video_id>.<extension>``.
 
     A download that was cut off goes on where it stopped.
@@ -30,6 +38,7 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
         video_id: YouTube's id; it may begin with ``-``.
         folder: Where to; made when absent.
         url_template: Where from, with ``{video_id}`` in it: another site, or a mirror.
+        with_sound: Fetch the sound, too. Without the ffmpeg command it is left out where the site has it apart.
 
     Raises:
         SourceUnavailableError: The video is gone, private or blocked, or has over 32 GB, or the site does not answer;
@@ -52,7 +61,7 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
 
     target = str(folder / video_id).replace("%", "%%")
     options: dict[str, Any] = {
-        "format": FORMAT,
+        "format": FORMAT_WITH_SOUND if with_sound and _can_merge() else FORMAT,
         "outtmpl": {"default": f"{target}.%(ext)s"},
         "quiet": True,
         "no_warnings": True,
@@ -80,3 +89,11 @@ def fetch_video(video_id: str, folder: str | os.PathLike[str], *, url_template: 
     if not path.is_file():
         raise SourceUnavailableError(f"{url} cannot be had: yt-dlp left no file")
     return path
+
+
+@functools.cache
+def _can_merge() -> bool:
+    if shutil.which("ffmpeg") is None:
+        logger.warning("videos are downloaded without sound where it lies apart: install ffmpeg, which merges them")
+        return False
+    return True

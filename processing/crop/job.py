@@ -46,6 +46,7 @@ class CropJob:
         download_to: Folder for the videos that are not there; None leaves them out.
         url_template: Where they come from.
         num_threads: Threads of the decoder.
+        with_sound: Whether the sound of the videos is wanted, too, where they are downloaded.
     """
 
     out: Place
@@ -58,6 +59,7 @@ class CropJob:
     download_to: Path | None = None
     url_template: str = YOUTUBE
     num_threads: int = 1
+    with_sound: bool = False
 
     @cached_property
     def writer(self) -> StoreWriter:
@@ -141,7 +143,9 @@ class CropJob:
                 if video.path is None and video.remote:
                     video = replace(video, path=scratch.enter_context(fetched(video.remote, check=check)))
                 elif video.path is None and self.download_to is not None:
-                    path = fetch_video(video.video_id, self.download_to, url_template=self._url_of(video))
+                    path = fetch_video(
+                        video.video_id, self.download_to, url_template=self._url_of(video), with_sound=self.with_sound
+                    )
                     video = replace(video, path=path)
             except SourceUnavailableError as error:
                 unreachable = str(error)

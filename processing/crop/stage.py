@@ -58,5 +58,6 @@ class CropStage(PipelineStage):
             overwrite=overwrite,
             download_to=self.download_to,
             url_template=self.url_template,
+            with_sound=any(stage.reads_sound for stage in stages),
         )
         return CroppedVideos(videos, job)

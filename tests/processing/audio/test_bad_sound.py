@@ -25,7 +25,7 @@ def sound_of(path: Path, first: int = 0, num_frames: int = 75) -> ClipSound:
 
 def packets_of(path: Path, kind: str = "audio") -> list[bytes]:
     with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]  # type: ignore[call-overload]
+        return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
 
 
 def remux(path: Path, target: Path, *, streams: int = 1, default: int | None = None, packets: bool = True) -> None:
