@@ -143,6 +143,7 @@ def show(console: Console, options: argparse.Namespace, table: Metadata, plan: P
     console.print(
         f"{escape(str(options.metadata))}: {table.num_rows:,} rows, {repeats:,} of them repeats, "
         f"{table.num_beyond_frame:,} boxes beyond the picture (the crop is shifted inside)"
+        + (f"; {len(table.bad):,} bad rows, left out" if table.bad else "")
     )
     chosen = plan.selection
     if chosen is not None:

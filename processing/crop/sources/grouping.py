@@ -130,7 +130,13 @@ def videos_of(entries: Iterable[Entry], refused: list[LedgerRow], files: VideoFi
     """
     names = PartNames()
     grouped: dict[tuple[str, str], list[tuple[Entry, Utterance]]] = {}
+    seen: dict[tuple[str, str, str, ListedClip], str] = {}
     for entry in sorted(entries, key=lambda each: (each.person, each.video, each.clip.start_seconds, each.utterance)):
+        same = entry.person, entry.video, entry.utterance, entry.clip
+        if seen.setdefault(same, entry.place) != entry.place:
+            name = entry.place.rpartition(", ")[2]
+            refused.append(refused_row(entry.place, name, f"it repeats {seen[same]}", entry.person, entry.video))
+            continue
         mark = f"{entry.person}#{entry.video}#{entry.utterance}#{entry.clip.start_seconds}#{entry.clip.box_xyxy}"
         origin = f"{entry.place} ({quoted(f'{entry.person}#{entry.video}#{entry.utterance}')})"
         person_id, video_id, utterance, note = names.give(

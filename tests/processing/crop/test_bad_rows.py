@@ -96,6 +96,16 @@ def test_the_ledger_keeps_the_bad_rows_of_another_list_and_forgets_who_is_remove
     assert "bob" not in (out / "meta" / "ledger.jsonl").read_text()
 
 
+def test_a_row_that_repeats_another_gives_no_second_clip(table: Path) -> None:
+    table.write_text("\n".join([HEAD, GOOD, GOOD, GOOD.replace("96,96", "64,64"), GOOD]))
+    videos = table_videos(table.parent, table)
+    assert [len({each.name for each in video.utterances}) for video in videos] == [2]
+    assert [(row.clip_id, row.reason) for row in videos.refused] == [
+        (f"ann#v#line {line}.txt", f"bad row: mine.csv, line {line}: it repeats mine.csv, line 2; correct the row")
+        for line in (3, 5)
+    ]
+
+
 def celebv(**changes: Any) -> dict[str, Any]:
     bbox = {"top": 0.0, "bottom": 0.75, "left": 0.25, "right": 0.75}
     return {"ytb_id": ID, "duration": {"start_sec": 0.4, "end_sec": 1.2}, "bbox": bbox, **changes}
