@@ -19,12 +19,12 @@ from pathlib import Path
 from crop import write_portrait_video
 
 from mmvoxceleb.processing.crop import crop_tubes
-from mmvoxceleb.processing.crop.encoding import encode_pngs
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.decoders import open_decoder
 from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.frame_codec import FrameCodec
 from mmvoxceleb.processing.pipeline import Pipeline
 
 
@@ -39,7 +39,7 @@ def crop(video: Path, detector: str, *, encoded: bool) -> int:
     (source,) = free_videos(video)
     frames = 0
     for clip in crop_tubes(source, settings=CropSettings.for_free_videos(), detector=open_detector(detector)):
-        frames += len(encode_pngs(clip.frames)) if encoded else sum(1 for _ in clip.frames)
+        frames += len(FrameCodec().encode(clip.clip_id, clip.frames)) if encoded else sum(1 for _ in clip.frames)
     return frames
 
 

@@ -26,9 +26,9 @@ import torch
 from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.processing import CropSettings, CropStage, DrawStage, FaceParser, MaskStage, Pipeline, PortraitDrawer
 from mmvoxceleb.processing.crop import crop_tubes
-from mmvoxceleb.processing.crop.encoding import encode_pngs
 from mmvoxceleb.processing.crop.sources import annotated_videos
 from mmvoxceleb.processing.detectors import open_detector
+from mmvoxceleb.processing.frame_codec import FrameCodec
 from mmvoxceleb.processing.labels import AttributePredictor
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.pictures import encode_grey
@@ -70,7 +70,7 @@ def bare(inputs: Path, out: Path, parse: FaceParser, draw: PortraitDrawer) -> No
             masks = parse(_every(frames))
             drawings = draw(_every(frames))["style1"]
             written = {
-                "video": encode_pngs(iter(frames)),
+                "video": FrameCodec().encode(clip.clip_id, iter(frames)),
                 "mask": [(f"{index * STRIDE:07d}.png", encode_palette_mask(mask)) for index, mask in enumerate(masks)],
                 "draw": [(f"{index * STRIDE:07d}.png", encode_grey(one)) for index, one in enumerate(drawings)],
             }

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
-from mmvoxceleb.modalities import META, FileModality, Folder, modalities
+from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, modalities
 
 __all__ = ["Layout", "StoreWriter"]
 
@@ -55,12 +55,16 @@ class StoreWriter:
         assert isinstance(folder.kind, FileModality)
         return f"{folder.path}/{clip_id}{folder.kind.suffix}"
 
-    def has(self, folder: Folder, clip_id: str) -> bool:
-        """Tell whether a clip is there, in either layout. What is there is whole."""
+    def form(self, folder: Folder, clip_id: str) -> Literal["folder", "packed", "file"] | None:
+        """Tell in which form a clip is there; None where it is absent. What is there is whole."""
         if not folder.is_frames:
-            return self.tree.kind(self.path_of(folder, clip_id)) == "file"
+            return "file" if self.tree.kind(self.path_of(folder, clip_id)) == "file" else None
         path = f"{folder.path}/{clip_id}"
-        return self.tree.kind(f"{path}.zip") == "file" or self.tree.kind(path) == "folder"
+        return "packed" if self.tree.kind(f"{path}.zip") == "file" else self.tree.kind(path)
+
+    def has(self, folder: Folder, clip_id: str) -> bool:
+        """Tell whether a clip is there, in any form."""
+        return self.form(folder, clip_id) is not None
 
     def write(self, folder: Folder, clip_id: str, files: Sequence[tuple[str, bytes]]) -> str:
         """Write a clip's files, replacing what was there, and return the final path, relative to the store.
@@ -68,7 +72,8 @@ class StoreWriter:
         Args:
             folder: Where in the layout.
             clip_id: The key.
-            files: ``(name, bytes)``; exactly one for a single-file folder, whose name is not used.
+            files: ``(name, bytes)``; exactly one for a single-file folder, or for frames in a video file, as its
+                suffix says. Its name is not used.
 
         Raises:
             OSError: They cannot be written.
@@ -77,12 +82,22 @@ class StoreWriter:
         if not folder.is_frames:
             ((_, data),) = files
             self.tree.write(path, data)
-        elif self.layout == "packed":
+            return path
+        clip = f"{folder.path}/{clip_id}"
+        if _is_video_file(folder, files):
+            if self.tree.kind(clip) == "folder":
+                self.tree.remove(clip)
+            self.tree.write(clip, files[0][1])
+            self.tree.remove(f"{clip}.zip")
+            return clip
+        if self.layout == "packed":
             self.tree.write(path, _pack(files))
-            self.tree.remove(f"{folder.path}/{clip_id}")
+            self.tree.remove(clip)
         else:
+            if self.tree.kind(clip) == "file":
+                self.tree.remove(clip)
             self.tree.write_folder(path, files)
-            self.tree.remove(f"{folder.path}/{clip_id}.zip")
+            self.tree.remove(f"{clip}.zip")
         return path
 
     def remove(self, folder: Folder, clip_id: str) -> None:
@@ -106,6 +121,11 @@ class StoreWriter:
     def clean_partial(self, folders: Iterable[Folder]) -> int:
         """Delete what killed runs left under temporary names in ``folders``; return how many there were."""
         return self.tree.clean_partial(folder.path for folder in folders)
+
+
+def _is_video_file(folder: Folder, files: Sequence[tuple[str, bytes]]) -> bool:
+    suffix = folder.kind.file_suffix if isinstance(folder.kind, FrameModality) else ""
+    return bool(suffix) and len(files) == 1 and files[0][0].endswith(suffix)
 
 
 def _pack(files: Sequence[tuple[str, bytes]]) -> bytes:

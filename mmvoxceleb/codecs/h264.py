@@ -1,7 +1,8 @@
 """Frames to one H.264 file in MP4: the same frames give the same bytes."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.containers import open_video_bytes
@@ -28,6 +29,7 @@ def encode_h264(
     key_frame_every: int,
     lossless: bool = False,
     sound: "FlacSound | None" = None,
+    indices: Sequence[int] | None = None,
 ) -> bytes:
     """Encode frames as an MP4 file, on one thread, so that the bytes do not depend on the number of cores.
 
@@ -41,6 +43,7 @@ def encode_h264(
         key_frame_every: Frames from one key frame to the next.
         lossless: Keep every pixel, and every sample of the sound; ``crf`` is not used.
         sound: What is heard with the frames, from the first one on; it becomes AAC, or FLAC where ``lossless``.
+        indices: When each frame is shown, in units of ``1 / fps`` seconds, ascending; 0, 1, 2, ... by default.
 
     Returns:
         The file; empty where there was no frame.
@@ -57,7 +60,7 @@ def encode_h264(
     stream: Any = None
     track: SoundTrack | None = None
     with av.open(buffer, "w", format="mp4", container_options={"fflags": "+bitexact"}) as container:
-        for number, picture in enumerate(frames, 1):
+        for number, picture in enumerate(frames):
             if stream is None:
                 height, width = picture.shape[:2]
                 pixels = "rgb24" if lossless else "yuv444p" if width % 2 or height % 2 else "yuv420p"
@@ -72,9 +75,10 @@ def encode_h264(
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if not lossless:
                 frame = frame.reformat(format=pixels, dst_colorspace=5, dst_color_range=1)
+            frame.pts, frame.time_base = number if indices is None else indices[number], Fraction(1, fps)
             container.mux(stream.encode(frame))
             if track is not None:
-                track.write(number / fps)
+                track.write((frame.pts + 1) / fps)
         if stream is not None:
             container.mux(stream.encode())
         if track is not None:

@@ -24,8 +24,8 @@ _OUR_WORDS = frozenset({
 })  # fmt: skip
 """Fields of our own files whose values are words of ours: a person who is called as one of them is not meant."""
 _OUR_KEYS = _OUR_WORDS | {
-    "annotations", "annotations_sha256", "batch_sizes", "clip_id", "computation", "crop", "detector", "done",
-    "draw", "failed", "file", "frames", "input", "inputs", "key", "libraries", "listing", "location",
+    "annotations", "annotations_sha256", "batch_sizes", "clip_id", "computation", "crf", "crop", "detector", "done",
+    "draw", "failed", "file", "frames", "input", "inputs", "key", "keyframe_every", "libraries", "listing", "location",
     "mean_figures", "meta", "name", "options", "probabilities", "quality", "reason", "rejected", "rows",
     "seconds", "seconds_by_step", "settings", "shares", "skipped", "source", "start", "end", "summary",
     "thresholds", "units", "versions", "weights", "weights_sha256", "workers",

@@ -197,11 +197,11 @@ class CroppedVideos(ClipSource):
     def _described(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
         if not with_frames:
             return lambda **_: Clip(made.clip_id, (), location=self.job.writer.location)
-        if made.video:
-            location, name = self.job.writer.location, made.clip_id
-            return lambda **_: video_in_memory(location, made.clip_id, name, made.video)
         if made.files:
-            return lambda **_: clip_in_memory(self.job.writer.location, made.clip_id, made.files, made.pictures)
+            location = self.job.writer.location
+            if self.job.frame_codec.is_file:
+                return lambda **_: video_in_memory(location, made.clip_id, *made.files[0])
+            return lambda **_: clip_in_memory(location, made.clip_id, made.files, made.pictures)
         for store in (self._stored, None):
             if store is None:  # none was opened yet, or the clip was written after it was
                 store = self._stored = open_store(self.job.writer.tree.address)

@@ -15,7 +15,7 @@ from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow, Provenance
 from mmvoxceleb.meta.videos import CROP, VideoRecord, VideoRecords
 from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import LABEL
-from mmvoxceleb.processing.crop.clip_files import ClipFiles, Codec, WrittenClip
+from mmvoxceleb.processing.crop.clip_files import ClipFiles, WrittenClip
 from mmvoxceleb.processing.crop.cropping import crop_tubes, versions_of
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
 from mmvoxceleb.processing.crop.result import Rejection, SourceResult
@@ -23,6 +23,7 @@ from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
+from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
 from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.processing.stage import Clip
@@ -39,7 +40,9 @@ class CropJob:
         settings: The rules.
         detector: Finds the faces; None where the boxes are known.
         decoder: Name of the decoder.
-        codec: ``png``, or ``mp4`` for one H.264 file a clip.
+        codec: ``png``, or ``mp4`` or ``mp4-lossless`` for one video file a clip.
+        crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`.
+        keyframe_every: Of video files; likewise.
         layout: ``folder`` or ``packed``, only for ``png``; by default that of
             :class:`~mmvoxceleb.processing.output.StoreWriter`.
         overwrite: Replace the work of other settings in place of refusing to mix.
@@ -54,6 +57,8 @@ class CropJob:
     detector: Detector | None = None
     decoder: str = "pyav"
     codec: Codec = "png"
+    crf: int = FrameCodec.crf
+    keyframe_every: int = FrameCodec.keyframe_every
     layout: Layout | None = None
     overwrite: bool = False
     download_to: Path | None = None
@@ -73,7 +78,12 @@ class CropJob:
     @property
     def files(self) -> ClipFiles:
         """The files of the clips."""
-        return ClipFiles(self.writer, self.codec)
+        return ClipFiles(self.writer, self.frame_codec)
+
+    @property
+    def frame_codec(self) -> FrameCodec:
+        """How frames are stored."""
+        return FrameCodec(self.codec, self.crf, self.keyframe_every)
 
     @cached_property
     def removed(self) -> RemovalWatch:
@@ -92,7 +102,7 @@ class CropJob:
     def options(self) -> dict[str, Any]:
         """Everything that changes the bytes written, as JSON values."""
         detector = None if self.detector is None else self.detector.settings()
-        return {**self.settings.as_dict(), "codec": self.codec, "detector": detector}
+        return {**self.settings.as_dict(), **self.frame_codec.settings(), "detector": detector}
 
     @property
     def records(self) -> VideoRecords:
@@ -253,7 +263,7 @@ class CropJob:
                 continue
             written = WrittenClip(clip.clip_id)
             try:
-                data = self.files.encode(clip, keep, written)
+                self.files.encode(clip, keep, written)
             except CorruptSourceError as error:
                 result.reject(Rejection(clip.clip_id, "broken video", str(error)))
                 continue
@@ -264,7 +274,7 @@ class CropJob:
                 continue
             if clip.clip_id not in self.removed.now():
                 provenance.begin(clip.clip_id, [CROP] if clip.label is None else [CROP, LABEL.folder().path])
-                about_label = self.files.write(clip, data)
+                about_label = self.files.write(clip, written)
                 section = {**clip.meta, **computed, "settings": options, "versions": versions}
                 provenance.finish(clip.clip_id, {CROP: section, **about_label})
                 if clip.label is not None:

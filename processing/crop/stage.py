@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
@@ -14,6 +14,7 @@ from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.engines.interface import ClipSource
+from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import PipelineStage, Stage
 from mmvoxceleb.stores import Store
@@ -30,7 +31,10 @@ class CropStage(PipelineStage):
             for VoxCeleb's annotations, and ``CropSettings.for_metadata()`` those for ``vox-metadata.csv``.
         detector: Finds the faces; None where all boxes are known.
         decoder: ``pyav``, ``torchcodec`` or ``decord``; all give the same frames.
-        codec: ``png``, or ``mp4`` for one H.264 file a clip; later stages see what is decoded of that.
+        codec: ``png``, or ``mp4`` or ``mp4-lossless`` for one video file a clip; later stages see what is decoded of
+            that.
+        crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`.
+        keyframe_every: Of video files; likewise.
         download_to: Folder for videos that are not there; None leaves them out.
         url_template: Where they come from.
     """
@@ -38,7 +42,9 @@ class CropStage(PipelineStage):
     settings: CropSettings = field(default_factory=CropSettings.for_free_videos)
     detector: Detector | None = None
     decoder: str = "pyav"
-    codec: Literal["png", "mp4"] = "png"
+    codec: Codec = "png"
+    crf: int = FrameCodec.crf
+    keyframe_every: int = FrameCodec.keyframe_every
     download_to: Path | None = None
     url_template: str = YOUTUBE
 
@@ -54,6 +60,8 @@ class CropStage(PipelineStage):
             detector=self.detector,
             decoder=self.decoder,
             codec=self.codec,
+            crf=self.crf,
+            keyframe_every=self.keyframe_every,
             layout=writer.layout,
             overwrite=overwrite,
             download_to=self.download_to,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmvoxceleb.cli.options import given, like
+from mmvoxceleb.cli.regenerate.shared import refuse_idle_quality
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing.crop.settings import CropSettings
+from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.crop.stage import CropStage
@@ -38,7 +40,6 @@ class CropChoices:
         detector_weights: The detector's weights; downloaded by default.
         device: For s3fd: auto, cuda, mps or cpu.
         boxes: annotation: use the annotated boxes, and no detector.
-        codec: png: a folder of frames per clip. mp4: one H.264 file per clip, small, lossy.
         decoder: What decodes videos. All give the same frames.
 
     Raises:
@@ -68,7 +69,9 @@ class CropChoices:
     smooth_box: Annotated[
         bool | None, like(CropSettings, "smooth_box"), typer.Option("--smooth-box", rich_help_panel="Rules")
     ] = None
-    codec: Literal["png", "mp4"] = "png"
+    codec: Annotated[Codec, like(FrameCodec, "codec")] = "png"
+    crf: Annotated[int | None, like(FrameCodec, "crf")] = None
+    keyframe_every: Annotated[int | None, like(FrameCodec, "keyframe_every")] = None
     decoder: Annotated[Literal["pyav", "torchcodec", "decord"], INPUT] = "pyav"
 
     def __post_init__(self) -> None:
@@ -95,6 +98,7 @@ class CropChoices:
                     raise ConfigError(f"--cropped takes the whole picture, so {name} says nothing; leave it out")
         if self.codec == "mp4" and (self.size or 0) % 2:
             raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
+        refuse_idle_quality(self.codec, self.crf, self.keyframe_every)
         if self.download and "://" in str(self.raw):
             raise ConfigError(f"--download puts videos into RAW, and {self.raw} is no folder on this machine")
         if self.download and not named:
@@ -136,7 +140,7 @@ def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) 
         settings,
         detector=detector,
         decoder=choices.decoder,
-        codec=choices.codec,
+        **given(choices, FrameCodec),
         download_to=Path(choices.raw) if choices.download else None,
         url_template=choices.download_url,
     )

@@ -19,6 +19,7 @@ __all__ = [
     "StoreArgument",
     "StrideOption",
     "names_in",
+    "refuse_idle_quality",
     "target_of",
 ]
 
@@ -125,6 +126,20 @@ class NetworkOptions(ModelOptions):
 
     compile: bool = False
     backend: Literal["auto", "torch", "ncnn"] = "auto"
+
+
+def refuse_idle_quality(codec: str, crf: int | None, keyframe_every: int | None) -> None:
+    """Refuse options of a video file for clips that are none.
+
+    Raises:
+        ConfigError: One was given, and says nothing of ``codec``.
+    """
+    from mmvoxceleb.errors import ConfigError
+
+    if crf is not None and codec != "mp4":
+        raise ConfigError(f"--crf is the quality of --codec mp4; leave it out with --codec {codec}")
+    if keyframe_every is not None and codec == "png":
+        raise ConfigError("--keyframe-every is for --codec mp4 and mp4-lossless; leave it out")
 
 
 def names_in(text: str) -> list[str]:
