@@ -10,6 +10,7 @@ from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.source_file import SourceFile
+from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Entry
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Clip:
         read: Reads some entries: the bytes of their files, or uint8 [H, W, 3] in RGB of a clip that is a video file.
         file: The video file, of such a clip.
         pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index.
+        stored: All of the clip, where it comes from a store.
         source: The video that it was cut from, where that is here.
     """
 
@@ -72,6 +74,7 @@ class Clip:
     read: "Callable[[Sequence[Entry]], Sequence[bytes | NDArray[np.uint8]]]" = field(default=lambda _: [], repr=False)
     file: Entry | None = None
     pictures: "Mapping[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
+    stored: StoredClip | None = field(default=None, repr=False)
     source: SourceFile | None = field(default=None, repr=False)
 
     def name_of(self, index: int, suffix: str = ".png") -> str:

@@ -94,5 +94,6 @@ class StoredClips(ClipSource):
             entries=entries,
             location=self.location,
             read=partial(stored.decoded, VIDEO.folder()),
+            stored=stored,
             file=stored.video_file(VIDEO.folder()) if self.with_frames else None,
         )

@@ -75,6 +75,9 @@ class Stage(PipelineStage):
     name: str
     """Unique among the stages of a run, and the key of its provenance: ``mask``, ``draw/style1``, ``label``."""
 
+    also: tuple[Folder, ...] = ()
+    """Folders that it writes besides, for clips that have something there: a clip is finished without."""
+
     uses_label: ClassVar[bool] = False
     """Whether ``Clip.label`` is an input: a finished clip whose label has changed is then not finished."""
 

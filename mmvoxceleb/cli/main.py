@@ -22,6 +22,7 @@ COMMANDS: tuple[str, ...] = (
     "preview",
     "regenerate",
     "label",
+    "convert",
     "export",
     "push",
     "remove",

@@ -12,7 +12,7 @@ from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["REMOVED", "RemovalWatch", "is_removed"]
+__all__ = ["REMOVED", "RemovalWatch", "is_removed", "is_same_place"]
 
 REMOVED = f"removed: it is on the removal list, {REMOVALS_PATH}"
 """What becomes of a clip that is taken out; nothing of it is recorded."""
@@ -28,7 +28,7 @@ class RemovalWatch:
 
     def __init__(self, tree: OutputTree, source: str | None = None) -> None:
         self._tree = tree
-        self._source = None if source is None or _is_same(source, tree.address) else source
+        self._source = None if source is None or is_same_place(source, tree.address) else source
         self._last: tuple[bytes, Removals] = (b"", Removals())
 
     def now(self) -> Removals:
@@ -58,5 +58,6 @@ def is_removed(name: str, removals: Removals) -> bool:
     return removals.has_video(person_id, rest.partition("#")[0])
 
 
-def _is_same(source: str, address: str) -> bool:
+def is_same_place(source: str, address: str) -> bool:
+    """Tell whether two paths or URLs name one store."""
     return os.path.realpath(source) == os.path.realpath(address) if "://" not in source + address else source == address

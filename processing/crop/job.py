@@ -41,13 +41,12 @@ class CropJob:
         detector: Finds the faces; None where the boxes are known.
         decoder: Name of the decoder.
         codec: ``png``, or ``mp4`` or ``mp4-lossless`` for one video file a clip.
-        crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`.
-        keyframe_every: Of video files; likewise.
-        layout: ``folder`` or ``packed``, only for ``png``; by default that of
-            :class:`~mmvoxceleb.processing.output.StoreWriter`.
+        crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`, for both.
+        keyframe_every: Of video files.
+        layout: Of ``png``, by default the writer's.
         overwrite: Replace the work of other settings in place of refusing to mix.
         download_to: Folder for the videos that are not there; None leaves them out.
-        url_template: Where they come from.
+        url_template: Their address.
         num_threads: Threads of the decoder.
         with_sound: Whether the sound of the videos is wanted, too, where they are downloaded.
     """
@@ -101,7 +100,7 @@ class CropJob:
 
     def options(self) -> dict[str, Any]:
         """Everything that changes the bytes written, as JSON values."""
-        detector = None if self.detector is None else self.detector.settings()
+        detector = self.detector.settings() if self.detector is not None else None
         return {**self.settings.as_dict(), **self.frame_codec.settings(), "detector": detector}
 
     @property

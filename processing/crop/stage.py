@@ -48,6 +48,9 @@ class CropStage(PipelineStage):
     download_to: Path | None = None
     url_template: str = YOUTUBE
 
+    def __post_init__(self) -> None:
+        FrameCodec(self.codec, self.crf, self.keyframe_every)  # says at once what is impossible
+
     def clips_of(
         self, source: Any, stages: Sequence[Stage], writer: StoreWriter, *, overwrite: bool = False
     ) -> ClipSource:

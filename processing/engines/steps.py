@@ -55,7 +55,7 @@ class ClipSteps:
     @property
     def folders(self) -> tuple[Folder, ...]:
         """Every folder that the stages write."""
-        return tuple(dict.fromkeys(folder for stage in self.stages for folder in stage.folders))
+        return tuple(dict.fromkeys(folder for stage in self.stages for folder in (*stage.folders, *stage.also)))
 
     @property
     def device(self) -> str:

@@ -1,0 +1,65 @@
+"""``mmvoxceleb convert``: clips as video files, or as pictures."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from mmvoxceleb.cli.options import given, like, takes_options
+from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.shared import RunOptions, refuse_idle_quality
+from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
+
+__all__ = ["register"]
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb convert my-dataset my-dataset-mp4 --codec mp4
+  mmvoxceleb convert my-dataset my-dataset-mp4 --codec mp4 --crf 12 --keyframe-every 2
+  mmvoxceleb convert my-dataset-mp4 my-pictures --codec png --layout packed
+"""
+
+
+@dataclass(frozen=True)
+class CodecOptions:
+    """How frames are to be stored.
+
+    Raises:
+        ConfigError: An option says nothing of the codec.
+    """
+
+    codec: Annotated[Codec, like(FrameCodec, "codec")] = "mp4"
+    crf: Annotated[int | None, like(FrameCodec, "crf")] = None
+    keyframe_every: Annotated[int | None, like(FrameCodec, "keyframe_every")] = None
+
+    def __post_init__(self) -> None:
+        refuse_idle_quality(self.codec, self.crf, self.keyframe_every)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``convert``."""
+    app.command("convert", epilog=EXAMPLES, no_args_is_help=True)(takes_options(convert))
+
+
+def convert(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with video/.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="New store to write: a folder, or a URL.")],
+    codec: CodecOptions,
+    run: RunOptions,
+) -> None:
+    """Copy a store, with the frames as video files, or as pictures.
+
+    Frame indices stay as they are, and masks, drawings, all other files and their provenance come along, also the
+    ledger and the removal list. What mp4 loses is measured. Run the command again to go on.
+    """
+    from mmvoxceleb.processing.convert import CONVERT, ConvertStage
+    from mmvoxceleb.processing.pipeline import Pipeline
+
+    summary = run_pipeline(Pipeline([ConvertStage(FrameCodec(**given(codec, FrameCodec)))]), store, out, run)
+    figures = summary.figures if summary is not None else {}
+    if levels := figures.get(f"{CONVERT}.psnr_db"):
+        worst = min(figures[f"{CONVERT}.psnr_min_db"])
+        typer.echo(
+            f"PSNR: {sum(levels) / len(levels):.1f} dB on average of the clips, {worst:.1f} dB in the worst frame"
+        )

@@ -1,0 +1,197 @@
+"""Turn the clips of a store into video files, or back into pictures, with all that belongs to them."""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.codecs.video import VideoFrames
+from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.files.opening import open_tree
+from mmvoxceleb.files.retry import is_missing
+from mmvoxceleb.hub.quality import measure_quality
+from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, parse_ledger
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH
+from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.meta.watch import is_removed, is_same_place
+from mmvoxceleb.modalities import META, VIDEO, Folder
+from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.engines.interface import ClipSource
+from mmvoxceleb.processing.frame_codec import FrameCodec
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.source import StoredClips
+from mmvoxceleb.processing.stage import Stage, StageOutput
+from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmvoxceleb.processing.engines.steps import ClipSteps
+
+__all__ = ["CONVERT", "ConvertStage"]
+
+CONVERT = "convert"
+"""Key of the provenance."""
+
+_FRAMES_AT_A_TIME = 32
+
+logger = logging.getLogger(__name__)
+
+
+class ConvertStage(Stage):
+    """Copies clips into another store, and stores their frames in another way.
+
+    Frame indices stay, holes among them too; masks, drawings and all other modalities are copied as they are, and what
+    ``meta`` says of their making. What is lost of the frames is measured, and stands there under ``convert``.
+
+    Args:
+        codec: How frames are stored. Pictures that are to be pictures, and video files of the same settings, are
+            copied as they are.
+    """
+
+    name = CONVERT
+    folders = (VIDEO.folder(),)
+
+    def __init__(self, codec: FrameCodec) -> None:
+        self.codec = codec
+        self.also: tuple[Folder, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        return self.codec.settings()
+
+    def clips_of(
+        self, source: Any, stages: Sequence[Stage], writer: StoreWriter, *, overwrite: bool = False
+    ) -> ClipSource:
+        clips = super().clips_of(source, stages, writer, overwrite=overwrite)
+        assert isinstance(clips, StoredClips)
+        store = clips.store
+        if is_same_place(store.location, writer.tree.address):
+            raise ConfigError(f"{store.location}: clips are converted into another store; name a new folder or URL")
+        self.also = tuple(folder for folder in store.folders() if folder.kind not in (VIDEO, META))
+        with_frames = set(store.clips(VIDEO.folder()))
+        for folder in self.also:
+            if left := sorted(set(store.clips(folder)) - with_frames):
+                logger.warning(
+                    "%s: %d clips of %s have no frames and are not copied, such as %s",
+                    store.location, len(left), folder, left[0],
+                )  # fmt: skip
+        return _ConvertedClips(store)
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return clip.frame_indices
+
+    def inputs(self, clip: Clip) -> dict[str, Any]:
+        lines = [
+            f"{folder}\t{entry.name}\t{entry.size}\n"
+            for folder in self._others(clip)
+            for entry in _stored(clip).entries(folder)
+        ]
+        return {"others": hashlib.sha256("".join(lines).encode()).hexdigest()}
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+        return frames
+
+    def encode(self, clip: Clip, result: "NDArray[np.uint8]") -> StageOutput:
+        stored = _stored(clip)
+        files, section = self._encoded(clip, stored, result)
+        others = {
+            folder: [(entry.name, data) for entry, data in zip(entries, stored.read(folder, entries), strict=True)]
+            for folder in self._others(clip)
+            for entries in [stored.entries(folder)]
+        }
+        if self.name in stored.meta:
+            section["before"] = stored.meta[self.name]
+        facts = {key: value for key, value in stored.meta.items() if key not in (self.name, "clip_id", "pending")}
+        return StageOutput({VIDEO.folder(): files, **others}, section, facts)
+
+    def _others(self, clip: Clip) -> Iterator[Folder]:
+        return (folder for folder in self.also if _stored(clip).has(folder))
+
+    def _encoded(
+        self, clip: Clip, stored: StoredClip, frames: "NDArray[np.uint8]"
+    ) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+        """Return the files of the frames, and what is to be said of them."""
+        section: dict[str, Any] = {"num_frames": len(frames)}
+        if clip.file is None and not self.codec.is_file:
+            names = [entry.name for entry in clip.entries]
+            files = list(zip(names, stored.read(VIDEO.folder(), clip.entries), strict=True))
+        elif clip.file is not None and self._is_same(stored.meta):
+            files = [(clip.clip_id, stored.content(VIDEO.folder()))]
+        else:
+            files = self.codec.encode(clip.clip_id, frames, clip.frame_indices)
+            if self.codec.is_file:
+                section |= self._loss(clip, frames, files[0][1])
+        return files, section | {"bytes": sum(len(data) for _, data in files)}
+
+    def _is_same(self, meta: dict[str, Any]) -> bool:
+        """Whether a video file was encoded with these settings."""
+        made = next((meta[name] for name in (self.name, CROP) if isinstance(meta.get(name), dict)), {})
+        settings = made.get("settings")
+        wanted = self.codec.settings()
+        return isinstance(settings, dict) and {key: settings.get(key) for key in wanted} == wanted
+
+    def _loss(self, clip: Clip, frames: "NDArray[np.uint8]", data: bytes) -> dict[str, Any]:
+        """Decode a video file again, and compare."""
+        video = VideoFrames(data, clip_id=clip.clip_id)
+        if video.indices.tolist() != list(clip.frame_indices):
+            raise ProcessingError(f"clip {clip.clip_id}: the encoded video has other frames than the clip")
+        is_lossless = self.codec.codec == "mp4-lossless"
+        if is_lossless and not all(map(np.array_equal, frames, _decoded(video))):
+            raise ProcessingError(
+                f"clip {clip.clip_id}: the encoder lost something although it was told to lose nothing"
+            )
+        if is_lossless:
+            return {}
+        quality = measure_quality(zip(frames, _decoded(video), strict=True))
+        return {
+            "psnr_db": round(quality.psnr_mean, 2), "psnr_min_db": round(quality.psnr_min, 2),
+            "ssim": round(quality.ssim_mean, 4),
+        }  # fmt: skip
+
+
+class _ConvertedClips(StoredClips):
+    """The clips of a store, whose ledger and removal list come along at the end."""
+
+    def end(self, steps: "ClipSteps") -> None:
+        tree, provenance = steps.writer.tree, steps.provenance
+        own, ours = read_removals(self.location), read_removals(tree.address)
+        if own - ours:
+            tree.write(REMOVALS_PATH, (own | ours).to_bytes())
+        known = {(row.clip_id, row.stage) for row in provenance.rows()}
+        provenance.record(
+            row
+            for row in _ledger_of(self.store)
+            if (row.clip_id, row.stage) not in known
+            and row.stage != CONVERT
+            and not is_removed(row.clip_id, own | ours)
+        )
+        super().end(steps)
+
+
+def _ledger_of(store: Store) -> list[LedgerRow]:
+    """Read the ledger of a store; of a zip the one beside it."""
+    from mmvoxceleb.errors import SourceUnavailableError
+
+    location = store.location
+    root = location.rpartition("/")[0] or "." if location.lower().split("?", 1)[0].endswith(".zip") else location
+    try:
+        (data,) = open_tree(root).read_files([LEDGER_PATH], most_bytes=LARGEST_CLIP_BYTES)
+    except SourceUnavailableError as error:
+        if is_missing(error):
+            return []
+        raise
+    return parse_ledger(data, f"{root}/{LEDGER_PATH}")
+
+
+def _decoded(video: VideoFrames) -> "Iterator[NDArray[np.uint8]]":
+    for start in range(0, len(video), _FRAMES_AT_A_TIME):
+        yield from video.decode(range(start, min(start + _FRAMES_AT_A_TIME, len(video))))
+
+
+def _stored(clip: Clip) -> StoredClip:
+    assert clip.stored is not None  # its source is a store
+    return clip.stored
