@@ -129,7 +129,7 @@ class ConvertStage(Stage):
 
     def _is_same(self, meta: dict[str, Any]) -> bool:
         """Whether a video file was encoded with these settings."""
-        made = next((meta[name] for name in (self.name, CROP) if isinstance(meta.get(name), dict)), {})
+        made: dict[str, Any] = next((meta[name] for name in (self.name, CROP) if isinstance(meta.get(name), dict)), {})
         settings = made.get("settings")
         wanted = self.codec.settings()
         return isinstance(settings, dict) and {key: settings.get(key) for key in wanted} == wanted

@@ -32,7 +32,7 @@ from tests.support.corpus import Corpus, make_corpus, png
 from tests.support.trees import contents
 from tests.support.videos import number_of, numbered
 
-MP4, LOSSLESS, PNG = (FrameCodec(codec, keyframe_every=3) for codec in ("mp4", "mp4-lossless", "png"))  # type: ignore[arg-type]
+MP4, LOSSLESS, PNG = (FrameCodec(codec, keyframe_every=3) for codec in ("mp4", "mp4-lossless", "png"))
 HOLES = [*range(1, 6), 9, 10, 11, 20]
 
 

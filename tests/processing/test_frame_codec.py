@@ -40,7 +40,7 @@ def test_pixels_and_indices_come_back(codec: Any) -> None:
         video = VideoFrames(data)
         assert video.indices.tolist() == HOLES
         back = video.decode(range(len(HOLES)))
-        with av.open(BytesIO(data)) as container:
+        with av.open(BytesIO(data), "r") as container:
             keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
         assert keys.count(True) >= 3
     assert [number_of(frame) for frame in back] == HOLES
