@@ -65,7 +65,7 @@ def _row(number: int, line: str, columns: list[str]) -> TableRow:
     try:
         cells = _cells(line)
     except csv.Error as error:
-        return TableRow(number, {}, f"it cannot be read ({error})")
+        return TableRow(number, dict.fromkeys(columns, ""), f"it cannot be read ({error})")
     while len(cells) > len(columns) and not cells[-1]:
         cells.pop()
     problem = f"it has {len(cells)} cells, and the header {len(columns)}" if len(cells) != len(columns) else ""

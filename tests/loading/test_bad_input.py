@@ -82,25 +82,23 @@ def text_of_bytes(corpus: Corpus) -> Path:
     return path
 
 
-def broken_meta(corpus: Corpus) -> Path:
+def _meta(corpus: Corpus, text: str) -> Path:
     path = corpus.root / "meta" / f"{corpus.clips[0]}.json"
     path.parent.mkdir()
-    path.write_text('{"label_source": ')
+    path.write_text(text)
     return path
+
+
+def broken_meta(corpus: Corpus) -> Path:
+    return _meta(corpus, '{"label_source": ')
 
 
 def source_that_is_a_list(corpus: Corpus) -> Path:
-    path = corpus.root / "meta" / f"{corpus.clips[0]}.json"
-    path.parent.mkdir()
-    path.write_text('{"label_source": ["manual"]}')
-    return path
+    return _meta(corpus, '{"label_source": ["manual"]}')
 
 
 def half_a_surrogate_pair(corpus: Corpus) -> Path:
-    path = corpus.root / "meta" / f"{corpus.clips[0]}.json"
-    path.parent.mkdir()
-    path.write_text('{"label_source": "\\ud800"}')
-    return path
+    return _meta(corpus, '{"label_source": "\\ud800"}')
 
 
 CASES = [

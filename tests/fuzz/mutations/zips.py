@@ -7,37 +7,10 @@ from tests.fuzz.mutations.raw import damage_bytes
 
 _CENTRAL, _LOCAL, _END = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H"), struct.Struct("<4s4H2LH")
 _CENTRAL_FIELDS = (
-    "signature",
-    "made by",
-    "version",
-    "flags",
-    "method",
-    "time",
-    "date",
-    "crc",
-    "packed",
-    "size",
-    "name length",
-    "extra length",
-    "comment length",
-    "disk",
-    "internal",
-    "external",
-    "offset",
-)
-_LOCAL_FIELDS = (
-    "signature",
-    "version",
-    "flags",
-    "method",
-    "time",
-    "date",
-    "crc",
-    "packed",
-    "size",
-    "name length",
-    "extra length",
-)
+    "signature", "made by", "version", "flags", "method", "time", "date", "crc", "packed", "size",
+    "name length", "extra length", "comment length", "disk", "internal", "external", "offset",
+)  # fmt: skip
+_LOCAL_FIELDS = (_CENTRAL_FIELDS[0], *_CENTRAL_FIELDS[2:12])
 _END_FIELDS = (
     "signature",
     "disk",

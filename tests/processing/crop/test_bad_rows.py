@@ -106,6 +106,13 @@ def test_a_row_that_repeats_another_gives_no_second_clip(table: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("row", ['"v.mp4,ann', "v.mp4,ann,x", "v.mp4"])
+def test_a_wrong_row_of_identities_ends_the_run(table: Path, row: str) -> None:
+    table.write_text(f"file,person_id\nv.mp4,ann\n{row}\n")
+    with pytest.raises(CorruptSourceError, match=r"mine\.csv, line 3: it"):
+        free_videos(table.parent, table)
+
+
 def celebv(**changes: Any) -> dict[str, Any]:
     bbox = {"top": 0.0, "bottom": 0.75, "left": 0.25, "right": 0.75}
     return {"ytb_id": ID, "duration": {"start_sec": 0.4, "end_sec": 1.2}, "bbox": bbox, **changes}
