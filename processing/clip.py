@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.modalities import Folder
 from mmvoxceleb.processing.pictures import decode_rgb
 from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.stores.clip import StoredClip
@@ -63,6 +64,8 @@ class Clip:
         pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index.
         stored: All of the clip, where it comes from a store.
         source: The video that it was cut from, where that is here.
+        files: Name and content of the clip's files in the folders that some stage ``reads``, by the time that it
+            processes: those of an earlier stage of the run, else the output's, else those of ``stored``.
     """
 
     clip_id: str
@@ -76,6 +79,7 @@ class Clip:
     pictures: "Mapping[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
     stored: StoredClip | None = field(default=None, repr=False)
     source: SourceFile | None = field(default=None, repr=False)
+    files: dict[Folder, Sequence[tuple[str, bytes]]] = field(default_factory=dict, repr=False)
 
     def name_of(self, index: int, suffix: str = ".png") -> str:
         """Name a file for a frame as the frame itself is named: ``0000004.png``, or ``4.png`` where frames are so."""
@@ -89,6 +93,28 @@ class Clip:
         entries = self._entries_of(indices) if self.file is None else [self.file, *self._entries_of(indices)]
         lines = [f"{entry.name}\t{entry.size}\n" for entry in entries]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def stored_files(self, folder: Folder) -> list[tuple[str, bytes]]:
+        """Read name and content of the clip's files in a folder of the source; none where it has none.
+
+        Raises:
+            MMVoxCelebError: They cannot be read.
+        """
+        if self.stored is None or not self.stored.has(folder):
+            return []
+        entries = self.stored.entries(folder)
+        return [(entry.name, data) for entry, data in zip(entries, self.stored.read(folder, entries), strict=True)]
+
+    def digests(self, folders: Sequence[Folder]) -> dict[str, Any]:
+        """Tell what :attr:`files` holds of folders, for the provenance: number and sha256, by the folder's path."""
+        found: dict[str, Any] = {}
+        for folder in folders:
+            digest = hashlib.sha256()
+            for name, data in self.files[folder]:
+                digest.update(f"{name}\t{len(data)}\n".encode() + data)
+            count = len(self.files[folder])
+            found[folder.path] = {"files": count, "sha256": digest.hexdigest()} if count else None
+        return found
 
     def frames(self, indices: Sequence[int]) -> Frames:
         """Read and decode frames.

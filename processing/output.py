@@ -2,10 +2,11 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, modalities
@@ -65,6 +66,25 @@ class StoreWriter:
     def has(self, folder: Folder, clip_id: str) -> bool:
         """Tell whether a clip is there, in any form."""
         return self.form(folder, clip_id) is not None
+
+    def read(self, folder: Folder, clip_id: str) -> list[tuple[str, bytes]]:
+        """Read name and content of a clip's files in either layout, by name; none where it is absent.
+
+        Raises:
+            CorruptSourceError: Its zip is damaged.
+            OSError: They cannot be read.
+        """
+        if not folder.is_frames:
+            names = [self.path_of(folder, clip_id)]
+        else:
+            path = f"{folder.path}/{clip_id}"
+            packed = self.tree.read(f"{path}.zip")
+            if packed is not None:
+                return _unpack(packed, f"{self.location}: {path}.zip")
+            is_there = self.tree.kind(path) == "folder"
+            names = [f"{path}/{name}" for name in sorted(self.tree.names(path)) if name[0] != "."] if is_there else []
+        files = zip(names, self.tree.read_many(names), strict=True)
+        return [(name.rpartition("/")[2], data) for name, data in files if data is not None]
 
     def write(self, folder: Folder, clip_id: str, files: Sequence[tuple[str, bytes]]) -> str:
         """Write a clip's files, replacing what was there, and return the final path, relative to the store.
@@ -134,3 +154,15 @@ def _pack(files: Sequence[tuple[str, bytes]]) -> bytes:
         for name, data in files:
             archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), data)
     return buffer.getvalue()
+
+
+def _unpack(data: bytes, where: str) -> list[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [
+                (name.rpartition("/")[2], archive.read(name))
+                for name in sorted(archive.namelist())
+                if not name.endswith("/")
+            ]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise CorruptSourceError(f"{where}: is damaged ({error}); delete it and make it again") from error

@@ -46,6 +46,16 @@ class StageOutput:
     facts: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """The numbers in ``meta``, whose means a run reports."""
+        numbers = {
+            key: value
+            for key, value in self.meta.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        return {key: float(value) for key, value in numbers.items()}
+
 
 class PipelineStage(ABC):
     """What a pipeline can begin with: it says where the clips come from."""
@@ -86,6 +96,10 @@ class Stage(PipelineStage):
 
     reads_sound: ClassVar[bool] = False
     """Whether the sound of videos is needed, so that it is downloaded with them."""
+
+    reads: tuple[Folder, ...] = ()
+    """Folders whose files of the clip are inputs where there are any, made by an earlier stage or run: ``Clip.files``.
+    A finished clip in which they have changed is then not finished."""
 
     device: str = "cpu"
     """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""

@@ -1,6 +1,10 @@
-"""Line drawings: :class:`PortraitDrawer`, the original's, from array to array; :class:`DrawStage` on clips."""
+"""Line drawings, from array to array and, by :class:`DrawStage`, on clips.
+
+:class:`PortraitDrawer` is the original's; :class:`OpenDrawer` needs no weights.
+"""
 
 from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer, PortraitDrawer
+from mmvoxceleb.processing.drawings.open_drawer import OPEN_STYLES, OpenDrawer
 from mmvoxceleb.processing.drawings.stage import DrawStage, make_drawer
 
-__all__ = ["DRAWING_SIZE_PX", "DrawStage", "Drawer", "PortraitDrawer", "make_drawer"]
+__all__ = ["DRAWING_SIZE_PX", "OPEN_STYLES", "DrawStage", "Drawer", "OpenDrawer", "PortraitDrawer", "make_drawer"]

@@ -2,8 +2,8 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class Drawer(ABC):
     """Turns faces into line drawings. The constructor loads nothing; the first call does.
 
     Args:
-        styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
+        styles: Of ``known_styles``: by default ``style1``, ``style2``, ``style3``, of which the original dataset has
+            the first.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
         compile: Whether to compile the network: slow at first, faster afterwards.
@@ -49,6 +50,11 @@ class Drawer(ABC):
     """
 
     backend: Literal["torch", "ncnn"] = "torch"
+    known_styles: ClassVar[tuple[str, ...]] = STYLES
+    uses_masks: ClassVar[bool] = False
+    """Whether masks of the frames change the drawing."""
+    needs_masks: bool = False
+    """Whether it cannot draw a frame without its mask."""
     _is_compiled = False
 
     def __init__(
@@ -60,7 +66,7 @@ class Drawer(ABC):
         compile: bool = False,
         batch_size: int | None = None,
     ) -> None:
-        self.styles = check_styles(styles)
+        self.styles = check_styles(styles, self.known_styles)
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
         self.compile = compile
@@ -80,24 +86,28 @@ class Drawer(ABC):
         """Load the network and move it to the device. Otherwise the first call does."""
 
     @abstractmethod
-    def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
-        """Draw one batch: for each style uint8 [N, 512, 512]."""
+    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+        """Draw one batch, perhaps with masks: for each style uint8 [N, 512, 512]."""
 
-    def __call__(self, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
+    def __call__(
+        self, frames: "NDArray[np.uint8]", masks: "NDArray[np.uint8] | None" = None
+    ) -> "dict[str, NDArray[np.uint8]]":
         """Draw pictures.
 
         Args:
             frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
+            masks: uint8 [N, H, W], class ids of each frame, 255 where unknown. Only for a drawer that uses masks.
 
         Returns:
             For each style uint8 [N, 512, 512], 0 black to 255 white.
 
         Raises:
-            ConfigError: ``frames`` has another shape or type.
+            ConfigError: ``frames`` or ``masks`` has another shape or type, or the drawer uses no masks.
             WeightsError: The weights are absent or do not fit.
         """
         frames = check_frames(frames)
         shape = (len(frames), DRAWING_SIZE_PX, DRAWING_SIZE_PX)
+        beside = () if masks is None else (self._checked(masks, len(frames)),)
         drawings = {style: np.empty(shape, np.uint8) for style in self.styles}
         if not len(frames):
             return drawings
@@ -105,7 +115,7 @@ class Drawer(ABC):
         assert self._batcher is not None
         done = 0
         with faithful_kernels():
-            for count, batch in self._batcher.run(frames, self._draw):
+            for count, batch in self._batcher.run(frames, self._draw, *beside):
                 for style, drawn in batch.items():
                     drawings[style][done : done + count] = drawn[:count].cpu().numpy()
                 done += count
@@ -114,6 +124,16 @@ class Drawer(ABC):
     def teardown(self) -> None:
         """Release the network."""
         self._batcher = None
+
+    def _checked(self, masks: "NDArray[np.uint8]", count: int) -> "NDArray[np.uint8]":
+        masks = np.asarray(masks)
+        if not self.uses_masks:
+            raise ConfigError("this drawer uses no masks; leave them out, or use the open drawer")
+        if masks.dtype != np.uint8 or masks.ndim != 3 or len(masks) != count:
+            raise ConfigError(
+                f"masks must be uint8 [N, H, W], one for each of {count} frames, got {masks.dtype} {list(masks.shape)}"
+            )
+        return masks
 
 
 class PortraitDrawer(Drawer):
@@ -187,7 +207,7 @@ class PortraitDrawer(Drawer):
         super().teardown()
         self._encode = self._decode = None
 
-    def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
         import torch
 
         with torch.inference_mode():
@@ -203,18 +223,18 @@ class PortraitDrawer(Drawer):
         return values.to(dtype_of(self.precision)).permute(0, 3, 1, 2)
 
 
-def check_styles(styles: Iterable[str]) -> tuple[str, ...]:
-    """Return ``styles`` without repeats, in the order of :data:`STYLES`.
+def check_styles(styles: Iterable[str], known: Sequence[str] = STYLES) -> tuple[str, ...]:
+    """Return ``styles`` without repeats, in the order of ``known``.
 
     Raises:
         ConfigError: A style is unknown, or there is none.
     """
     wanted = {styles} if isinstance(styles, str) else set(styles)
-    unknown = sorted(wanted - set(STYLES))
+    unknown = sorted(wanted - set(known))
     if unknown or not wanted:
         what = f"unknown style {', '.join(map(repr, unknown))}" if unknown else "no style was asked for"
-        raise ConfigError(f"{what}; the known ones are {', '.join(STYLES)}")
-    return tuple(style for style in STYLES if style in wanted)
+        raise ConfigError(f"{what}; the known ones are {', '.join(known)}")
+    return tuple(style for style in known if style in wanted)
 
 
 def _quantised(drawing: "torch.Tensor") -> "torch.Tensor":

@@ -56,7 +56,7 @@ class SampleDrawer(Drawer):
         super().teardown()
         self._lines = None
 
-    def _draw(self, frames: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
         import torch
 
         with torch.inference_mode():

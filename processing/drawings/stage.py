@@ -4,24 +4,30 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, ORIGINAL_STRIDE, Folder
+from mmvoxceleb.codecs.masks import read_mask_ids
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
+from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.drawings.drawer import Drawer, PortraitDrawer
+from mmvoxceleb.processing.drawings.mask_guide import NO_MASK
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.stores.interface import frame_index_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DrawStage", "make_drawer"]
+__all__ = ["OPEN", "DrawStage", "make_drawer"]
+
+OPEN = "open"
+"""The name of what may be used for anything: no weights, or such of permissive licences."""
 
 
 class DrawStage(Stage):
-    """Draws every ``stride``-th frame of a clip into ``draw/<style>/``.
+    """Draws every ``stride``-th frame of a clip into ``draw/<style>/``, with the frame's mask if the drawer uses it.
 
     Args:
         drawer: What draws, with its styles.
@@ -40,6 +46,10 @@ class DrawStage(Stage):
     @property
     def folders(self) -> tuple[Folder, ...]:
         return tuple(DRAWINGS.folder(style) for style in self.drawer.styles)
+
+    @property
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]
+        return (MASKS.folder(),) if self.drawer.uses_masks else ()
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -62,41 +72,92 @@ class DrawStage(Stage):
         return every(clip.frame_indices, self.stride)
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
-        return self.drawer(frames)
+        if not self.drawer.uses_masks:
+            return self.drawer(frames)
+        return self.drawer(frames, self._masks(clip))
 
     def encode(self, clip: Clip, result: "dict[str, NDArray[np.uint8]]") -> StageOutput:
         names = [clip.name_of(index) for index in self.select(clip)]
-        return StageOutput(
-            {
-                DRAWINGS.folder(style): [
-                    (name, encode_grey(drawing)) for name, drawing in zip(names, drawings, strict=True)
-                ]
-                for style, drawings in result.items()
-            }
-        )
+        files = {
+            DRAWINGS.folder(style): [
+                (name, encode_grey(drawing)) for name, drawing in zip(names, drawings, strict=True)
+            ]
+            for style, drawings in result.items()
+        }
+        if not self.drawer.uses_masks:
+            return StageOutput(files)
+        return StageOutput(files, {"guided_by_masks": len(self._masks_by_frame(clip))})
+
+    def _masks_by_frame(self, clip: Clip) -> dict[int, tuple[str, bytes]]:
+        """Find the masks of the frames that are drawn, by frame index."""
+        masks = {frame_index_of(name): (name, data) for name, data in clip.files.get(MASKS.folder(), ())}
+        return {index: masks[index] for index in self.select(clip) if index in masks}
+
+    def _masks(self, clip: Clip) -> "NDArray[np.uint8] | None":
+        """Decode the masks of the frames that are drawn; None where there is none.
+
+        Raises:
+            CorruptSourceError: One cannot be decoded, or they differ in size.
+            MissingModalityError: A frame has none and the drawer needs one.
+        """
+        import numpy as np
+
+        wanted = self.select(clip)
+        found = self._masks_by_frame(clip)
+        if self.drawer.needs_masks and len(found) < len(wanted):
+            raise MissingModalityError(
+                f"clip {clip.clip_id}: {len(wanted) - len(found)} of {len(wanted)} frames have no mask, without which "
+                "the background is not known; make masks first with: mmvoxceleb regenerate mask, or leave "
+                "--background out"
+            )
+        ids = {
+            index: read_mask_ids(data, clip_id=clip.clip_id, name=f"mask {name}")
+            for index, (name, data) in found.items()
+        }
+        if not ids:
+            return None
+        shapes = {mask.shape for mask in ids.values()}
+        if len(shapes) > 1:
+            raise CorruptSourceError(f"clip {clip.clip_id}: its masks differ in size; make them again")
+        unknown = np.full(shapes.pop(), NO_MASK, np.uint8)
+        return np.stack([ids.get(index, unknown) for index in wanted])
 
 
 def make_drawer(
     name: str = "portrait",
     weights: str | os.PathLike[str] | None = None,
-    styles: Iterable[str] = (DEFAULT_STYLE,),
+    styles: Iterable[str] | None = None,
     *,
     backend: Backend = "auto",
+    background: str = "keep",
     **options: Any,
 ) -> Drawer:
     """Make a drawer from its name.
 
     Args:
         name: ``portrait``, the original's, or ``sample``, the small one included in the package: trained on
-            generated faces, for demonstration.
+            generated faces, for demonstration, or ``open``: coherent line drawing, which needs no weights and may be
+            used for anything.
         weights: A checkpoint for ``portrait``.
-        styles: See :class:`Drawer`; ``sample`` only has ``style1``.
+        styles: See :class:`Drawer`; ``sample`` only has ``style1``, and ``open`` has ``lines`` and ``sketch``. The
+            first by default.
         backend: For ``portrait``, see :class:`PortraitDrawer`.
+        background: For ``open``, see :class:`OpenDrawer`.
         options: For :class:`Drawer`.
 
     Raises:
         ConfigError: The name is unknown, or does not support an option.
     """
+    if name == OPEN:
+        from mmvoxceleb.processing.drawings.open_drawer import OPEN_STYLES, OpenDrawer
+
+        if weights is not None or backend == "ncnn":
+            what = "weights" if weights is not None else "ncnn backend"
+            raise ConfigError(f"the open drawer has no network, and takes no {what}; leave the option out")
+        return OpenDrawer(OPEN_STYLES[:1] if styles is None else styles, background=background, **options)
+    if background != "keep":
+        raise ConfigError("only the open drawer can leave the background out; use --drawer open")
+    styles = (DEFAULT_STYLE,) if styles is None else styles
     if name == "portrait":
         return PortraitDrawer(weights, styles, backend=backend, **options)
     if name == SAMPLE:
@@ -104,4 +165,4 @@ def make_drawer(
 
         check_sample_options(weights, backend)
         return SampleDrawer(styles, **options)
-    raise ConfigError(f"unknown drawer {name!r}; use portrait or sample")
+    raise ConfigError(f"unknown drawer {name!r}; use portrait, sample or open")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmvoxceleb.processing.clip import Clip, Frames
+from mmvoxceleb.processing.stage import StageOutput
 
 __all__ = ["Loaded"]
 
@@ -19,6 +20,7 @@ class Loaded:
         wanted: Frame indices by stage, for the stages that are to be run.
         inputs: What each of these stages reads, for its provenance.
         results: What ``process`` returned, by stage.
+        outputs: What these became, by stage.
         computations: How it was computed, by stage.
         skipped: Stages that were finished already.
         failed: Reason by stage.
@@ -31,6 +33,7 @@ class Loaded:
     wanted: dict[str, Sequence[int]] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, StageOutput] = field(default_factory=dict)
     computations: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)

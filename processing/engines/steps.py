@@ -133,10 +133,13 @@ class ClipSteps:
         for stage in self.stages:
             if stage.name in loaded.wanted:
                 with self._watched(stage, loaded):
+                    loaded.inputs[stage.name].update(loaded.clip.digests(stage.reads))
                     pictures = loaded.frames.take(loaded.wanted[stage.name])
                     result = stage.process(loaded.clip, pictures)
                     loaded.computations[stage.name] = stage.computation()
                     loaded.results[stage.name] = result
+                if self._is_read_later(stage) and stage.name in loaded.results:
+                    self._encode_stage(stage, loaded)
         loaded.device_seconds = time.perf_counter() - start
 
     def write(self, loaded: Loaded) -> ClipOutcome:
@@ -171,7 +174,7 @@ class ClipSteps:
             frames=len(loaded.frames.pictures) if loaded.frames is not None else 0,
             seconds=loaded.seconds,
             device_seconds=loaded.device_seconds,
-            figures=_figures(outputs),
+            figures={f"{name}.{key}": value for name, one in outputs.items() for key, value in one.figures.items()},
             remarks=tuple(output.remark for output in outputs.values() if output.remark),
         )
 
@@ -235,39 +238,49 @@ class ClipSteps:
 
     def _choose(self, loaded: Loaded) -> None:
         clip = loaded.clip
-        label_changes = False
+        changing: set[Folder] = set()
+        for folder in {folder for stage in self.stages for folder in stage.reads}:
+            clip.files[folder] = self.writer.read(folder, clip.clip_id) or clip.stored_files(folder)
         for stage in self.stages:
             indices = list(stage.select(clip))
             current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
             current |= stage.inputs(clip)
             if stage.uses_label:
                 current["label"] = list(clip.label) if clip.label is not None else None
-            if not (stage.uses_label and label_changes) and self.finished.has(stage, clip.clip_id, current):
+            current.update(clip.digests(stage.reads))
+            is_older = (stage.uses_label and LABEL.folder() in changing) or not changing.isdisjoint(stage.reads)
+            if not is_older and self.finished.has(stage, clip.clip_id, current):
                 loaded.skipped.append(stage.name)
                 continue
             loaded.wanted[stage.name] = indices
             loaded.inputs[stage.name] = current
-            label_changes = label_changes or LABEL.folder() in stage.folders
+            changing.update(stage.folders)
 
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
         data = self.writer.tree.read(self.writer.path_of(LABEL.folder(), clip_id))
         return LABEL.parse(data, clip_id=clip_id) if data is not None else None
 
     def _encode(self, loaded: Loaded) -> dict[str, StageOutput]:
-        outputs: dict[str, StageOutput] = {}
         for stage in self.stages:
-            if stage.name not in loaded.results:
-                continue
-            with self._watched(stage, loaded):
-                if stage.uses_label:
-                    label = loaded.clip.label
-                    loaded.inputs[stage.name]["label"] = list(label) if label is not None else None
-                output = stage.encode(loaded.clip, loaded.results.pop(stage.name))
-                if self._with_label and LABEL.folder() in output.files:
-                    ((_, data),) = output.files[LABEL.folder()]
-                    loaded.clip.label = LABEL.parse(data, clip_id=loaded.clip.clip_id)
-                outputs[stage.name] = output
-        return outputs
+            if stage.name in loaded.results:
+                self._encode_stage(stage, loaded)
+        return {stage.name: loaded.outputs[stage.name] for stage in self.stages if stage.name in loaded.outputs}
+
+    def _encode_stage(self, stage: Stage, loaded: Loaded) -> None:
+        with self._watched(stage, loaded):
+            if stage.uses_label:
+                label = loaded.clip.label
+                loaded.inputs[stage.name]["label"] = list(label) if label is not None else None
+            output = stage.encode(loaded.clip, loaded.results.pop(stage.name))
+            if self._with_label and LABEL.folder() in output.files:
+                ((_, data),) = output.files[LABEL.folder()]
+                loaded.clip.label = LABEL.parse(data, clip_id=loaded.clip.clip_id)
+            for folder in loaded.clip.files.keys() & output.files.keys():
+                loaded.clip.files[folder] = output.files[folder]
+            loaded.outputs[stage.name] = output
+
+    def _is_read_later(self, stage: Stage) -> bool:
+        return any(set(stage.folders) & set(other.reads) for other in self.stages[self.stages.index(stage) + 1 :])
 
     @contextmanager
     def _watched(self, stage: Stage, loaded: Loaded) -> Iterator[None]:
@@ -285,12 +298,3 @@ class ClipSteps:
         finally:
             spent = time.perf_counter() - start
             loaded.seconds[stage.name] = loaded.seconds.get(stage.name, 0.0) + spent
-
-
-def _figures(outputs: Mapping[str, StageOutput]) -> dict[str, float]:
-    return {
-        f"{name}.{key}": float(value)
-        for name, output in outputs.items()
-        for key, value in output.meta.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }

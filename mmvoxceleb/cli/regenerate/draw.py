@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,10 @@ EXAMPLES = """
 
   mmvoxceleb regenerate draw videos.zip --out my-store --layout packed --limit 10
 
+Real faces without research-only weights, guided by masks where the store has them:
+
+  mmvoxceleb regenerate draw my-store --drawer open --styles lines,sketch
+
 Without a download, for demonstration only:
 
   mmvoxceleb regenerate draw my-store --drawer sample
@@ -41,11 +45,25 @@ def register(app: typer.Typer) -> None:
 def draw(
     store: StoreArgument,
     out: OutOption = None,
-    styles: Annotated[str, typer.Option("--styles", help="style1, style2, style3, separated by commas.")] = "style1",
+    styles: Annotated[
+        str | None,
+        typer.Option(
+            "--styles",
+            help="style1, style2, style3, separated by commas; of the open drawer lines, sketch. Default: the first.",
+        ),
+    ] = None,
     stride: StrideOption = 4,
     drawer: Annotated[
-        str, typer.Option("--drawer", help="portrait, or sample: comes with the package, for demonstration.")
+        str,
+        typer.Option(
+            "--drawer",
+            help="portrait; open: without weights, for any use; or sample: comes with the package, for demonstration.",
+        ),
     ] = "portrait",
+    background: Annotated[
+        Literal["keep", "white"],
+        typer.Option("--background", help="white: the open drawer leaves out what the masks call background."),
+    ] = "keep",
     weights: Annotated[Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.")] = None,
     *,
     network: NetworkOptions,
@@ -58,5 +76,5 @@ def draw(
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    made = make_drawer(drawer, weights, names_in(styles), **asdict(network))
+    made = make_drawer(drawer, weights, names_in(styles) if styles else None, background=background, **asdict(network))
     run_pipeline(Pipeline([DrawStage(made, stride=stride)]), store, target_of(store, out), run)

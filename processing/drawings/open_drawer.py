@@ -1,0 +1,191 @@
+"""Line drawings of real faces by a computation that may be used for anything: no weights, no research-only licence."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.device import Batcher
+from mmvoxceleb.processing.drawings.coherent import (
+    Flow,
+    blurred,
+    even_contrast,
+    flow_of,
+    line_response,
+    smeared,
+    spots,
+    walks,
+)
+from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer
+from mmvoxceleb.processing.drawings.mask_guide import NO_MASK, Guide, guide_of
+from mmvoxceleb.processing.resize import resized_on
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+__all__ = ["OPEN_STYLES", "Background", "OpenDrawer"]
+
+OPEN_STYLES: tuple[str, ...] = ("lines", "sketch")
+"""``lines``: black lines on white. ``sketch``: the same lines, greyer, over strokes of grey where it is dark."""
+
+Background = Literal["keep", "white"]
+
+_VERSION = 1
+"""Goes up when the same frame gives another drawing, so that old drawings are not taken for new."""
+
+_PARAMETERS: dict[str, Any] = {
+    "surroundings_px": 40.0,
+    "line_px": 1.1,
+    "along_px": 5.0,
+    "ink": [0.009, 0.05],
+    "spot_px": 26,
+    "spot": [0.8, 1.3],
+    "patch": [1100.0, 600.0, 0.5],
+    "speck": [14.0, 45.0, 0.08],
+}
+"""In px of the drawing; see :class:`OpenDrawer`. All go into the provenance."""
+
+
+class OpenDrawer(Drawer):
+    """Draws faces by coherent line drawing (Kang, Lee and Chui, NPAR 2007), guided by the face mask where there is one.
+
+    Nothing is learnt and nothing is downloaded. A frame's drawing depends on that frame and its mask alone, and on the
+    CPU it is the same to the bit whatever the batch, the number of threads and the place in the clip.
+
+    Args:
+        styles: Of :data:`OPEN_STYLES`.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: ``auto`` or ``fp32``: places along a line need it.
+        compile: Not supported: there is no network.
+        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
+        background: ``white`` leaves out what the mask calls background.
+
+    Raises:
+        ConfigError: A style, device, precision or background is unknown, or compilation is asked for.
+    """
+
+    known_styles = OPEN_STYLES
+    uses_masks = True
+
+    def __init__(
+        self,
+        styles: Iterable[str] = OPEN_STYLES[:1],
+        device: str = "auto",
+        precision: str = "auto",
+        *,
+        compile: bool = False,
+        batch_size: int | None = None,
+        background: str = "keep",
+    ) -> None:
+        if precision not in ("auto", "fp32"):
+            raise ConfigError(f"the open drawer computes in fp32, got precision {precision!r}; leave --precision out")
+        if compile:
+            raise ConfigError("the open drawer has no network to compile; leave --compile out")
+        if background not in get_args(Background):
+            raise ConfigError(f"unknown background {background!r}; use {' or '.join(get_args(Background))}")
+        super().__init__(styles, device, "fp32", batch_size=batch_size)
+        self.background = background
+        self.needs_masks = background == "white"
+        self._noise: Tensor | None = None
+
+    def identity(self) -> dict[str, Any]:
+        return {"model": "coherent-lines", "version": _VERSION, "background": self.background, **_PARAMETERS}
+
+    def setup(self) -> None:
+        import torch
+
+        if self._batcher is None:
+            grain = np.random.RandomState(0).standard_normal((1, 1, DRAWING_SIZE_PX, DRAWING_SIZE_PX))
+            self._noise = torch.from_numpy(grain.astype(np.float32)).to(self.device)
+            self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=150_000_000)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self._noise = None
+
+    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, Tensor]":
+        import torch
+
+        side = DRAWING_SIZE_PX
+        with torch.inference_mode():
+            guide = None
+            if masks and (masks[0] != NO_MASK).any():
+                guide = guide_of(
+                    torch.from_numpy(np.ascontiguousarray(masks[0])).to(self.device),
+                    side,
+                    leave_out=self.background == "white",
+                )
+            tone = even_contrast(resized_on(self.device, frames, side, side), _PARAMETERS["surroundings_px"])
+            flow = flow_of(tone)
+            paths = walks(flow, _PARAMETERS["along_px"])
+            ink = self._ink(tone, flow, paths, guide)
+            drawn = {}
+            for style in self.styles:
+                white = 1.0 - ink if style == "lines" else self._sketch(tone, ink, paths, guide)
+                drawn[style] = white.mul(255.0).round_()[:, 0].to(torch.uint8)
+            return drawn
+
+    def _ink(
+        self, tone: "Tensor", flow: Flow, paths: "Sequence[tuple[Tensor, float]]", guide: Guide | None
+    ) -> "Tensor":
+        """Decide where lines are and how dark: float [N, 1, H, W], 0 white to 1 black."""
+        import torch
+
+        response = line_response(blurred(tone, 0.7), flow, _PARAMETERS["line_px"], paths)
+        dark = spots(tone, _PARAMETERS["spot_px"])
+        if guide is not None:
+            response = response * guide.gain
+        dark = _by_size(_smoothstep(dark, *_PARAMETERS["spot"]), *_PARAMETERS["patch"])
+        ink = torch.maximum(_smoothstep(response, *_PARAMETERS["ink"]), blurred(dark, 0.8))
+        if guide is not None:
+            ink = ink * guide.kept
+        return _by_size(ink, *_PARAMETERS["speck"])
+
+    def _sketch(
+        self, tone: "Tensor", ink: "Tensor", paths: "Sequence[tuple[Tensor, float]]", guide: Guide | None
+    ) -> "Tensor":
+        assert self._noise is not None
+        both = smeared(_beside(blurred(tone, 1.5), self._noise), paths)
+        # the grain is the same in every frame, so that what does not move does not flicker
+        grain = both[:, 1:].mul(1.7).clamp_(-1.0, 1.0)
+        shade = both[:, :1].neg().sub_(0.15).clamp_(0.0, 1.5).div_(1.5)
+        if guide is not None:
+            shade = shade * guide.kept
+        strokes = shade.mul_(grain.mul_(0.4).add_(0.45)).clamp_(0.0, 0.8)
+        return (1.0 - 0.8 * ink) * (1.0 - strokes)
+
+
+def _smoothstep(values: "Tensor", low: float, high: float) -> "Tensor":
+    share = ((values - low) / (high - low)).clamp_(0.0, 1.0)
+    return share.square() * (3.0 - 2.0 * share)
+
+
+def _beside(values: "Tensor", more: "Tensor") -> "Tensor":
+    import torch
+
+    return torch.cat([values, more.expand(len(values), -1, -1, -1)], 1)
+
+
+def _by_size(ink: "Tensor", gone: float, whole: float, faintest: float) -> "Tensor":
+    """Keep connected strokes of some size, and fade those of a little other size, so that none flickers in and out.
+
+    Args:
+        ink: float [N, 1, H, W], 0 to 1.
+        gone: Sum of the ink of a stroke at which it goes: up to this if it is under ``whole``, else from this on.
+        whole: At which it stays as it is.
+        faintest: Ink up to this is no part of a stroke, and goes.
+    """
+    import cv2
+    import torch
+
+    drawn = ink[:, 0].cpu().numpy()
+    kept = np.empty_like(drawn)
+    for picture, result in zip(drawn, kept, strict=True):
+        count, strokes = cv2.connectedComponents((picture > faintest).astype(np.uint8), connectivity=8)
+        sums = np.bincount(strokes.ravel(), weights=picture.ravel(), minlength=count)
+        share = np.clip((sums - gone) / (whole - gone), 0.0, 1.0).astype(np.float32)
+        share[0] = 0.0
+        np.multiply(picture, share[strokes], out=result)
+    return torch.from_numpy(kept[:, None]).to(ink.device)
