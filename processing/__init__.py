@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.engines.outcomes import Summary
     from mmvoxceleb.processing.labels import AttributePredictor
     from mmvoxceleb.processing.labels.stage import LabelStage
+    from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
     from mmvoxceleb.processing.masks import FaceParser, MaskStage
     from mmvoxceleb.processing.pipeline import Pipeline
     from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
@@ -28,8 +29,10 @@ __all__ = [
     "CropSettings",
     "CropStage",
     "DrawStage",
+    "FaceLandmarker",
     "FaceParser",
     "LabelStage",
+    "LandmarkStage",
     "MaskStage",
     "Pipeline",
     "PortraitDrawer",
@@ -48,8 +51,10 @@ _PLACES = {
     "CropSettings": "crop",
     "CropStage": "crop.stage",
     "DrawStage": "drawings",
+    "FaceLandmarker": "landmarks",
     "FaceParser": "masks",
     "LabelStage": "labels.stage",
+    "LandmarkStage": "landmarks",
     "MaskStage": "masks",
     "Pipeline": "pipeline",
     "PortraitDrawer": "drawings",

@@ -83,6 +83,19 @@ PUBLISHED: Mapping[str, WeightFile] = MappingProxyType(
                 sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
             ),
             WeightFile(
+                key="face-landmarker",
+                file_name="face_landmarker.task",
+                sources=(
+                    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+                    "face_landmarker.task",
+                ),
+                purpose="landmarks: MediaPipe's 478 points, 52 blendshapes and head pose",
+                licence="Apache-2.0",
+                paper="Kartynnik et al., Real-time Facial Surface Geometry, 2019; Bazarevsky et al., BlazeFace, 2019",
+                size_bytes=3_758_596,
+                sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+            ),
+            WeightFile(
                 key="s3fd",
                 file_name="s3fd-619a316812.pth",
                 sources=("https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth",),

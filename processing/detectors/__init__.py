@@ -1,9 +1,10 @@
-"""Face detectors behind one interface: S3FD, YuNet and OpenCV's Haar cascade."""
+"""Face detectors behind one interface: S3FD, YuNet, MediaPipe's and OpenCV's Haar cascade."""
 
 import os
 from collections.abc import Callable
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.processing.detectors.face_landmarker import FaceLandmarkerDetector
 from mmvoxceleb.processing.detectors.haar import HaarDetector
 from mmvoxceleb.processing.detectors.interface import Detection, Detector
 from mmvoxceleb.processing.detectors.s3fd import S3FDDetector
@@ -13,6 +14,7 @@ __all__ = [
     "DETECTORS",
     "Detection",
     "Detector",
+    "FaceLandmarkerDetector",
     "HaarDetector",
     "S3FDDetector",
     "YuNetDetector",
@@ -22,6 +24,7 @@ __all__ = [
 DETECTORS: dict[str, Callable[..., Detector]] = {
     "s3fd": S3FDDetector,
     "yunet": YuNetDetector,
+    "mediapipe": FaceLandmarkerDetector,
     "haar": HaarDetector,
 }
 """Detectors by name. Each takes ``weights`` and ``device``."""
@@ -32,6 +35,7 @@ def open_detector(name: str, *, weights: str | os.PathLike[str] | None = None, d
 
     Args:
         name: ``s3fd``, which made the original crops; ``yunet``, small and fast, with landmarks;
+            ``mediapipe``, the one of the landmarks, for faces that are large in the picture, with landmarks;
             ``haar``, which needs no download and finds frontal faces only.
         weights: Your own file of weights; None means the published one. ``haar`` has none.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``. Only ``s3fd`` runs on anything but the CPU.

@@ -20,24 +20,33 @@ import pytest
 
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.modalities import FileModality, Folder
-from mmvoxceleb.processing import AudioStage, Pipeline
+from mmvoxceleb.processing import AudioStage, LandmarkStage, Pipeline
+from tests.support.landmarker import BrightFace
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
 from tests.support.stages import Grey, Label, Text
 from tests.support.trees import contents
 
 NUM_VIDEOS = 24
 KILLS = {"local": 14, "ray": 6}
-STAGES = {"video": "crop", "audio": "audio", "draw/grey": "draw/grey", "label": "label", "txt": "text"}
+STAGES = {
+    "video": "crop",
+    "audio": "audio",
+    "draw/grey": "draw/grey",
+    "landmarks": "landmarks",
+    "label": "label",
+    "txt": "text",
+}
 
 PROGRAM = """
 import sys
 from pathlib import Path
 import ray
 from tests.support.raw_videos import CROP, videos_of
+from tests.support.landmarker import BrightFace
 from tests.support.stages import Grey, Label, Text
-from mmvoxceleb.processing import AudioStage, Pipeline
+from mmvoxceleb.processing import AudioStage, LandmarkStage, Pipeline
 raw, out, engine, address = sys.argv[1:]
-pipeline = Pipeline([CROP, AudioStage(), Grey(seconds=0.15), Label(), Text()])
+pipeline = Pipeline([CROP, AudioStage(), Grey(seconds=0.15), LandmarkStage(BrightFace()), Label(), Text()])
 pipeline.run(videos_of(Path(raw)), out, engine=engine, workers=2, address=address or None)
 """
 
@@ -50,7 +59,8 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reference(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("reference")
-    assert Pipeline([CROP, AudioStage(), Grey(), Label(), Text()]).run(videos_of(raw), out).done == 2 * NUM_VIDEOS
+    pipeline = Pipeline([CROP, AudioStage(), Grey(), LandmarkStage(BrightFace()), Label(), Text()])
+    assert pipeline.run(videos_of(raw), out).done == 2 * NUM_VIDEOS
     return contents(out)
 
 

@@ -68,7 +68,11 @@ class StageOptions:
         mask_weights: The parser's weights; downloaded by default.
         draw_weights: The drawer's weights; downloaded by default.
         label_weights: A FaRL checkpoint, or transformers:FOLDER, or transformers:USER/NAME.
-        landmark_weights: Those of YuNet, which finds landmarks for FaRL; downloaded by default.
+        landmarks: Find landmarks, blendshapes and head pose, too, with MediaPipe's face landmarker.
+        landmarker_weights: Its face_landmarker.task; downloaded by default.
+        label_detector: What finds the five points by which FaRL aligns faces; mediapipe needs no other weights than
+            --landmarks.
+        landmark_weights: Those of YuNet; downloaded by default.
         styles: Drawing styles, separated by commas: style1, style2, style3.
         text_style: original is MMVID's grammar, natural is ours.
     """
@@ -77,6 +81,9 @@ class StageOptions:
     mask_weights: Annotated[Path | None, MODELS] = None
     draw_weights: Annotated[Path | None, MODELS] = None
     label_weights: Annotated[str | None, MODELS] = None
+    landmarks: Annotated[bool, MODELS] = False
+    landmarker_weights: Annotated[Path | None, MODELS] = None
+    label_detector: Annotated[Literal["yunet", "mediapipe"], MODELS] = "yunet"
     landmark_weights: Annotated[Path | None, MODELS] = None
     styles: Annotated[str, MODELS] = "style1"
     text_style: Annotated[str, MODELS] = "original"
@@ -134,10 +141,15 @@ def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, str
         name = "sample" if is_sample else "portrait"
         drawer = make_drawer(name, models.draw_weights, names_in(models.styles), **asdict(network))
         made.append(DrawStage(drawer, stride=stride))
+    if models.landmarks:
+        from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
+
+        made.append(LandmarkStage(FaceLandmarker(models.landmarker_weights)))
     if "label" in wanted:
         chosen = models.label_weights or ("sample" if is_sample else None)
+        points = models.landmark_weights if models.label_detector == "yunet" else models.landmarker_weights
         made.append(
-            _label_stage(chosen, models.landmark_weights, network.device, network.precision, network.batch_size)
+            _label_stage(chosen, points, network.device, network.precision, network.batch_size, models.label_detector)
         )
     if "text" in wanted:
         from mmvoxceleb.processing.text.stage import TextStage
@@ -161,11 +173,12 @@ def _label_stage(
     device: str,
     precision: Literal["auto", "fp32", "fp16", "bf16"],
     batch_size: int | None,
+    detector: str = "yunet",
 ) -> "Stage":
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.labels import AttributePredictor
     from mmvoxceleb.processing.labels.stage import LabelStage
 
     predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)
-    finder = open_detector("yunet", weights=landmark_weights, device=device) if predictor.needs_landmarks else None
+    finder = open_detector(detector, weights=landmark_weights, device=device) if predictor.needs_landmarks else None
     return LabelStage(predictor, finder)

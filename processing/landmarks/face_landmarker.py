@@ -1,0 +1,207 @@
+"""MediaPipe's face landmarker, run by LiteRT: detector, landmarks and blendshapes out of ``face_landmarker.task``."""
+
+import io
+import math
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.extras import install_hint
+from mmvoxceleb.processing.landmarks.detection import INPUT_PX, Face, faces_in
+from mmvoxceleb.processing.landmarks.geometry import CanonicalFace, angles_of, read_canonical_face
+from mmvoxceleb.processing.landmarks.interface import Landmarker
+from mmvoxceleb.processing.landmarks.regions import Region, around_points, letterbox
+from mmvoxceleb.processing.weights import locate, sha256_of
+from mmvoxceleb.schema.face_points import NUM_POINTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FaceLandmarker"]
+
+WEIGHTS = "face-landmarker"
+
+_FILES = ("face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite")
+_CANONICAL = "geometry_pipeline_metadata_landmarks.binarypb"
+_LARGEST_BYTES = 64 << 20
+_LANDMARKS_PX = 256
+_MIN_PRESENCE_LOGIT = 0.0
+"""A face is there from a probability of 0.5 on."""
+
+_FOR_BLENDSHAPES = (
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80, 81,
+    82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153, 154,
+    155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251, 263,
+    267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321,
+    323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386, 387,
+    388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
+)  # fmt: skip
+
+
+class FaceLandmarker(Landmarker):
+    """Follows one face through a clip, as MediaPipe does: found once, then looked for where it was a frame before.
+
+    The face that a clip follows is the one of the largest box, where a box counts less the farther it is from the
+    picture's middle; half as much at half the way to a corner. Where it is lost, the nearest one to where it was
+    counts. Runs on the CPU, on one thread, so that the numbers do not depend on the machine's load.
+
+    Args:
+        weights: ``face_landmarker.task``; None means the published one, downloaded and checked.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
+        self.weights = weights
+        self._path: Path | None = None
+        self._networks: list[_Network] = []
+        self._canonical: CanonicalFace | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Be pickled without what ``setup`` loaded."""
+        return {**vars(self), "_networks": [], "_canonical": None}
+
+    def settings(self) -> dict[str, Any]:
+        return {"model": "mediapipe-face-landmarker", "weights_sha256": sha256_of(self._locate())}
+
+    def computation(self) -> dict[str, Any]:
+        from importlib.metadata import version
+
+        return {"device": "cpu", "libraries": {"ai-edge-litert": version("ai-edge-litert")}}
+
+    def setup(self) -> None:
+        """Load the networks.
+
+        Raises:
+            ImportError: LiteRT is not installed.
+            WeightsError: The file is no ``face_landmarker.task``.
+        """
+        if self._networks:
+            return
+        path = self._locate()
+        try:
+            contents = _unpacked(path, (*_FILES, _CANONICAL))
+            self._canonical = read_canonical_face(contents[_CANONICAL])
+            self._networks = [_Network(contents[name]) for name in _FILES]
+        except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f"{path}: no face_landmarker.task of MediaPipe ({error}); leave the weights out to download it"
+            ) from error
+
+    def teardown(self) -> None:
+        self._networks, self._canonical = [], None
+
+    def faces(self, frame: "NDArray[np.uint8]") -> list[Face]:
+        """Find all faces of a picture, uint8 [H, W, 3] in RGB, the surest first."""
+        self.setup()
+        seen = letterbox(frame)
+        shown = seen.cut(frame, INPUT_PX, is_edge_repeated=False)
+        values, logits = self._networks[0](np.asarray(shown[None] / np.float32(127.5) - 1, np.float32))
+        return faces_in(values[0], logits[0, :, 0], seen)
+
+    def points_in(self, frame: "NDArray[np.uint8]", region: Region) -> "NDArray[np.float64] | None":
+        """Find the points of the face in a part of a picture: float64 [478, 3]; None where there is none."""
+        self.setup()
+        shown = region.cut(frame, _LANDMARKS_PX, is_edge_repeated=True)
+        values, presence = self._networks[1](np.asarray(shown[None] / np.float32(255), np.float32))[:2]
+        if not float(presence.reshape(-1)[0]) >= _MIN_PRESENCE_LOGIT:
+            return None
+        return region.points_in_picture(values.reshape(NUM_POINTS, 3).astype(np.float64) / _LANDMARKS_PX)
+
+    def find(self, frames: "NDArray[np.uint8]") -> "NDArray[np.float64]":
+        found = np.full((len(frames), NUM_POINTS, 3), np.nan)
+        region: Region | None = None
+        is_followed = False
+        for place, frame in enumerate(frames):
+            points = self.points_in(frame, region) if region is not None and is_followed else None
+            if points is None:
+                points = self._found_anew(frame, region)
+            is_followed = points is not None
+            if points is not None:
+                found[place] = points
+                region = around_points(points)
+        return found
+
+    def _found_anew(self, frame: "NDArray[np.uint8]", last: Region | None) -> "NDArray[np.float64] | None":
+        for face in in_order_of_interest(self.faces(frame), frame.shape[0], frame.shape[1], last):
+            points = self.points_in(frame, face.region)
+            if points is not None:
+                return points
+        return None
+
+    def describe(
+        self, points: "NDArray[np.float64]", height: int, width: int
+    ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+        self.setup()
+        assert self._canonical is not None
+        (blendshapes,) = self._networks[2](points[_FOR_BLENDSHAPES, :2].astype(np.float32)[None])
+        rotation = self._canonical.turning(points, height, width)
+        return blendshapes.reshape(-1).astype(np.float64), angles_of(rotation)
+
+    def _locate(self) -> Path:
+        if self._path is None:
+            self._path = locate(WEIGHTS, self.weights)
+        return self._path
+
+
+def in_order_of_interest(faces: Iterable[Face], height: int, width: int, last: Region | None) -> list[Face]:
+    """Sort faces by how likely the clip follows them, as :class:`FaceLandmarker` says.
+
+    Args:
+        faces: Of one picture.
+        height: Of the picture, in px.
+        width: Likewise.
+        last: Where the face was seen last.
+    """
+
+    def distance(face: Face, x: float, y: float) -> float:
+        x1, y1, x2, y2 = face.box
+        return math.hypot((x1 + x2) / 2 - x, (y1 + y2) / 2 - y)
+
+    def interest(face: Face) -> float:
+        if last is not None:
+            return -distance(face, last.x, last.y)
+        x1, y1, x2, y2 = face.box
+        share = distance(face, width / 2, height / 2) / (math.hypot(height, width) / 2)
+        return (x2 - x1) * (y2 - y1) * max(0.0, 1 - share)
+
+    return sorted(faces, key=lambda face: (-interest(face), face.box))
+
+
+class _Network:
+    """One network: arrays in, arrays out, on one thread."""
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise ImportError(f"landmarks need LiteRT: {install_hint('landmarks')} ({error})") from error
+        self._interpreter = Interpreter(model_content=content, num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def __call__(self, values: "NDArray[np.float32]") -> "list[NDArray[np.float32]]":
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
+        return [np.array(self._interpreter.get_tensor(index)) for index in self._outputs]
+
+
+def _unpacked(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Read members of the archive that the weights are.
+
+    Raises:
+        BadZipFile: It is none, or damaged.
+        KeyError: It lacks one.
+        ValueError: One is too large.
+    """
+    contents = {}
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        for name in names:
+            if archive.getinfo(name).file_size > _LARGEST_BYTES:
+                raise ValueError(f"{name} is over {_LARGEST_BYTES >> 20} MB")
+            contents[name] = archive.read(name)
+    return contents

@@ -1,0 +1,70 @@
+"""The one-euro filter: still points become steadier, moving ones stay where they are."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["OneEuro"]
+
+FRAMES_PER_SECOND = 25
+
+
+@dataclass(frozen=True)
+class OneEuro:
+    """The filter of Casiez et al., CHI 2012, for points of a face; the defaults are MediaPipe's.
+
+    A low-pass filter whose cutoff frequency is ``min_cutoff_hz + beta * speed``, with the speed of each coordinate in
+    sizes of the face (the mean of its width and height) a second. It begins anew after a frame without a face.
+
+    Args:
+        min_cutoff_hz: The cutoff at rest; lower is steadier.
+        beta: How fast the cutoff rises; higher lags less behind.
+        derivative_cutoff_hz: The cutoff for the speed itself.
+
+    Raises:
+        ConfigError: A number is out of its range.
+    """
+
+    min_cutoff_hz: float = 0.05
+    beta: float = 80.0
+    derivative_cutoff_hz: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.min_cutoff_hz > 0 and self.derivative_cutoff_hz > 0 and self.beta >= 0):
+            raise ConfigError(f"{self}: cutoffs must be over 0 Hz, and beta at least 0")
+
+    def __call__(self, points: "NDArray[np.float64]", indices: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        """Filter points.
+
+        Args:
+            points: float64 [N, K, 3], NaN in frames without a face.
+            indices: int64 [N], the frames' indices at 25 a second.
+
+        Returns:
+            float64 [N, K, 3].
+        """
+        smooth = points.copy()
+        speed, last = np.zeros(points.shape[1:]), -1
+        for place in np.flatnonzero(~np.isnan(points[:, 0, 0])).tolist():
+            if place == 0 or last != place - 1:
+                speed = np.zeros(points.shape[1:])
+            else:
+                seconds = float(indices[place] - indices[last]) / FRAMES_PER_SECOND
+                size = float(np.ptp(points[place, :, :2], axis=0).mean()) or 1.0
+                moved = points[place] - smooth[last]
+                speed = speed + _share(self.derivative_cutoff_hz, seconds) * (moved / size / seconds - speed)
+                smooth[place] = smooth[last] + _share(self.min_cutoff_hz + self.beta * np.abs(speed), seconds) * moved
+            last = place
+        return smooth
+
+
+def _share(cutoff_hz: "float | NDArray[np.float64]", seconds: float) -> "float | NDArray[np.float64]":
+    """Return how much of the way to a new value the filter goes."""
+    return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * seconds))

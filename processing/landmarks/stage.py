@@ -1,0 +1,61 @@
+"""The stage of landmarks: every frame of a clip."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.codecs.landmarks import FaceLandmarks, encode_landmarks
+from mmvoxceleb.modalities import LANDMARKS, Folder
+from mmvoxceleb.processing.landmarks.interface import Landmarker
+from mmvoxceleb.processing.landmarks.smoothing import OneEuro
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LandmarkStage"]
+
+
+class LandmarkStage(Stage):
+    """Writes ``landmarks/<clip_id>.landmarks``: of every frame the landmarks, blendshapes and head pose of one face.
+
+    Frames without a face say so; a clip without any gets a file, too.
+
+    Args:
+        landmarker: The model.
+        smooth: A filter for the points; by default they are as the model gives them.
+    """
+
+    name = "landmarks"
+
+    def __init__(self, landmarker: Landmarker, *, smooth: OneEuro | None = None) -> None:
+        self.landmarker = landmarker
+        self.smooth = smooth
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return (LANDMARKS.folder(),)
+
+    def settings(self) -> dict[str, Any]:
+        return {**self.landmarker.settings(), "smooth": asdict(self.smooth) if self.smooth else None}
+
+    def computation(self) -> dict[str, Any]:
+        return self.landmarker.computation()
+
+    def setup(self) -> None:
+        self.landmarker.setup()
+
+    def teardown(self) -> None:
+        self.landmarker.teardown()
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return clip.frame_indices
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> FaceLandmarks:
+        return self.landmarker(frames, indices=np.array(clip.frame_indices, np.int64), smooth=self.smooth)
+
+    def encode(self, clip: Clip, result: FaceLandmarks) -> StageOutput:
+        count = int(result.has_face.sum())
+        return StageOutput({LANDMARKS.folder(): [("", encode_landmarks(result))]}, {"frames_with_face": count})
