@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.codecs.pictures import check_side
+from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -34,15 +35,21 @@ class VideoFrames:
         clip_id: The clip, for messages.
 
     Raises:
-        CorruptSourceError: It is no video, or damaged.
+        CorruptSourceError: It is no video, has no frames, or is damaged.
+        UnsafeArchiveError: A side is over 8,192 px.
         ImportError: PyAV is not installed.
     """
 
     def __init__(self, data: "bytes | memoryview", *, clip_id: str = "") -> None:
         self._data = data
         self._clip_id = clip_id
+        self._where = f"clip {clip_id}: its video"
         with self._told("its video is damaged, and cannot be decoded"), _open(data) as container:
+            context = container.streams.video[0].codec_context
+            check_side(context.height, context.width, where=self._where)
             self._times, self._keys = _times(container)
+            if not self._times:
+                raise ValueError("it has no frames")
             self.indices = _indices(self._times, container.streams.video[0].time_base)
 
     indices: "NDArray[np.int64]"
@@ -79,6 +86,7 @@ class VideoFrames:
                 container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
                 for frame in container.decode(video=0):
                     if frame.pts in wanted and frame.pts not in found:
+                        check_side(frame.height, frame.width, where=self._where)
                         found[frame.pts] = frame.to_ndarray(format="rgb24")
                     if last in found:
                         break
@@ -93,6 +101,8 @@ class VideoFrames:
             yield
         except ImportError as error:
             raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
+        except (CorruptSourceError, UnsafeArchiveError):
+            raise
         except video_errors() as error:
             raise CorruptSourceError(f"clip {self._clip_id}: {what} ({error}); get it again") from error
 
