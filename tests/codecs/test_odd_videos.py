@@ -39,7 +39,7 @@ def test_a_size_that_changes_on_the_way_is_one_error() -> None:
     small, large = ([numbered(number, *size) for number in range(6)] for size in ((96, 64), (128, 96)))
     parts = [made("mpeg2video", frames, "mpegts", g="3") for frames in (small, large)]
     video = VideoFrames(b"".join(parts), clip_id="c")
-    with pytest.raises(CorruptSourceError, match="clip c: frames .* cannot be decoded"):
+    with pytest.raises(CorruptSourceError, match=r"clip c: frames .* cannot be decoded"):
         video.decode(range(len(video)))
 
 
