@@ -107,7 +107,7 @@ def frames_of(root: Path, clip_id: str) -> Frames:
     """Decode all frames of a clip, as a sampler does."""
     clip = StoredClip(open_store(root), clip_id)
     read = clip.pictures(VIDEO.folder(), range(clip.num_frames(VIDEO.folder())))
-    return [rgb_of(data, WHOLE, None, where=clip_id)[..., :3].copy() for data in read]  # type: ignore[arg-type]
+    return [rgb_of(data, WHOLE, None, where=clip_id)[..., :3].copy() for data in read]
 
 
 def write(root: Path, clips: dict[str, Frames], encode: Callable[[str, Frames], Files]) -> int:
