@@ -3,6 +3,7 @@
     python benchmarks/masks_drawings.py                      # masks and drawings on this machine's CPU
     python benchmarks/masks_drawings.py --what masks --rounds 5
     python benchmarks/masks_drawings.py --what gpu           # frames/s by batch size and precision, needs CUDA
+    python benchmarks/masks_drawings.py --what open          # the open drawer beside the published drawing network
     python benchmarks/masks_drawings.py --what png           # PNG writers
 
 Both sides use the same weights (the recipe of the tests), take turns in one process, and are checked to agree.
@@ -29,7 +30,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
+from mmvoxceleb.processing.drawings import DrawStage, OpenDrawer, PortraitDrawer
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.masks import FaceParser, MaskStage
@@ -250,9 +251,30 @@ def measure_png() -> None:
         print(f"| {what} | {name} | {1e3 * statistics.median(times):.2f} | {len(data) / 1e3:.1f} |")
 
 
+def measure_samplers() -> None:
+    """Print the time of what the open drawer does most, by torch and by OpenCV: bilinear samples at every pixel."""
+    rng = np.random.default_rng(0)
+    values = rng.random((512, 512), np.float32)
+    places = np.stack(np.meshgrid(np.arange(512), np.arange(512)), -1).astype(np.float32) + rng.random((512, 512, 2))
+    tensor, grid = torch.from_numpy(values)[None, None], torch.from_numpy(places / 256 - 1).float()[None]
+    x, y = (np.ascontiguousarray(places[..., axis], np.float32) for axis in (0, 1))
+    ways: dict[str, Callable[[], Any]] = {
+        "torch": lambda: functional.grid_sample(tensor, grid, padding_mode="border", align_corners=False),
+        "OpenCV": lambda: cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+    }
+    print("\n| 512 x 512 bilinear samples | ms, least of 20 |\n| --- | --- |")
+    for name, way in ways.items():
+        times = []
+        for _ in range(20):
+            start = time.perf_counter()
+            way()
+            times.append(time.perf_counter() - start)
+        print(f"| {name} | {1e3 * min(times):.2f} |")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--what", choices=("masks", "drawings", "gpu", "png", "cpu"), default="cpu")
+    options.add_argument("--what", choices=("masks", "drawings", "open", "gpu", "png", "cpu"), default="cpu")
     options.add_argument("--frames", type=int, help="frames a round; 8 for masks and 2 for drawings by default")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--no-compile", action="store_true", help="leave the compiled variants out")
@@ -284,6 +306,14 @@ def main() -> None:
             for name, settings in variants.items():
                 sides[name] = ours(DrawStage(PortraitDrawer(path, device="cpu", **settings), stride=1))
             compare("drawings", chosen.frames or 2, chosen.rounds, sides, drawings_apart)
+        if chosen.what == "open":
+            published = PortraitDrawer(weights / "200_net_G_A.pth", device="cpu")
+            sides = {f"published network, {published.backend}": ours(DrawStage(published, stride=1))}
+            for styles in (("lines",), ("sketch",), ("lines", "sketch")):
+                drawer = OpenDrawer(styles, device="cpu")
+                sides[f"open, {'+'.join(styles)}"] = ours(DrawStage(drawer, stride=1))
+            compare("open drawings", chosen.frames or 2, chosen.rounds, sides, lambda *_: "another drawing")
+            measure_samplers()
 
 
 if __name__ == "__main__":

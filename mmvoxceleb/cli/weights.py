@@ -44,6 +44,11 @@ def weights(
         size = f"{record.size_bytes:,} bytes" if record.size_bytes else "size not published"
         typer.echo(f"  file     {size}, sha256 {record.sha256 or 'not published'}")
         typer.echo(f"  here     {path or 'no; downloaded when needed to ' + str(weights_cache_dir())}")
+    typer.echo("open  (no weights)")
+    typer.echo("  for      drawings: coherent line drawing")
+    typer.echo("  licence  that of this package; the drawings may be used as the videos may")
+    typer.echo("  paper    Kang, Lee and Chui, Coherent Line Drawing, NPAR 2007")
+    typer.echo("  use      --drawer open")
     typer.echo("sample  (comes with the package)")
     typer.echo("  for      demonstration: masks, drawings, labels of generated faces; not for research")
     typer.echo("  use      --parser sample, --drawer sample, --weights sample")

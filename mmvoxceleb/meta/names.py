@@ -18,7 +18,7 @@ __all__ = ["Names"]
 _IN_PLACE = "(removed)"
 
 _OUR_WORDS = frozenset({
-    "av", "backend", "begun", "border", "boxes", "boxes_from", "cascade", "codec", "decoder", "device",
+    "av", "backend", "background", "begun", "border", "boxes", "boxes_from", "cascade", "codec", "decoder", "device",
     "encoding", "engine", "grammar", "label_source", "made_with", "mmvoxceleb", "model", "ncnn", "opencv",
     "precision", "sha256", "stage", "status", "style", "torch", "transformers",
 })  # fmt: skip

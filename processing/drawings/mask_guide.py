@@ -21,6 +21,7 @@ _GAINS = {
     "l_eye": 1.8, "r_eye": 1.8, "l_brow": 1.4, "r_brow": 1.4,
 }  # fmt: skip
 """How much the lines inside each class count; 1 is a drawing without a mask."""
+_FILLED = ("l_eye", "r_eye", "l_brow", "r_brow", "nose", "mouth", "u_lip", "l_lip")
 _BORDER_GAIN = 1.5
 """Of lines where two classes meet: face outline, hair border, lids, lip line."""
 
@@ -30,6 +31,8 @@ class Guide(NamedTuple):
 
     gain: "Tensor"
     """What a line's strength is multiplied by."""
+    spots: "Tensor"
+    """1 near the features in which dark spots are filled, 0 elsewhere, such as in hair."""
     kept: "Tensor"
     """0 where nothing is to be drawn, 1 where everything is."""
 
@@ -47,7 +50,7 @@ def guide_of(masks: "Tensor", side: int, *, leave_out: bool) -> Guide:
     from torch.nn import functional
 
     ids = functional.interpolate(masks[:, None].float(), size=(side, side), mode="nearest-exact")
-    gain = _gain_table(ids.device)[ids.long()]
+    gain, filled = _tables(ids.device)[:, ids.long()]
     low, high = (highest(part, 2) for part in (-ids, ids))
     is_border = ((high + low) > 0).float() * (ids != NO_MASK)
     near = blurred(is_border, 2.0).mul_(1.6).clamp_(max=1.0)
@@ -58,14 +61,15 @@ def guide_of(masks: "Tensor", side: int, *, leave_out: bool) -> Guide:
         # the outline lies on the border and is drawn on both sides of it
         kept = blurred(highest((ids != CLASSES.index("background")).float(), 4), 2.0)
         kept = (kept * 2.0 - 0.5).clamp_(0.0, 1.0)
-    return Guide(gain, kept)
+    return Guide(gain, blurred(highest(filled, 4), 2.0), kept)
 
 
 @lru_cache
-def _gain_table(device: "torch.device") -> "Tensor":
+def _tables(device: "torch.device") -> "Tensor":
+    """Tabulate the gain of each class, and whether its dark spots are filled: float [2, 256]."""
     import torch
 
-    gains = torch.ones(NO_MASK + 1)
+    tables = torch.ones(2, NO_MASK + 1)
     for name, gain in _GAINS.items():
-        gains[CLASSES.index(name)] = gain
-    return gains.to(device)
+        tables[:, CLASSES.index(name)] = torch.tensor([gain, float(name in _FILLED)])
+    return tables.to(device)

@@ -165,4 +165,4 @@ def make_drawer(
 
         check_sample_options(weights, backend)
         return SampleDrawer(styles, **options)
-    raise ConfigError(f"unknown drawer {name!r}; use portrait, sample or open")
+    raise ConfigError(f"unknown drawer {name!r}; use portrait or sample, or open, without weights")
