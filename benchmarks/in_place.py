@@ -65,7 +65,7 @@ import sys, time
 import mmvoxceleb
 from datasets import load_dataset
 dataset = load_dataset("mmvoxceleb", data_dir=sys.argv[1], cache_dir=sys.argv[2], in_place=sys.argv[3] == "True")
-sampler = mmvoxceleb.ClipSampler(dataset["train"], num_frames=8, frame_step=4, image_size=128,
+sampler = mmvoxceleb.ClipSampler(dataset["test"], num_frames=8, frame_step=4, image_size=128,
                                  modalities=("video", "mask", "text"))
 sampler[0]
 began = time.perf_counter()
@@ -185,6 +185,13 @@ def real() -> None:
         shutil.rmtree(WORK)
 
 
+def large() -> None:
+    """300 clips of 200 frames, as the original's: 6 of them under 50 names each, by hard links."""
+    source = linked(make_corpus(DATA / "folders-6-200", 6, 200), 50)
+    prepare("300 clips of 200 frames, folder", source, rounds=1)
+    shutil.rmtree(WORK)
+
+
 def many() -> None:
     """20,000 clips of 8 small frames, 2 masks and 2 drawings, as folders and as zips."""
     for layout in ("zip", "folder"):
@@ -233,6 +240,21 @@ def packed(folders: Path, layout: str) -> Path:
     return target
 
 
+def linked(folders: Path, times: int) -> Path:
+    """Give every file of a corpus names of more clips."""
+    target = DATA / f"{folders.name}-linked-{times}"
+    if (target / ".done").exists():
+        return target
+    for path in folders.rglob("*.*"):
+        if path.is_file() and not path.name.startswith("."):
+            for turn in range(times):
+                link = target / str(path.relative_to(folders)).replace("#video-", f"#v{turn:02d}eo-")
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.hardlink_to(path)
+    (target / ".done").touch()
+    return target
+
+
 def make_many(folder: Path, layout: str, clips: int = 20_000, frames: int = 8) -> Path:
     """Write small clips of the same few pictures under many names."""
     if (folder / ".done").exists():
@@ -271,7 +293,7 @@ def make_many(folder: Path, layout: str, clips: int = 20_000, frames: int = 8) -
     return folder
 
 
-PARTS = {part.__name__: part for part in (real, many, stock_zip)}
+PARTS = {part.__name__: part for part in (real, large, many, stock_zip)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
