@@ -26,7 +26,7 @@ EXAMPLES = """
 PACKAGES = (
     "mmvoxceleb", "datasets", "huggingface_hub", "fsspec", "pyarrow", "numpy", "pillow", "opencv-python-headless",
     "gdown", "torch", "av", "decord", "torchcodec", "isal", "numba", "ncnn", "face-alignment", "transformers", "yt-dlp",
-    "ray", "gradio",
+    "ray", "starlette", "uvicorn",
 )  # fmt: skip
 """Distributions whose versions are shown."""
 

@@ -20,6 +20,7 @@ COMMANDS: tuple[str, ...] = (
     "weights",
     "validate",
     "preview",
+    "view",
     "regenerate",
     "label",
     "convert",

@@ -37,6 +37,7 @@ class FrameModality(Modality):
         is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
         file_suffix: Of a file in which a clip may have all its frames instead, behind the clip's name: ``.mp4``.
         meaning: Of the column of pictures, for the dataset card: ``8-bit grey line drawings, PNG``.
+        pixel_classes: Where :meth:`decode` gives class ids [H, W], the name and RGB colour of each; else empty.
     """
 
     is_frames = True
@@ -45,6 +46,7 @@ class FrameModality(Modality):
     is_timeline: ClassVar[bool] = False
     file_suffix: ClassVar[str] = ""
     meaning: ClassVar[str] = "pictures, PNG or JPEG"
+    pixel_classes: ClassVar[tuple[tuple[str, tuple[int, int, int]], ...]] = ()
 
     def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
         found: dict[str, tuple[str, ...]] = dict(self.pairs_in(names))

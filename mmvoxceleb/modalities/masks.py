@@ -35,6 +35,7 @@ class Masks(FrameModality):
     form_options = ("mask_encoding",)
     tasks = ("image-segmentation",)
     tags = ("face-parsing", "segmentation")
+    pixel_classes = tuple((name, tuple(colour)) for name, colour in zip(CLASSES, PALETTE.tolist(), strict=True))
     problem_titles = {  # noqa: RUF012  a ClassVar, as the base class says
         "colour": "masks of other colours than the 19 classes'",
         "sides": "masks with left and right exchanged",

@@ -1,0 +1,121 @@
+"""What the overview knows of one clip: read from its label, text and provenance."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
+from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO
+from mmvoxceleb.schema import ATTRIBUTES
+from mmvoxceleb.stores.clip import StoredClip
+
+__all__ = ["ClipFacts", "facts_of", "figures_in", "margins_in", "stamp_of"]
+
+_NO_FIGURES = frozenset({"seconds", "fps", "threshold", "start", "end"})
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What is known of a clip.
+
+    Args:
+        num_frames: Frames; -1 where there are none.
+        label: 40 values, each -1, 0 or 1; None without a label.
+        label_source: ``manual``, ``predicted:<model>`` or empty.
+        margins: Probability less threshold of the 40 attributes, NaN where there is none.
+        figures: Quality figures by name: ``sharpness``, ``mask.flicker``.
+        sentence: The first one; empty without a text.
+        problem: Why something of it cannot be read; empty where all can.
+    """
+
+    num_frames: int = -1
+    label: list[int] | None = None
+    label_source: str = ""
+    margins: "np.ndarray[Any, np.dtype[np.float32]] | None" = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    sentence: str = ""
+    problem: str = ""
+
+
+def facts_of(clip: StoredClip) -> ClipFacts:
+    """Read what is known of a clip. What cannot be read is told in ``problem``."""
+    problems: list[str] = []
+
+    def tried(read: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return read()
+        except MissingModalityError:
+            return otherwise
+        except MMVoxCelebError as error:
+            problems.append(str(error))
+            return otherwise
+
+    meta = tried(lambda: clip.meta, {})
+    sentences = tried(lambda: clip.value(TEXT), [])
+    label = tried(lambda: clip.value(LABEL), None)
+    num_frames = tried(lambda: clip.num_frames(VIDEO.folder()), -1)
+    return ClipFacts(
+        num_frames=num_frames,
+        label=label,
+        label_source=str(meta.get("label_source") or "") if label is not None else "",
+        margins=margins_in(meta),
+        figures=figures_in(meta),
+        sentence=sentences[0] if sentences else "",
+        problem="; ".join(problems),
+    )
+
+
+def stamp_of(clip: StoredClip) -> tuple[str, ...]:
+    """Tell by the versions of its small files whether a clip has changed; empty strings where nobody can tell."""
+    found = []
+    for kind in (META, LABEL, TEXT):
+        try:
+            found.append(clip.entries(kind.folder())[0].version)
+        except (MMVoxCelebError, IndexError):
+            found.append("")
+    return tuple(found)
+
+
+def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:
+    """Collect the figures of a clip's provenance: those of ``quality`` by name, others by stage and name."""
+    found: dict[str, float] = {}
+    for stage, section in meta.items():
+        if not isinstance(section, Mapping):
+            continue
+        quality = section if stage == "quality" else section.get("quality")
+        if isinstance(quality, Mapping):
+            found |= {str(name): float(value) for name, value in quality.items() if _is_number(value)}
+        if stage != "quality":
+            found |= {
+                f"{stage}.{name}": value
+                for name, value in section.items()
+                if isinstance(value, float) and name not in _NO_FIGURES
+            }
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]] | None":
+    """Return probability less threshold of each attribute, float32 [40]; NaN where a hand has decided; or None."""
+    section = meta.get(LABEL.name)
+    probabilities = section.get("probabilities") if isinstance(section, Mapping) else None
+    if not isinstance(section, Mapping) or not isinstance(probabilities, Mapping):
+        return None
+    thresholds = section.get("thresholds")
+    settings = section.get("settings")
+    if not isinstance(thresholds, Mapping) and isinstance(settings, Mapping):
+        thresholds = settings.get("thresholds")
+    limits = thresholds if isinstance(thresholds, Mapping) else {}
+    mended = section.get("mended")
+    decided = mended if isinstance(mended, Mapping) else {}
+    margins = np.full(len(ATTRIBUTES), np.nan, np.float32)
+    for position, name in enumerate(ATTRIBUTES):
+        value, limit = probabilities.get(name), limits.get(name, 0.5)
+        if name not in decided and _is_number(value) and _is_number(limit):
+            margins[position] = value - limit
+    return margins
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

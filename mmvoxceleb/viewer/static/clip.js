@@ -1,0 +1,203 @@
+// One clip: the player, the legend of its masks, and all that is known of it.
+import { address, ask } from "./api.js";
+import { h, plain, toast, words } from "./dom.js";
+import * as keys from "./keys.js";
+import { Layer } from "./layers.js";
+import { Player } from "./player.js";
+import * as where from "./where.js";
+
+export class ClipPage {
+  constructor(go, overview, state) {
+    this.go = go;
+    this.overview = overview;
+    this.state = state;
+    this.root = h("div", { class: "clip" });
+  }
+
+  async enter(place) {
+    this.leave();
+    this.where = place;
+    this.root.replaceChildren(this.header(place.clip), h("div", { class: "body" }));
+    let found;
+    try {
+      found = await ask("clip", { clip: place.clip });
+    } catch (error) {
+      this.keys();
+      this.root.lastChild.replaceChildren(h("p", { class: "nothing", role: "alert" }, error.message));
+      return;
+    }
+    if (this.where !== place) return;
+    document.title = found.name;
+    this.found = found;
+    const layers = found.layers.map((layer) => new Layer(found.name, layer));
+    this.player = new Player(layers, { rate: found.rate, clip: found.name, frame: place.frame,
+      sound: found.files.find((file) => file.sound)?.modality,
+      onframe: (player, isPaused) => this.onframe(player, isPaused) });
+    this.root.replaceChildren(this.header(found.name), h("div", { class: "body" },
+      h("section", { class: "watch" }, found.problems.concat(found.reason && found.outcome !== "done" ? [found.reason] : []).map((text) =>
+        h("p", { class: "problem", role: "alert" }, text)),
+      this.player.stage, layers.length ? this.player.controls : h("p", { class: "nothing" }, "This clip has no pictures."),
+      this.strips(), this.legend()), h("section", { class: "facts" }, this.facts())));
+    this.keys();
+    this.player.start();
+  }
+
+  leave() {
+    this.player?.stop();
+    this.player = null;
+  }
+
+  header(name) {
+    const [person, video, utterance, chunk] = name.split("#");
+    return h("header", {},
+      h("button", { class: "quiet back", title: "Back to all clips (Esc)", onclick: () => this.back() }, "← all clips"),
+      h("h1", { title: name }, person, h("small", {}, [video, utterance?.replace(".txt", ""), chunk?.replace(".mp4", "")].join(" · "))),
+      h("span", { class: "space" }),
+      h("button", { class: "quiet", title: "Previous clip ( [ )", onclick: () => this.beside(-1) }, "‹ previous"),
+      h("button", { class: "quiet", title: "Next clip ( ] )", onclick: () => this.beside(1) }, "next ›"),
+      h("button", { class: "quiet", title: "Keys", onclick: keys.help }, "?"));
+  }
+
+  keys() {
+    const on = (act) => (event) => this.player && act(this.player, event);
+    keys.use([
+      [[" "], "play, pause", on((player) => player.toggle())].map((part, at) => (at === 0 ? ["Space"] : part)),
+      [["ArrowRight", "ArrowLeft"], "one frame on, back; ten with Shift", on((player, event) =>
+        player.step((event.key === "ArrowRight" ? 1 : -1) * (event.shiftKey ? 10 : 1)))],
+      [["Home", "End"], "first frame, last frame", on((player, event) => player.seek(event.key === "Home" ? 0 : Infinity))],
+      [["-", "+", "="], "slower, faster", on((player, event) => player.faster(event.key === "-" ? -1 : 1))],
+      [["l"], "repeat", on((player) => player.loop())],
+      [["m"], "mask on or off", on(() => this.toggleOverlay())],
+      [["o", "O"], "mask fainter, stronger", on((player, event) => this.fade(event.key === "o" ? -0.1 : 0.1))],
+      ...this.moreKeys(),
+      [["[", "]"], "previous clip, next clip", (event) => this.beside(event.key === "[" ? -1 : 1)],
+      [["Escape"], "all clips", () => this.back()],
+      [["?"], "these keys", keys.help],
+    ]);
+  }
+
+  moreKeys() {
+    return [];
+  }
+
+  back() {
+    this.go({ ...this.where, clip: "", frame: 0 });
+  }
+
+  async beside(step) {
+    try {
+      let row = await this.overview.beside(step);
+      while (row && !row.is_clip) row = await this.overview.beside(step);
+      if (row) this.go({ ...this.where, clip: row.name, frame: 0 });
+      else toast(step > 0 ? "This is the last clip." : "This is the first clip.");
+    } catch (error) {
+      toast(error.message, true);
+    }
+  }
+
+  onframe(player, isPaused) {
+    if (this.cursor) this.cursor.style.left = `${((player.frame + 0.5) / this.length) * 100}%`;
+    if (player.isPlaying && !isPaused) return;
+    this.where = { ...this.where, frame: player.frame };
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => this.player === player && where.write(this.where, { replace: true }), 250);
+    this.refreshLegend();
+  }
+
+  // What runs along the clip, drawn over its time, with a line at the frame that is shown.
+  strips() {
+    const layer = this.player.main;
+    this.length = layer ? layer.indices.at(-1) + 1 : 1;
+    this.cursor = h("i", { class: "cursor" });
+    const rows = this.found.files.map((file) => {
+      const image = h("img", { alt: `${file.title} over time`, src: address("strip", { clip: this.found.name, modality: file.modality, width: 1200, height: 72 }),
+        onerror: () => row.remove() });
+      const row = h("div", { class: "strip" }, h("span", {}, file.title), image);
+      return row;
+    });
+    return h("div", { class: "strips", onclick: (event) => {
+      const box = event.currentTarget.getBoundingClientRect();
+      this.player.seek(layer.at(Math.floor(((event.clientX - box.left) / box.width) * this.length)));
+    } }, rows, this.cursor);
+  }
+
+  legend() {
+    const layers = this.player.layers.filter((layer) => layer.classes.length);
+    if (!layers.length) return null;
+    this.slider = h("input", { type: "range", min: 0, max: 1, step: 0.05, value: this.player.opacity, "aria-label": "Opacity",
+      oninput: () => { this.player.opacity = Number(this.slider.value); this.player.draw(); } });
+    this.overlayBox = h("input", { type: "checkbox", checked: true, onchange: () => this.toggleOverlay(this.overlayBox.checked) });
+    this.chips = h("div", { class: "chips" });
+    return h("div", { class: "legend" }, h("div", { class: "row" }, h("label", {}, this.overlayBox, "Mask over the frame"),
+      h("label", {}, "Opacity", this.slider),
+      h("button", { class: "quiet", onclick: () => this.everyClass(true) }, "all"),
+      h("button", { class: "quiet", onclick: () => this.everyClass(false) }, "none")), this.chips);
+  }
+
+  refreshLegend() {
+    if (!this.chips) return;
+    const shown = this.player.layers.flatMap((layer) => [...layer.present].sort((a, b) => a - b).map((at) => [layer, at]));
+    const key = shown.map(([layer, at]) => `${at}${layer.on.has(at)}`).join();
+    if (key === this.chips.key) return;
+    this.chips.key = key;
+    this.chips.replaceChildren(...shown.map(([layer, at]) => {
+      const swatch = h("i", {});
+      swatch.style.background = `rgb(${layer.classes[at][1].join(" ")})`;
+      return h("button", { class: "chip", "aria-pressed": String(layer.on.has(at)), "data-class": layer.classes[at][0], onclick: () => {
+        if (layer.on.has(at)) layer.on.delete(at); else layer.on.add(at);
+        this.player.draw();
+      } }, swatch, words(layer.classes[at][0]));
+    }));
+  }
+
+  everyClass(isOn) {
+    for (const layer of this.player.layers) layer.on = new Set(isOn ? layer.classes.map((_, at) => at) : []);
+    this.player.draw();
+  }
+
+  toggleOverlay(isOn = !this.player.isOverlay) {
+    this.player.isOverlay = isOn;
+    if (this.overlayBox) this.overlayBox.checked = isOn;
+    this.player.draw();
+  }
+
+  fade(by) {
+    this.player.opacity = Math.max(0, Math.min(1, this.player.opacity + by));
+    if (this.slider) this.slider.value = this.player.opacity;
+    this.player.draw();
+  }
+
+  facts() {
+    const { found } = this;
+    return [
+      h("p", { class: "line" }, h("b", { class: `split ${found.split}` }, found.split), `${this.player.indices.length} frames`,
+        found.lacks?.length ? ` · no ${found.lacks.join(", ")}` : ""),
+      this.attributes(),
+      found.sentences.length ? h("details", { open: true }, h("summary", {}, "Sentences"), this.textNote(),
+        h("ol", { class: "sentences" }, found.sentences.map((text) => h("li", {}, text)))) : null,
+      ...found.rows.map((row) => h("details", { open: true }, h("summary", {}, words(row.title)),
+        row.lines.map((line) => h("p", { class: "prose" }, line)),
+        row.chips.length ? h("p", { class: "tags" }, row.chips.map((chip) => h("span", {}, chip))) : null,
+        row.note ? h("p", { class: "note" }, row.note) : null)),
+      Object.keys(found.figures).length ? h("details", { open: true }, h("summary", {}, "Figures"),
+        this.table(Object.entries(found.figures).map(([name, value]) => [name, plain(value)]))) : null,
+      found.source.length ? h("details", { open: true }, h("summary", {}, "Where it comes from"), this.table(found.source)) : null,
+    ];
+  }
+
+  table(rows) {
+    return h("dl", {}, rows.map(([name, value]) => [h("dt", {}, words(name)), h("dd", {}, value)]));
+  }
+
+  textNote() {
+    return null;
+  }
+
+  attributes() {
+    const { label, label_source: source } = this.found;
+    if (!label) return null;
+    const names = Object.keys(label).filter((name) => label[name] === 1);
+    return h("details", { open: true }, h("summary", {}, "Attributes"), h("p", { class: "note" }, source || "source unknown"),
+      h("p", { class: "tags" }, names.map((name) => h("span", {}, words(name)))));
+  }
+}

@@ -1,0 +1,34 @@
+// Elements, made of names, properties and children. Texts are always texts: no markup is ever parsed.
+
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.className = value;
+    else if (name in element && !name.startsWith("aria")) element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const count = (number) => number.toLocaleString("en-US");
+
+export const words = (name) => name.replaceAll("_", " ");
+
+export function plain(number) {
+  if (!Number.isFinite(number)) return "–";
+  const size = Math.abs(number);
+  return number.toLocaleString("en-US", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 3 });
+}
+
+let timer = 0;
+
+export function toast(text, isError = false) {
+  document.querySelector(".toast")?.remove();
+  const element = h("div", { class: isError ? "toast error" : "toast", role: "status" }, text);
+  document.body.append(element);
+  clearTimeout(timer);
+  timer = setTimeout(() => element.remove(), isError ? 9000 : 3500);
+}

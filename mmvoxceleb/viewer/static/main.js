@@ -1,0 +1,55 @@
+// Which screen is shown: that of the address.
+import { ask } from "./api.js";
+import { ClipPage } from "./clip.js";
+import { h } from "./dom.js";
+import { Overview } from "./overview.js";
+import * as where from "./where.js";
+
+const app = document.getElementById("app");
+let overview, clip, shown;
+
+async function show(place) {
+  const screen = place.clip ? clip : overview;
+  if (shown !== screen) {
+    shown?.leave?.();
+    app.replaceChildren(screen.root);
+    shown = screen;
+  }
+  if (screen === clip && !overview.where) await overview.show({ ...place, clip: "" });
+  await screen.enter(place);
+}
+
+function go(place) {
+  where.write(place);
+  return show(place);
+}
+
+async function follow(state) {
+  let version = state.version;
+  for (;;) {
+    overview.tell(state);
+    await new Promise((done) => setTimeout(done, state.read < state.clips ? 1000 : 2500));
+    if (document.hidden) continue;
+    try {
+      state = await ask("state");
+    } catch (error) {
+      overview.tell({ problem: "The server has ended. Start it again and reload.", read: 0, clips: 0 });
+      continue;
+    }
+    if (state.version !== version && shown === overview && state.read >= state.clips) {
+      version = state.version;
+      await overview.refresh();
+    }
+  }
+}
+
+try {
+  const state = await ask("state");
+  overview = new Overview(go, state);
+  clip = new ClipPage(go, overview, state);
+  addEventListener("popstate", () => show(where.read()));
+  await show(where.read());
+  follow(state);
+} catch (error) {
+  app.replaceChildren(h("p", { class: "nothing", role: "alert" }, error.message));
+}

@@ -1,0 +1,250 @@
+// The overview: a grid of clips that only holds what can be seen, however many there are.
+import { address, ask } from "./api.js";
+import { count, h, toast } from "./dom.js";
+import { filters } from "./filters.js";
+import * as keys from "./keys.js";
+import * as where from "./where.js";
+
+const PAGE = 60, MOST_HEIGHT = 8e6, GAP = 14;
+
+export class Overview {
+  constructor(go, state) {
+    this.go = go;
+    this.pages = new Map();
+    this.cards = new Map();
+    this.total = 0;
+    this.focus = 0;
+    this.search = h("input", { type: "search", placeholder: "Search names and sentences  ( / )", "aria-label": "Search",
+      oninput: () => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => this.filter(this.search.value
+          ? { ...this.where.filter, text: this.search.value } : where.without(this.where.filter, "text"), true), 180);
+      } });
+    this.sort = h("select", { "aria-label": "Sort", onchange: () => this.show({ ...this.where, sort: this.sort.value }, true) });
+    this.total_ = h("span", { class: "total", role: "status" });
+    this.progress = h("span", { class: "progress" });
+    this.side = h("aside", { "aria-label": "Filters" });
+    this.sheet = h("div", { class: "sheet" });
+    this.grid = h("main", { class: "grid", tabIndex: -1, onscroll: () => this.scrolled() }, this.sheet);
+    this.toggle = h("button", { class: "toggle", onclick: () => this.root.classList.toggle("filtering") }, "Filters");
+    this.tools = h("span", { class: "tools" });
+    this.root = h("div", { class: "overview" },
+      h("header", {}, h("h1", {}, state.name), this.total_, this.progress, h("span", { class: "space" }), this.toggle,
+        this.search, this.sort, this.tools, h("button", { class: "quiet", title: "Keys", onclick: keys.help }, "?")),
+      h("div", { class: "body" }, this.side, this.grid));
+    this.resizing = new ResizeObserver(() => this.layout());
+    this.resizing.observe(this.grid);
+  }
+
+  enter(place) {
+    keys.use([
+      [["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp"], "move among the clips", (event) => this.move(event.key)],
+      [["Enter"], "open the clip", () => this.open(this.focus)],
+      [["/"], "search", () => this.search.focus()],
+      [["f"], "show or hide the filters", () => this.toggle.click()],
+      [["c"], "clear all filters", () => this.filter({})],
+      [["Home", "End"], "first clip, last clip", (event) => this.focusOn(event.key === "Home" ? 0 : this.total - 1)],
+      [["?"], "these keys", keys.help],
+    ]);
+    document.title = `${count(this.total)} clips`;
+    return this.show(place);
+  }
+
+  filter(filter, replace = false) {
+    return this.show({ ...this.where, filter }, true, replace);
+  }
+
+  async show(place, isNew = false, replace = false) {
+    const changed = !this.where || JSON.stringify([place.filter, place.sort]) !== this.key;
+    this.where = { ...place, clip: "" };
+    this.key = JSON.stringify([place.filter, place.sort]);
+    if (isNew) where.write(this.where, { replace });
+    if (document.activeElement !== this.search) this.search.value = place.filter.text || "";
+    if (changed) {
+      this.pages.clear();
+      this.focus = 0;
+      await this.refresh();
+      this.grid.scrollTop = 0;
+    } else {
+      this.layout();
+    }
+  }
+
+  async refresh() {
+    const key = this.key;
+    let found;
+    try {
+      found = await ask("clips", this.query(0, true));
+    } catch (error) {
+      return toast(error.message, true);
+    }
+    if (key !== this.key) return;
+    this.pages = new Map([[0, found.rows]]);
+    this.total = found.total;
+    this.counts = found.counts;
+    this.total_.textContent = `${count(this.total)} ${this.total === 1 ? "clip" : "clips"}`;
+    document.title = this.total_.textContent;
+    const top = this.side.scrollTop;
+    const focused = document.activeElement?.dataset?.filter || document.activeElement?.dataset?.attribute;
+    this.side.replaceChildren(...filters(found.counts, this.where.filter, (filter) => this.filter(filter)).filter(Boolean),
+      Object.keys(this.where.filter).length
+        ? h("button", { class: "clear", onclick: () => this.filter({}) }, "Clear all filters") : "");
+    this.side.scrollTop = top;
+    if (focused) {
+      this.side.querySelector(`[data-filter="${CSS.escape(focused)}"], [data-attribute="${CSS.escape(focused)}"]`)?.focus();
+    }
+    const orders = [["", "by name"], ["-frames", "longest first"], ["frames", "shortest first"], ["doubt", "most doubtful label first"],
+      ...Object.keys(found.counts.figures).filter((name) => name !== "frames")
+        .flatMap((name) => [[`-${name}`, `${name}, high first`], [name, `${name}, low first`]])];
+    this.sort.replaceChildren(...orders.map(([value, text]) => h("option", { value, selected: value === this.where.sort }, text)));
+    for (const card of this.cards.values()) card.remove();
+    this.cards.clear();
+    this.layout();
+  }
+
+  query(offset, counts) {
+    return { filter: JSON.stringify(this.where.filter), sort: this.where.sort, offset, limit: PAGE, counts: counts ? 1 : 0 };
+  }
+
+  layout() {
+    const width = this.grid.clientWidth - 2 * GAP;
+    if (width <= 0) return;
+    this.columns = Math.max(width < 380 ? 2 : 1, Math.floor((width + GAP) / (width < 600 ? 160 : 200)));
+    this.side_px = (width - (this.columns - 1) * GAP) / this.columns;
+    this.step = this.side_px + 58 + GAP;
+    this.real = Math.ceil(this.total / this.columns) * this.step + GAP;
+    this.sheet.style.height = `${Math.min(MOST_HEIGHT, this.real)}px`;
+    for (const card of this.cards.values()) card.remove();
+    this.cards.clear();
+    this.scrolled();
+  }
+
+  // Sheets that are higher than a browser can make an element are scrolled in proportion.
+  top() {
+    const view = this.grid.clientHeight, shown = Math.min(MOST_HEIGHT, this.real);
+    return this.real <= MOST_HEIGHT ? this.grid.scrollTop : (this.grid.scrollTop / (shown - view)) * (this.real - view);
+  }
+
+  scrolled() {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.fill());
+  }
+
+  fill() {
+    const top = this.top(), shift = this.grid.scrollTop - top;
+    const first = Math.max(0, Math.floor(top / this.step) - 1) * this.columns;
+    const last = Math.min(this.total, Math.ceil((top + this.grid.clientHeight) / this.step + 1) * this.columns);
+    for (const [at, card] of this.cards) {
+      if (at < first || at >= last) {
+        card.remove();
+        this.cards.delete(at);
+      }
+    }
+    for (let at = first; at < last; at++) {
+      const row = this.row(at);
+      let card = this.cards.get(at);
+      if (!card || (row && card.classList.contains("waiting"))) {
+        card?.remove();
+        card = row ? this.card(row, at) : h("div", { class: "card waiting" }, h("div", { class: "poster" }));
+        this.cards.set(at, card);
+        this.sheet.append(card);
+        card.style.width = `${this.side_px}px`;
+      }
+      const left = GAP + (at % this.columns) * (this.side_px + GAP);
+      card.style.transform = `translate(${left}px, ${Math.floor(at / this.columns) * this.step + GAP + shift}px)`;
+    }
+  }
+
+  row(at) {
+    const offset = Math.floor(at / PAGE) * PAGE;
+    const page = this.pages.get(offset);
+    if (page === undefined) this.load(offset);
+    return page?.[at - offset];
+  }
+
+  async load(offset) {
+    const key = this.key;
+    this.pages.set(offset, null);
+    clearTimeout(this.loading);
+    await new Promise((done) => setTimeout(done, 40));
+    const top = Math.floor(this.top() / this.step) * this.columns;
+    if (Math.abs(offset - top) > 6 * PAGE) return this.pages.delete(offset); // scrolled past
+    try {
+      const found = await ask("clips", this.query(offset, false));
+      if (key !== this.key) return;
+      this.pages.set(offset, found.rows);
+    } catch (error) {
+      this.pages.delete(offset);
+      return toast(error.message, true);
+    }
+    this.scrolled();
+  }
+
+  card(row, at) {
+    const isBad = row.outcome === "failed" || row.outcome === "rejected";
+    const reason = row.problem || (isBad ? row.reason : "");
+    const picture = row.is_clip
+      ? h("img", { src: address("poster", { clip: row.name }), alt: "", decoding: "async", draggable: false,
+        onerror: (event) => event.target.replaceWith(h("p", { class: "broken" }, "cannot be read")) })
+      : h("p", { class: "broken" }, row.reason || row.outcome);
+    const marks = [
+      ...(row.marked ? [h("b", { class: "mark remove" }, "to be removed")] : []),
+      ...(isBad ? [h("b", { class: "mark bad" }, row.outcome)] : []),
+      ...(row.problem ? [h("b", { class: "mark bad" }, "damaged")] : []),
+      ...row.lacks.map((name) => h("b", { class: "mark" }, `no ${name}`)),
+    ];
+    return h("a", { class: "card", href: this.link(row), title: reason || row.sentence || row.name, "data-at": at,
+      "data-clip": row.name, onclick: (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        this.open(at);
+      } },
+    h("div", { class: "poster" }, picture, h("div", { class: "marks" }, marks)),
+    h("div", { class: "name" }, row.person, h("span", {}, row.frames > 0 ? `${(row.frames / 25).toFixed(1)} s` : "")),
+    h("div", { class: "under" }, reason || row.name.split("#").slice(1).join(" · ").replace(".txt", "").replace(".mp4", "")));
+  }
+
+  link(row) {
+    return row.is_clip ? `#${new URLSearchParams({ clip: row.name })}` : "#";
+  }
+
+  async open(at) {
+    const row = this.row(at);
+    if (!row) return;
+    this.focus = at;
+    if (row.is_clip) this.go({ ...this.where, clip: row.name, frame: 0 });
+    else toast(`${row.name}: ${row.reason || row.outcome}`, true);
+  }
+
+  // The clip after or before one, in the order of this list.
+  async beside(step) {
+    const at = this.focus + step;
+    if (at < 0 || at >= this.total) return null;
+    const offset = Math.floor(at / PAGE) * PAGE;
+    if (!this.pages.get(offset)) this.pages.set(offset, (await ask("clips", this.query(offset, false))).rows);
+    this.focus = at;
+    return this.pages.get(offset)[at - offset];
+  }
+
+  move(key) {
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns };
+    this.focusOn(this.focus + steps[key]);
+  }
+
+  focusOn(at) {
+    this.focus = Math.max(0, Math.min(this.total - 1, at));
+    const row = Math.floor(this.focus / this.columns) * this.step, view = this.grid.clientHeight;
+    const top = this.top();
+    const scale = this.real <= MOST_HEIGHT ? 1 : (MOST_HEIGHT - view) / (this.real - view);
+    if (row < top) this.grid.scrollTop = row * scale;
+    else if (row + this.step > top + view) this.grid.scrollTop = (row + this.step + GAP - view) * scale;
+    this.fill();
+    this.cards.get(this.focus)?.focus({ preventScroll: true });
+  }
+
+  tell(state) {
+    const isReading = state.read < state.clips;
+    this.progress.textContent = state.problem || (isReading ? `reading ${count(state.read)} of ${count(state.clips)}` : "");
+    this.progress.classList.toggle("bad", Boolean(state.problem));
+  }
+}

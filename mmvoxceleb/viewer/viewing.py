@@ -1,0 +1,129 @@
+"""What the page can ask for and change: one method for each, from a mapping to JSON or bytes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
+from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
+from mmvoxceleb.viewer.clip_page import describe, sound_of, strip_of
+from mmvoxceleb.viewer.indexing import Index
+from mmvoxceleb.viewer.pictures import folder_named, packed, poster
+from mmvoxceleb.viewer.place import Place
+
+__all__ = ["Viewing"]
+
+_MOST_ROWS = 200
+
+
+class Viewing:
+    """Looks at a place.
+
+    Args:
+        place: What is looked at.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.index = Index(place)
+
+    def calls(self) -> dict[str, bool]:
+        """Name the methods that the page may call, and tell which of them change something."""
+        return {"state": False, "clips": False, "clip": False, "poster": False, "pictures": False, "sound": False,
+                "strip": False}  # fmt: skip
+
+    def state(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell what is looked at, and how much of it has been read."""
+        catalog = self.index.catalog
+        return {
+            "name": self.place.name,
+            "clips": len(catalog),
+            "read": self.index.num_read,
+            "version": f"{id(catalog)}.{catalog.version}",
+            "attributes": list(ATTRIBUTES),
+            "splits": list(SPLITS),
+            "problem": self.index.problem,
+        }
+
+    def clips(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Filter: counts, and the rows from ``offset`` on."""
+        querying = self.index.querying
+        catalog = querying.catalog
+        query = json.loads(wanted.get("filter") or "{}")
+        with_counts = wanted.get("counts") != "0"
+        answer = querying.answer(query, str(wanted.get("sort") or ""), self._marked(), with_counts=with_counts)
+        offset = max(0, int(wanted.get("offset") or 0))
+        chosen = answer.order[offset : offset + min(_MOST_ROWS, int(wanted.get("limit") or 60))].tolist()
+        removals = self.place.removals()
+        self.index.ensure(chosen)
+        rows = [self._row(catalog, position) for position in chosen
+                if not ClipId.matches(catalog.names[position]) or catalog.names[position] not in removals]  # fmt: skip
+        return {"offset": offset, "rows": rows, "counts": answer.counts, "total": len(answer.order)}
+
+    def _marked(self) -> list[str]:
+        return []
+
+    def _row(self, catalog: Catalog, position: int) -> dict[str, Any]:
+        name = catalog.names[position]
+        bits = int(catalog.has[position])
+        return {
+            "name": name,
+            "person": catalog.persons[catalog.person[position]],
+            "split": SPLITS[catalog.split[position]],
+            "frames": int(catalog.num_frames[position]),
+            "is_clip": bits != 0,
+            "lacks": catalog.lacking(position) if bits else [],
+            "source": catalog.sources[catalog.source[position]],
+            "outcome": OUTCOMES[catalog.outcome[position]],
+            "reason": self.place.tidy(catalog.reasons[catalog.reason[position]]),
+            "problem": self.place.tidy(catalog.problems.get(position, "")),
+            "sentence": catalog.sentences[position],
+        }
+
+    def _clip(self, wanted: Mapping[str, Any]) -> StoredClip:
+        name = str(wanted.get("clip", ""))
+        if not ClipId.matches(name):
+            raise MissingModalityError("there is no such clip")
+        return self.place.clip(name)
+
+    def clip(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell all of one clip."""
+        clip = self._clip(wanted)
+        try:
+            found = describe(clip, self.place.tidy)
+        except MMVoxCelebError as error:
+            raise ConfigError(self.place.tidy(error)) from error
+        position = self.index.catalog.position(clip.clip_id)
+        if position >= 0:
+            found |= {name: value for name, value in self._row(self.index.catalog, position).items()
+                      if name in ("outcome", "reason", "lacks")}  # fmt: skip
+        elif not found["layers"] and not found["files"]:
+            raise MissingModalityError("there is no such clip")
+        return found
+
+    def poster(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give the picture of a clip for the overview."""
+        return self._tidily(lambda: poster(self._clip(wanted)))
+
+    def pictures(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give some pictures of a clip in one answer; see :func:`mmvoxceleb.viewer.pictures.packed`."""
+        folder = folder_named(str(wanted.get("modality")), str(wanted.get("style") or ""))
+        places = [int(place) for place in str(wanted.get("at", "")).split(",") if place]
+        return self._tidily(lambda: packed(self._clip(wanted), folder, places))
+
+    def sound(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give what is heard with a clip."""
+        return self._tidily(lambda: sound_of(self._clip(wanted), str(wanted.get("modality"))))
+
+    def strip(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give a drawing of a modality over the time of a clip; nothing where there is none."""
+        size = [min(4000, max(16, int(wanted.get(name) or 64))) for name in ("width", "height")]
+        return self._tidily(lambda: strip_of(self._clip(wanted), str(wanted.get("modality")), *size) or b"")
+
+    def _tidily(self, give: Any) -> bytes:
+        try:
+            return bytes(give())
+        except MMVoxCelebError as error:
+            raise type(error)(self.place.tidy(error)) from error

@@ -1,0 +1,81 @@
+"""Filters, their counts and orders over the columns of a catalog."""
+
+import numpy as np
+import pytest
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.ledger import LedgerRow
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.schema import ATTRIBUTES
+from mmvoxceleb.viewer.catalog import Catalog
+from mmvoxceleb.viewer.facts import ClipFacts, figures_in, margins_in
+from mmvoxceleb.viewer.query import Querying
+
+CLIPS = [f"id1027{number % 3}#video#{number:05d}.txt#000.mp4" for number in range(6)]
+SMILING = ATTRIBUTES.index("Smiling")
+
+
+def label(value: int) -> list[int]:
+    return [value if index == SMILING else 0 for index in range(40)]
+
+
+@pytest.fixture
+def querying() -> Querying:
+    rows = [
+        LedgerRow(CLIPS[0], "mask", "failed", "no face"),
+        LedgerRow("id9#video#00001", "crop", "rejected", "too short"),
+    ]
+    catalog = Catalog({Folder("video"): CLIPS, Folder("mask"): CLIPS[1:]}, rows)
+    for number, name in enumerate(CLIPS):
+        margins = np.full(40, 0.4, np.float32)
+        margins[SMILING] = 0.1 - 0.03 * number
+        facts = ClipFacts(10 * number, label(number % 3 - 1), "predicted:x" if number % 2 else "manual", margins,
+                          {"sharpness": float(number)}, f"Sentence {number}.")  # fmt: skip
+        catalog.put(catalog.position(name), facts)
+    return Querying(catalog)
+
+
+def names(querying: Querying, wanted: dict[str, object], sort: str = "") -> list[str]:
+    return [querying.catalog.names[at] for at in querying.answer(wanted, sort).order]
+
+
+def test_each_choice_is_counted_under_all_other_filters(querying: Querying) -> None:
+    answer = querying.answer({"split": ["test"], "attributes": {"Smiling": [1]}})
+    assert [querying.catalog.names[at] for at in answer.order] == [CLIPS[2], CLIPS[5]]
+    assert answer.counts["attributes"]["Smiling"] == [2, 2, 2]  # as if nothing was asked of it
+    assert dict(answer.counts["split"]) == {"test": 2}
+    assert sum(answer.counts["figures"]["sharpness"]["counts"]) == 2
+
+
+def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
+    assert names(querying, {"lacks": ["mask"], "split": ["test"]}) == [CLIPS[0]]
+    assert names(querying, {"outcome": ["rejected"]}) == ["id9#video#00001"]
+    assert names(querying, {"reason": ["mask: no face"]}) == [CLIPS[0]]
+    assert names(querying, {"figures": {"sharpness": [2, 3]}}) == sorted(CLIPS[2:4])
+    assert names(querying, {"text": "SENTENCE 4"}) == [CLIPS[4]]
+    assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]
+
+
+def test_sorts_by_figure_and_by_doubt_and_puts_the_unknown_last(querying: Querying) -> None:
+    assert names(querying, {}, "-sharpness")[0] == CLIPS[5]
+    assert names(querying, {}, "-sharpness")[-1] == "id9#video#00001"
+    assert names(querying, {}, "doubt:Smiling")[0] == CLIPS[3]  # 0.1 - 0.09 is nearest to the threshold
+    with pytest.raises(ConfigError, match="no figure"):
+        querying.answer({}, "nonsense")
+
+
+def test_a_removed_person_is_in_no_catalog() -> None:
+    rows = [LedgerRow("id10270#video#00009", "crop", "rejected", "too short")]
+    catalog = Catalog({Folder("video"): CLIPS}, rows, Removals(frozenset({"id10270"})))
+    assert not any("id10270" in name for name in (*catalog.names, *catalog.persons))
+
+
+def test_a_hand_made_value_is_no_longer_doubtful() -> None:
+    section = {"probabilities": {"Smiling": 0.48, "Male": 0.9}, "thresholds": {"Smiling": 0.5}, "mended": {"Male": {}}}
+    margins = margins_in({"label": section})
+    assert margins is not None
+    assert margins[SMILING] == pytest.approx(-0.02)
+    assert np.isnan(margins[ATTRIBUTES.index("Male")])
+    meta = {"crop": {"quality": {"sharpness": 3}, "fps": 25.0}, "mask": {"flicker": 0.5}}
+    assert figures_in(meta) == {"sharpness": 3.0, "mask.flicker": 0.5}
