@@ -138,7 +138,8 @@ def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:
 
 
 def known_models() -> dict[str, ModelFacts]:
-    """Say what is known of published weights and of the sample models, by sha256, for the card."""
+    """Say what is known of models for the card: by the sha256 of their weights, or ``none:`` and their name."""
+    from mmvoxceleb.processing.drawings.open_drawer import MODEL
     from mmvoxceleb.processing.published import PUBLISHED
     from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
     from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
@@ -150,7 +151,13 @@ def known_models() -> dict[str, ModelFacts]:
         "mmvoxceleb, docs/sample-models.md",
     )
     swapped = replace(sample, name=f"{sample.name}, before November 2026: left and right brows, eyes and ears swapped")
-    return {SAMPLE_SHA256: sample, SWAPPED_SIDES_SHA256: swapped} | {
+    lines = ModelFacts(
+        "coherent line drawing, without weights",
+        "drawings",
+        "MIT; not trained on anything",
+        "Kang, Lee and Chui, Coherent Line Drawing, NPAR 2007",
+    )
+    return {SAMPLE_SHA256: sample, SWAPPED_SIDES_SHA256: swapped, f"none: {MODEL}": lines} | {
         weights.sha256: ModelFacts(
             f"{weights.key} ({weights.file_name})", weights.purpose, weights.licence, weights.paper
         )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Row", "RowReader"]
 
 _MODEL_WORDS = ("weights", "model", "detector")
+_NO_WEIGHTS = "none"
+"""In provenance, in place of the weights of a model that is a plain computation."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,13 @@ def _models_of(clip: StoredClip) -> tuple[Mapping[str, str], ...]:
 
 
 def _hashes(value: Any, path: str = "") -> Iterator[str]:
-    """Find the hashes of weights in a section of provenance, wherever a stage put them; hashes of inputs are others."""
+    """Find the hashes of weights in a section of provenance, wherever a stage put them; hashes of inputs are others.
+
+    A model that has none gives ``none:`` and its name.
+    """
     if isinstance(value, Mapping):
+        if value.get("weights") == _NO_WEIGHTS and isinstance(value.get("model"), str):
+            yield f"{_NO_WEIGHTS}: {value['model']}"
         for key, inner in value.items():
             yield from _hashes(inner, f"{path}/model/{key}" if "model" in value else f"{path}/{key}")
     elif isinstance(value, list):

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["OPEN_STYLES", "Background", "OpenDrawer"]
+__all__ = ["MODEL", "OPEN_STYLES", "Background", "OpenDrawer"]
 
 OPEN_STYLES: tuple[str, ...] = ("lines", "sketch")
 """``lines``: black lines on white. ``sketch``: the same lines, greyer, over strokes of grey where it is dark."""
+
+MODEL = "coherent-lines"
+"""Its name in the provenance."""
 
 Background = Literal["keep", "white"]
 
@@ -93,7 +96,13 @@ class OpenDrawer(Drawer):
         self._noise: Tensor | None = None
 
     def identity(self) -> dict[str, Any]:
-        return {"model": "coherent-lines", "version": _VERSION, "background": self.background, **_PARAMETERS}
+        return {
+            "model": MODEL,
+            "weights": "none",
+            "version": _VERSION,
+            "background": self.background,
+            **_PARAMETERS,
+        }
 
     def setup(self) -> None:
         import torch

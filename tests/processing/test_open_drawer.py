@@ -12,8 +12,12 @@ from datasets import load_dataset
 from PIL import Image
 
 import mmvoxceleb  # noqa: F401  makes load_dataset know the name
+from mmvoxceleb.cli.export import known_models
 from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.hub.card_facts import CardFacts
+from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.preview.clip_view import view_clip
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.drawings import DrawStage, OpenDrawer, make_drawer
@@ -200,3 +204,7 @@ def test_its_styles_are_read_shown_and_checked(store: Path, tmp_path: Path) -> N
     assert one["drawings"][0].mode == "L"
     assert view_clip(open_store(store), CLIP, style="sketch")
     assert not [problem for problem in validate_store(open_store(store), deep=True).problems if "draw" in str(problem)]
+    settings = ExportSettings(modalities=("video", "drawing"), styles=("sketch",))
+    export_store(store, tmp_path / "export", settings, facts=CardFacts(models=known_models()))
+    card = (tmp_path / "export" / "README.md").read_text()
+    assert "| draw/lines+sketch | coherent line drawing, without weights | `none: coherent-lines` | MIT;" in card
