@@ -1,10 +1,13 @@
 """``mmvoxceleb view``: look at a dataset in the browser."""
 
+import getpass
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.locations import path_of_location
+from mmvoxceleb.cli.locations import SAMPLE, path_of_location
 
 __all__ = ["register"]
 
@@ -35,9 +38,12 @@ def run(
     token: Annotated[
         str | None, typer.Option("--token", help="Secret part of the address; by default made by chance.")
     ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: labels cannot be set.")] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
-    """Look at a dataset in the browser: overview with filters, player with masks and drawings, labels."""
+    """Look at a dataset in the browser: overview with filters, player with masks and drawings, labels by hand."""
+    from mmvoxceleb.modalities import LABEL
     from mmvoxceleb.viewer.place import Place
     from mmvoxceleb.viewer.serving import serve
     from mmvoxceleb.viewer.viewing import Viewing
@@ -50,4 +56,11 @@ def run(
 
             webbrowser.open(address)
 
-    serve(Viewing(Place(path_of_location(location))), host=host, port=port, token=token, ready=ready)
+    place = Place(path_of_location(location))
+    root = Path(place.location) / LABEL.folder_name
+    mender = None
+    if not read_only and location != SAMPLE and not place.is_export and root.is_dir() and os.access(root, os.W_OK):
+        from mmvoxceleb.processing.labels.mending import LabelMender
+
+        mender = LabelMender(place.location, by or getpass.getuser())
+    serve(Viewing(place, mender), host=host, port=port, token=token, ready=ready)

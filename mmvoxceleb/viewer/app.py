@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.errors import IncompatibleOutputError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.viewer.viewing import Viewing
 
 __all__ = ["make_app"]
@@ -73,6 +73,8 @@ def _answering(call: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awa
             return JSONResponse({"error": str(error)}, 404)
         except SourceUnavailableError as error:
             return JSONResponse({"error": str(error)}, 503)
+        except IncompatibleOutputError as error:  # another window was quicker
+            return JSONResponse({"error": str(error)}, 409)
         except (MMVoxCelebError, KeyError, TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 422)
         if not isinstance(found, bytes):

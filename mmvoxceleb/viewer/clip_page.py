@@ -10,7 +10,7 @@ from mmvoxceleb.schema import ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.facts import figures_in
 
-__all__ = ["describe", "sound_of", "strip_of"]
+__all__ = ["describe", "label_of", "sound_of", "strip_of"]
 
 FRAMES_PER_SECOND = 25
 _SOURCES = ("source", "start", "end", "fps", "face_box_xyxy_px", "crop_box_xyxy_px", "boxes_from")

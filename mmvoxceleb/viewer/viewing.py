@@ -2,20 +2,35 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
-from mmvoxceleb.viewer.clip_page import describe, sound_of, strip_of
+from mmvoxceleb.viewer.clip_page import describe, label_of, sound_of, strip_of
+from mmvoxceleb.viewer.facts import margins_in
 from mmvoxceleb.viewer.indexing import Index
 from mmvoxceleb.viewer.pictures import folder_named, packed, poster
 from mmvoxceleb.viewer.place import Place
 
-__all__ = ["Viewing"]
+__all__ = ["Mender", "Viewing"]
 
 _MOST_ROWS = 200
+
+
+class Mender(Protocol):
+    """Sets attributes by hand; see :class:`mmvoxceleb.processing.labels.mending.LabelMender`."""
+
+    def set(self, clip_id: str, attribute: str, value: int, was: int) -> None:
+        """Set one attribute that was seen as ``was``."""
+
+    def undo(self, clip_id: str) -> bool:
+        """Take back what was set last."""
+
+    def read(self, clip_id: str) -> tuple[list[int], dict[str, Any]]:
+        """Return label and provenance as they are now."""
 
 
 class Viewing:
@@ -23,16 +38,18 @@ class Viewing:
 
     Args:
         place: What is looked at.
+        mender: Writes labels that are set by hand; None for looking only.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, mender: Mender | None = None) -> None:
         self.place = place
+        self._mender = mender
         self.index = Index(place)
 
     def calls(self) -> dict[str, bool]:
         """Name the methods that the page may call, and tell which of them change something."""
         return {"state": False, "clips": False, "clip": False, "poster": False, "pictures": False, "sound": False,
-                "strip": False}  # fmt: skip
+                "strip": False, **({"mend": True, "undo": True} if self._mender is not None else {})}  # fmt: skip
 
     def state(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Tell what is looked at, and how much of it has been read."""
@@ -45,6 +62,7 @@ class Viewing:
             "attributes": list(ATTRIBUTES),
             "splits": list(SPLITS),
             "problem": self.index.problem,
+            "can_mend": self._mender is not None,
         }
 
     def clips(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +113,8 @@ class Viewing:
             found = describe(clip, self.place.tidy)
         except MMVoxCelebError as error:
             raise ConfigError(self.place.tidy(error)) from error
+        if self._mender is not None and found["label"] is not None:
+            found |= label_of(*self._mender.read(clip.clip_id))
         position = self.index.catalog.position(clip.clip_id)
         if position >= 0:
             found |= {name: value for name, value in self._row(self.index.catalog, position).items()
@@ -102,6 +122,31 @@ class Viewing:
         elif not found["layers"] and not found["files"]:
             raise MissingModalityError("there is no such clip")
         return found
+
+    def mend(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Set an attribute by hand, and return the label as it is then."""
+        assert self._mender is not None
+        clip = self._clip(wanted)
+        self._mender.set(clip.clip_id, str(wanted["attribute"]), int(wanted["value"]), int(wanted["was"]))
+        return self._label_now(clip.clip_id)
+
+    def undo(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Take back what was set last in a clip, and return the label as it is then."""
+        assert self._mender is not None
+        clip = self._clip(wanted)
+        is_undone = self._mender.undo(clip.clip_id)
+        return {**self._label_now(clip.clip_id), "is_undone": is_undone}
+
+    def _label_now(self, clip_id: str) -> dict[str, Any]:
+        assert self._mender is not None
+        label, meta = self._mender.read(clip_id)
+        catalog = self.index.catalog
+        position = catalog.position(clip_id)
+        if position >= 0:
+            source = str(meta.get("label_source") or "")
+            now = replace(catalog.facts(position), label=label, label_source=source, margins=margins_in(meta))
+            catalog.put(position, now)
+        return label_of(label, meta)
 
     def poster(self, wanted: Mapping[str, Any]) -> bytes:
         """Give the picture of a clip for the overview."""

@@ -3,9 +3,10 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
@@ -28,7 +29,7 @@ from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels"]
+__all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels", "write_label"]
 
 
 @dataclass
@@ -126,7 +127,10 @@ def import_labels(
         else:
             if not dry_run:
                 if clip not in watch.now():
-                    _write(clip, label, Path(file).name, fingerprint, provenance, writer)
+                    section = {
+                        "label_source": MANUAL, "annotation_file": Path(file).name, "annotation_sha256": fingerprint,
+                    }  # fmt: skip
+                    write_label(clip, label, section, MANUAL, provenance, writer)
                 if clip in watch.now():  # since the import began, perhaps while it was written
                     erase(writer.tree, Removals(clip_id=frozenset({clip})))
                     report.removed.append(clip)
@@ -232,13 +236,27 @@ def _refuse(file: str | os.PathLike[str], report: ImportReport) -> None:
         )
 
 
-def _write(
-    clip: str, label: list[int], name: str, fingerprint: str, provenance: Provenance, writer: StoreWriter
+def write_label(
+    clip: str,
+    label: Sequence[int],
+    section: Mapping[str, Any],
+    source: str | None,
+    provenance: Provenance,
+    writer: StoreWriter,
 ) -> None:
+    """Write the label of a clip, and what is known of it.
+
+    Args:
+        clip: The key.
+        label: 40 values, each -1, 0 or 1.
+        section: What the provenance says of the label.
+        source: The clip's ``label_source``.
+        provenance: Of the store.
+        writer: Into the store.
+    """
     provenance.begin(clip, ["label"])
     writer.write(LABEL.folder(), clip, [("", format_label(label))])
-    section = {"label_source": MANUAL, "annotation_file": name, "annotation_sha256": fingerprint}
-    provenance.finish(clip, {"label": section, "label_source": MANUAL})
+    provenance.finish(clip, {"label": dict(section), "label_source": source})
 
 
 def _unknown_names(file: str | os.PathLike[str], annotations: Annotations) -> str:

@@ -188,16 +188,4 @@ export class ClipPage {
   table(rows) {
     return h("dl", {}, rows.map(([name, value]) => [h("dt", {}, words(name)), h("dd", {}, value)]));
   }
-
-  textNote() {
-    return null;
-  }
-
-  attributes() {
-    const { label, label_source: source } = this.found;
-    if (!label) return null;
-    const names = Object.keys(label).filter((name) => label[name] === 1);
-    return h("details", { open: true }, h("summary", {}, "Attributes"), h("p", { class: "note" }, source || "source unknown"),
-      h("p", { class: "tags" }, names.map((name) => h("span", {}, words(name)))));
-  }
 }

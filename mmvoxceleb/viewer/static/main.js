@@ -1,7 +1,7 @@
 // Which screen is shown: that of the address.
 import { ask } from "./api.js";
-import { ClipPage } from "./clip.js";
 import { h } from "./dom.js";
+import { MendPage } from "./mend.js";
 import { Overview } from "./overview.js";
 import * as where from "./where.js";
 
@@ -46,7 +46,7 @@ async function follow(state) {
 try {
   const state = await ask("state");
   overview = new Overview(go, state);
-  clip = new ClipPage(go, overview, state);
+  clip = new MendPage(go, overview, state);
   addEventListener("popstate", () => show(where.read()));
   await show(where.read());
   follow(state);

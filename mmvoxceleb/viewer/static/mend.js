@@ -1,0 +1,127 @@
+// Labels by hand: set by click or key, written at once, taken back with z; the next doubtful clip with n.
+import { ask, change } from "./api.js";
+import { ClipPage } from "./clip.js";
+import { h, toast, words } from "./dom.js";
+
+const SIGNS = [[1, "present", "+"], [0, "absent", "−"], [-1, "unknown", "?"]];
+
+export class MendPage extends ClipPage {
+  moreKeys() {
+    if (!this.state.can_mend || !this.found?.label) return [];
+    return [
+      [["ArrowDown", "ArrowUp"], "next, previous attribute", (event) => this.choose(event.key === "ArrowDown" ? 1 : -1)],
+      [["1", "p"], "it is present", () => this.set(this.chosen, 1)],
+      [["0", "a"], "it is absent", () => this.set(this.chosen, 0)],
+      [["u"], "it is unknown", () => this.set(this.chosen, -1)],
+      [["z"], "take back", () => this.undo()],
+      [["n"], "next clip whose label is doubtful", () => this.nextDoubtful()],
+    ];
+  }
+
+  attributes() {
+    const { label, probabilities } = this.found;
+    if (!label) return null;
+    if (!(this.chosen in label)) this.chosen = this.mostDoubtful() || Object.keys(label)[0];
+    this.source = h("p", { class: "note" });
+    this.list = h("ul", { class: "mend" });
+    this.stale = h("div", {});
+    this.rows = {};
+    this.fill();
+    const tools = this.state.can_mend ? h("span", { class: "tools" },
+      Object.keys(probabilities).length ? h("button", { class: "quiet", title: "Next doubtful clip (n)", onclick: () => this.nextDoubtful() }, "next doubtful ›") : null,
+      h("button", { class: "quiet", title: "Take back (z)", onclick: () => this.undo() }, "undo")) : null;
+    return h("details", { open: true }, h("summary", {}, "Attributes", h("span", { class: "space" }), tools), this.source, this.list);
+  }
+
+  textNote() {
+    return this.stale || null;
+  }
+
+  fill() {
+    const { label, mended, label_source: source, is_text_old: isOld } = this.found;
+    const hands = Object.values(mended);
+    this.source.textContent = `${source || "source unknown"}${hands.length ? ` · set by ${hands.at(-1).by}` : ""}`;
+    this.stale.replaceChildren(...(isOld ? [h("p", { class: "problem" }, "These were written from another label. Make them anew: ",
+      h("code", {}, "mmvoxceleb regenerate text STORE --overwrite"))] : []));
+    this.list.replaceChildren(...Object.entries(label).map(([name, value]) => this.row(name, value)));
+  }
+
+  row(name, value) {
+    const probability = this.found.probabilities[name], isSet = name in this.found.mended;
+    const bar = h("i", { class: "bar", title: Number.isFinite(probability) ? `probability ${probability.toFixed(3)}` : "no probability" });
+    if (Number.isFinite(probability)) {
+      const fill = h("i", {}), tick = h("b", {});
+      fill.style.width = `${probability * 100}%`;
+      tick.style.left = `${(this.found.thresholds[name] ?? 0.5) * 100}%`;
+      bar.append(fill, tick);
+    }
+    return h("li", { class: name === this.chosen ? "chosen" : "", "data-name": name, onclick: () => { this.chosen = name; this.mark(); } },
+      h("span", { class: isSet ? "hand" : "", title: isSet ? `by ${this.found.mended[name].by}, ${this.found.mended[name].at}` : "" }, words(name)), bar,
+      SIGNS.map(([each, word, sign]) => h("button", { class: each === value ? "sign on" : "sign", title: `${words(name)}: ${word}`,
+        "aria-pressed": String(each === value), disabled: !this.state.can_mend, "data-set": `${name}:${each}`,
+        onclick: () => this.set(name, each) }, sign)));
+  }
+
+  mark() {
+    for (const row of this.list.children) row.classList.toggle("chosen", row.dataset.name === this.chosen);
+    this.list.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+  }
+
+  choose(step) {
+    const names = Object.keys(this.found.label);
+    this.chosen = names[(names.indexOf(this.chosen) + step + names.length) % names.length];
+    this.mark();
+  }
+
+  mostDoubtful() {
+    const { probabilities, thresholds, mended } = this.found;
+    const margin = (name) => Math.abs(probabilities[name] - (thresholds[name] ?? 0.5));
+    return Object.keys(probabilities).filter((name) => Number.isFinite(probabilities[name]) && !(name in mended))
+      .sort((one, other) => margin(one) - margin(other))[0];
+  }
+
+  async set(name, value) {
+    const clip = this.found.name;
+    await this.write(() => change("mend", { clip, attribute: name, value, was: this.found.label[name] }));
+    if (this.found.name === clip) toast(`${words(name)}: ${SIGNS.find(([each]) => each === value)[1]}`);
+  }
+
+  async undo() {
+    await this.write(async () => {
+      const found = await change("undo", { clip: this.found.name });
+      toast(found.is_undone ? "Taken back." : "Nothing was set here since the viewer began.");
+      return found;
+    });
+  }
+
+  // Writes come one after another. Whatever was answered, the page then shows what is on disk.
+  write(act) {
+    const clip = this.found.name;
+    this.writing_ = (this.writing_ || Promise.resolve()).then(async () => {
+      let now;
+      try {
+        now = await act();
+      } catch (error) {
+        toast(error.message, true);
+        now = await ask("clip", { clip }).catch(() => ({}));
+      }
+      if (this.found.name !== clip) return;
+      for (const each of ["label", "label_source", "mended", "probabilities", "thresholds", "is_text_old"]) if (each in now) this.found[each] = now[each];
+      this.fill();
+      this.mark();
+    });
+    return this.writing_;
+  }
+
+  async nextDoubtful() {
+    try {
+      const found = await ask("clips", { filter: JSON.stringify(this.where.filter), sort: "doubt", limit: 2, counts: 0 });
+      const row = found.rows.find((each) => each.is_clip && each.name !== this.found.name);
+      this.chosen = "";
+      if (row) this.go({ ...this.where, clip: row.name, frame: 0 });
+      else toast("There is no other clip.");
+    } catch (error) {
+      toast(error.message, true);
+    }
+  }
+}

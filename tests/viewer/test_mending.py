@@ -1,0 +1,73 @@
+"""Labels set by hand: written at once, kept, taken back, and nothing lost by two windows."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mmvoxceleb.errors import IncompatibleOutputError
+from mmvoxceleb.modalities import LABEL
+from mmvoxceleb.processing.labels.mending import LabelMender
+from mmvoxceleb.schema import ATTRIBUTE_INDEX
+from tests.support.corpus import Corpus
+from tests.viewer.conftest import Served, until
+
+SMILING, MALE = ATTRIBUTE_INDEX["Smiling"], ATTRIBUTE_INDEX["Male"]
+
+
+def label_on_disk(corpus: Corpus, clip: str) -> list[int]:
+    return LABEL.parse((corpus.root / "label" / f"{clip}.txt").read_bytes(), clip_id=clip)
+
+
+def test_two_menders_lose_nothing_and_undo_brings_back_all(own_corpus: Corpus) -> None:
+    clip = own_corpus.clips[0]
+    before = label_on_disk(own_corpus, clip)
+    one, other = LabelMender(own_corpus.root, "ann"), LabelMender(own_corpus.root, "bob")
+    one.set(clip, "Smiling", 1 - before[SMILING], before[SMILING])
+    other.set(clip, "Male", -1, before[MALE])
+    now = label_on_disk(own_corpus, clip)
+    assert (now[SMILING], now[MALE]) == (1 - before[SMILING], -1)
+    with pytest.raises(IncompatibleOutputError, match="elsewhere"):
+        other.set(clip, "Smiling", -1, before[SMILING])
+    meta = json.loads((own_corpus.root / "meta" / f"{clip}.json").read_text())
+    assert meta["label_source"] == "manual"
+    assert {name: said["by"] for name, said in meta["label"]["mended"].items()} == {"Smiling": "ann", "Male": "bob"}
+    with pytest.raises(IncompatibleOutputError, match="nothing was taken back"):
+        one.undo(clip)
+    assert other.undo(clip)
+    assert not other.undo(clip)
+    assert label_on_disk(own_corpus, clip)[MALE] == before[MALE]
+
+
+def test_a_mended_label_is_kept_and_the_other_window_hears_of_it(
+    own_corpus: Corpus, view: Callable[..., Served], tab: Callable[..., Any]
+) -> None:
+    clip = own_corpus.clips[0]
+    before = label_on_disk(own_corpus, clip)
+    served = view(own_corpus.root, mender=LabelMender(own_corpus.root, "ann"))
+    one = tab(served.address)
+    one.click(f'[data-clip="{clip}"]')
+    other = tab(served.address)
+    other.click(f'[data-clip="{clip}"]')
+    for page in (one, other):
+        page.wait_for_selector('[data-name="Smiling"]')
+    one.click(f'[data-set="Smiling:{1 - before[SMILING]}"]')
+    until(one, f"document.querySelector('[data-set=\"Smiling:{1 - before[SMILING]}\"]').classList.contains('on')")
+    assert label_on_disk(own_corpus, clip)[SMILING] == 1 - before[SMILING]
+    other.click('[data-set="Smiling:-1"]')
+    other.wait_for_selector(".toast.error")
+    assert label_on_disk(own_corpus, clip)[SMILING] == 1 - before[SMILING]
+    other.click('[data-name="Male"] span')
+    other.keyboard.press("u")
+    until(other, "document.querySelector('[data-set=\"Male:-1\"]').classList.contains('on')")
+    one.reload()
+    one.wait_for_selector(f'[data-set="Smiling:{1 - before[SMILING]}"].on')
+    assert one.get_attribute('[data-set="Male:-1"]', "aria-pressed") == "true"
+    assert "manual · set by ann" in one.text_content(".facts")
+    other.keyboard.press("z")
+    until(other, f"document.querySelector('[data-set=\"Male:{before[MALE]}\"]').classList.contains('on')")
+
+
+def test_read_only_offers_nothing_to_set(own_corpus: Corpus, view: Callable[..., Served]) -> None:
+    assert not {"mend", "undo"} & view(own_corpus.root).viewing.calls().keys()
