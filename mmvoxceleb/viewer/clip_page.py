@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.modalities import LABEL, TEXT, FileModality, FrameModality, file_modalities
+from mmvoxceleb.modalities import LABEL, TEXT, VIDEO, FileModality, FrameModality, file_modalities
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.schema import ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores.clip import StoredClip
@@ -126,6 +126,12 @@ def _layers(clip: StoredClip, problems: list[str], tidy: Callable[[object], str]
             "is_timeline": kind.is_timeline,
             "classes": [[name, list(colour)] for name, colour in kind.pixel_classes],
         })  # fmt: skip
+    for kind in file_modalities():
+        if type(kind).drawn is not FileModality.drawn and clip.has(kind.folder()) and clip.has(VIDEO.folder()):
+            found.append({
+                "modality": kind.name, "style": "", "title": kind.title, "classes": [], "is_timeline": False,
+                "indices": clip.indices(VIDEO.folder()).tolist(),
+            })  # fmt: skip
     return sorted(found, key=lambda layer: (not layer["is_timeline"], str(layer["modality"]), str(layer["style"])))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
-from mmvoxceleb.modalities import DEFAULT_STYLE, Folder, FrameModality, RecordOptions, frame_modalities
+from mmvoxceleb.modalities import DEFAULT_STYLE, FileModality, Folder, FrameModality, RecordOptions, frame_modalities
 from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["folder_named", "for_browser", "packed", "poster"]
@@ -68,13 +68,14 @@ def poster(clip: StoredClip) -> bytes:
     raise MissingModalityError(f"clip {clip.clip_id} has no pictures")
 
 
-def packed(clip: StoredClip, folder: Folder, positions: Sequence[int]) -> bytes:
+def packed(clip: StoredClip, folder: Folder, positions: Sequence[int], drawing: FileModality | None = None) -> bytes:
     """Put pictures of a clip into one answer.
 
     Args:
         clip: The clip.
         folder: Of pictures.
         positions: Places in the clip's indices of that folder.
+        drawing: Draws what it says of each frame onto it.
 
     Returns:
         For each, two little-endian uint32: 1 for a picture or 0 for a message, and the number of bytes; then these.
@@ -88,16 +89,28 @@ def packed(clip: StoredClip, folder: Folder, positions: Sequence[int]) -> bytes:
     count = len(clip.indices(folder))
     if len(positions) > _MOST_AT_ONCE or not all(0 <= position < count for position in positions):
         raise ConfigError(f"pictures are asked for by place, 0 to {count - 1}, and {_MOST_AT_ONCE} at once")
+    value = None if drawing is None else clip.value(drawing)
     parts: list[bytes] = []
     for position, data in zip(positions, _read(clip, folder, positions), strict=True):
         try:
             if isinstance(data, MMVoxCelebError):
                 raise data
-            content, is_picture = for_browser(kind, data, clip_id=clip.clip_id, name=f"{folder}, {position}"), 1
+            name = f"{folder}, {position}"
+            if drawing is not None:
+                index = int(clip.indices(folder)[position])
+                data = _drawn(kind.decode(data, where=f"clip {clip.clip_id}, {name}"), drawing, value, index)
+            content, is_picture = for_browser(kind, data, clip_id=clip.clip_id, name=name), 1
         except MMVoxCelebError as error:
             content, is_picture = str(error).encode(), 0
         parts += [struct.pack("<II", is_picture, len(content)), content]
     return b"".join(parts)
+
+
+def _drawn(frame: Any, drawing: FileModality, value: Any, index: int) -> Any:
+    from PIL import Image
+
+    below = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
+    return np.asarray(drawing.drawn(value, index, below) or below)
 
 
 def _read(clip: StoredClip, folder: Folder, positions: Sequence[int]) -> list[Any]:

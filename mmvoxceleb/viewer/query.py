@@ -86,7 +86,7 @@ class Querying:
                 masks[name] = np.isin(codes, [known.get(value, 1 << 30) for value in wanted[name]])
         if wanted.get("lacks"):
             bits = sum(1 << bit for bit, folder in enumerate(catalog.folders) if str(folder) in wanted["lacks"])
-            masks["lacks"] = catalog.has & np.uint64(bits) == 0
+            masks["lacks"] = (catalog.has & np.uint64(bits) == 0) & (catalog.has != 0)
         for name, values in (wanted.get("attributes") or {}).items():
             if name not in ATTRIBUTE_INDEX:
                 raise ConfigError(f"no attribute is called {name}")
@@ -121,7 +121,7 @@ class Querying:
             listed = [*best, *(number for number, text in enumerate(texts) if text in chosen and number not in best)]
             found[name] = [[texts[number], int(counts[number])] for number in listed
                            if texts[number] and (counts[number] or texts[number] in chosen)]  # fmt: skip
-        here = others("lacks")
+        here = others("lacks") & (catalog.has != 0)
         whole = int(here.sum())
         bits = catalog.has[here]
         found["lacks"] = [
@@ -204,5 +204,5 @@ def _binned(values: NDArray[Any]) -> tuple[float, float, NDArray[np.uint8]]:
 
 def _order(values: NDArray[Any], turned: bool) -> NDArray[np.int64]:
     """Sort positions by value; those without one come last, also in the turned order."""
-    order = np.argsort(-values if turned else values, kind="stable")
+    order = np.argsort(-values if turned else values)
     return order.astype(np.int64)

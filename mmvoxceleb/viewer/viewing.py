@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.modalities import VIDEO, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
@@ -154,9 +155,11 @@ class Viewing:
 
     def pictures(self, wanted: Mapping[str, Any]) -> bytes:
         """Give some pictures of a clip in one answer; see :func:`mmvoxceleb.viewer.pictures.packed`."""
-        folder = folder_named(str(wanted.get("modality")), str(wanted.get("style") or ""))
+        name = str(wanted.get("modality"))
+        drawing = next((kind for kind in file_modalities() if kind.name == name), None)
+        folder = VIDEO.folder() if drawing is not None else folder_named(name, str(wanted.get("style") or ""))
         places = [int(place) for place in str(wanted.get("at", "")).split(",") if place]
-        return self._tidily(lambda: packed(self._clip(wanted), folder, places))
+        return self._tidily(lambda: packed(self._clip(wanted), folder, places, drawing))
 
     def sound(self, wanted: Mapping[str, Any]) -> bytes:
         """Give what is heard with a clip."""

@@ -1,10 +1,11 @@
 """What the server gives, and to whom."""
 
 import http.client
+import io
 import json
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import MODALITIES
+from mmvoxceleb.modalities import MODALITIES, FileModality, register_modality, unregister_modality
 from mmvoxceleb.viewer.place import Place
 from mmvoxceleb.viewer.serving import serve
 from mmvoxceleb.viewer.viewing import Viewing
@@ -63,8 +64,6 @@ def test_frames_are_sent_as_they_are_and_masks_as_class_ids(corpus: Corpus, view
     is_picture, size = struct.unpack_from("<II", data)
     assert (is_picture, data[8 : 8 + size]) == (1, png(frame(1, 2)))
     _, data = call(served, "pictures", clip=clip, modality="mask", at="1")
-    import io
-
     assert (np.asarray(Image.open(io.BytesIO(data[8:]))) == mask_ids(1, 4)).all()
     assert call(served, "pictures", clip=clip, modality="video", at="99")[0] == 422
     assert call(served, "pictures", clip="../../etc/passwd", modality="video", at="0")[0] == 404
@@ -116,3 +115,33 @@ def test_an_export_is_looked_at_like_the_store_it_was_made_of(corpus: Corpus, tm
     assert len(found["sentences"]) == 20
     _, data = call(served, "pictures", clip=clip, modality="video", at="5")
     assert data[8:] == png(frame(2, 5))
+
+
+def test_what_a_file_says_of_each_frame_is_drawn_onto_it(own_corpus: Corpus, view: View) -> None:
+    class Crosses(FileModality):
+        name, suffix = "crosses", ".txt"
+
+        def parse(self, data: bytes, *, clip_id: str) -> str:
+            return data.decode()
+
+        def to_file(self, record: Mapping[str, object]) -> bytes:
+            return str(record[self.name]).encode()
+
+        def features(self, styles: object) -> dict[str, object]:
+            return {}
+
+        def drawn(self, value: str, index: int, frame: Image.Image) -> Image.Image:
+            return Image.new("RGB", frame.size, (index, 0, len(value)))
+
+    clip = own_corpus.clips[0]
+    register_modality(Crosses())
+    try:
+        (own_corpus.root / "crosses").mkdir()
+        (own_corpus.root / "crosses" / f"{clip}.txt").write_text("seven!!")
+        served = view(own_corpus.root)
+        layers = json.loads(call(served, "clip", clip=clip)[1])["layers"]
+        assert [layer["modality"] for layer in layers] == ["video", "crosses", "drawing", "mask"]
+        _, data = call(served, "pictures", clip=clip, modality="crosses", at="3")
+        assert np.asarray(Image.open(io.BytesIO(data[8:])))[0, 0].tolist() == [3, 0, 7]
+    finally:
+        unregister_modality("crosses")

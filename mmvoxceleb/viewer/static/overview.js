@@ -14,7 +14,7 @@ export class Overview {
     this.cards = new Map();
     this.total = 0;
     this.focus = 0;
-    this.search = h("input", { type: "search", placeholder: "Search names and sentences  ( / )", "aria-label": "Search",
+    this.search = h("input", { type: "search", placeholder: "Search names, sentences", "aria-label": "Search",
       oninput: () => {
         clearTimeout(this.typing);
         this.typing = setTimeout(() => this.filter(this.search.value
