@@ -42,7 +42,7 @@ class Audio(FileModality):
     is_light = False
     holds_file = True
     largest_file_bytes = 64 << 20
-    tasks = ("automatic-speech-recognition",)
+    tasks = ("audio-classification",)
     tags = ("audio", "speech")
     problem_titles = {  # noqa: RUF012
         "audio": "sounds that cannot be used",

@@ -106,6 +106,7 @@ class _Reader:
         self._mixer = _Mixer(channels)
         self._begins = False
         self._tick = Fraction(stream.time_base)
+        self._seconds = float(self._tick)
         self._video = video
         ticks = Fraction(video.time_base)
         self._base = float(timeline.clocks[0].shift_ticks * ticks if first_dts is None else -first_dts * ticks)
@@ -118,15 +119,17 @@ class _Reader:
             at = packet.dts if packet.dts is not None else packet.pts
             if at is not None:
                 place = self._clocks.switches
-                shift = round(self._clocks.shift_of(float(at * self._tick)) / self._tick)
-                packet.pts = None if packet.pts is None else packet.pts + shift
-                packet.dts = None if packet.dts is None else packet.dts + shift
+                seconds = self._clocks.shift_of(at * self._seconds)
+                if seconds:
+                    shift = round(seconds / self._tick)
+                    packet.pts = None if packet.pts is None else packet.pts + shift
+                    packet.dts = None if packet.dts is None else packet.dts + shift
                 self._begins = self._begins or self._clocks.switches != place
             try:
                 frames = packet.decode()
             except av.FFmpegError:
-                seconds = None if packet.pts is None else float(packet.pts * self._tick) + self._base
-                yield Block(seconds, np.zeros((self._mixer.channels, 0), np.float32), 0)
+                at = None if packet.pts is None else packet.pts * self._seconds + self._base
+                yield Block(at, np.zeros((self._mixer.channels, 0), np.float32), 0)
                 continue
             for frame in frames:
                 yield from self._block(frame)
@@ -150,7 +153,7 @@ class _Reader:
 
     def _block(self, frame: Any) -> Iterator[Block]:
         if frame.samples and frame.sample_rate:
-            time = None if frame.pts is None else float(frame.pts * Fraction(frame.time_base)) + self._base
+            time = None if frame.pts is None else float(frame.pts * frame.time_base) + self._base
             yield Block(time, self._mixer.mixed(frame), frame.sample_rate, self._begins)
             self._begins = False
 
@@ -224,22 +227,35 @@ class _Mixer:
 
     def mixed(self, frame: Any) -> "NDArray[np.float32]":
         """float32 [channels, N]."""
+        few = frame.layout.nb_channels <= 2 and frame.format.name in _KNOWN_FORMATS
+        planes = _planes(frame) if few else self._by_ffmpeg(frame)
+        if len(planes) > self.channels:
+            return (planes[:1] + planes[1:]) * np.float32(0.5)
+        return np.repeat(planes, self.channels, axis=0) if len(planes) < self.channels else planes
+
+    def _by_ffmpeg(self, frame: Any) -> "NDArray[np.float32]":
         import av
 
-        num_channels = frame.layout.nb_channels
-        form = (frame.format.name, frame.layout.name, num_channels, frame.sample_rate)
+        form = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
         if form != self._form:
-            if num_channels <= 2:
-                self._resampler = av.AudioResampler(format="fltp")
-            else:  # to whole numbers, as FFmpeg keeps the sum of what it mixes within the scale for these alone
-                layout = "stereo" if self.channels == 2 else "mono"
-                self._resampler = av.AudioResampler(format="s32p", layout=layout)
+            # to whole numbers, as FFmpeg keeps the sum of what it mixes within the scale for these alone
+            layout = "stereo" if self.channels == 2 and frame.layout.nb_channels > 1 else "mono"
+            self._resampler = av.AudioResampler(format="s32p", layout=layout)
             self._form = form
         frame.pts = None
-        parts = [part.to_ndarray() for part in self._resampler.resample(frame)]
-        planes = np.concatenate(parts, axis=1) if parts else np.zeros((self.channels, 0), np.float32)
-        if planes.dtype != np.float32:
-            planes = planes.astype(np.float32) / np.float32(1 << 31)
-        if len(planes) > self.channels:
-            return np.asarray(planes.mean(axis=0, keepdims=True), np.float32)
-        return np.repeat(planes, self.channels, axis=0) if len(planes) < self.channels else planes
+        parts = [_planes(part) for part in self._resampler.resample(frame)]
+        return np.concatenate(parts, axis=1) if parts else np.zeros((self.channels, 0), np.float32)
+
+
+_KNOWN_FORMATS = frozenset(f"{name}{end}" for name in ("u8", "s16", "s32", "flt", "dbl") for end in ("", "p"))
+
+
+def _planes(frame: Any) -> "NDArray[np.float32]":
+    """float32 [its channels, N]."""
+    array = frame.to_ndarray()
+    if not frame.format.is_planar:
+        array = array.reshape(-1, frame.layout.nb_channels).T
+    if array.dtype.kind == "f":
+        return np.asarray(array, np.float32)
+    scale = np.float32(1 << (8 * array.itemsize - 1))
+    return np.asarray((array.astype(np.float32) - (scale if array.dtype.kind == "u" else 0)) / scale, np.float32)

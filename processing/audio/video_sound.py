@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipSound", "VideoSound"]
 
+_TOGETHER = 1 << 15
+"""Samples whose rate is changed at a time."""
+
 _AHEAD_SECONDS = 1.0
 """So far behind a clip is decoded, so that what holds samples back has let go of its last one."""
 
@@ -110,6 +113,8 @@ class VideoSound:
             piece = next(self._pieces, None)
             if piece is None:
                 return
+            if piece.shape[1] == 0:
+                continue
             whole = np.rint(piece * 32768).clip(-32768, 32767).astype(np.int16)
             self._file.seek(self._written * self._bytes)
             self._file.write(np.ascontiguousarray(whole.T).tobytes())
@@ -138,7 +143,6 @@ class VideoSound:
                     placer = Placer(rate, self.settings.channels, position, is_first=placer is None)
                     changer = _RateChanger(rate, self.settings.rate)
                 for laid in placer.lay(seconds, samples):
-                    self._note(placer)
                     piece = changer.changed(laid)
                     done += piece.shape[1]
                     yield piece
@@ -188,11 +192,21 @@ class _RateChanger:
         self._to_rate = to_rate
         self._resamplers: list[Any] = []
         self._channels = 0
+        self._waiting: list[NDArray[np.float32]] = []
+        self._num_waiting = 0
 
     def changed(self, piece: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Take a piece, and return what is ready: nothing for most, as many together cost less."""
+        self._channels = len(piece)
+        self._waiting.append(piece)
+        self._num_waiting += piece.shape[1]
+        return self._ready() if self._num_waiting >= _TOGETHER else piece[:, :0]
+
+    def _ready(self) -> "NDArray[np.float32]":
         import av
 
-        self._channels = len(piece)
+        piece = np.concatenate(self._waiting, axis=1)
+        self._waiting, self._num_waiting = [], 0
         if self._is_idle:
             return piece
         layout = "mono" if len(piece) == 1 else "stereo"
@@ -203,7 +217,10 @@ class _RateChanger:
         return self._joined(self._resamplers[0].resample(frame))
 
     def end(self) -> "NDArray[np.float32]":
-        return self._joined(self._resamplers[0].resample(None) if self._resamplers else [])
+        """Return the rest."""
+        rest = self._ready() if self._waiting else np.zeros((self._channels, 0), np.float32)
+        behind = self._joined(self._resamplers[0].resample(None) if self._resamplers else [])
+        return np.concatenate([rest, behind], axis=1)
 
     def _joined(self, frames: list[Any]) -> "NDArray[np.float32]":
         parts = [frame.to_ndarray() for frame in frames]

@@ -156,6 +156,9 @@ def test_exports_carry_it(corpus: Corpus, tmp_path: Path) -> None:
     rows = [row for path in paths if path.parent.name == "audio" for row in pq.read_table(path).to_pylist()]
     assert {row["clip_id"]: row["audio"]["bytes"] for row in rows}[clip] == data
     assert "frames" not in rows[0]
+    stock = load_dataset(str(tmp_path / "parquet"), "audio", split="train", streaming=True)
+    assert stock.features["audio"] == datasets.Audio()
+    assert AUDIO.to_file(next(iter(stock.decode(False)))).startswith(b"fLaC")
     whole_rows = [row for path in paths if path.parent.name == "all" for row in pq.read_table(path).to_pylist()]
     lossy = {row["clip_id"]: row["video"]["bytes"] for row in whole_rows}[clip]
     files: dict[str, bytes] = {}
