@@ -17,6 +17,7 @@ EXAMPLES = """
   mmvoxceleb view sample
   mmvoxceleb view /data/mmvoxceleb
   mmvoxceleb view OUT                        (while a run writes there)
+  mmvoxceleb view before --compare after     (masks with and without --smooth)
   mmvoxceleb view /data/export --no-browser --port 8000
 """
 
@@ -37,6 +38,9 @@ def run(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
     token: Annotated[
         str | None, typer.Option("--token", help="Secret part of the address; by default made by chance.")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="Another PLACE, whose pictures of the same clips are laid beside.")
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: labels cannot be set.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
@@ -63,4 +67,5 @@ def run(
         from mmvoxceleb.processing.labels.mending import LabelMender
 
         mender = LabelMender(place.location, by or getpass.getuser())
-    serve(Viewing(place, mender), host=host, port=port, token=token, ready=ready)
+    other = None if compare is None else Place(path_of_location(compare))
+    serve(Viewing(place, mender, other), host=host, port=port, token=token, ready=ready)

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,13 @@ def poster(clip: StoredClip) -> bytes:
     raise MissingModalityError(f"clip {clip.clip_id} has no pictures")
 
 
-def packed(clip: StoredClip, folder: Folder, positions: Sequence[int], drawing: FileModality | None = None) -> bytes:
+def packed(
+    clip: StoredClip,
+    folder: Folder,
+    positions: Sequence[int],
+    drawing: FileModality | None = None,
+    tidy: Callable[[object], str] = str,
+) -> bytes:
     """Put pictures of a clip into one answer.
 
     Args:
@@ -76,6 +82,7 @@ def packed(clip: StoredClip, folder: Folder, positions: Sequence[int], drawing: 
         folder: Of pictures.
         positions: Places in the clip's indices of that folder.
         drawing: Draws what it says of each frame onto it.
+        tidy: Takes the machine's paths out of a message.
 
     Returns:
         For each, two little-endian uint32: 1 for a picture or 0 for a message, and the number of bytes; then these.
@@ -101,7 +108,7 @@ def packed(clip: StoredClip, folder: Folder, positions: Sequence[int], drawing: 
                 data = _drawn(kind.decode(data, where=f"clip {clip.clip_id}, {name}"), drawing, value, index)
             content, is_picture = for_browser(kind, data, clip_id=clip.clip_id, name=name), 1
         except MMVoxCelebError as error:
-            content, is_picture = str(error).encode(), 0
+            content, is_picture = tidy(error).encode(), 0
         parts += [struct.pack("<II", is_picture, len(content)), content]
     return b"".join(parts)
 

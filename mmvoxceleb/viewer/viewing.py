@@ -40,10 +40,12 @@ class Viewing:
     Args:
         place: What is looked at.
         mender: Writes labels that are set by hand; None for looking only.
+        other: A second store, of which the same clips are laid beside; labels are set in the first one only.
     """
 
-    def __init__(self, place: Place, mender: Mender | None = None) -> None:
+    def __init__(self, place: Place, mender: Mender | None = None, other: Place | None = None) -> None:
         self.place = place
+        self._places = [place] if other is None else [place, other]
         self._mender = mender
         self.index = Index(place)
 
@@ -105,15 +107,25 @@ class Viewing:
         name = str(wanted.get("clip", ""))
         if not ClipId.matches(name):
             raise MissingModalityError("there is no such clip")
-        return self.place.clip(name)
+        return self._places[int(wanted.get("place") or 0)].clip(name)
+
+    def _layers_of_other(self, clip_id: str) -> list[dict[str, Any]]:
+        """List what the second store has of a clip; nothing where there is no second store, or it lacks the clip."""
+        found = []
+        for place in self._places[1:]:
+            if clip_id not in place.removals():
+                told = describe(place.clip(clip_id), place.tidy)
+                found += [{**layer, "of": place.name} for layer in told["layers"]]
+        return found
 
     def clip(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Tell all of one clip."""
         clip = self._clip(wanted)
         try:
             found = describe(clip, self.place.tidy)
+            found["others"] = self._layers_of_other(clip.clip_id)
         except MMVoxCelebError as error:
-            raise ConfigError(self.place.tidy(error)) from error
+            raise ConfigError(self._tidy(error)) from error
         if self._mender is not None and found["label"] is not None:
             found |= label_of(*self._mender.read(clip.clip_id))
         position = self.index.catalog.position(clip.clip_id)
@@ -159,7 +171,7 @@ class Viewing:
         drawing = next((kind for kind in file_modalities() if kind.name == name), None)
         folder = VIDEO.folder() if drawing is not None else folder_named(name, str(wanted.get("style") or ""))
         places = [int(place) for place in str(wanted.get("at", "")).split(",") if place]
-        return self._tidily(lambda: packed(self._clip(wanted), folder, places, drawing))
+        return self._tidily(lambda: packed(self._clip(wanted), folder, places, drawing, self._tidy))
 
     def sound(self, wanted: Mapping[str, Any]) -> bytes:
         """Give what is heard with a clip."""
@@ -174,4 +186,9 @@ class Viewing:
         try:
             return bytes(give())
         except MMVoxCelebError as error:
-            raise type(error)(self.place.tidy(error)) from error
+            raise type(error)(self._tidy(error)) from error
+
+    def _tidy(self, text: object) -> str:
+        for place in self._places:
+            text = place.tidy(text)
+        return str(text)

@@ -1,6 +1,7 @@
 // One clip: the player, the legend of its masks, and all that is known of it.
 import { address, ask } from "./api.js";
 import { h, plain, toast, words } from "./dom.js";
+import { Compare } from "./compare.js";
 import * as keys from "./keys.js";
 import { Layer } from "./layers.js";
 import { Player } from "./player.js";
@@ -33,18 +34,20 @@ export class ClipPage {
     this.player = new Player(layers, { rate: found.rate, clip: found.name, frame: place.frame,
       sound: found.files.find((file) => file.sound)?.modality,
       onframe: (player, isPaused) => this.onframe(player, isPaused) });
+    this.compare = new Compare(found.name, found.layers, found.others, this.state, this.player);
     this.root.replaceChildren(this.header(found.name), h("div", { class: "body" },
       h("section", { class: "watch" }, found.problems.concat(found.reason && found.outcome !== "done" ? [found.reason] : []).map((text) =>
         h("p", { class: "problem", role: "alert" }, text)),
       this.player.stage, layers.length ? this.player.controls : h("p", { class: "nothing" }, "This clip has no pictures."),
-      this.strips(), this.legend()), h("section", { class: "facts" }, this.facts())));
+      this.strips(), this.legend(), this.compare.root || null), h("section", { class: "facts" }, this.facts())));
     this.keys();
     this.player.start();
   }
 
   leave() {
     this.player?.stop();
-    this.player = null;
+    this.compare?.close();
+    this.player = this.compare = null;
   }
 
   header(name) {
@@ -97,6 +100,7 @@ export class ClipPage {
 
   onframe(player, isPaused) {
     if (this.cursor) this.cursor.style.left = `${((player.frame + 0.5) / this.length) * 100}%`;
+    this.compare?.draw();
     if (player.isPlaying && !isPaused) return;
     this.where = { ...this.where, frame: player.frame };
     clearTimeout(this.writing);
