@@ -42,6 +42,9 @@ def run(
     compare: Annotated[
         str | None, typer.Option("--compare", help="Another PLACE, whose pictures of the same clips are laid beside.")
     ] = None,
+    clips: Annotated[
+        Path | None, typer.Option("--clips", help="Show these alone: a file with the name of a clip in each line.")
+    ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: labels cannot be set.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
@@ -68,4 +71,16 @@ def run(
 
         mender = LabelMender(place.location, by or getpass.getuser())
     other = None if compare is None else Place(path_of_location(compare))
-    serve(Viewing(place, mender, other), host=host, port=port, token=token, ready=ready)
+    only = None
+    if clips is not None:
+        only = frozenset(filter(None, map(str.strip, _lines(clips))))
+    serve(Viewing(place, mender, other, only), host=host, port=port, token=token, ready=ready)
+
+
+def _lines(file: Path) -> list[str]:
+    from mmvoxceleb.errors import SourceUnavailableError
+
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceUnavailableError(f"{file}: cannot be read as names of clips ({error})") from error

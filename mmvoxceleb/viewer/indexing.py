@@ -26,10 +26,12 @@ class Index:
 
     Args:
         place: What is looked at.
+        only: Leave out all other clips.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, only: frozenset[str] | None = None) -> None:
         self.place = place
+        self._only = only
         self.problem = ""
         self._mark = place.mark()
         self._removals = place.removals()
@@ -59,7 +61,11 @@ class Index:
     def _list(self) -> Catalog:
         store = self.place.store
         clips = {folder: store.clips(folder) for folder in store.folders()}
-        return Catalog(clips, self.place.ledger(), self._removals)
+        ledger = self.place.ledger()
+        if self._only is not None:
+            clips = {folder: [name for name in found if name in self._only] for folder, found in clips.items()}
+            ledger = [row for row in ledger if row.clip_id in self._only]
+        return Catalog(clips, ledger, self._removals)
 
     def ensure(self, positions: "list[int]") -> None:
         """Read at once what is known of some clips, if that has not been done."""

@@ -1,5 +1,7 @@
 """What the page can ask for and change: one method for each, from a mapping to JSON or bytes."""
 
+import builtins
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +21,7 @@ from mmvoxceleb.viewer.place import Place
 __all__ = ["Mender", "Viewing"]
 
 _MOST_ROWS = 200
+_MOST_ON_SHEET = 24
 
 
 class Mender(Protocol):
@@ -30,7 +33,7 @@ class Mender(Protocol):
     def undo(self, clip_id: str) -> bool:
         """Take back what was set last."""
 
-    def read(self, clip_id: str) -> tuple[list[int], dict[str, Any]]:
+    def read(self, clip_id: str) -> tuple[builtins.list[int], dict[str, Any]]:
         """Return label and provenance as they are now."""
 
 
@@ -41,18 +44,26 @@ class Viewing:
         place: What is looked at.
         mender: Writes labels that are set by hand; None for looking only.
         other: A second store, of which the same clips are laid beside; labels are set in the first one only.
+        only: Show these clips alone.
     """
 
-    def __init__(self, place: Place, mender: Mender | None = None, other: Place | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        mender: Mender | None = None,
+        other: Place | None = None,
+        only: frozenset[str] | None = None,
+    ) -> None:
         self.place = place
         self._places = [place] if other is None else [place, other]
         self._mender = mender
-        self.index = Index(place)
+        self.index = Index(place, only)
 
     def calls(self) -> dict[str, bool]:
         """Name the methods that the page may call, and tell which of them change something."""
-        return {"state": False, "clips": False, "clip": False, "poster": False, "pictures": False, "sound": False,
-                "strip": False, **({"mend": True, "undo": True} if self._mender is not None else {})}  # fmt: skip
+        looking = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "list", "sheet", "gif")
+        changing = ("mend", "undo") if self._mender is not None else ()
+        return {**dict.fromkeys(looking, False), **dict.fromkeys(changing, True)}
 
     def state(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Tell what is looked at, and how much of it has been read."""
@@ -83,7 +94,35 @@ class Viewing:
                 if not ClipId.matches(catalog.names[position]) or catalog.names[position] not in removals]  # fmt: skip
         return {"offset": offset, "rows": rows, "counts": answer.counts, "total": len(answer.order)}
 
-    def _marked(self) -> list[str]:
+    def list(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give the names of the clips that a filter leaves, in order, one a line."""
+        return "".join(f"{name}\n" for name in self._chosen(wanted)).encode()
+
+    def sheet(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give a contact sheet of the first clips that a filter leaves, PNG."""
+        from mmvoxceleb.preview import contact_sheet
+
+        def drawn() -> bytes:
+            buffer = io.BytesIO()
+            contact_sheet(self.place.store, self._chosen(wanted)[:_MOST_ON_SHEET]).save(buffer, "PNG")
+            return buffer.getvalue()
+
+        return self._tidily(drawn)
+
+    def gif(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give a clip as an animated GIF."""
+        from mmvoxceleb.preview import clip_gif
+
+        return self._tidily(lambda: clip_gif(self.place.store, self._clip(wanted).clip_id))
+
+    def _chosen(self, wanted: Mapping[str, Any]) -> builtins.list[str]:
+        """Name the clips that a filter leaves: no inputs that gave none, and nobody on the removal list."""
+        catalog, query = self.index.catalog, json.loads(wanted.get("filter") or "{}")
+        answer = self.index.querying.answer(query, str(wanted.get("sort") or ""), with_counts=False)
+        names = [catalog.names[position] for position in answer.order.tolist() if catalog.has[position]]
+        return self.place.removals().keep(names)
+
+    def _marked(self) -> builtins.list[str]:
         return []
 
     def _row(self, catalog: Catalog, position: int) -> dict[str, Any]:
@@ -109,7 +148,7 @@ class Viewing:
             raise MissingModalityError("there is no such clip")
         return self._places[int(wanted.get("place") or 0)].clip(name)
 
-    def _layers_of_other(self, clip_id: str) -> list[dict[str, Any]]:
+    def _layers_of_other(self, clip_id: str) -> builtins.list[dict[str, Any]]:
         """List what the second store has of a clip; nothing where there is no second store, or it lacks the clip."""
         found = []
         for place in self._places[1:]:

@@ -175,6 +175,7 @@ export class ClipPage {
     const { found } = this;
     return [
       h("p", { class: "line" }, h("b", { class: `split ${found.split}` }, found.split), `${this.player.indices.length} frames`,
+        h("a", { class: "gif", href: address("gif", { clip: found.name }), download: `${found.person}.gif` }, "as GIF"),
         found.lacks?.length ? ` · no ${found.lacks.join(", ")}` : ""),
       this.attributes(),
       found.sentences.length ? h("details", { open: true }, h("summary", {}, "Sentences"), this.textNote(),

@@ -27,7 +27,7 @@ export class Overview {
     this.sheet = h("div", { class: "sheet" });
     this.grid = h("main", { class: "grid", tabIndex: -1, onscroll: () => this.scrolled() }, this.sheet);
     this.toggle = h("button", { class: "toggle", onclick: () => this.root.classList.toggle("filtering") }, "Filters");
-    this.tools = h("span", { class: "tools" });
+    this.tools = h("details", { class: "export", ontoggle: () => this.links() }, h("summary", {}, "Export"), h("div", {}));
     this.root = h("div", { class: "overview" },
       h("header", {}, h("h1", {}, state.name), this.total_, this.progress, h("span", { class: "space" }), this.toggle,
         this.search, this.sort, this.tools, h("button", { class: "quiet", title: "Keys", onclick: keys.help }, "?")),
@@ -224,6 +224,14 @@ export class Overview {
     if (!this.pages.get(offset)) this.pages.set(offset, (await ask("clips", this.query(offset, false))).rows);
     this.focus = at;
     return this.pages.get(offset)[at - offset];
+  }
+
+  // What is left by the filters, as files.
+  links() {
+    const query = { filter: JSON.stringify(this.where.filter), sort: this.where.sort };
+    this.tools.lastChild.replaceChildren(
+      h("a", { href: address("list", query), download: "clips.txt" }, `List of the ${count(this.total)} clips`),
+      h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"));
   }
 
   move(key) {
