@@ -49,24 +49,21 @@ class Querying:
         self._kept: dict[Any, tuple[int, Any]] = {}
         self._lock = threading.Lock()
 
-    def answer(
-        self, wanted: Mapping[str, Any], sort: str = "", marked: Sequence[str] = (), *, with_counts: bool = True
-    ) -> Answer:
+    def answer(self, wanted: Mapping[str, Any], sort: str = "", *, with_counts: bool = True) -> Answer:
         """Filter, count and sort.
 
         Args:
             wanted: ``split``, ``person``, ``outcome``, ``reason``, ``source``, ``lacks``: lists of values of which one
                 has to hold; ``attributes``: by name a list of 1, 0 and -1; ``figures``: by name the smallest and the
-                largest value; ``text``: a part of a name or of the first sentence; ``marked``: only ``marked``.
+                largest value; ``text``: a part of a name or of the first sentence.
             sort: A figure, ``frames``, ``doubt`` or ``doubt:ATTRIBUTE``; ``-`` before it turns the order. By name
                 otherwise.
-            marked: Names of clips.
             with_counts: Whether choices are counted.
 
         Raises:
             ConfigError: A filter or figure has no such name.
         """
-        masks = self._masks(wanted, marked)
+        masks = self._masks(wanted)
         failures = np.zeros(len(self.catalog), np.uint8)
         for mask in masks.values():
             failures += ~mask
@@ -77,7 +74,7 @@ class Querying:
 
         return Answer(self._sorted(passing, sort), self._counts(wanted, others) if with_counts else {})
 
-    def _masks(self, wanted: Mapping[str, Any], marked: Sequence[str]) -> dict[str, Mask]:
+    def _masks(self, wanted: Mapping[str, Any]) -> dict[str, Mask]:
         catalog = self.catalog
         masks: dict[str, Mask] = {}
         for name, (codes, texts) in self._choices().items():
@@ -96,9 +93,6 @@ class Querying:
             masks[f"figure:{name}"] = (values >= low) & (values <= high)
         if wanted.get("text"):
             masks["text"] = self._search(str(wanted["text"]))
-        if wanted.get("marked"):
-            masks["marked"] = np.zeros(len(catalog), np.bool_)
-            masks["marked"][[at for at in map(catalog.position, marked) if at >= 0]] = True
         return masks
 
     def _choices(self) -> dict[str, tuple[NDArray[Any], Sequence[str]]]:

@@ -85,7 +85,7 @@ class Viewing:
         catalog = querying.catalog
         query = json.loads(wanted.get("filter") or "{}")
         with_counts = wanted.get("counts") != "0"
-        answer = querying.answer(query, str(wanted.get("sort") or ""), self._marked(), with_counts=with_counts)
+        answer = querying.answer(query, str(wanted.get("sort") or ""), with_counts=with_counts)
         offset = max(0, int(wanted.get("offset") or 0))
         chosen = answer.order[offset : offset + min(_MOST_ROWS, int(wanted.get("limit") or 60))].tolist()
         removals = self.place.removals()
@@ -121,9 +121,6 @@ class Viewing:
         answer = self.index.querying.answer(query, str(wanted.get("sort") or ""), with_counts=False)
         names = [catalog.names[position] for position in answer.order.tolist() if catalog.has[position]]
         return self.place.removals().keep(names)
-
-    def _marked(self) -> builtins.list[str]:
-        return []
 
     def _row(self, catalog: Catalog, position: int) -> dict[str, Any]:
         name = catalog.names[position]

@@ -188,7 +188,6 @@ export class Overview {
         onerror: (event) => event.target.replaceWith(h("p", { class: "broken" }, "cannot be read")) })
       : h("p", { class: "broken" }, row.reason || row.outcome);
     const marks = [
-      ...(row.marked ? [h("b", { class: "mark remove" }, "to be removed")] : []),
       ...(isBad ? [h("b", { class: "mark bad" }, row.outcome)] : []),
       ...(row.problem ? [h("b", { class: "mark bad" }, "damaged")] : []),
       ...row.lacks.map((name) => h("b", { class: "mark" }, `no ${name}`)),
