@@ -145,7 +145,7 @@ def test_the_command_says_what_was_lost(corpus: Corpus, tmp_path: Path) -> None:
 def test_engines_give_the_same_bytes(corpus: Corpus, tmp_path: Path, engine: str) -> None:
     if engine == "ray":
         ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
-        ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:
         options: Any = {"engine": "ray"} if engine == "ray" else {}
         assert converted(corpus.root, tmp_path / "a", MP4, workers=2, **options).done == 3

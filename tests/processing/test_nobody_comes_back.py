@@ -125,7 +125,7 @@ def test_a_video_and_a_clip_are_forgotten_too(raw: Path, tmp_path: Path) -> None
 def test_ray_does_not_bring_them_back(raw: Path, tmp_path: Path) -> None:
     ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
     out = tmp_path / "out"
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:
         assert small_pipeline().run(videos_of(raw), out, engine="ray", workers=1).done == LEFT + 2
         remove_from_store(out, GONE)

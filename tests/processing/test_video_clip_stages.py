@@ -55,7 +55,7 @@ def test_one_run_equals_two(raw: Path, made: Path, tmp_path: Path) -> None:
 def test_engines_give_the_same_bytes(raw: Path, made: Path, tmp_path: Path, engine: str) -> None:
     if engine == "ray":
         ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
-        ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:
         options: Any = {"engine": "ray", "workers": 2} if engine == "ray" else {"workers": 2}
         assert Pipeline([CROP_MP4, *STAGES]).run(videos_of(raw), tmp_path, **options).done == 4

@@ -71,9 +71,9 @@ def test_the_cascade_takes_no_weights() -> None:
 
 
 def test_an_unknown_detector_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="s3fd, yunet, haar"):
+    with pytest.raises(ConfigError, match="s3fd, yunet, mediapipe, haar"):
         open_detector("mtcnn")
-    assert set(DETECTORS) == {"s3fd", "yunet", "haar"}
+    assert set(DETECTORS) == {"s3fd", "yunet", "mediapipe", "haar"}
 
 
 def test_scaling_a_detection_scales_its_points() -> None:
