@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.codecs.sound_track import SoundTrack
+from mmvoxceleb.codecs.video import FRAMES_PER_SECOND, first_frame_note, first_frame_of
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def encode_h264(
                 stream.codec_context.thread_count = 1
                 if not lossless:
                     stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
+                if indices is not None and indices[0]:
+                    container.metadata.update(first_frame_note(indices[0]))
                 track = None if sound is None else SoundTrack(container, sound, lossless=lossless)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if not lossless:
@@ -101,10 +104,17 @@ def with_sound(data: bytes, sound: "FlacSound") -> bytes:
         av.open(buffer, "w", format="mp4", container_options={"fflags": "+bitexact"}) as target,
     ):
         stream = target.add_stream_from_template(source.streams.video[0])
+        first = first_frame_of(source)
+        target.metadata.update(first_frame_note(first) if first else {})
+        packets = [packet for packet in source.demux(video=0) if packet.size and packet.dts is not None]
+        tick = source.streams.video[0].time_base
+        start = min((packet.pts for packet in packets if packet.pts is not None), default=0)
+        shift = round(first / FRAMES_PER_SECOND / tick) - start if tick else 0
         track = SoundTrack(target, sound, lossless=False)
-        for packet in source.demux(video=0):
-            if packet.size and packet.dts is not None:
-                seconds = float((packet.pts or 0) * packet.time_base)
+        for packet in packets:
+            if packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                seconds = float(packet.pts * packet.time_base)
                 packet.stream = stream
                 target.mux(packet)
                 track.write(seconds)

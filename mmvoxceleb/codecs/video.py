@@ -16,7 +16,7 @@ from mmvoxceleb.extras import install_hint
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FRAMES_PER_SECOND", "VideoFrames", "count_frames", "decode_frames"]
+__all__ = ["FRAMES_PER_SECOND", "VideoFrames", "count_frames", "decode_frames", "first_frame_note", "first_frame_of"]
 
 FRAMES_PER_SECOND = 25
 """VoxCeleb's own rate, to which the original cropper resampled: a frame index counts from the start at this rate."""
@@ -25,6 +25,7 @@ _OFF_THE_GRID = 0.025
 """A frame may be off its index by so much, as containers round times to a millisecond."""
 
 _LARGEST_INDEX = 2**31 - 1
+_FIRST_FRAME = "mmvoxceleb: first frame "
 
 
 class VideoFrames:
@@ -44,17 +45,19 @@ class VideoFrames:
         self._data = data
         self._clip_id = clip_id
         self._where = f"clip {clip_id}: its video"
+        if not data:
+            raise CorruptSourceError(f"clip {clip_id}: its video is damaged, and cannot be decoded (the file is empty)")
         with self._told("its video is damaged, and cannot be decoded"), _open(data) as container:
             context = container.streams.video[0].codec_context
             check_side(context.height, context.width, where=self._where)
             self._times, self._keys = _times(container)
             if not self._times:
                 raise ValueError("it has no frames")
-            self.indices = _indices(self._times, container.streams.video[0].time_base)
+            self.indices = _indices(self._times, container.streams.video[0].time_base, first_frame_of(container))
 
     indices: "NDArray[np.int64]"
-    """Frame index of each frame, ascending: its time at 25 a second, so that a frame that was left out leaves a gap.
-    Where times lie between, as in a video of another rate, frames are counted."""
+    """Frame index of each frame, ascending: its time after the first at 25 a second, so that a frame that was left out
+    leaves a gap. Where times lie between, as in a video of another rate, frames are counted."""
 
     def __len__(self) -> int:
         return len(self._times)
@@ -136,10 +139,22 @@ def _times(container: Any) -> tuple[list[int], list[int]]:
     return sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
 
 
-def _indices(times: Sequence[int], tick: Any) -> "NDArray[np.int64]":
-    exact = np.array(times, np.float64) * float(tick * FRAMES_PER_SECOND)
-    indices = np.rint(exact)
-    is_on_grid = len(times) and abs(exact - indices).max() < _OFF_THE_GRID and (np.diff(indices) > 0).all()
-    if is_on_grid and indices[0] >= 0 and indices[-1] <= _LARGEST_INDEX:
+def first_frame_note(index: int) -> dict[str, str]:
+    """Say in a container's metadata that its first frame has an index other than 0."""
+    return {"comment": f"{_FIRST_FRAME}{index}"}
+
+
+def first_frame_of(container: Any) -> int:
+    """Read what :func:`first_frame_note` said; 0 for any other file, whatever time its clock begins at."""
+    note = container.metadata.get("comment", "")
+    digits = note.removeprefix(_FIRST_FRAME)
+    return int(digits) if note != digits and digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+
+def _indices(times: Sequence[int], tick: Any, first: int) -> "NDArray[np.int64]":
+    exact = (np.array(times, np.float64) - times[0]) * float(tick * FRAMES_PER_SECOND)
+    indices = np.rint(exact) + first
+    is_on_grid = abs(exact + first - indices).max() < _OFF_THE_GRID and (np.diff(indices) > 0).all()
+    if is_on_grid and indices[-1] <= _LARGEST_INDEX:
         return indices.astype(np.int64)
     return np.arange(len(times), dtype=np.int64)

@@ -1,5 +1,6 @@
 """What there is to see of a clip: some frames, what belongs to them, and what is said of the person."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["ClipView", "choose_indices", "clips_of", "view_clip"]
+
+logger = logging.getLogger(__name__)
 
 
 _ABSENT = object()
@@ -106,7 +109,7 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
     clip = StoredClip(store, clip_id)
     in_store = set(store.folders())
     folders = {kind: kind.folder_of_style(style) for kind in frame_modalities()}
-    entries = {kind: clip.entries(folder) if clip.has(folder) else [] for kind, folder in folders.items()}
+    entries = {kind: _entries(clip, folder) for kind, folder in folders.items()}
     indices = choose_indices(
         [entry.index for entry in entries[VIDEO]],
         [entry.index for kind, found in entries.items() if kind is not VIDEO for entry in found],
@@ -128,6 +131,17 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
         values={kind: value for kind, value in values.items() if value is not _ABSENT},
         missing=tuple(name for kind, name in absent.items() if kind.name in MODALITIES or kind.folder() in in_store),
     )
+
+
+def _entries(clip: StoredClip, folder: Folder) -> list[Entry]:
+    """List what can be shown; of a video file that is damaged, nothing, and the log says why."""
+    try:
+        return clip.entries(folder)
+    except MissingModalityError:
+        return []
+    except MMVoxCelebError as error:
+        logger.warning("%s", error)
+        return []
 
 
 def _pictures(

@@ -1,6 +1,7 @@
 """A store in folders: one folder per clip, or one zip per clip, or both."""
 
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from mmvoxceleb.stores.zip_index import ZipEntry, read_index
 __all__ = ["TreeStore"]
 
 _MOST_KEPT_INDEXES = 256
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,12 @@ class TreeStore(Store):
             if found is not None:
                 clip, kind = found
                 place = _Place(f"{base}/{item.name}", kind, item.size, item.version)
-                places.setdefault(folder, {}).setdefault(clip, place)
+                first = places.setdefault(folder, {}).setdefault(clip, place)
+                if first is not place:
+                    logger.warning(
+                        "clip %s, %s: is there twice, as %s and as %s; the first is read, so delete the wrong one",
+                        clip, folder, first.path, place.path,
+                    )  # fmt: skip
 
     def _place(self, folder: Folder, clip_id: str) -> _Place:
         try:

@@ -254,3 +254,30 @@ def test_a_video_of_another_rate_counts_its_frames() -> None:
     ours = VideoFrames(video_bytes([3, 4, 8]))
     assert ours.indices.tolist() == [3, 4, 8]
     assert numbers(ours.decode([2, 0])) == [8, 3]
+
+
+def test_a_clock_that_begins_late_moves_no_frame() -> None:
+    """As of a fragmented file with B-frames, which has no edit list."""
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4") as target, av.open(BytesIO(video_bytes(range(12))), "r") as source:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts + 1024, packet.dts + 1024, stream
+                target.mux(packet)
+    late = VideoFrames(buffer.getvalue())
+    assert late.indices.tolist() == list(range(12))
+    assert numbers(late.decode(range(12))) == list(range(12))
+
+
+def test_a_damaged_file_ends_no_preview_and_a_double_is_named(
+    store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = tmp_path / "odd"
+    shutil.copytree(store, odd)
+    (odd / "video" / CLIPS[0]).write_bytes(b"")
+    shutil.copy(store / "video" / CLIPS[1], odd / "video" / f"{CLIPS[1]}.mp4")
+    view = view_clip(open_store(odd), CLIPS[0])
+    assert not view.pictures[VIDEO]
+    assert "the file is empty" in caplog.text
+    assert f"clip {CLIPS[1]}, video: is there twice, as video/{CLIPS[1]}" in caplog.text

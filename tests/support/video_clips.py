@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from mmvoxceleb.codecs.masks import encode_palette_mask
+from mmvoxceleb.codecs.video import first_frame_note
 from tests.support.videos import numbered
 
 PERSONS = ("id10001", "id10270")
@@ -22,6 +23,8 @@ def video_bytes(numbers: Sequence[int], *, size: tuple[int, int] = (96, 64), gop
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.options = {"crf": "10", "g": str(gop), "bf": "2"}
+        if numbers[0]:
+            container.metadata.update(first_frame_note(numbers[0]))
         for number in numbers:
             frame = av.VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
