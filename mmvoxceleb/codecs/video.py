@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ class VideoFrames:
         with self._told("its video is damaged, and cannot be decoded"), _open(data) as container:
             context = container.streams.video[0].codec_context
             check_side(context.height, context.width, where=self._where)
+            if container.streams.video[0].sample_aspect_ratio not in (None, 0, 1):
+                raise self._not_as_stored("its pixels are not square")
             self._times, self._keys = _times(container)
             if not self._times:
                 raise ValueError("it has no frames")
@@ -88,6 +91,8 @@ class VideoFrames:
                 last = max(group)
                 container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
                 for frame in container.decode(video=0):
+                    if _is_turned(frame):
+                        raise self._not_as_stored("it is to be turned or mirrored when it is shown")
                     if frame.pts in wanted and frame.pts not in found:
                         check_side(frame.height, frame.width, where=self._where)
                         found[frame.pts] = frame.to_ndarray(format="rgb24")
@@ -97,6 +102,12 @@ class VideoFrames:
         if lost:
             raise IndexError(f"frame {lost[0]} is missing")
         return [found[self._times[position]] for position in positions]
+
+    def _not_as_stored(self, why: str) -> CorruptSourceError:
+        """Refuse pictures that players show otherwise than they are stored: not all who read the file would agree."""
+        return CorruptSourceError(
+            f"{self._where} is no clip as it stands: {why}; make one of it with mmvoxceleb regenerate crop --cropped"
+        )
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -131,6 +142,15 @@ def _open(data: "bytes | memoryview") -> Any:
     container.streams.video[0].thread_type = "NONE"
     container.streams.video[0].codec_context.thread_count = 1
     return container
+
+
+def _is_turned(frame: Any) -> bool:
+    """Whether an ``av.VideoFrame`` has a display matrix that is not the identity, in 16.16 fixed point."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    a, b, _, c, d, *_ = struct.unpack("<9i", bytes(matrix))
+    return (a, b, c, d) != (1 << 16, 0, 0, 1 << 16)
 
 
 def _times(container: Any) -> tuple[list[int], list[int]]:

@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +30,7 @@ from mmvoxceleb.validation import validate_store
 from tests.support.http_server import FileServer
 from tests.support.sounds import RATE, samples_of
 from tests.support.video_clips import CLIPS, make_video_store, video_bytes
-from tests.support.videos import number_of
+from tests.support.videos import number_of, numbered, with_matrix
 
 HOLES = [*range(7), *range(9, 24)]
 BOTH = {"modalities": ("video", "mask")}
@@ -281,3 +282,19 @@ def test_a_damaged_file_ends_no_preview_and_a_double_is_named(
     assert not view.pictures[VIDEO]
     assert "the file is empty" in caplog.text
     assert f"clip {CLIPS[1]}, video: is there twice, as video/{CLIPS[1]}" in caplog.text
+
+
+def test_what_players_show_otherwise_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(video_bytes(range(4)))
+    turned = with_matrix(tmp_path / "clip.mp4", tmp_path / "turned.mp4", 0, 1, -1, 0).read_bytes()
+    with pytest.raises(CorruptSourceError, match=r"clip x: .* turned or mirrored .*regenerate crop --cropped"):
+        VideoFrames(turned, clip_id="x").decode([0])
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(1), format="rgb24")))
+        container.mux(stream.encode())
+    with pytest.raises(CorruptSourceError, match=r"clip x: .* not square; .*regenerate crop --cropped"):
+        VideoFrames(buffer.getvalue(), clip_id="x")
