@@ -195,15 +195,17 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         store = self._open()
+        removals = self._removals()
         clips = choose_clips(
             store,
             self._folders(),
             persons=self.config.persons,
-            clips=self.config.clips,
+            clips=self.config.clip_list,
+            missing=self.config.on_error,
+            removals=removals,
             strict=self.config.strict,
         )
         self._choose_form_of_frames(store, clips)
-        removals = self._removals()
         if self.config.persons is None and self.config.clips is None:
             removals.tell_unmatched(clips, store.location)
         return [

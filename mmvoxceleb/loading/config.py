@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from datasets import BuilderConfig
 
+from mmvoxceleb.cliplists import ClipList, as_clip_list
+from mmvoxceleb.cliplists.reading import Clips
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.modalities import (
@@ -44,8 +47,9 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
             the files through.
         min_frames: Leave out clips with fewer frames.
         persons: Keep only these identities, ``["id10270"]``.
-        clips: Keep only these clip ids.
-        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count.
+        clips: Keep only these: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
+        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count;
+            also for clips of a clip list that are not there.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
@@ -66,7 +70,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     mask_encoding: MaskEncoding = "palette"
     min_frames: int = 0
     persons: Sequence[str] | None = None
-    clips: Sequence[str] | None = None
+    clips: Clips | None = None
     on_error: OnError = "raise"
     drive_ids: Mapping[str, str] | None = None
     drop_sensitive: bool = False
@@ -143,6 +147,11 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         """The drawing styles to read."""
         return (self.styles,) if isinstance(self.styles, str) else tuple(self.styles)
 
+    @cached_property
+    def clip_list(self) -> ClipList | None:
+        """The clips to keep; None for all. Its file is read once."""
+        return as_clip_list(self.clips)
+
     @property
     def record_options(self) -> RecordOptions:
         """What :func:`mmvoxceleb.loading.record.read_record` needs to know."""
@@ -161,4 +170,6 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
         """Name the cache folder; what does not change the rows does not change the name."""
         kept = {key: value for key, value in config_kwargs.items() if key != "on_error"}
+        if self.clip_list is not None and self.clip_list.name:
+            kept["clips"] = list(self.clip_list.clips)  # whatever its file is called, or says later
         return str(super().create_config_id(kept, custom_features=custom_features))

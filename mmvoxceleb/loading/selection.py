@@ -4,7 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from mmvoxceleb.cliplists import ClipList, choose_in
+from mmvoxceleb.cliplists.chosen_store import Missing
 from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
@@ -25,7 +28,9 @@ def choose_clips(
     folders: Sequence[Folder],
     *,
     persons: Sequence[str] | None = None,
-    clips: Sequence[str] | None = None,
+    clips: ClipList | None = None,
+    missing: Missing = "raise",
+    removals: Removals | None = None,
     strict: bool = False,
 ) -> list[str]:
     """List the clips that have all of ``folders``, sorted.
@@ -35,6 +40,8 @@ def choose_clips(
         folders: What every clip must have.
         persons: Keep only these identities.
         clips: Keep only these clips.
+        missing: Whether a clip of ``clips`` that is not there is an error, or is skipped with a warning.
+        removals: Who was taken out; their clips may be missing.
         strict: Raise for a clip that lacks something, instead of leaving it out with a warning.
 
     Raises:
@@ -50,7 +57,11 @@ def choose_clips(
             f"{store.location}: has no {', '.join(empty)} (it has: {has}); add it, or read fewer with modalities=(...)"
         )
     everywhere = set.union(*by_folder.values())
-    everywhere = _only(everywhere, store, persons, clips)
+    chosen_clips = None
+    if clips is not None:
+        advice = "or leave them out and count them: on_error='skip'"
+        chosen_clips = choose_in(everywhere, clips, store.location, missing=missing, removals=removals, advice=advice)
+    everywhere = _only(everywhere, store, persons, chosen_clips)
     chosen = everywhere.intersection(*by_folder.values())
     lacking = {str(folder): sorted(everywhere - found) for folder, found in by_folder.items() if everywhere - found}
     if lacking:
@@ -73,7 +84,7 @@ def _check_names(store: Store, by_folder: Mapping[Folder, set[str]], incomplete:
                 store.check_names(folder, clip)
 
 
-def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: Sequence[str] | None) -> set[str]:
+def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: set[str] | None) -> set[str]:
     if persons is not None:
         wanted = {persons} if isinstance(persons, str) else set(persons)
         by_person = {clip: ClipId.parse(clip).person_id for clip in found}
@@ -81,13 +92,11 @@ def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: S
         if absent:
             raise ConfigError(f"{store.location}: has no clip of {', '.join(absent)}; check persons=")
         found = {clip for clip, person in by_person.items() if person in wanted}
-    if clips is not None:
-        wanted = {clips} if isinstance(clips, str) else set(clips)
-        absent = sorted(wanted - found)
-        if absent:
-            raise ConfigError(f"{store.location}: has no clip {absent[0]} ({len(absent)} of clips= are absent)")
-        found &= wanted
-    return found
+    if clips is None:
+        return found
+    if not found & clips:
+        raise ConfigError(f"{store.location}: no clip of clips= is of persons=; check them")
+    return found & clips
 
 
 def split_clips(clips: Sequence[str]) -> dict[str, list[str]]:

@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from mmvoxceleb.cliplists.chosen_store import Missing
+from mmvoxceleb.cliplists.reading import Clips
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO, check_modalities, frame_modalities
 
@@ -15,6 +17,7 @@ Place = Literal["same", "every", "other", "other_clip"]
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "short": ("drop", "repeat"),
+    "missing": get_args(Missing),
     "mask_format": ("ids", "one_hot", "colours"),
     "mask_at": get_args(Place),
     "drawing_at": get_args(Place),
@@ -34,6 +37,10 @@ class SampleOptions:
         start: Where the window starts: ``random``, ``centre`` of the places where it fits, or a frame index.
         windows: Samples per clip and epoch. The places where a window fits are divided evenly between them, so that
             two windows of a clip start at different frames if it is long enough.
+        clips: Take only these: names, or the path or URL of a clip list; of a prepared dataset those of its splits. A
+            stream reads the others' rows all the same.
+        missing: Whether a clip of ``clips`` that is not there is an error (``raise``), or is left out and counted
+            (``skip``). A stream cannot tell.
         min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
         short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
         modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
@@ -71,6 +78,8 @@ class SampleOptions:
     frame_step: int = 4
     start: Literal["random", "centre"] | int = "random"
     windows: int = 1
+    clips: Clips | None = None
+    missing: Missing = "raise"
     min_frames: int = 8
     short: Literal["drop", "repeat"] = "drop"
     modalities: Sequence[str] | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.codecs.png import size_of_png
 from mmvoxceleb.codecs.views import WHOLE, View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
@@ -46,6 +47,7 @@ class SampleMaker:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.options = SampleOptions.named(settings)
+        self._listed = as_clip_list(self.options.clips)
         self._threads = DecodeThreads(self.options.threads)
 
     def _take_modalities(self, has: tuple[str, ...], data: str) -> None:

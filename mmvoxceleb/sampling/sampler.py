@@ -93,7 +93,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         super().__init__(settings)
-        self._source = sampled_clips(data, self._wanted(), self.options.style)
+        options = self.options
+        self._source = sampled_clips(data, self._wanted(), options.style, self._listed, options.missing)
         self._take_modalities(self._source.modalities(self.options.style), "data")
         self._kept = self._long_enough()
         self._epochs = IndexEpochs(len(self))

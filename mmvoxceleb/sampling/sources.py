@@ -2,16 +2,21 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
 
+from mmvoxceleb.cliplists import ClipList, choose_in
+from mmvoxceleb.cliplists.chosen_store import Missing
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
-from mmvoxceleb.modalities import Folder, folders_of, modalities
+from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
 from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.sampling.record_clips import SampledRows
+from mmvoxceleb.schema import split_of
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -28,12 +33,23 @@ class SampledStore(SampledClips):
         store: Where they are.
         wanted: What every clip must have; None for everything that the store has.
         style: The drawing style.
+        listed: Take these alone.
+        missing: Whether clips of ``listed`` may be absent.
     """
 
-    def __init__(self, store: Store, wanted: Sequence[str] | None, style: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        wanted: Sequence[str] | None,
+        style: str,
+        listed: ClipList | None = None,
+        missing: Missing = "raise",
+    ) -> None:
         self._store = store
-        clips = choose_clips(store, folders_of(wanted or self.modalities(style), (style,)))
-        self.clip_ids = read_removals(store.location).keep_some(clips, store.location)
+        removals = read_removals(store.location)
+        folders = folders_of(wanted or self.modalities(style), (style,))
+        clips = choose_clips(store, folders, clips=listed, missing=missing, removals=removals)
+        self.clip_ids = removals.keep_some(clips, store.location)
 
     def modalities(self, style: str) -> tuple[str, ...]:
         has = set(self._store.folders())
@@ -46,21 +62,66 @@ class SampledStore(SampledClips):
         return np.array([StoredClip(self._store, clip_id).num_frames(folder) for clip_id in self.clip_ids], np.int64)
 
 
-def sampled_clips(data: Any, modalities: Sequence[str] | None, style: str) -> SampledClips:
+class _Listed(SampledClips):
+    """Those of other clips that are on a list."""
+
+    def __init__(self, clips: SampledClips, listed: ClipList, missing: Missing) -> None:
+        self._clips = clips
+        splits = {_split_of(clip_id) for clip_id in clips.clip_ids}
+        here = replace(listed, clips=tuple(clip for clip in listed.clips if _split_of(clip) in splits))
+        if not here.clips:
+            raise ConfigError(f"none of the {len(listed):,} clips of {listed.name or 'clips='} is of the split at hand")
+        kept = choose_in(clips.clip_ids, here, "the dataset", missing=missing, advice="or pass missing='skip'")
+        self._positions = [position for position, clip_id in enumerate(clips.clip_ids) if clip_id in kept]
+        self.clip_ids = [clips.clip_ids[position] for position in self._positions]
+
+    def modalities(self, style: str) -> tuple[str, ...]:
+        return self._clips.modalities(style)
+
+    def clip(self, position: int) -> SampledClip:
+        return self._clips.clip(self._positions[position])
+
+    def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
+        return self._clips.num_pictures(folder)[self._positions]
+
+    def values(self, modality: FileModality) -> list[Any]:
+        every = self._clips.values(modality)
+        return [every[position] for position in self._positions]
+
+
+def _split_of(clip_id: str) -> str:
+    return split_of(clip_id.partition("#")[0])
+
+
+def sampled_clips(
+    data: Any,
+    modalities: Sequence[str] | None,
+    style: str,
+    listed: ClipList | None = None,
+    missing: Missing = "raise",
+) -> SampledClips:
     """Return the clips of a prepared dataset, a store, or the path or URL of a store.
 
+    Args:
+        data: One of these.
+        modalities: What every clip must have; None for all that there is.
+        style: The drawing style.
+        listed: Take these alone.
+        missing: Whether clips of ``listed`` may be absent.
+
     Raises:
+        ConfigError: A clip of ``listed`` is absent, and ``missing`` is ``raise``.
         TypeError: ``data`` is none of these.
         MMVoxCelebError: It cannot be read, or lacks something.
     """
-    if isinstance(data, SampledClips):
-        return data
     if isinstance(data, str | os.PathLike):
         data = open_store(data)
     if isinstance(data, Store):
-        return SampledStore(data, modalities, style)
+        return SampledStore(data, modalities, style, listed, missing)
     if isinstance(data, datasets.Dataset):
-        return SampledRows(data)
+        data = SampledRows(data)
+    if isinstance(data, SampledClips):
+        return data if listed is None else _Listed(data, listed, missing)
     if isinstance(data, datasets.DatasetDict | datasets.IterableDatasetDict):
         splits = ", ".join(map(repr, data))
         raise TypeError(f"these are {len(data)} splits ({splits}); take one, as data[{next(iter(data))!r}]")

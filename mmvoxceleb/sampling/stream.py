@@ -1,5 +1,6 @@
 """Training samples of a streamed dataset."""
 
+import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.windows import valid_starts
 
 __all__ = ["ClipStream"]
+
+logger = logging.getLogger(__name__)
 
 
 class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
@@ -45,6 +48,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         self._state_before_row: dict[str, Any] | None = None
         self._windows_done = 0
         self._skip = 0
+        self._chosen = None if self._listed is None else frozenset(self._listed.clips)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         raise TypeError("a stream can be iterated, not indexed")
@@ -59,9 +63,14 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         self._rows.set_epoch(epoch)
         skip, self._skip = self._skip, 0
         before = self._rows.state_dict()
+        num_rows = num_chosen = 0
         for row in self._rows:
             self._state_before_row, before = before, self._rows.state_dict()
             clip = RecordClip(row, row.__getitem__)
+            num_rows += 1
+            if self._chosen is not None and clip.clip_id not in self._chosen:
+                continue
+            num_chosen += 1
             if not self._is_long_enough(clip):
                 continue
             for window in range(skip, self.options.windows):
@@ -71,6 +80,8 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
                     sample = Sample(clip, self.options, self._table, rng, work, window).made()
                 yield sample
             skip = 0
+        if num_rows and not num_chosen:
+            logger.warning("none of the %d clips that this worker read is one of clips=", num_rows)
 
     def _rng(self, epoch: int, clip_id: str, window: int) -> np.random.Generator:
         """Return the generator of a sample whose place in the whole nobody knows: its clip stands for it."""
