@@ -17,6 +17,7 @@ EXAMPLES = """
   mmvoxceleb remove --video yDqlBD8m_b8 /data/mmvoxceleb out --repo user/name
   mmvoxceleb remove --person id10001 --rewrite-zips /data/zips
   mmvoxceleb remove --person id10001 --repo user/name --dry-run
+  mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (who was marked in mmvoxceleb view)
 """
 
 
@@ -33,6 +34,10 @@ def remove(
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
     video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,
     clip: Annotated[list[str] | None, typer.Option("--clip", help="Name of a single clip; repeat it.")] = None,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--list", help='File of such names, {"person_id": ...}, {"video_id": ...} or {"clip_id": ...}.'),
+    ] = None,
     repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
     revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
     rewrite_zips: Annotated[
@@ -52,8 +57,12 @@ def remove(
     for name in clip or ():
         ClipId.parse(name)
     removals = Removals(frozenset(person or ()), frozenset(video or ()), frozenset(clip or ()))
+    if listed is not None:
+        removals |= _read_list(listed)
     if not removals:
-        raise ConfigError("say who: --person ID, --video ID or --clip NAME")
+        raise ConfigError(
+            "say who: --person ID, --video ID, --clip NAME or --list FILE" + (f"; {listed} names nobody" * bool(listed))
+        )
     if not places and repo is None:
         raise ConfigError("say where: a store or an export, or --repo user/name")
     for place in places or ():
@@ -63,6 +72,20 @@ def remove(
             _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
         _from_hub(repo, revision, removals, dry_run=dry_run)
+
+
+def _read_list(path: Path) -> "Removals":
+    from mmvoxceleb.errors import SourceUnavailableError
+    from mmvoxceleb.meta.removals import parse_removals
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceUnavailableError(
+            f"{path}: cannot be read ({error.strerror or error}); mark clips in `mmvoxceleb view` first, or write one "
+            'name a line: {"clip_id": "id10001#yDqlBD8m_b8#00001.txt#000.mp4"}'
+        ) from error
+    return parse_removals(data, str(path))
 
 
 def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
+from mmvoxceleb.meta.marks import MARKS_PATH, marks_without
 from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.videos import RECORDS, VideoRecord, names_video_of
@@ -64,6 +65,9 @@ def _clean_file(tree: OutputTree, path: str, removals: Removals, names: Names) -
             data = None if kept is None else kept.to_bytes()
             if data is None:
                 take_away(tree, path)
+        if data is not None and path == MARKS_PATH:
+            kept_marks = marks_without(data, removals, tree.where(path))
+            data = data if kept_marks is None else kept_marks
         if data is not None and names.are_in(data):
             data = names.cut_from_file(data)
         if data is not None:

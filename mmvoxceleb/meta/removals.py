@@ -74,6 +74,14 @@ class Removals:
     def __sub__(self, other: "Removals") -> "Removals":
         return Removals(*(getattr(self, name) - getattr(other, name) for name in _FIELDS))
 
+    def without(self, others: "Removals") -> "Removals":
+        """Return those entries of which the others do not already say all."""
+        return Removals(
+            frozenset(name for name in self.person_id if not others.has_video(name, "")),
+            frozenset(name for name in self.video_id if not others.has_video("", name)),
+            frozenset(name for name in self.clip_id if name not in others),
+        )
+
     def has_video(self, person_id: str, video_id: str) -> bool:
         """Tell whether all clips of a person in a video must not be there."""
         return _person_key(person_id) in self._persons or _key(video_id) in self._videos
