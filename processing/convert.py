@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.files.opening import open_tree
@@ -162,11 +163,13 @@ class _ConvertedClips(StoredClips):
         if own - ours:
             tree.write(REMOVALS_PATH, (own | ours).to_bytes())
         known = {(row.clip_id, row.stage) for row in provenance.rows()}
+        chosen = self.store.chosen if isinstance(self.store, ChosenStore) else None
         provenance.record(
             row
             for row in _ledger_of(self.store)
             if (row.clip_id, row.stage) not in known
             and row.stage != CONVERT
+            and (chosen is None or row.clip_id in chosen)
             and not is_removed(row.clip_id, own | ours)
         )
         super().end(steps)

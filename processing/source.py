@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -58,7 +59,8 @@ class StoredClips(ClipSource):
     def plan(self, units: Sequence[str], steps: "ClipSteps") -> Plan:
         """Compare settings; clips on the removal list of the store or of the output are left out."""
         removals = read_removals(self.location) | read_removals(steps.writer.tree.address)
-        removals.tell_unmatched(units, self.location)
+        if not isinstance(self.store, ChosenStore):
+            removals.tell_unmatched(units, self.location)
         kept = removals.keep(units)
         return replace(steps.plan(kept), removed=len(units) - len(kept))
 

@@ -18,6 +18,7 @@ EXAMPLES = """
   mmvoxceleb convert my-dataset my-dataset-mp4 --codec mp4
   mmvoxceleb convert my-dataset my-dataset-mp4 --codec mp4 --crf 12 --keyframe-every 2
   mmvoxceleb convert my-dataset-mp4 my-pictures --codec png --layout packed
+  mmvoxceleb convert my-dataset small --codec mp4 --clips list.json
 """
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
@@ -24,6 +25,7 @@ EXAMPLES = """
   mmvoxceleb export /data/mmvoxceleb out --video mp4 --crf 18
   mmvoxceleb export /data/mmvoxceleb tars --format webdataset
   mmvoxceleb export /data/mmvoxceleb original --format folder
+  mmvoxceleb export /data/mmvoxceleb out --clips list.json
   mmvoxceleb export /data/mmvoxceleb out --drop-sensitive --modality mask --modality label
 """
 
@@ -58,7 +60,8 @@ def export(
     max_shard_size: Annotated[
         str | None, typer.Option("--max-shard-size", help="For example 64MB. Default: 32MB Parquet, 256MB tars.")
     ] = None,
-    facts: Annotated[CardFacts, without("models"), named(repo_id="--repo"), CARD],
+    facts: Annotated[CardFacts, without("models", "clip_list"), named(repo_id="--repo"), CARD],
+    chosen: ClipOptions,
     workers: WorkersOption = 0,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
@@ -73,10 +76,10 @@ def export(
     if max_shard_size:
         settings = replace(settings, max_shard_bytes=parse_size(max_shard_size))
     if dry_run:
-        show_plan(store, settings, limit)
+        show_plan(store, settings, limit, chosen)
         return
     facts = replace(facts, models=known_models())
-    report = run_export(store, out, settings, facts, workers=workers, limit=limit, overwrite=overwrite)
+    report = run_export(store, out, settings, facts, chosen, workers=workers, limit=limit, overwrite=overwrite)
     for reason in report.skipped.values():
         typer.echo(f"left out: {reason}")
     typer.echo(
@@ -104,6 +107,7 @@ def run_export(
     out: Path,
     settings: ExportSettings,
     facts: CardFacts,
+    chosen: ClipOptions,
     *,
     workers: int = 0,
     limit: int | None = None,
@@ -115,7 +119,8 @@ def run_export(
     try:
         with progress_bar() as tell:
             return export_store(
-                store, out, settings, facts=facts, workers=workers or usable_cpus(), limit=limit, overwrite=overwrite,
+                store, out, settings, facts=facts, clips=chosen.clip_list(), missing=chosen.missing,
+                workers=workers or usable_cpus(), limit=limit, overwrite=overwrite,
                 progress=lambda part, more, total: tell(part, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -123,14 +128,14 @@ def run_export(
         raise typer.Exit(130) from None
 
 
-def show_plan(store: str, settings: ExportSettings, limit: int | None) -> None:
+def show_plan(store: str, settings: ExportSettings, limit: int | None, chosen: ClipOptions) -> None:
     """Print the shards that an export would write."""
     from mmvoxceleb.hub.plan import plan_shards
     from mmvoxceleb.meta.removal_list import read_removals
     from mmvoxceleb.stores import open_store
 
     removals = read_removals(store)
-    shards = plan_shards(open_store(store), settings, removals, limit=limit)
+    shards = plan_shards(chosen.of(open_store(store)), settings, removals, limit=limit)
     for shard in shards:
         typer.echo(f"{shard.path}  {counted(len(shard.clips), 'clip')}")
     clips = counted(sum(len(shard.clips) for shard in shards), "clip")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions, Missing
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
 from mmvoxceleb.schema import DEFAULT_STYLE
 
@@ -15,6 +16,7 @@ EXAMPLES = """
 
   mmvoxceleb preview sample -o sheet.png
   mmvoxceleb preview /data/mmvoxceleb -o sheet.png --clips 8 --columns 6
+  mmvoxceleb preview /data/mmvoxceleb -o sheet.png --clips list.json
   mmvoxceleb preview /data/mmvoxceleb --gif -o clip.gif --clip 'id11248#yDqlBD8m_b8#00004.txt#000.mp4'
 """
 
@@ -32,10 +34,20 @@ def run(
             "--output", "-o", help="Picture to write: .png, .jpg or .webp; .gif with --gif. By default preview.png."
         ),
     ] = None,
-    clips: Annotated[int, typer.Option("--clips", min=1, help="How many clips, spread over all that there are.")] = 4,
+    clips: Annotated[
+        str,
+        typer.Option(
+            "--clips",
+            metavar="NUMBER|FILE",
+            help="How many clips, spread over all; or a clip list, for 4 of it.",
+        ),
+    ] = "4",
     clip: Annotated[
         list[str] | None, typer.Option("--clip", help="A clip by its key; may be given several times.")
     ] = None,
+    missing: Annotated[
+        Missing, typer.Option("--missing", help="Clips of --clips FILE that are not there: raise an error, or skip.")
+    ] = "raise",
     columns: Annotated[int, typer.Option("--columns", min=1, max=24, help="Frames of each clip.")] = 8,
     style: Annotated[str, typer.Option("--style", help="Drawing style.")] = DEFAULT_STYLE,
     gif: Annotated[
@@ -59,14 +71,17 @@ def run(
         raise ConfigError(f"{path}: the name must end in {', '.join(suffixes)}" + ("" if gif else " (or add --gif)"))
     if gif and clip and len(clip) > 1:
         raise ConfigError("a GIF shows one clip, so give --clip once")
-    store = open_location(location)
+    number, listed = (int(clips), None) if clips.isdecimal() else (4, clips)
+    store = ClipOptions(listed, missing).of(open_location(location))
+    if absent := sorted(set(clip or ()) - set(clips_of(store))) if listed else []:
+        raise ConfigError(f"{listed}: clip {absent[0]} is not on it; leave out --clip or --clips")
     if gif:
         known = clip or clips_of(store)
         if not known:
             raise MissingModalityError(f"{store.location}: there are no clips to show")
         data, what = clip_gif(store, known[0], most_frames=most_frames, style=style), known[0]
     else:
-        sheet = contact_sheet(store, clip or clips, columns=columns, style=style)
+        sheet = contact_sheet(store, clip or number, columns=columns, style=style)
         buffer = io.BytesIO()
         sheet.save(buffer, Image.registered_extensions()[path.suffix.lower()])
         data, what = buffer.getvalue(), f"{sheet.width} x {sheet.height} px"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.export import CARD, WorkersOption, completed, known_models, run_export
 from mmvoxceleb.cli.locations import ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
@@ -57,7 +58,8 @@ def push(
         typer.Option(rich_help_panel="Export"),
     ],
     modality: ModalityOption = None,
-    facts: Annotated[CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts"), CARD],
+    facts: Annotated[CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts", "clip_list"), CARD],
+    chosen: ClipOptions,
     workers: WorkersOption = 0,
 ) -> None:
     """Send an export to the Hugging Face Hub, by default privately. What the Hub already has is not sent again.
@@ -66,7 +68,7 @@ def push(
     """
     from mmvoxceleb.cache import cache_dir
     from mmvoxceleb.cli.progress import progress_bar
-    from mmvoxceleb.errors import SourceUnavailableError
+    from mmvoxceleb.errors import ConfigError, SourceUnavailableError
     from mmvoxceleb.hub.describing import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.manifest import is_export
@@ -76,12 +78,14 @@ def push(
     if public and not (yes or dry_run):
         typer.confirm(f"Real people are shown, who were not asked. Make {repo_id} public?", abort=True)
     root = Path(source)
+    if chosen.clips is not None and is_export(root):
+        raise ConfigError(f"{source}: is an export, which is sent as it is; give --clips where it is made")
     if not is_export(root):
         source = path_of_location(source)
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
         settings = completed(replace(settings, version=version or settings.version), source, modality)
         facts = replace(facts, repo_id=repo_id, models=known_models())
-        run_export(source, root, settings, facts, workers=workers)
+        run_export(source, root, settings, facts, chosen, workers=workers)
         typer.echo(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)

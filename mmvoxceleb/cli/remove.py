@@ -38,6 +38,9 @@ def remove(
         Path | None,
         typer.Option("--list", help='File of such names, {"person_id": ...}, {"video_id": ...} or {"clip_id": ...}.'),
     ] = None,
+    clips: Annotated[
+        str | None, typer.Option("--clips", metavar="FILE", help="Every clip of a clip list, or of a file of names.")
+    ] = None,
     repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
     revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
     rewrite_zips: Annotated[
@@ -49,6 +52,7 @@ def remove(
 
     In an export and on the Hub only the files that hold them are rewritten.
     """
+    from mmvoxceleb.cliplists import read_clip_list
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.hub.manifest import is_export
     from mmvoxceleb.meta.removals import Removals
@@ -59,9 +63,12 @@ def remove(
     removals = Removals(frozenset(person or ()), frozenset(video or ()), frozenset(clip or ()))
     if listed is not None:
         removals |= _read_list(listed)
+    if clips is not None:
+        removals |= Removals(clip_id=frozenset(read_clip_list(clips).clips))
     if not removals:
         raise ConfigError(
-            "say who: --person ID, --video ID, --clip NAME or --list FILE" + (f"; {listed} names nobody" * bool(listed))
+            "say who: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE"
+            + (f"; {listed} names nobody" * bool(listed))
         )
     if not places and repo is None:
         raise ConfigError("say where: a store or an export, or --repo user/name")

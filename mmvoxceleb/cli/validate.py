@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
+from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.wording import counted
 
@@ -22,12 +24,13 @@ EXAMPLES = """
   mmvoxceleb validate sample
   mmvoxceleb validate /data/mmvoxceleb --deep
   mmvoxceleb validate /data/mmvoxceleb --json > report.json
+  mmvoxceleb validate /data/mmvoxceleb --clips list.json --deep
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("validate", epilog=EXAMPLES)(run)
+    app.command("validate", epilog=EXAMPLES)(takes_options(run))
 
 
 def run(
@@ -38,13 +41,15 @@ def run(
     workers: int | None = typer.Option(
         None, "--workers", min=1, help="Threads that decode; by default the cores, up to 8."
     ),
+    *,
+    chosen: ClipOptions,
 ) -> None:
     """Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on problems."""
     from rich.console import Console
 
     from mmvoxceleb.validation import validate_store
 
-    store = open_location(location)
+    store = chosen.of(open_location(location))
     with progress_bar() as tell:
         report = validate_store(
             store,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import SAMPLE, path_of_location
 
 __all__ = ["register"]
@@ -43,7 +44,10 @@ def run(
         str | None, typer.Option("--compare", help="Another PLACE, whose pictures of the same clips are laid beside.")
     ] = None,
     clips: Annotated[
-        Path | None, typer.Option("--clips", help="Show these alone: a file with the name of a clip in each line.")
+        str | None,
+        typer.Option(
+            "--clips", metavar="FILE", help="Show these alone: a clip list, or a file with a clip's name in each line."
+        ),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: labels cannot be set.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
@@ -71,16 +75,6 @@ def run(
 
         mender = LabelMender(place.location, by or getpass.getuser())
     other = None if compare is None else Place(path_of_location(compare))
-    only = None
-    if clips is not None:
-        only = frozenset(filter(None, map(str.strip, _lines(clips))))
+    listed = ClipOptions(clips).clip_list()
+    only = None if listed is None else frozenset(listed.clips)
     serve(Viewing(place, mender, other, only), host=host, port=port, token=token, ready=ready)
-
-
-def _lines(file: Path) -> list[str]:
-    from mmvoxceleb.errors import SourceUnavailableError
-
-    try:
-        return file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceUnavailableError(f"{file}: cannot be read as names of clips ({error})") from error

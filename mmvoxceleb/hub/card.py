@@ -112,8 +112,18 @@ def _values(
         "sensitive": ", ".join(f"`{name}`" for name in ATTRIBUTES if name in SENSITIVE_ATTRIBUTES),
         "models": [_model(stage, sha256, facts.models.get(sha256)) for stage, sha256 in statistics.models],
         "lossless": [kind.title for kind in frame_modalities(settings.modalities) if not kind.is_timeline],
+        "cited_steps": _cited_steps(facts),
         "leaked": [*statistics.shared_persons, *statistics.shared_videos],
     }
+
+
+def _cited_steps(facts: CardFacts) -> list[tuple[str, str, str, str]]:
+    """Row of each condition by which the clips were chosen."""
+    steps = facts.clip_list.steps if facts.clip_list is not None else ()
+    return [
+        (f"`{step.condition.replace('|', '/')}`", f"{step.passed:,}", f"{step.unknown:,}", f"{step.left:,}")
+        for step in steps
+    ]
 
 
 def _fields(settings: ExportSettings) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mmvoxceleb.cliplists.citing import Citation
 from mmvoxceleb.errors import CorruptSourceError
 
 __all__ = ["CardFacts", "ModelFacts"]
@@ -39,6 +40,7 @@ class CardFacts:
         label_accuracy: What is known of the labels' accuracy.
         models: By sha256 of the weights.
         charts: Draw charts for the card; they need matplotlib.
+        clip_list: The clip list by which the clips were chosen.
     """
 
     repo_id: str = "user/name"
@@ -49,10 +51,16 @@ class CardFacts:
     label_accuracy: str | None = None
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     charts: bool = True
+    clip_list: Citation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values."""
-        return asdict(self)
+        values = asdict(self)
+        if self.clip_list is None:
+            del values["clip_list"]
+        else:
+            values["clip_list"] = self.clip_list.to_json()
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], where: str) -> "CardFacts":
@@ -67,8 +75,10 @@ class CardFacts:
         """
         try:
             models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
-            facts = cls(**{**values, "models": models})
-        except (TypeError, AttributeError) as error:
+            cited = values.get("clip_list")
+            clip_list = None if cited is None else Citation.from_json(cited)
+            facts = cls(**{**values, "models": models, "clip_list": clip_list})
+        except (TypeError, AttributeError, ValueError) as error:
             raise CorruptSourceError(
                 f"{where}: the facts for the card are damaged, or of another version of mmvoxceleb ({error}); export "
                 "anew"

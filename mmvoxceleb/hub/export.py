@@ -4,11 +4,13 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.cliplists import Citation, ClipList
+from mmvoxceleb.cliplists.chosen_store import ChosenStore, Missing
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.atomic import clean_partial, writing
@@ -69,6 +71,8 @@ def export_store(
     settings: ExportSettings,
     *,
     facts: "CardFacts | None" = None,
+    clips: ClipList | None = None,
+    missing: Missing = "raise",
     workers: int = 2,
     limit: int | None = None,
     overwrite: bool = False,
@@ -85,6 +89,8 @@ def export_store(
         out: The folder to write to.
         settings: What to write.
         facts: What the card should say beyond the data's own numbers.
+        clips: Export these clips alone; the card cites the list.
+        missing: Whether a clip of the list that the store lacks is an error, or is skipped with a warning.
         workers: Threads that read and convert ahead of the writer.
         limit: Export the first so many clips only.
         overwrite: Begin anew where ``out`` holds an export of other settings or another store.
@@ -96,10 +102,16 @@ def export_store(
         OutputError: ``out`` cannot be written, or another run is at work there.
         IncompatibleOutputError: ``out`` holds something else, or an export of other settings.
         MissingModalityError: The store lacks what the settings ask for.
+        ConfigError: The store lacks clips of the list.
         CorruptSourceError: A clip is damaged, or the removal list is, or the state of the export.
     """
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
+    if clips is not None:
+        from mmvoxceleb.hub.card_facts import CardFacts
+
+        store = ChosenStore.of(store, clips, missing=missing, removals=removals)
+        facts = replace(facts or CardFacts(), clip_list=Citation.of(clips))
     shards = plan_shards(store, settings, removals, limit=limit)
     folder = ExportFolder(Path(out))
     with writing(folder.root):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.hub.layout import WHOLE
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
@@ -53,7 +54,8 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
         MissingModalityError: No clip has everything, or all were removed.
     """
     found = choose_clips(store, settings.folders)
-    removals.tell_unmatched(found, store.location)
+    if not isinstance(store, ChosenStore):
+        removals.tell_unmatched(found, store.location)
     clips = removals.keep_some(found, store.location)
     shards = []
     for split, members in split_clips(clips[:limit]).items():

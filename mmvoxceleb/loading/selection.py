@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from mmvoxceleb.cliplists import ClipList, choose_in
-from mmvoxceleb.cliplists.chosen_store import Missing
+from mmvoxceleb.cliplists import ClipList
+from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder

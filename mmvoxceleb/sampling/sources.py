@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import numpy as np
 
-from mmvoxceleb.cliplists import ClipList, choose_in
-from mmvoxceleb.cliplists.chosen_store import Missing
+from mmvoxceleb.cliplists import ClipList
+from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -76,7 +77,8 @@ class ClipsByVideo(ClipSource):
     def plan(self, units: Sequence[str], steps: "ClipSteps") -> Plan:
         removals = read_removals(self.location) | read_removals(steps.writer.tree.address)
         every = [clip_id for unit in units for clip_id in self._clips_of(unit)]
-        removals.tell_unmatched(every, self.location)
+        if not isinstance(self.store, ChosenStore):
+            removals.tell_unmatched(every, self.location)
         kept = set(removals.keep(every))
         todo = set(steps.plan([clip_id for clip_id in every if clip_id in kept]).todo)
         wanted = tuple(unit for unit in units if not todo.isdisjoint(self._clips_of(unit)))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.options import named, takes_options
+from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import AudioOptions, RunOptions
@@ -51,7 +51,7 @@ def crop(
         str, typer.Argument(metavar="OUT", help="Folder or URL to write: video/<clip_id>, meta/<clip_id>.json.")
     ],
     audio: AudioOptions,
-    run: RunOptions,
+    run: Annotated[RunOptions, without("clips", "missing")],
 ) -> None:
     """Cut face videos into clips of 256x256 frames.
 

@@ -28,13 +28,25 @@ def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptio
         ProcessingError: Clips failed.
         Exit: With code 130, after Ctrl-C.
     """
-    work = pipeline.work(source, out, layout=run.layout, overwrite=run.overwrite)
+    work = pipeline.work(_chosen(source, run), out, layout=run.layout, overwrite=run.overwrite)
     if run.is_dry:
         _say_what_would_be_done(work)
         return None
     summary = _Shown(work).run(run)
     summary.raise_if_failed()
     return summary
+
+
+def _chosen(source: "Source", run: RunOptions) -> "Source":
+    if run.clips is None:
+        return source
+    if not isinstance(source, str):
+        from mmvoxceleb.errors import ConfigError
+
+        raise ConfigError("--clips chooses among clips that exist, and a crop makes them; leave it out")
+    from mmvoxceleb.stores import open_store
+
+    return run.of(open_store(source))
 
 
 def _say_what_would_be_done(work: "Work") -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from mmvoxceleb.cli.clip_options import ClipOptions
+
 if TYPE_CHECKING:
     from mmvoxceleb.processing.audio import AudioStage
 
@@ -35,8 +37,8 @@ StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="M
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What is written, and what runs it.
+class RunOptions(ClipOptions):
+    """Which clips are taken, what is written, and what runs it.
 
     Args:
         layout: A folder of files per clip, as the original has it, or one zip per clip. Default: folder; packed on a
