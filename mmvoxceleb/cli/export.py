@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,8 +12,10 @@ from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
+from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
     from mmvoxceleb.hub.export import ExportReport
@@ -27,7 +29,10 @@ EXAMPLES = """
   mmvoxceleb export /data/mmvoxceleb original --format folder
   mmvoxceleb export /data/mmvoxceleb out --clips list.json
   mmvoxceleb export /data/mmvoxceleb out --drop-sensitive --modality mask --modality label
+  mmvoxceleb export /data/mmvoxceleb latentsync --for latentsync
 """
+
+TRAINER = typer.Option(rich_help_panel="For a trainer")
 
 CARD = typer.Option(rich_help_panel="Card")
 WorkersOption = Annotated[
@@ -62,6 +67,16 @@ def export(
     ] = None,
     facts: Annotated[CardFacts, without("models", "clip_list"), named(repo_id="--repo"), CARD],
     chosen: ClipOptions,
+    trainer: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="TRAINER",
+            help="Write what the loader of a trainer reads: latentsync, musetalk, hallo3, talkvid or echomimic.",
+            rich_help_panel="For a trainer",
+        ),
+    ] = None,
+    trainer_settings: Annotated[TrainerSettings, without("crf"), TRAINER],
     workers: WorkersOption = 0,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
@@ -72,6 +87,16 @@ def export(
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """
     store = path_of_location(store)
+    if trainer is not None:
+        refuse_for_trainer(settings, modality=modality, facts=facts, dry_run=dry_run)
+        trainer_settings = replace(trainer_settings, crf=settings.crf)
+        run_export_for(
+            trainer, store, out, trainer_settings, chosen,
+            workers=workers, limit=limit, on_error=settings.on_error, overwrite=overwrite,
+        )  # fmt: skip
+        return
+    if trainer_settings != TrainerSettings():
+        raise ConfigError("--size and --root go with --for TRAINER")
     settings = completed(settings, store, modality, original_colours)
     if max_shard_size:
         settings = replace(settings, max_shard_bytes=parse_size(max_shard_size))
@@ -88,6 +113,54 @@ def export(
     )
     if settings.format != "folder":
         typer.echo(f"look at {out}/README.md, then: mmvoxceleb push {out} user/name --dry-run")
+
+
+def refuse_for_trainer(
+    settings: ExportSettings, *, modality: list[str] | None, facts: CardFacts, dry_run: bool
+) -> None:
+    """Refuse options that say nothing of an export for a trainer."""
+    usual = ExportSettings(crf=settings.crf, on_error=settings.on_error)
+    if settings != usual or modality or facts != CardFacts() or dry_run:
+        raise ConfigError(
+            "--for takes --size, --root, --crf, --clips, --missing, --on-error, --limit, --workers and --overwrite; the "
+            "trainer decides the rest"
+        )
+
+
+def run_export_for(
+    trainer: str,
+    store: str,
+    out: Path,
+    settings: TrainerSettings,
+    chosen: ClipOptions,
+    *,
+    workers: int,
+    limit: int | None,
+    on_error: Literal["raise", "skip"],
+    overwrite: bool,
+) -> None:
+    """Export for a trainer with a progress bar, and say what was left out, by reason."""
+    from mmvoxceleb.trainers.export import export_for, reasons
+
+    try:
+        with progress_bar() as tell:
+            report = export_for(
+                trainer, store, out, settings, clips=chosen.clip_list(), missing=chosen.missing,
+                workers=workers or usable_cpus(), limit=limit, on_error=on_error, overwrite=overwrite,
+                progress=lambda part, more, total: tell(part, total, more=more),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; finished clips are kept in {out}: rerun the command to resume", err=True)
+        raise typer.Exit(130) from None
+    for reason, count in reasons(report.left_out).most_common():
+        typer.echo(f"left out: {counted(count, 'clip')}: {reason}")
+    if report.removed:
+        typer.echo(f"deleted: {counted(len(report.removed), 'clip')} that {out} held and the removal list names")
+    typer.echo(
+        f"{out}: {counted(report.clips, 'clip')}, {counted(report.bytes, 'byte')}; "
+        f"{report.written:,} written, {report.kept:,} kept"
+    )
+    typer.echo(report.next_steps)
 
 
 def completed(
@@ -174,8 +247,6 @@ def known_models() -> dict[str, ModelFacts]:
 def parse_size(text: str) -> int:
     """Read a size such as ``64MB`` (powers of 1024, as the Hub counts shards) or a number of bytes."""
     import re
-
-    from mmvoxceleb.errors import ConfigError
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?", text.strip())
     if match is None:

@@ -7,7 +7,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BLENDSHAPES", "CONTOURS", "MIRRORED_BLENDSHAPES", "MIRRORED_POINTS", "NUM_POINTS", "five_of_478"]
+__all__ = [
+    "BLENDSHAPES",
+    "CONTOURS",
+    "LIPS_20",
+    "MIRRORED_BLENDSHAPES",
+    "MIRRORED_POINTS",
+    "NUM_POINTS",
+    "POINTS_68",
+    "five_of_478",
+]
 
 NUM_POINTS = 478
 """468 of the face, then the middle and four points of the edge of the person's right iris, then of the left."""
@@ -70,6 +79,19 @@ CONTOURS: tuple[tuple[int, ...], ...] = (
     (469, 470, 471, 472, 469), (474, 475, 476, 477, 474), (168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327),
 )  # fmt: skip
 """Lines to draw: outline, lips, eyes, brows, irises and nose, each through its points in order."""
+
+POINTS_68: tuple[int, ...] = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
+    71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+"""Of the 478 points those that stand for the 68 of iBUG's 300-W (Sagonas et al., ICCVW 2013), in its order: outline,
+brows, nose, eyes, outer and inner lips, each from the left of an upright picture. The outline is that of the mesh, so
+its points lie up to a few px beside those of a detector of 68 points."""
+
+LIPS_20: tuple[int, ...] = POINTS_68[48:]
+"""The outer and the inner lips."""
 
 _EYES, _NOSE, _MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
 

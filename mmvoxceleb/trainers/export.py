@@ -1,0 +1,325 @@
+"""Export a store for a trainer: clip by clip, resumable, then the lists of what is finished."""
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import mmvoxceleb
+from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
+from mmvoxceleb.files.inside import inside
+from mmvoxceleb.files.json_text import parse_json_object
+from mmvoxceleb.files.partial import PARTIAL
+from mmvoxceleb.hub.manifest import STATE, ExportFolder
+from mmvoxceleb.loading.selection import choose_clips
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.trainers.content import ClipContent
+from mmvoxceleb.trainers.settings import TrainerSettings
+from mmvoxceleb.trainers.table import TRAINERS
+from mmvoxceleb.trainers.trainer import ExportedClip, Trainer
+
+if TYPE_CHECKING:
+    from mmvoxceleb.meta.removals import Removals
+
+__all__ = ["TrainerReport", "export_for"]
+
+TABLE = "clips.csv"
+"""Of each clip of an export: key, file, split, person, frames."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class TrainerReport:
+    """What an export for a trainer did.
+
+    Args:
+        clips: Clips in the export.
+        written: Those that this run wrote.
+        kept: Those that an earlier run had finished.
+        bytes: Bytes of the files of all clips.
+        left_out: Clips that are not in it, with the reason.
+        removed: Clips of an earlier run that are on the removal list by now; their files are deleted.
+        next_steps: What to do with it.
+    """
+
+    clips: int = 0
+    written: int = 0
+    kept: int = 0
+    bytes: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    next_steps: str = ""
+
+
+def export_for(
+    trainer: str,
+    location: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    settings: TrainerSettings | None = None,
+    *,
+    clips: Sequence[str] | None = None,
+    limit: int | None = None,
+    workers: int = 2,
+    on_error: Literal["raise", "skip"] = "raise",
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> TrainerReport:
+    """Write the folder that a trainer's loader reads, going on where an earlier run stopped.
+
+    Frames are decoded once and encoded once. Equal stores, settings and library versions give equal bytes, whatever
+    the number of workers. Test identities are in files and lists of their own.
+
+    Args:
+        trainer: A name of :data:`mmvoxceleb.trainers.table.TRAINERS`.
+        location: The store: a folder, zip or URL.
+        out: The folder to write to.
+        settings: Sizes and quality.
+        clips: Export only these.
+        limit: Export the first so many only.
+        workers: Threads that read, decode and encode.
+        on_error: ``raise`` at the first damaged clip, or ``skip`` it and say why. A clip that lacks what the loader
+            needs is left out in both cases.
+        overwrite: Begin anew where ``out`` holds an export of other settings or another trainer.
+        storage_options: Passed to fsspec for URLs.
+        progress: Called with what is being done, how many clips were just done, and their total.
+
+    Raises:
+        ConfigError: There is no such trainer, or no such clip, or the trainer cannot read the place.
+        IncompatibleOutputError: ``out`` holds something else, or an export of other settings.
+        MissingModalityError: No clip has what the loader needs.
+        CorruptSourceError: A clip is damaged, and ``on_error`` is ``raise``.
+        OutputError: ``out`` cannot be written, or another run is at work there.
+    """
+    if trainer not in TRAINERS:
+        raise ConfigError(f"no trainer {trainer!r}; the known ones are {', '.join(TRAINERS)}")
+    if on_error not in ("raise", "skip"):
+        raise ConfigError(f"on_error={on_error!r}; the known ones are raise, skip")
+    kind, settings = TRAINERS[trainer], settings or TrainerSettings()
+    if kind.swapped_in_paths and kind.swapped_in_paths in str(Path(out).absolute()):
+        raise ConfigError(
+            f"{out}: {trainer} swaps every {kind.swapped_in_paths!r} of a path for the names of other folders; name a "
+            "folder without it"
+        )
+    store = open_store(location, storage_options=storage_options)
+    removals = read_removals(location, storage_options=storage_options)
+    found = choose_clips(store, [modality.folder() for modality in kind.needs], clips=clips)
+    chosen = removals.keep_some(found, store.location)[:limit]
+    folder = ExportFolder(Path(out))
+    with writing(folder.root):
+        state = _State(folder.root, kind, settings)
+        state.check(overwrite=overwrite)
+        with folder.lock() as is_locked:
+            clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
+            return _export(state, store, chosen, removals, workers=workers, on_error=on_error, progress=progress)
+
+
+def _export(
+    state: "_State",
+    store: Store,
+    chosen: Sequence[str],
+    removals: "Removals",
+    *,
+    workers: int,
+    on_error: str,
+    progress: Callable[[str, int, int], None] | None,
+) -> TrainerReport:
+    state.begin()
+    report = TrainerReport()
+    earlier = {note.clip.clip_id: note for note in state.notes()}
+    report.removed = sorted(clip_id for clip_id in earlier if clip_id in removals)
+    for clip_id in report.removed:
+        state.forget(earlier.pop(clip_id))
+    others = sorted(set(earlier) - set(chosen))
+    if others:
+        raise IncompatibleOutputError(
+            f"{state.root}: holds {len(others)} clips that were not chosen now, such as {others[0]}; name a new "
+            "folder, or begin anew with --overwrite"
+        )
+    finished: dict[str, ExportedClip] = {}
+    make = partial(_make, state, store, earlier)
+    for clip_id, result in results_ahead(make, chosen, ahead=workers):
+        try:
+            note, contents = result()
+        except MissingModalityError as error:
+            report.left_out[clip_id] = str(error)
+        except CorruptSourceError as error:
+            if on_error == "raise":
+                raise
+            report.left_out[clip_id] = str(error)
+        else:
+            if contents is None:
+                report.kept += 1
+            else:
+                state.write(note, contents)
+                report.written += 1
+            finished[clip_id] = note.clip
+        if progress is not None:
+            progress("export (clips)", 1, len(chosen))
+    for clip_id in sorted(set(earlier) - set(finished)):
+        state.forget(earlier[clip_id])
+    if not finished:
+        first = next(iter(report.left_out.values()), "there is none")
+        raise MissingModalityError(f"{store.location}: no clip can be exported for {state.trainer.name}: {first}")
+    ordered = [finished[clip_id] for clip_id in sorted(finished)]
+    state.write_lists(ordered)
+    report.clips, report.bytes = len(ordered), sum(sum(clip.files.values()) for clip in ordered)
+    report.next_steps = state.trainer.next_steps(str(state.root.absolute()))
+    return report
+
+
+@dataclass(frozen=True)
+class _Note:
+    """A finished clip, and what it was made of."""
+
+    clip: ExportedClip
+    source: str
+
+
+def _make(
+    state: "_State", store: Store, earlier: Mapping[str, _Note], clip_id: str
+) -> tuple[_Note, dict[str, bytes] | None]:
+    """Make the files of a clip; None where those of an earlier run are whole."""
+    trainer = state.trainer
+    stored = StoredClip(store, clip_id)
+    source = _digest(
+        f"{modality.folder()}\t{entry.name}\t{entry.size}\n"
+        for modality in trainer.needs
+        for entry in stored.entries(modality.folder())
+    )
+    before = earlier.get(clip_id)
+    if before is not None and before.source == source and state.is_whole(before):
+        return before, None
+    content = ClipContent(stored, frames_per_second=trainer.frames_per_second)
+    content.check_length(trainer.fewest_frames)
+    if trainer.swapped_in_paths and trainer.swapped_in_paths in content.name:
+        raise MissingModalityError(
+            f"clip {clip_id}: its name holds {trainer.swapped_in_paths!r}, which {trainer.name} swaps in paths"
+        )
+    files = trainer.files(content, state.settings)
+    sizes = {path: len(data) for path, data in files.items()}
+    clip = ExportedClip(clip_id, content.name, content.split, content.num_frames, sizes)
+    return _Note(clip, source), files
+
+
+class _State:
+    """What is finished, in ``OUT/.mmvoxceleb``: the settings, and one marker per clip, written after its files."""
+
+    def __init__(self, root: Path, trainer: Trainer, settings: TrainerSettings) -> None:
+        self.root, self.trainer, self.settings = root, trainer, settings
+        self._plan, self._notes = root / STATE / "trainer.json", root / STATE / "clips"
+        self._replaces = False
+
+    def check(self, *, overwrite: bool) -> None:
+        """Refuse a folder that holds something else.
+
+        Raises:
+            IncompatibleOutputError: It does.
+        """
+        if not self._plan.is_file():
+            if self.root.is_dir() and any(path.name != STATE for path in self.root.iterdir()):
+                raise IncompatibleOutputError(
+                    f"{self.root}: is not empty, and no export for a trainer; name a new folder"
+                )
+            return
+        plan = parse_json_object(self._plan.read_bytes(), str(self._plan), "delete the folder, and export again")
+        wanted = self._wanted()
+        different = [key for key in wanted if plan.get(key) != wanted[key]]
+        if different and not overwrite:
+            says = ", ".join(f"{key} {plan.get(key)!r}, now {wanted[key]!r}" for key in different)
+            raise IncompatibleOutputError(
+                f"{self.root}: holds an export of other settings ({says}); name a new folder, or add --overwrite"
+            )
+        self._replaces = overwrite
+
+    def _wanted(self) -> dict[str, Any]:
+        return {"trainer": self.trainer.name, "source": self.trainer.source, "settings": asdict(self.settings)}
+
+    def begin(self) -> None:
+        """Write down what is begun, and delete what ``overwrite`` gave up."""
+        if self._replaces:
+            for note in self.notes():
+                self.forget(note)
+        content = {"made_by": f"mmvoxceleb {mmvoxceleb.__version__}", **self._wanted()}
+        write_atomically(self._plan, _dump(content))
+
+    def notes(self) -> list[_Note]:
+        """Read the markers; damaged ones count as not there, and their clips are made again."""
+        found = []
+        for path in sorted(self._notes.glob("*.json")):
+            try:
+                content = parse_json_object(path.read_bytes(), str(path), "delete it, and export again")
+                note = _Note(ExportedClip(**content["clip"]), content["source"])
+                for file in note.clip.files:
+                    inside(self.root, file)
+            except (CorruptSourceError, TypeError, KeyError, AttributeError) as error:
+                logger.warning("%s: is damaged (%s); the clip is made again", path, error)
+                path.unlink()
+                continue
+            found.append(note)
+        return found
+
+    def is_whole(self, note: _Note) -> bool:
+        """Tell whether all files of a clip are there with their size."""
+        try:
+            return all(inside(self.root, path).stat().st_size == size for path, size in note.clip.files.items())
+        except OSError:
+            return False
+
+    def write(self, note: _Note, contents: Mapping[str, bytes]) -> None:
+        """Write the files of a clip, then its marker."""
+        for path, data in contents.items():
+            write_atomically(inside(self.root, path), data)
+        write_atomically(self._marker(note), _dump({"clip": asdict(note.clip), "source": note.source}))
+
+    def forget(self, note: _Note) -> None:
+        """Delete the marker of a clip, then its files."""
+        self._marker(note).unlink(missing_ok=True)
+        for path in note.clip.files:
+            inside(self.root, path).unlink(missing_ok=True)
+
+    def write_lists(self, clips: Sequence[ExportedClip]) -> None:
+        """Write the trainer's lists, and the table of clips."""
+        lists = self.trainer.lists(clips, self.settings, self.root.absolute().as_posix())
+        for path, data in {**lists, TABLE: _table(clips)}.items():
+            write_atomically(inside(self.root, path), data)
+
+    def _marker(self, note: _Note) -> Path:
+        return self._notes / f"{_digest([note.clip.clip_id])[:32]}.json"
+
+
+def _table(clips: Iterable[ExportedClip]) -> bytes:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["clip_id", "person_id", "split", "num_frames", "file"])
+    for clip in clips:
+        table.writerow([clip.clip_id, clip.clip_id.split("#")[0], clip.split, clip.num_frames, next(iter(clip.files))])
+    return text.getvalue().encode()
+
+
+def reasons(left_out: Mapping[str, str]) -> Counter[str]:
+    """Count clips by the reason why they were left out, without their names and numbers."""
+    import re
+
+    return Counter(re.sub(r"\d+", "N", reason.partition(": ")[2]) for reason in left_out.values())
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _dump(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
