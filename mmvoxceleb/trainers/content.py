@@ -59,7 +59,9 @@ class ClipContent:
                 "video file for a trainer has no holes"
             )
         shown = np.arange(count * self.frames_per_second // FRAMES_PER_SECOND)
-        return np.minimum(np.rint(shown * (FRAMES_PER_SECOND / self.frames_per_second)).astype(np.int64), count - 1)
+        nearest = np.rint(shown * (FRAMES_PER_SECOND / self.frames_per_second))
+        indices_shown: NDArray[np.int64] = np.minimum(nearest, count - 1).astype(np.int64)
+        return indices_shown
 
     @property
     def num_frames(self) -> int:
@@ -142,7 +144,8 @@ class ClipContent:
         """int16 [N], the sound as one channel of 16,000 samples a second, as long as the frames."""
         count = round(self.num_frames * _SOUND_RATE / self.frames_per_second)
         mono = self.sound.part(0.0, count, _SOUND_RATE).mean(axis=0)
-        return np.rint(mono * 32768).clip(-32768, 32767).astype(np.int16)
+        whole: NDArray[np.int16] = np.rint(mono * 32768).clip(-32768, 32767).astype(np.int16)
+        return whole
 
     @cached_property
     def points(self) -> "NDArray[np.float32]":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import mmvoxceleb
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
@@ -31,6 +32,7 @@ from mmvoxceleb.trainers.table import TRAINERS
 from mmvoxceleb.trainers.trainer import ExportedClip, Trainer
 
 if TYPE_CHECKING:
+    from mmvoxceleb.cliplists.reading import Clips
     from mmvoxceleb.meta.removals import Removals
 
 __all__ = ["TrainerReport", "export_for"]
@@ -70,7 +72,7 @@ def export_for(
     out: str | os.PathLike[str],
     settings: TrainerSettings | None = None,
     *,
-    clips: Sequence[str] | None = None,
+    clips: "Clips | None" = None,
     limit: int | None = None,
     workers: int = 2,
     on_error: Literal["raise", "skip"] = "raise",
@@ -88,7 +90,7 @@ def export_for(
         location: The store: a folder, zip or URL.
         out: The folder to write to.
         settings: Sizes and quality.
-        clips: Export only these.
+        clips: Export only these: names, or a clip list or its path (docs/clip-lists.md).
         limit: Export the first so many only.
         workers: Threads that read, decode and encode.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it and say why. A clip that lacks what the loader
@@ -116,7 +118,7 @@ def export_for(
         )
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
-    found = choose_clips(store, [modality.folder() for modality in kind.needs], clips=clips)
+    found = choose_clips(store, [modality.folder() for modality in kind.needs], clips=as_clip_list(clips))
     chosen = removals.keep_some(found, store.location)[:limit]
     folder = ExportFolder(Path(out))
     with writing(folder.root):

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class TalkVid(Trainer):
         )
 
 
-def _face_info(points: "NDArray[np.floating]") -> bytes:  # type: ignore[type-arg]
+def _face_info(points: "NDArray[np.floating[Any]]") -> bytes:
     """Make the file of ``face_info[frame][0]``: tensors, so that it is read with ``weights_only``.
 
     Args:

@@ -219,6 +219,14 @@ def test_a_stopped_export_resumes_and_equals_one_that_was_not(
     assert contents(stopped) == contents(whole)
 
 
+def test_only_chosen_clips_are_exported(corpus: Corpus, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text(f"{corpus.clips[1]}\n")
+    assert export_for("hallo3", corpus.root, tmp_path / "out", clips=chosen).clips == 1
+    with pytest.raises(IncompatibleOutputError, match="holds 1 clips that were not chosen now"):
+        export_for("hallo3", corpus.root, tmp_path / "out", clips=[corpus.clips[0]])
+
+
 def test_who_is_removed_later_leaves_the_export(corpus: Corpus, tmp_path: Path) -> None:
     store, out = tmp_path / "store", tmp_path / "out"
     shutil.copytree(corpus.root, store)
