@@ -122,8 +122,8 @@ def refuse_for_trainer(
     usual = ExportSettings(crf=settings.crf, on_error=settings.on_error)
     if settings != usual or modality or facts != CardFacts() or dry_run:
         raise ConfigError(
-            "--for takes --size, --root, --crf, --clips, --missing, --on-error, --limit, --workers and --overwrite; the "
-            "trainer decides the rest"
+            "--for takes --size, --root, --crf, --clips, --missing, --on-error, --limit, --workers and --overwrite; "
+            "the trainer decides the rest"
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import mmvoxceleb
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import as_clip_list
+from mmvoxceleb.cliplists.chosen_store import ChosenStore, Missing
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
@@ -73,6 +74,7 @@ def export_for(
     settings: TrainerSettings | None = None,
     *,
     clips: "Clips | None" = None,
+    missing: Missing = "raise",
     limit: int | None = None,
     workers: int = 2,
     on_error: Literal["raise", "skip"] = "raise",
@@ -91,6 +93,7 @@ def export_for(
         out: The folder to write to.
         settings: Sizes and quality.
         clips: Export only these: names, or a clip list or its path (docs/clip-lists.md).
+        missing: Whether a clip of ``clips`` that the store lacks is an error, or is skipped with a warning.
         limit: Export the first so many only.
         workers: Threads that read, decode and encode.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it and say why. A clip that lacks what the loader
@@ -118,7 +121,9 @@ def export_for(
         )
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
-    found = choose_clips(store, [modality.folder() for modality in kind.needs], clips=as_clip_list(clips))
+    if clips is not None:
+        store = ChosenStore.of(store, as_clip_list(clips), missing=missing, removals=removals)
+    found = choose_clips(store, [modality.folder() for modality in kind.needs])
     chosen = removals.keep_some(found, store.location)[:limit]
     folder = ExportFolder(Path(out))
     with writing(folder.root):

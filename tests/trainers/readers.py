@@ -88,7 +88,7 @@ def read_talkvid(meta_path: Path) -> list[Sample]:
             lips.append(
                 [int(min(points[:, 0])), int(min(points[:, 1])), int(max(points[:, 0])), int(max(points[:, 1]))]
             )
-            three = np.array(face["kps"][:3])
+            three = np.asarray(face["kps"][:3])
             cv2.circle(mask, (int(three[0][0]), int(three[0][1])), 4, 255, -1)
         samples.append(
             {**info, "num_frames": len(video), "size": (width, height), "lips": lips, "fps": video.get_avg_fps()}
