@@ -121,8 +121,9 @@ def export_for(
         )
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
-    if clips is not None:
-        store = ChosenStore.of(store, as_clip_list(clips), missing=missing, removals=removals)
+    listed = as_clip_list(clips)
+    if listed is not None:
+        store = ChosenStore.of(store, listed, missing=missing, removals=removals)
     found = choose_clips(store, [modality.folder() for modality in kind.needs])
     chosen = removals.keep_some(found, store.location)[:limit]
     folder = ExportFolder(Path(out))
