@@ -49,7 +49,7 @@ def run(
             "--clips", metavar="FILE", help="Show these alone: a clip list, or a file with a clip's name in each line."
         ),
     ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: labels cannot be set.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: nothing can be set or marked.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
@@ -68,13 +68,18 @@ def run(
             webbrowser.open(address)
 
     place = Place(path_of_location(location))
-    root = Path(place.location) / LABEL.folder_name
-    mender = None
+    mender = marks = None
+    root = Path(place.location)
     if not read_only and location != SAMPLE and not place.is_export and root.is_dir() and os.access(root, os.W_OK):
-        from mmvoxceleb.processing.labels.mending import LabelMender
+        from mmvoxceleb.files.opening import open_output
+        from mmvoxceleb.meta.marks import Marks
 
-        mender = LabelMender(place.location, by or getpass.getuser())
+        marks = Marks(open_output(place.location))
+        if os.access(root / LABEL.folder_name, os.W_OK):
+            from mmvoxceleb.processing.labels.mending import LabelMender
+
+            mender = LabelMender(place.location, by or getpass.getuser())
     other = None if compare is None else Place(path_of_location(compare))
     listed = ClipOptions(clips).clip_list()
     only = None if listed is None else frozenset(listed.clips)
-    serve(Viewing(place, mender, other, only), host=host, port=port, token=token, ready=ready)
+    serve(Viewing(place, mender, other, only, marks), host=host, port=port, token=token, ready=ready)

@@ -67,15 +67,15 @@ def facts_of(clip: StoredClip) -> ClipFacts:
     )
 
 
-def stamp_of(clip: StoredClip) -> tuple[str, ...]:
-    """Tell by the versions of its small files whether a clip has changed; empty strings where nobody can tell."""
+def stamp_of(clip: StoredClip) -> int:
+    """Tell by the versions of its small files whether a clip has changed; 0 where nobody can tell."""
     found = []
     for kind in (META, LABEL, TEXT):
         try:
             found.append(clip.entries(kind.folder())[0].version)
         except (MMVoxCelebError, IndexError):
             found.append("")
-    return tuple(found)
+    return hash(tuple(found)) if any(found) else 0
 
 
 def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:

@@ -1,10 +1,13 @@
 """Fills the catalog in the background, and follows a run that writes to the store."""
 
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Iterator
 
-from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.catalog import Catalog
@@ -34,8 +37,14 @@ class Index:
         self._only = only
         self.problem = ""
         self._mark = place.mark()
-        self._removals = place.removals()
+        self._removals, self._marks = place.removals(), Removals()
+        try:
+            self._marks = place.marks()
+        except CorruptSourceError as error:
+            self.problem = place.tidy(error)
+        self._asking = 0
         self.querying = Querying(self._list())
+        self._warmed: Querying | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="viewer-index", daemon=True)
 
@@ -43,6 +52,11 @@ class Index:
     def catalog(self) -> Catalog:
         """The clips, as they are known now."""
         return self.querying.catalog
+
+    @property
+    def marks(self) -> Removals:
+        """Who is marked for removal."""
+        return self._marks
 
     @property
     def num_read(self) -> int:
@@ -65,7 +79,23 @@ class Index:
         if self._only is not None:
             clips = {folder: [name for name in found if name in self._only] for folder, found in clips.items()}
             ledger = [row for row in ledger if row.clip_id in self._only]
-        return Catalog(clips, ledger, self._removals)
+        catalog = Catalog(clips, ledger, self._removals)
+        catalog.mark(self._marks)
+        return catalog
+
+    @contextlib.contextmanager
+    def first(self) -> Iterator[None]:
+        """Go before what is done in the background."""
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
+
+    def mark(self, entries: Removals) -> None:
+        """Note at once who is marked for removal now."""
+        self._marks = entries
+        self.catalog.mark(entries)
 
     def ensure(self, positions: "list[int]") -> None:
         """Read at once what is known of some clips, if that has not been done."""
@@ -98,8 +128,11 @@ class Index:
             for position in (~catalog.is_read).nonzero()[0]:
                 if self._stop.is_set() or self.catalog is not catalog:
                     break
+                while self._asking > 0 and not self._stop.is_set():
+                    time.sleep(0.005)
                 if not catalog.is_read[position]:
                     self._read(catalog, int(position))
+            self._warm()
             begun = time.monotonic()
             try:
                 self._look()
@@ -108,16 +141,25 @@ class Index:
                 self.problem = self.place.tidy(error)
             self._stop.wait(max(_LOOK_SECONDS, _SHARE_OF_TIME * (time.monotonic() - begun)))
 
+    def _warm(self) -> None:
+        """Make ready what the next question would wait for, unless that has been done."""
+        querying = self.querying
+        if self._warmed is not querying and not self._stop.is_set():
+            querying.warm()
+            self._warmed = querying
+
     def _look(self) -> None:
         """List the store anew if it has changed."""
-        removals, mark = self.place.removals(), self.place.mark()
+        removals, mark, marks = self.place.removals(), self.place.mark(), self.place.marks()
+        if marks != self._marks:
+            self.mark(marks)
         if mark == self._mark and removals == self._removals:
             return
         self._removals, self._mark = removals, mark
         self.place.open_again()
         catalog = self._list()
         catalog.take_over(self.catalog)
-        for position, stamp in list(catalog.stamps.items()):
-            if stamp_of(StoredClip(self.place.store, catalog.names[position])) != stamp:
+        for position in catalog.stamps.nonzero()[0].tolist():
+            if stamp_of(StoredClip(self.place.store, catalog.names[position])) != catalog.stamps[position]:
                 catalog.is_read[position] = False
         self.querying = Querying(catalog)

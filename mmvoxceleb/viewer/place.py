@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 from mmvoxceleb.errors import MissingModalityError
+from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.hub.manifest import is_export
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, parse_ledger
+from mmvoxceleb.meta.marks import MARKS_PATH, Marks
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.modalities import META
@@ -78,6 +80,16 @@ class Place:
                 removals = read_removals(self.location)
                 self._removals = now, removals
             return removals
+
+    def marks(self) -> Removals:
+        """Read who is marked for removal; nobody where nothing can be marked.
+
+        Raises:
+            CorruptSourceError: A line of the file of marks cannot be understood.
+        """
+        if not self.is_local or not (Path(self.location) / MARKS_PATH).is_file():
+            return Removals()
+        return Marks(LocalTree(self.location)).read()
 
     def ledger(self) -> list[LedgerRow]:
         """Read what became of every clip in every stage; empty where nothing is recorded."""

@@ -1,24 +1,30 @@
 """Filters over a catalog, with the counts of every other choice."""
 
-import threading
-from collections.abc import Mapping, Sequence
+import contextlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, SPLITS
-from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
+from mmvoxceleb.viewer.catalog import MARKS, OUTCOMES, Catalog
+from mmvoxceleb.viewer.texts import holding
 
 __all__ = ["Answer", "Querying"]
 
 BINS = 48
 _MOST_LISTED = 40
+_MOST_ANSWERS = 4
+_SHARE_OF_TIME = 20
+"""Putting figures into bins anew may take a twentieth of the time at most."""
 _UNKNOWN = -1
 
 Mask = NDArray[np.bool_]
@@ -46,16 +52,25 @@ class Querying:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._kept: dict[Any, tuple[int, Any]] = {}
-        self._lock = threading.Lock()
+        self._bins: dict[str, tuple[float, int, _Binned]] = {}
+        self._answers: OrderedDict[str, tuple[int, Answer]] = OrderedDict()
+
+    def warm(self) -> None:
+        """Make beforehand what first questions would wait for."""
+        self.answer({})
+        self._search("warm")
+
+    def forget(self) -> None:
+        """Drop the answers that are kept."""
+        self._answers.clear()
 
     def answer(self, wanted: Mapping[str, Any], sort: str = "", *, with_counts: bool = True) -> Answer:
         """Filter, count and sort.
 
         Args:
-            wanted: ``split``, ``person``, ``outcome``, ``reason``, ``source``, ``lacks``: lists of values of which one
-                has to hold; ``attributes``: by name a list of 1, 0 and -1; ``figures``: by name the smallest and the
-                largest value; ``text``: a part of a name or of the first sentence.
+            wanted: ``split``, ``person``, ``outcome``, ``reason``, ``source``, ``marked``, ``lacks``: lists of values
+                of which one has to hold; ``attributes``: by name a list of 1, 0 and -1; ``figures``: by name the
+                smallest and the largest value; ``text``: a part of a name or of the first sentence.
             sort: A figure, ``frames``, ``doubt`` or ``doubt:ATTRIBUTE``; ``-`` before it turns the order. By name
                 otherwise.
             with_counts: Whether choices are counted.
@@ -63,6 +78,10 @@ class Querying:
         Raises:
             ConfigError: A filter or figure has no such name.
         """
+        key, version = json.dumps([wanted, sort], sort_keys=True), self.catalog.version
+        kept = self._answers.get(key)
+        if kept is not None and kept[0] == version and (kept[1].counts or not with_counts):
+            return kept[1]
         masks = self._masks(wanted)
         failures = np.zeros(len(self.catalog), np.uint8)
         for mask in masks.values():
@@ -72,15 +91,20 @@ class Querying:
         def others(name: str) -> Mask:
             return np.asarray(failures - ~masks[name] == 0, np.bool_) if name in masks else passing
 
-        return Answer(self._sorted(passing, sort), self._counts(wanted, others) if with_counts else {})
+        found = Answer(self._sorted(passing, sort), self._counts(wanted, others) if with_counts else {})
+        self._answers[key] = version, found
+        while len(self._answers) > _MOST_ANSWERS:
+            with contextlib.suppress(KeyError):  # another thread was quicker
+                self._answers.popitem(last=False)
+        return found
 
     def _masks(self, wanted: Mapping[str, Any]) -> dict[str, Mask]:
         catalog = self.catalog
         masks: dict[str, Mask] = {}
         for name, (codes, texts) in self._choices().items():
             if wanted.get(name):
-                known = {text: number for number, text in enumerate(texts)}
-                masks[name] = np.isin(codes, [known.get(value, 1 << 30) for value in wanted[name]])
+                chosen = set(wanted[name])
+                masks[name] = np.array([text in chosen for text in texts], np.bool_)[codes]
         if wanted.get("lacks"):
             bits = sum(1 << bit for bit, folder in enumerate(catalog.folders) if str(folder) in wanted["lacks"])
             masks["lacks"] = (catalog.has & np.uint64(bits) == 0) & (catalog.has != 0)
@@ -103,21 +127,22 @@ class Querying:
             "outcome": (catalog.outcome, OUTCOMES),
             "reason": (catalog.reason, catalog.reasons),
             "source": (catalog.source, catalog.sources),
+            "marked": (catalog.marked, MARKS),
         }
 
-    def _counts(self, wanted: Mapping[str, Any], others: Any) -> dict[str, Any]:
+    def _counts(self, wanted: Mapping[str, Any], others: Callable[[str], Mask]) -> dict[str, Any]:
         catalog = self.catalog
         found: dict[str, Any] = {}
         for name, (codes, texts) in self._choices().items():
-            counts = np.bincount(codes[others(name)], minlength=len(texts))
+            counts = np.bincount(codes.compress(others(name)), minlength=len(texts))
             chosen = set(wanted.get(name) or ())
-            best = np.argsort(-counts, kind="stable")[:_MOST_LISTED]
-            listed = [*best, *(number for number, text in enumerate(texts) if text in chosen and number not in best)]
+            best = np.argsort(-counts, kind="stable")[:_MOST_LISTED].tolist()
+            listed = best + [number for number, text in enumerate(texts) if text in chosen and number not in best]
             found[name] = [[texts[number], int(counts[number])] for number in listed
                            if texts[number] and (counts[number] or texts[number] in chosen)]  # fmt: skip
         here = others("lacks") & (catalog.has != 0)
-        whole = int(here.sum())
-        bits = catalog.has[here]
+        whole = int(np.count_nonzero(here))
+        bits = catalog.has.compress(here)
         found["lacks"] = [
             [str(folder), whole - int(np.count_nonzero(bits & np.uint64(1 << bit)))]
             for bit, folder in enumerate(catalog.folders) if folder.kind is not META
@@ -130,73 +155,82 @@ class Querying:
 
     def _three(self, number: int, mask: Mask) -> list[int]:
         """Count present, absent and unknown."""
-        column = np.where(mask, self.catalog.label[number], np.int8(3))
-        return [int(np.count_nonzero(column == value)) for value in (1, 0, _UNKNOWN)]
+        values = self.catalog.label[number]
+        return [int(np.count_nonzero((values == value) & mask)) for value in (1, 0, _UNKNOWN)]
 
     def _figure(self, name: str) -> NDArray[Any]:
         if name == "frames":
             frames = self.catalog.num_frames
             return np.where(frames < 0, np.float32(np.nan), frames.astype(np.float32))
-        if name not in self.catalog.figures:
-            raise ConfigError(f"no figure is called {name}; there are frames, {', '.join(self.catalog.figures)}")
-        return self.catalog.figures[name]
+        figures = self.catalog.figures
+        if name not in figures:
+            raise ConfigError(f"no figure is called {name}; there are frames, {', '.join(figures)}")
+        return figures[name]
 
     def _histogram(self, name: str, mask: Mask) -> dict[str, Any]:
-        low, high, bins = self._once(("bins", name), lambda: _binned(self._figure(name)))
-        counts = np.bincount(bins[mask], minlength=BINS + 1)[:BINS]
+        """Count a figure in bins; while clips are still being read, the bins may be some seconds old."""
+        version, now = self.catalog.version, time.monotonic()
+        kept = self._bins.get(name)
+        if kept is None or (kept[1] != version and now > kept[0]):
+            bins = _binned(self._figure(name))
+            taken = time.monotonic() - now
+            kept = self._bins[name] = (now + _SHARE_OF_TIME * taken, version, bins)
+        low, high, numbers, whole = kept[2]
+        counts = whole if mask.all() else _count(numbers.compress(mask))
         return {"low": low, "high": high, "counts": counts.tolist()}
 
     def _search(self, text: str) -> Mask:
-        catalog = self.catalog
-        names = self._once("names", lambda: pa.array(catalog.names, pa.large_string()), fixed=True)
-        sentences = self._once("sentences", lambda: pa.array(catalog.sentences, pa.large_string()))
-        found = [pc.match_substring(column, text, ignore_case=True) for column in (names, sentences)]
-        return np.asarray(pc.or_(*found).to_numpy(zero_copy_only=False), np.bool_)
+        return holding([pa.chunked_array([self.catalog.names.column]), self.catalog.sentences.column()], text)
 
     def _sorted(self, passing: Mask, sort: str) -> NDArray[np.int64]:
         name, turned = sort.removeprefix("-"), sort.startswith("-")
+        found = np.flatnonzero(passing)
         if not name or name == "name":
-            found = np.flatnonzero(passing)
             return found[::-1] if turned else found
-        order = self._once(("order", sort), lambda: _order(self._sort_values(name), turned))
-        return np.asarray(order[passing[order]], np.int64)
+        return _in_order(found, self._sort_values(name).take(found), turned=turned)
 
-    def _sort_values(self, name: str) -> NDArray[Any]:
+    def _sort_values(self, name: str) -> NDArray[np.float32]:
         if not name.startswith("doubt"):
             return self._figure(name)
-        margins = self.catalog.margins
-        if margins is None:
+        margins, doubt = self.catalog.margins, self.catalog.doubt
+        if margins is None or doubt is None:
             return np.full(len(self.catalog), np.nan, np.float32)
         _, _, attribute = name.partition(":")
-        if attribute:
-            if attribute not in ATTRIBUTE_INDEX:
-                raise ConfigError(f"no attribute is called {attribute}")
-            return np.asarray(np.abs(margins[ATTRIBUTE_INDEX[attribute]]))
-        return np.asarray(np.fmin.reduce(np.abs(margins), axis=0))
-
-    def _once(self, key: Any, make: Any, *, fixed: bool = False) -> Any:
-        """Keep what was made until the catalog has changed."""
-        version = 0 if fixed else self.catalog.version
-        kept = self._kept.get(key)
-        if kept is None or kept[0] != version:
-            with self._lock:
-                kept = self._kept[key] = (version, make())
-        return kept[1]
+        if not attribute:
+            return doubt
+        if attribute not in ATTRIBUTE_INDEX:
+            raise ConfigError(f"no attribute is called {attribute}")
+        return np.asarray(np.abs(margins[ATTRIBUTE_INDEX[attribute]]), np.float32)
 
 
-def _binned(values: NDArray[Any]) -> tuple[float, float, NDArray[np.uint8]]:
-    """Put values into bins of equal width; those that are not known into one behind the last."""
+_Binned = tuple[float, float, NDArray[np.uint8], NDArray[np.int64]]
+
+
+def _binned(values: NDArray[Any]) -> _Binned:
+    """Put values into bins of equal width, those that are not known into one behind the last, and count them."""
     known = np.isfinite(values)
     if not known.any():
-        return 0.0, 0.0, np.full(len(values), BINS, np.uint8)
+        return 0.0, 0.0, np.full(len(values), BINS, np.uint8), np.zeros(BINS, np.int64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     width = (high - low) or 1.0
     bins = np.minimum((np.where(known, values, low) - low) * (BINS / width), BINS - 1).astype(np.uint8)
     bins[~known] = BINS
-    return low, high, bins
+    return low, high, bins, _count(bins)
 
 
-def _order(values: NDArray[Any], turned: bool) -> NDArray[np.int64]:
-    """Sort positions by value; those without one come last, also in the turned order."""
-    order = np.argsort(-values if turned else values)
-    return order.astype(np.int64)
+def _count(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.bincount(bins, minlength=BINS + 1)[:BINS]
+
+
+def _in_order(positions: NDArray[np.int64], values: NDArray[np.float32], *, turned: bool) -> NDArray[np.int64]:
+    """Sort positions by value, and equal ones by position; those without one come last, also in the turned order.
+
+    A value and its position make one whole number, whose order is theirs: numpy sorts those several times faster than
+    it finds the order of floats.
+    """
+    bits = (values.astype(np.float32) + np.float32(0)).view(np.uint32)  # + 0 makes -0 the same
+    order = np.where(bits >> 31 == 1, ~bits, bits | np.uint32(1 << 31))
+    order = np.where(np.isfinite(values), ~order if turned else order, np.uint32(0xFFFFFFFF))
+    keys = order.astype(np.uint64) << np.uint64(32) | positions.astype(np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)

@@ -1,6 +1,7 @@
 """What the page can ask for and change: one method for each, from a mapping to JSON or bytes."""
 
 import builtins
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.meta.marks import MARKS_PATH, Marks
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import VIDEO, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 from mmvoxceleb.stores.clip import StoredClip
@@ -22,6 +25,8 @@ __all__ = ["Mender", "Viewing"]
 
 _MOST_ROWS = 200
 _MOST_ON_SHEET = 24
+_LOOKING = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "list", "sheet", "gif", "marks", "marked")
+_MARKED = ("person_id", "video_id", "clip_id")
 
 
 class Mender(Protocol):
@@ -45,6 +50,7 @@ class Viewing:
         mender: Writes labels that are set by hand; None for looking only.
         other: A second store, of which the same clips are laid beside; labels are set in the first one only.
         only: Show these clips alone.
+        marks: Keeps who is marked for removal; None for looking only.
     """
 
     def __init__(
@@ -53,17 +59,19 @@ class Viewing:
         mender: Mender | None = None,
         other: Place | None = None,
         only: frozenset[str] | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.place = place
         self._places = [place] if other is None else [place, other]
         self._mender = mender
+        self._marks = marks
         self.index = Index(place, only)
 
     def calls(self) -> dict[str, bool]:
         """Name the methods that the page may call, and tell which of them change something."""
-        looking = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "list", "sheet", "gif")
-        changing = ("mend", "undo") if self._mender is not None else ()
-        return {**dict.fromkeys(looking, False), **dict.fromkeys(changing, True)}
+        changing = [] if self._mender is None else ["mend", "undo"]
+        changing += [] if self._marks is None else ["mark"]
+        return {**dict.fromkeys(_LOOKING, False), **dict.fromkeys(changing, True)}
 
     def state(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Tell what is looked at, and how much of it has been read."""
@@ -77,6 +85,8 @@ class Viewing:
             "splits": list(SPLITS),
             "problem": self.index.problem,
             "can_mend": self._mender is not None,
+            "can_mark": self._marks is not None,
+            "marks": hashlib.blake2b(self.marked({}), digest_size=8).hexdigest(),
         }
 
     def clips(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +95,8 @@ class Viewing:
         catalog = querying.catalog
         query = json.loads(wanted.get("filter") or "{}")
         with_counts = wanted.get("counts") != "0"
-        answer = querying.answer(query, str(wanted.get("sort") or ""), with_counts=with_counts)
+        with self.index.first():
+            answer = querying.answer(query, str(wanted.get("sort") or ""), with_counts=with_counts)
         offset = max(0, int(wanted.get("offset") or 0))
         chosen = answer.order[offset : offset + min(_MOST_ROWS, int(wanted.get("limit") or 60))].tolist()
         removals = self.place.removals()
@@ -93,6 +104,36 @@ class Viewing:
         rows = [self._row(catalog, position) for position in chosen
                 if not ClipId.matches(catalog.names[position]) or catalog.names[position] not in removals]  # fmt: skip
         return {"offset": offset, "rows": rows, "counts": answer.counts, "total": len(answer.order)}
+
+    def marks(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """List who is marked for removal, and how to remove them."""
+        catalog, listed = self.index.catalog, []
+        for kind, name in self._marked():
+            person = name.partition("#")[0] if kind != "video_id" else ""
+            has = {"person_id": person in catalog.persons, "clip_id": catalog.position(name) >= 0}.get(kind, True)
+            listed.append({"kind": kind, "name": name, "is_here": has})
+        return {"marks": listed, "command": f"mmvoxceleb remove STORE --list STORE/{MARKS_PATH}"}
+
+    def marked(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give the marks as a list for ``remove``."""
+        return self.index.marks.without(self.place.removals()).to_bytes()
+
+    def mark(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Mark a clip or person for removal, or take the mark away, and list who is marked then."""
+        assert self._marks is not None
+        kind, name = str(wanted["kind"]), str(wanted["name"])
+        if kind not in _MARKED:
+            raise ConfigError("a person, a video or a clip is marked")
+        now = self._marks.set(Removals(**{kind: frozenset({name})}), is_marked=bool(wanted["is_marked"]))
+        self.index.mark(now)
+        return self.marks({})
+
+    def _marked(self) -> builtins.list[tuple[str, str]]:
+        """Name kind and name of every mark, but of those who were removed meanwhile."""
+        entries = self.index.marks.without(self.place.removals())
+        return [
+            (kind, name) for kind in ("person_id", "video_id", "clip_id") for name in sorted(getattr(entries, kind))
+        ]
 
     def list(self, wanted: Mapping[str, Any]) -> bytes:
         """Give the names of the clips that a filter leaves, in order, one a line."""
@@ -119,7 +160,7 @@ class Viewing:
         """Name the clips that a filter leaves: no inputs that gave none, and nobody on the removal list."""
         catalog, query = self.index.catalog, json.loads(wanted.get("filter") or "{}")
         answer = self.index.querying.answer(query, str(wanted.get("sort") or ""), with_counts=False)
-        names = [catalog.names[position] for position in answer.order.tolist() if catalog.has[position]]
+        names = catalog.names.some(answer.order[catalog.has[answer.order] != 0])
         return self.place.removals().keep(names)
 
     def _row(self, catalog: Catalog, position: int) -> dict[str, Any]:
@@ -137,6 +178,7 @@ class Viewing:
             "reason": self.place.tidy(catalog.reasons[catalog.reason[position]]),
             "problem": self.place.tidy(catalog.problems.get(position, "")),
             "sentence": catalog.sentences[position],
+            "marked": bool(catalog.marked[position]),
         }
 
     def _clip(self, wanted: Mapping[str, Any]) -> StoredClip:
@@ -167,7 +209,7 @@ class Viewing:
         position = self.index.catalog.position(clip.clip_id)
         if position >= 0:
             found |= {name: value for name, value in self._row(self.index.catalog, position).items()
-                      if name in ("outcome", "reason", "lacks")}  # fmt: skip
+                      if name in ("outcome", "reason", "lacks", "marked")}  # fmt: skip
         elif not found["layers"] and not found["files"]:
             raise MissingModalityError("there is no such clip")
         return found

@@ -1,5 +1,7 @@
 """Filters, their counts and orders over the columns of a catalog."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,44 @@ def test_a_hand_made_value_is_no_longer_doubtful() -> None:
     assert np.isnan(margins[ATTRIBUTES.index("Male")])
     meta = {"crop": {"quality": {"sharpness": 3}, "fps": 25.0}, "mask": {"flicker": 0.5}}
     assert figures_in(meta) == {"sharpness": 3.0, "mask.flicker": 0.5}
+
+
+def test_equal_figures_stay_in_the_order_of_names_and_negative_ones_come_first(querying: Querying) -> None:
+    catalog = querying.catalog
+    values = dict(zip(CLIPS, (0.0, -1.5, 0.0, 3.0, -2.0, -0.0), strict=True))
+    for name, value in values.items():
+        position = catalog.position(name)
+        catalog.put(position, replace(catalog.facts(position), figures={"sync": value}))
+    listed = [name for name in catalog.names if name in values]
+    assert names(querying, {}, "sync")[:6] == sorted(listed, key=values.__getitem__)
+    assert names(querying, {}, "-sync")[:6] == sorted(listed, key=lambda name: -values[name])
+
+
+def test_a_new_catalog_knows_what_the_one_before_knew_of_the_same_clips(querying: Querying) -> None:
+    before = querying.catalog
+    before.problems[before.position(CLIPS[2])] = "damaged"
+    new = "id10271#other#00001.txt#000.mp4"
+    after = Catalog({Folder("video"): [*CLIPS[1:], new], Folder("mask"): CLIPS[1:5]})
+    after.take_over(before)
+    for name in CLIPS[1:5]:
+        known, now = before.facts(before.position(name)), after.facts(after.position(name))
+        assert now.margins is not None
+        assert known.margins is not None
+        assert np.array_equal(now.margins, known.margins)
+        assert replace(now, margins=None) == replace(known, margins=None)
+    assert not after.is_read[[after.position(name) for name in (CLIPS[5], new)]].any()  # other modalities; new
+    assert after.problems == {after.position(CLIPS[2]): "damaged"}
+
+
+def test_marks_mean_clips_persons_and_videos_whatever_their_spelling(querying: Querying) -> None:
+    catalog = querying.catalog
+    catalog.mark(Removals(frozenset({"ID10270"}), frozenset({"video2"}), frozenset({CLIPS[1]})))
+    assert names(querying, {"marked": ["marked"]}) == sorted({CLIPS[0], CLIPS[1], CLIPS[3]})
+    assert dict(querying.answer({}).counts["marked"]) == {"marked": 3}
+
+
+def test_search_finds_what_came_after_the_last_search(querying: Querying) -> None:
+    assert names(querying, {"text": "NEW"}) == []
+    position = querying.catalog.position(CLIPS[3])
+    querying.catalog.put(position, replace(querying.catalog.facts(position), sentence="A new one."))
+    assert names(querying, {"text": "NEW"}) == [CLIPS[3]]

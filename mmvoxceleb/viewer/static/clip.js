@@ -8,8 +8,9 @@ import { Player } from "./player.js";
 import * as where from "./where.js";
 
 export class ClipPage {
-  constructor(go, overview, state) {
+  constructor(go, overview, state, marks) {
     this.go = go;
+    this.marks = marks;
     this.overview = overview;
     this.state = state;
     this.root = h("div", { class: "clip" });
@@ -41,13 +42,14 @@ export class ClipPage {
       this.player.stage, layers.length ? this.player.controls : h("p", { class: "nothing" }, "This clip has no pictures."),
       this.strips(), this.legend(), this.compare.root || null), h("section", { class: "facts" }, this.facts())));
     this.keys();
+    this.marking();
     this.player.start();
   }
 
   leave() {
     this.player?.stop();
     this.compare?.close();
-    this.player = this.compare = null;
+    this.player = this.compare = this.markings = null;
   }
 
   header(name) {
@@ -73,6 +75,7 @@ export class ClipPage {
       [["m"], "mask on or off", on(() => this.toggleOverlay())],
       [["o", "O"], "mask fainter, stronger", on((player, event) => this.fade(event.key === "o" ? -0.1 : 0.1))],
       ...this.moreKeys(),
+      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.found && this.marks.toggle(event.key === "x" ? "clip_id" : "person_id", this.found.name)]] : []),
       [["[", "]"], "previous clip, next clip", (event) => this.beside(event.key === "[" ? -1 : 1)],
       [["Escape"], "all clips", () => this.back()],
       [["?"], "these keys", keys.help],
@@ -177,6 +180,7 @@ export class ClipPage {
       h("p", { class: "line" }, h("b", { class: `split ${found.split}` }, found.split), `${this.player.indices.length} frames`,
         h("a", { class: "gif", href: address("gif", { clip: found.name }), download: `${found.person}.gif` }, "as GIF"),
         found.lacks?.length ? ` · no ${found.lacks.join(", ")}` : ""),
+      this.markings = h("p", { class: "markings" }),
       this.attributes(),
       found.sentences.length ? h("details", { open: true }, h("summary", {}, "Sentences"), this.textNote(),
         h("ol", { class: "sentences" }, found.sentences.map((text) => h("li", {}, text)))) : null,
@@ -188,6 +192,17 @@ export class ClipPage {
         this.table(Object.entries(found.figures).map(([name, value]) => [name, plain(value)]))) : null,
       found.source.length ? h("details", { open: true }, h("summary", {}, "Where it comes from"), this.table(found.source)) : null,
     ];
+  }
+
+  // Whether the clip and its person are marked for removal, and the buttons for it.
+  marking() {
+    if (!this.found || !this.markings) return;
+    const of = this.marks.of(this.found.name);
+    const say = (kind, isMarked, what, key) => (this.marks.canMark
+      ? h("button", { class: "quiet", "aria-pressed": String(isMarked), "data-mark": kind, title: `${isMarked ? "Take the mark away" : "Mark for removal"} (${key})`,
+        onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `✕ ${what} marked for removal` : `mark ${what} for removal`)
+      : isMarked ? h("b", {}, `${what} marked for removal`) : null);
+    this.markings.replaceChildren(...[say("clip_id", of.clip, "clip", "x"), say("person_id", of.person, `person ${this.found.person}`, "Shift+X")].filter(Boolean));
   }
 
   table(rows) {

@@ -3,7 +3,7 @@ import { count, h, words } from "./dom.js";
 import { histogram } from "./histogram.js";
 import { without } from "./where.js";
 
-const open = new Set(["split", "outcome", "reason", "source", "lacks"]);
+const open = new Set(["split", "outcome", "reason", "marked", "source", "lacks"]);
 
 const SIGNS = [[1, "present", "+"], [0, "absent", "−"], [-1, "unknown", "?"]];
 
@@ -60,6 +60,7 @@ export function filters(counts, filter, onchange) {
     outcomes.length ? section("outcome", "Outcome of the run", has("outcome"),
       choices("outcome", outcomes, filter, onchange)) : null,
     list("reason", "Reason"),
+    list("marked", "Removal"),
     lacks.length ? section("lacks", "Lacks", has("lacks"), choices("lacks", lacks, filter, onchange)) : null,
     list("source", "Label made by"),
     section("figures", "Figures", has("figures"), figures(counts.figures, filter, onchange)),

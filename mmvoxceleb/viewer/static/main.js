@@ -1,12 +1,13 @@
 // Which screen is shown: that of the address.
 import { ask } from "./api.js";
 import { h } from "./dom.js";
+import { Marks } from "./marks.js";
 import { MendPage } from "./mend.js";
 import { Overview } from "./overview.js";
 import * as where from "./where.js";
 
 const app = document.getElementById("app");
-let overview, clip, shown;
+let overview, clip, marks, shown;
 
 async function show(place) {
   const screen = place.clip ? clip : overview;
@@ -25,7 +26,7 @@ function go(place) {
 }
 
 async function follow(state) {
-  let version = state.version;
+  let { version, marks: known } = state;
   for (;;) {
     overview.tell(state);
     await new Promise((done) => setTimeout(done, state.read < state.clips ? 1000 : 2500));
@@ -36,6 +37,10 @@ async function follow(state) {
       overview.tell({ problem: "The server has ended. Start it again and reload.", read: 0, clips: 0 });
       continue;
     }
+    if (state.marks !== known) {
+      known = state.marks;
+      await marks.load().then(() => marks.onchange(), () => {});
+    }
     if (state.version !== version && shown === overview && state.read >= state.clips) {
       version = state.version;
       await overview.refresh();
@@ -45,8 +50,13 @@ async function follow(state) {
 
 try {
   const state = await ask("state");
-  overview = new Overview(go, state);
-  clip = new MendPage(go, overview, state);
+  marks = new Marks(state, () => {
+    clip.marking();
+    if (overview.where) overview.marked();
+  });
+  await marks.load();
+  overview = new Overview(go, state, marks);
+  clip = new MendPage(go, overview, state, marks);
   addEventListener("popstate", () => show(where.read()));
   await show(where.read());
   follow(state);

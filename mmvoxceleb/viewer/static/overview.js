@@ -8,9 +8,11 @@ import * as where from "./where.js";
 const PAGE = 60, MOST_HEIGHT = 8e6, GAP = 14;
 
 export class Overview {
-  constructor(go, state) {
+  constructor(go, state, marks) {
     this.go = go;
+    this.marks = marks;
     this.pages = new Map();
+    this.stale = new Set();
     this.cards = new Map();
     this.total = 0;
     this.focus = 0;
@@ -29,7 +31,7 @@ export class Overview {
     this.toggle = h("button", { class: "toggle", onclick: () => this.root.classList.toggle("filtering") }, "Filters");
     this.tools = h("details", { class: "export", ontoggle: () => this.links() }, h("summary", {}, "Export"), h("div", {}));
     this.root = h("div", { class: "overview" },
-      h("header", {}, h("h1", {}, state.name), this.total_, this.progress, h("span", { class: "space" }), this.toggle,
+      h("header", {}, h("h1", {}, state.name), this.total_, this.marks.button, this.progress, h("span", { class: "space" }), this.toggle,
         this.search, this.sort, this.tools, h("button", { class: "quiet", title: "Keys", onclick: keys.help }, "?")),
       h("div", { class: "body" }, this.side, this.grid));
     this.resizing = new ResizeObserver(() => this.layout());
@@ -43,6 +45,7 @@ export class Overview {
       [["/"], "search", () => this.search.focus()],
       [["f"], "show or hide the filters", () => this.toggle.click()],
       [["c"], "clear all filters", () => this.filter({})],
+      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.mark(event.key === "x" ? "clip_id" : "person_id", this.focus)]] : []),
       [["Home", "End"], "first clip, last clip", (event) => this.focusOn(event.key === "Home" ? 0 : this.total - 1)],
       [["?"], "these keys", keys.help],
     ]);
@@ -62,6 +65,8 @@ export class Overview {
     if (document.activeElement !== this.search) this.search.value = place.filter.text || "";
     if (changed) {
       this.pages.clear();
+      this.stale.clear();
+      for (const at of [...this.cards.keys()]) this.drop(at);
       this.focus = 0;
       await this.refresh();
       this.grid.scrollTop = 0;
@@ -79,9 +84,31 @@ export class Overview {
       return toast(error.message, true);
     }
     if (key !== this.key) return;
-    this.pages = new Map([[0, found.rows]]);
+    for (const offset of this.pages.keys()) this.stale.add(offset);
     this.total = found.total;
-    this.counts = found.counts;
+    this.put(0, found.rows);
+    this.links();
+    this.told(found);
+    this.layout();
+  }
+
+  // Rows that have come; cards that would look the same are kept.
+  put(offset, rows) {
+    const before = this.pages.get(offset) || [];
+    this.pages.set(offset, rows);
+    this.stale.delete(offset);
+    for (let at = 0; at < Math.max(before.length, rows.length); at++) {
+      if (JSON.stringify(before[at]) !== JSON.stringify(rows[at])) this.drop(offset + at);
+    }
+  }
+
+  drop(at) {
+    this.cards.get(at)?.remove();
+    this.cards.delete(at);
+  }
+
+  // The filters with their counts, and how many clips are left.
+  told(found) {
     this.total_.textContent = `${count(this.total)} ${this.total === 1 ? "clip" : "clips"}`;
     document.title = this.total_.textContent;
     const top = this.side.scrollTop;
@@ -97,9 +124,28 @@ export class Overview {
       ...Object.keys(found.counts.figures).filter((name) => name !== "frames")
         .flatMap((name) => [[`-${name}`, `${name}, high first`], [name, `${name}, low first`]])];
     this.sort.replaceChildren(...orders.map(([value, text]) => h("option", { value, selected: value === this.where.sort }, text)));
-    for (const card of this.cards.values()) card.remove();
-    this.cards.clear();
-    this.layout();
+  }
+
+  mark(kind, at) {
+    const row = this.row(at);
+    return row && this.marks.toggle(kind, row.name);
+  }
+
+  // Somebody was marked, or is no longer: what is shown says so at once, without being loaded anew.
+  async marked() {
+    if (this.where.filter.marked) return this.refresh();
+    const focused = this.cards.get(this.focus)?.contains(document.activeElement);
+    for (const [offset, page] of this.pages) {
+      page?.forEach((row, at) => {
+        const before = row.marked;
+        row.marked = Object.values(this.marks.of(row.name)).some(Boolean);
+        if (row.marked !== before) this.drop(offset + at);
+      });
+    }
+    this.fill();
+    if (focused) requestAnimationFrame(() => this.cards.get(this.focus)?.firstChild.focus({ preventScroll: true }));
+    const key = this.key, found = await ask("clips", this.query(0, true));
+    if (key === this.key) this.told(found);
   }
 
   query(offset, counts) {
@@ -114,8 +160,7 @@ export class Overview {
     this.step = this.side_px + 58 + GAP;
     this.real = Math.ceil(this.total / this.columns) * this.step + GAP;
     this.sheet.style.height = `${Math.min(MOST_HEIGHT, this.real)}px`;
-    for (const card of this.cards.values()) card.remove();
-    this.cards.clear();
+    for (const card of this.cards.values()) card.style.width = `${this.side_px}px`;
     this.scrolled();
   }
 
@@ -158,21 +203,21 @@ export class Overview {
   row(at) {
     const offset = Math.floor(at / PAGE) * PAGE;
     const page = this.pages.get(offset);
-    if (page === undefined) this.load(offset);
+    if (page === undefined || this.stale.delete(offset)) this.load(offset);
     return page?.[at - offset];
   }
 
   async load(offset) {
     const key = this.key;
-    this.pages.set(offset, null);
-    clearTimeout(this.loading);
+    if (!this.pages.has(offset)) this.pages.set(offset, null);
     await new Promise((done) => setTimeout(done, 40));
     const top = Math.floor(this.top() / this.step) * this.columns;
-    if (Math.abs(offset - top) > 6 * PAGE) return this.pages.delete(offset); // scrolled past
+    const isPast = Math.abs(offset - top) > 6 * PAGE; // scrolled past
+    if (isPast) return this.pages.delete(offset);
     try {
       const found = await ask("clips", this.query(offset, false));
       if (key !== this.key) return;
-      this.pages.set(offset, found.rows);
+      this.put(offset, found.rows);
     } catch (error) {
       this.pages.delete(offset);
       return toast(error.message, true);
@@ -190,9 +235,10 @@ export class Overview {
     const marks = [
       ...(isBad ? [h("b", { class: "mark bad" }, row.outcome)] : []),
       ...(row.problem ? [h("b", { class: "mark bad" }, "damaged")] : []),
+      ...(row.marked ? [h("b", { class: "mark bad" }, "marked for removal")] : []),
       ...row.lacks.map((name) => h("b", { class: "mark" }, `no ${name}`)),
     ];
-    return h("a", { class: "card", href: this.link(row), title: reason || row.sentence || row.name, "data-at": at,
+    const link = h("a", { href: this.link(row), title: reason || row.sentence || row.name, "data-at": at,
       "data-clip": row.name, onclick: (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -201,6 +247,12 @@ export class Overview {
     h("div", { class: "poster" }, picture, h("div", { class: "marks" }, marks)),
     h("div", { class: "name" }, row.person, h("span", {}, row.frames > 0 ? `${(row.frames / 25).toFixed(1)} s` : "")),
     h("div", { class: "under" }, reason || row.name.split("#").slice(1).join(" · ").replace(".txt", "").replace(".mp4", "")));
+    const button = this.marks.canMark && row.is_clip ? h("button", { class: "markit", tabIndex: -1, "aria-pressed": String(row.marked),
+      title: row.marked ? "Take the mark away (x)" : "Mark for removal (x)", "aria-label": "Mark for removal", onclick: () => {
+        this.focus = at;
+        this.mark("clip_id", at);
+      } }, "✕") : null;
+    return h("div", { class: row.marked ? "card gone" : "card" }, link, button);
   }
 
   link(row) {
@@ -246,7 +298,7 @@ export class Overview {
     if (row < top) this.grid.scrollTop = row * scale;
     else if (row + this.step > top + view) this.grid.scrollTop = (row + this.step + GAP - view) * scale;
     this.fill();
-    this.cards.get(this.focus)?.focus({ preventScroll: true });
+    this.cards.get(this.focus)?.firstChild.focus({ preventScroll: true });
   }
 
   tell(state) {
