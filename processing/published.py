@@ -96,6 +96,19 @@ PUBLISHED: Mapping[str, WeightFile] = MappingProxyType(
                 sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
             ),
             WeightFile(
+                key="selfie-segmenter",
+                file_name="selfie_segmenter.tflite",
+                sources=(
+                    "https://storage.googleapis.com/mediapipe-models/image_segmenter/selfie_segmenter/float16/1/"
+                    "selfie_segmenter.tflite",
+                ),
+                purpose="masks: the outline of a person, for the open parser",
+                licence="Apache-2.0",
+                paper="MediaPipe Selfie Segmentation, model card of 2021",
+                size_bytes=249_537,
+                sha256="191ac9529ae506ee0beefa6b2c945a172dab9d07d1e802a290a4e4038226658b",
+            ),
+            WeightFile(
                 key="s3fd",
                 file_name="s3fd-619a316812.pth",
                 sources=("https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth",),

@@ -13,7 +13,7 @@ from mmvoxceleb.schema.attributes import (
     drop_sensitive,
     present,
 )
-from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE, PALETTE_BYTES, SIDE_PAIRS, colours_of
+from mmvoxceleb.schema.classes import CLASSES, NO_MASK, NUM_CLASSES, PALETTE, PALETTE_BYTES, SIDE_PAIRS, colours_of
 from mmvoxceleb.schema.clip_id import ClipId
 from mmvoxceleb.schema.splits import SPLITS, TEST_PERSONS, split_of
 
@@ -37,6 +37,7 @@ __all__ = [
     "DEFAULT_STYLE",
     "IDENTITY_FIELDS",
     "MODALITIES",
+    "NO_MASK",
     "NUM_CLASSES",
     "ORIGINAL_STRIDE",
     "PALETTE",

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "NUM_CLASSES", "PALETTE", "PALETTE_BYTES", "SIDE_PAIRS", "colours_of"]
+__all__ = ["CLASSES", "NO_MASK", "NUM_CLASSES", "PALETTE", "PALETTE_BYTES", "SIDE_PAIRS", "colours_of"]
 
 CLASSES: tuple[str, ...] = (
     "background", "skin", "l_brow", "r_brow", "l_eye", "r_eye", "eye_g", "l_ear", "r_ear", "ear_r",
@@ -26,6 +26,9 @@ upper and lower.
 """
 
 NUM_CLASSES = len(CLASSES)
+
+NO_MASK = 255
+"""Stands in arrays of class ids where there is no mask; never in a file."""
 
 SIDE_PAIRS: tuple[tuple[int, int], ...] = ((2, 3), (4, 5), (7, 8))
 """Class ids (left, right) that trade places in a mirrored picture: brows, eyes, ears."""

@@ -4,16 +4,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmvoxceleb.processing.drawings.coherent import blurred, highest
-from mmvoxceleb.schema import CLASSES
+from mmvoxceleb.schema import CLASSES, NO_MASK
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["NO_MASK", "Guide", "guide_of"]
-
-NO_MASK = 255
-"""Stands in place of a class id where there is no mask."""
+__all__ = ["Guide", "guide_of"]
 
 _GAINS = {
     "background": 0.45, "skin": 0.7, "hair": 0.8, "neck": 0.7, "cloth": 0.6, "hat": 0.8, "neck_l": 0.8, "ear_r": 0.8,

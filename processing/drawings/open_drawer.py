@@ -19,8 +19,9 @@ from mmvoxceleb.processing.drawings.coherent import (
     walks,
 )
 from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer
-from mmvoxceleb.processing.drawings.mask_guide import NO_MASK, Guide, guide_of
+from mmvoxceleb.processing.drawings.mask_guide import Guide, guide_of
 from mmvoxceleb.processing.resize import resized_on
+from mmvoxceleb.schema import NO_MASK
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,11 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityEr
 from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.drawings.drawer import Drawer, PortraitDrawer
-from mmvoxceleb.processing.drawings.mask_guide import NO_MASK
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.schema import NO_MASK
 from mmvoxceleb.stores.interface import frame_index_of
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.errors import WeightsError
-from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.landmarks.detection import INPUT_PX, Face, faces_in
 from mmvoxceleb.processing.landmarks.geometry import CanonicalFace, angles_of, read_canonical_face
 from mmvoxceleb.processing.landmarks.interface import Landmarker
 from mmvoxceleb.processing.landmarks.regions import Region, around_points, letterbox
+from mmvoxceleb.processing.networks.lite import LiteNetwork
 from mmvoxceleb.processing.weights import locate, sha256_of
 from mmvoxceleb.schema.face_points import NUM_POINTS
 
@@ -32,6 +32,9 @@ _LARGEST_BYTES = 64 << 20
 _LANDMARKS_PX = 256
 _MIN_PRESENCE_LOGIT = 0.0
 """A face is there from a probability of 0.5 on."""
+
+_STAYED = 0.05
+"""A face that has moved less than this share of its square is seen well where it was."""
 
 _FOR_BLENDSHAPES = (
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80, 81,
@@ -52,12 +55,15 @@ class FaceLandmarker(Landmarker):
 
     Args:
         weights: ``face_landmarker.task``; None means the published one, downloaded and checked.
+        looks_twice: Whether a face that is no longer where it was is looked at again where it is now: for frames that
+            are not neighbours, between which a head moves far.
     """
 
-    def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, weights: str | os.PathLike[str] | None = None, *, looks_twice: bool = False) -> None:
         self.weights = weights
+        self.looks_twice = looks_twice
         self._path: Path | None = None
-        self._networks: list[_Network] = []
+        self._networks: list[LiteNetwork] = []
         self._canonical: CanonicalFace | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -65,7 +71,8 @@ class FaceLandmarker(Landmarker):
         return {**vars(self), "_networks": [], "_canonical": None}
 
     def settings(self) -> dict[str, Any]:
-        return {"model": "mediapipe-face-landmarker", "weights_sha256": sha256_of(self._locate())}
+        settings = {"model": "mediapipe-face-landmarker", "weights_sha256": sha256_of(self._locate())}
+        return {**settings, "looks_twice": True} if self.looks_twice else settings
 
     def computation(self) -> dict[str, Any]:
         from importlib.metadata import version
@@ -85,7 +92,7 @@ class FaceLandmarker(Landmarker):
         try:
             contents = _unpacked(path, (*_FILES, _CANONICAL))
             self._canonical = read_canonical_face(contents[_CANONICAL])
-            self._networks = [_Network(contents[name]) for name in _FILES]
+            self._networks = [LiteNetwork(contents[name]) for name in _FILES]
         except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError) as error:
             raise WeightsError(
                 f"{path}: no face_landmarker.task of MediaPipe ({error}); leave the weights out to download it"
@@ -116,7 +123,7 @@ class FaceLandmarker(Landmarker):
         region: Region | None = None
         is_followed = False
         for place, frame in enumerate(frames):
-            points = self.points_in(frame, region) if region is not None and is_followed else None
+            points = self._followed(frame, region) if region is not None and is_followed else None
             if points is None:
                 points = self._found_anew(frame, region)
             is_followed = points is not None
@@ -124,6 +131,15 @@ class FaceLandmarker(Landmarker):
                 found[place] = points
                 region = around_points(points)
         return found
+
+    def _followed(self, frame: "NDArray[np.uint8]", region: Region) -> "NDArray[np.float64] | None":
+        points = self.points_in(frame, region)
+        if points is None or not self.looks_twice:
+            return points
+        now = around_points(points)
+        if math.hypot(now.x - region.x, now.y - region.y) < _STAYED * region.side:
+            return points
+        return self.points_in(frame, now)
 
     def _found_anew(self, frame: "NDArray[np.uint8]", last: Region | None) -> "NDArray[np.float64] | None":
         for face in in_order_of_interest(self.faces(frame), frame.shape[0], frame.shape[1], last):
@@ -169,25 +185,6 @@ def in_order_of_interest(faces: Iterable[Face], height: int, width: int, last: R
         return (x2 - x1) * (y2 - y1) * max(0.0, 1 - share)
 
     return sorted(faces, key=lambda face: (-interest(face), face.box))
-
-
-class _Network:
-    """One network: arrays in, arrays out, on one thread."""
-
-    def __init__(self, content: bytes) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise ImportError(f"landmarks need LiteRT: {install_hint('landmarks')} ({error})") from error
-        self._interpreter = Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
-
-    def __call__(self, values: "NDArray[np.float32]") -> "list[NDArray[np.float32]]":
-        self._interpreter.set_tensor(self._input, values)
-        self._interpreter.invoke()
-        return [np.array(self._interpreter.get_tensor(index)) for index in self._outputs]
 
 
 def _unpacked(path: Path, names: Iterable[str]) -> dict[str, bytes]:

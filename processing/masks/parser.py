@@ -1,4 +1,4 @@
-"""Face parsers: pictures to class ids. One base for the batches, the enlarging and the argmax."""
+"""Face parsers: pictures to class ids. One base for all, one for networks: the batches, the enlarging, the argmax."""
 
 import os
 from abc import ABC, abstractmethod
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["MASK_SIZE_PX", "FaceParser", "Parser"]
+    from mmvoxceleb.codecs.landmarks import FaceLandmarks
+
+__all__ = ["MASK_SIZE_PX", "FaceParser", "NetworkParser", "Parser"]
 
 MASK_SIZE_PX = 512
 """Side of a mask; the original's."""
@@ -37,7 +39,58 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Parser(ABC):
-    """Assigns one of the 19 classes to every pixel of a picture. The constructor loads nothing; the first call does.
+    """Assigns one of the 19 classes to every pixel of a picture. The constructor loads nothing; the first call does."""
+
+    device: "torch.device"
+    precision: str
+    backend: Literal["torch", "ncnn"] = "torch"
+    follows_clips: ClassVar[bool] = False
+    """Whether it wants the frames of one clip in each call, in order, since it learns from all of them. Otherwise a
+    frame's mask depends on that frame alone."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+
+    @abstractmethod
+    def computation(self) -> dict[str, Any]:
+        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
+
+    @abstractmethod
+    def setup(self) -> None:
+        """Load the model and move it to the device. Otherwise the first call does."""
+
+    @abstractmethod
+    def teardown(self) -> None:
+        """Release the model."""
+
+    @abstractmethod
+    def __call__(
+        self,
+        frames: "NDArray[np.uint8]",
+        *,
+        landmarks: "FaceLandmarks | None" = None,
+        indices: "NDArray[np.int64] | None" = None,
+    ) -> "NDArray[np.uint8]":
+        """Parse pictures.
+
+        Args:
+            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
+            landmarks: Of the clip, for a parser that follows clips; it finds its own where there are none.
+            indices: int64 [N], the index of each frame in the clip, likewise; 0 to N - 1 by default.
+
+        Returns:
+            uint8 [N, 512, 512], class ids 0 to 18; all :data:`mmvoxceleb.schema.NO_MASK` for a frame of which a parser
+            that follows clips cannot tell, as there is no face in it.
+
+        Raises:
+            ConfigError: ``frames`` has another shape or type.
+            WeightsError: The weights are absent or do not fit.
+        """
+
+
+class NetworkParser(Parser):
+    """A parser that is a network of torch.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -50,7 +103,6 @@ class Parser(ABC):
     input_size: tuple[int, int] = (MASK_SIZE_PX, MASK_SIZE_PX)
     mean: tuple[float, ...] = _IMAGENET_MEAN
     std: tuple[float, ...] = _IMAGENET_STD
-    backend: Literal["torch", "ncnn"] = "torch"
 
     def __init__(
         self, *, device: str = "auto", precision: str = "auto", compile: bool = False, batch_size: int | None = None
@@ -62,30 +114,19 @@ class Parser(ABC):
         self._batcher: Batcher | None = None
 
     @abstractmethod
-    def identity(self) -> dict[str, Any]:
-        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
-
-    @abstractmethod
     def _load(self) -> "torch.nn.Module":
         """Build the network with its weights, in eval mode, on the CPU."""
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
         return computation(self.device, self._batcher, backend=self.backend, compile=self._is_compiled)
 
-    def __call__(self, frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-        """Parse pictures.
-
-        Args:
-            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
-
-        Returns:
-            uint8 [N, 512, 512], class ids 0 to 18.
-
-        Raises:
-            ConfigError: ``frames`` has another shape or type.
-            WeightsError: The weights are absent or do not fit.
-        """
+    def __call__(
+        self,
+        frames: "NDArray[np.uint8]",
+        *,
+        landmarks: "FaceLandmarks | None" = None,
+        indices: "NDArray[np.int64] | None" = None,
+    ) -> "NDArray[np.uint8]":
         ids = np.empty((len(frames), MASK_SIZE_PX, MASK_SIZE_PX), np.uint8)
         done = 0
         for count, batch in self._batches(frames, self._classes):
@@ -99,7 +140,6 @@ class Parser(ABC):
             yield from batch[:count]
 
     def setup(self) -> None:
-        """Load the network and move it to the device. Otherwise the first call does."""
         import torch
 
         if self._batcher is not None:
@@ -114,7 +154,6 @@ class Parser(ABC):
                 self._is_compiled = self._logits is not plain
 
     def teardown(self) -> None:
-        """Release the network."""
         self._batcher = None
         self._logits = None
 
@@ -162,15 +201,15 @@ class Parser(ABC):
         return self._enlarged(frames).softmax(dim=1)
 
 
-class FaceParser(Parser):
+class FaceParser(NetworkParser):
     """The parser of the original masks: BiSeNet, trained on CelebAMask-HQ.
 
     Args:
         weights: The checkpoint ``79999_iter.pth``; None finds or downloads the published one.
-        device: See :class:`Parser`.
-        precision: See :class:`Parser`.
-        compile: See :class:`Parser`.
-        batch_size: See :class:`Parser`.
+        device: See :class:`NetworkParser`.
+        precision: See :class:`NetworkParser`.
+        compile: See :class:`NetworkParser`.
+        batch_size: See :class:`NetworkParser`.
         backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
 
     Example:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.processing.masks.parser import Parser
+from mmvoxceleb.processing.masks.parser import NetworkParser
 from mmvoxceleb.processing.sample_models import load_sample_network, sample_weights
 from mmvoxceleb.processing.weights import sha256_of
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["SampleParser"]
 
 
-class SampleParser(Parser):
-    """Parses generated faces, to show the pipeline; poor on real ones. Arguments: see :class:`Parser`."""
+class SampleParser(NetworkParser):
+    """Parses generated faces, to show the pipeline; poor on real ones. Arguments: see :class:`NetworkParser`."""
 
     input_size = (256, 256)
     mean = (0.5, 0.5, 0.5)

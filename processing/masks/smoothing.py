@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser, first_largest
+from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, NetworkParser, first_largest
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,7 @@ def around(frame_indices: Sequence[int], wanted: Sequence[int], radius: int) -> 
 
 
 def smoothed(
-    parser: Parser, frames: "NDArray[np.uint8]", indices: Sequence[int], wanted: Sequence[int], radius: int
+    parser: NetworkParser, frames: "NDArray[np.uint8]", indices: Sequence[int], wanted: Sequence[int], radius: int
 ) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
     """Parse a clip with the class probabilities averaged over time before the class is chosen.
 
@@ -61,7 +61,7 @@ def smoothed(
     the clip does not have count nothing.
 
     Args:
-        parser: Any parser.
+        parser: Any network.
         frames: uint8 [N, H, W, 3], RGB.
         indices: Frame index of each, ascending.
         wanted: Which of them get a mask.

@@ -1,31 +1,41 @@
-"""Face masks as the original has them: :class:`FaceParser` from array to array, :class:`MaskStage` on clips."""
+"""The stage of masks: some frames of a clip, parsed; and parsers by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import MASKS, ORIGINAL_STRIDE, Folder
-from mmvoxceleb.processing.device import Backend
-from mmvoxceleb.processing.masks.parser import FaceParser, Parser
+from mmvoxceleb.modalities import LANDMARKS, MASKS, ORIGINAL_STRIDE, Folder
+from mmvoxceleb.processing.device import Backend, resolve_device
+from mmvoxceleb.processing.masks.parser import FaceParser, NetworkParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.pictures import encode_colour_mask
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+from mmvoxceleb.schema import NO_MASK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MaskStage", "make_parser"]
+__all__ = ["OPEN", "MaskStage", "make_parser"]
 
+OPEN = "open"
+"""The name of what may be used for anything: models of permissive licences."""
+
+_WITHOUT = "no_face"
+"""In the provenance: why a clip has no masks."""
 _TRANSFORMERS = "transformers:"
 
 
 class MaskStage(Stage):
     """Parses every ``stride``-th frame of a clip into ``mask/``.
+
+    A parser that follows clips gets the clip's landmarks where there are any. A frame of which it cannot tell, as there
+    is no face in it, has no mask, and the provenance counts them; a clip of such frames alone has none at all.
 
     Args:
         parser: What parses.
@@ -44,6 +54,8 @@ class MaskStage(Stage):
         smooth: int = 0,
         encoding: Literal["palette", "original"] = "palette",
     ) -> None:
+        if smooth and not isinstance(parser, NetworkParser):
+            raise ConfigError("this parser steadies its masks itself; leave --smooth out")
         self.parser = parser
         self.stride = check_stride(stride)
         around((), (), smooth)
@@ -57,6 +69,10 @@ class MaskStage(Stage):
     @property
     def folders(self) -> tuple[Folder, ...]:
         return (MASKS.folder(),)
+
+    @property
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]
+        return (LANDMARKS.folder(),) if self.parser.follows_clips else ()
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -80,21 +96,43 @@ class MaskStage(Stage):
     def select(self, clip: Clip) -> Sequence[int]:
         return around(clip.frame_indices, self._wanted(clip), self.smooth)
 
+    def makes_nothing(self, section: Mapping[str, Any]) -> bool:
+        return _WITHOUT in section
+
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], dict[str, float]]":
-        if not self.smooth:
-            ids = self.parser(frames)
-            return ids, {"flicker": flicker(ids)}
-        ids, plain = smoothed(self.parser, frames, self.select(clip), self._wanted(clip), self.smooth)
-        return ids, {"flicker": flicker(ids), "flicker_before": flicker(plain)}
+        if self.parser.follows_clips:
+            wanted = np.array(self._wanted(clip), np.int64)
+            ids = self.parser(frames, landmarks=_landmarks_of(clip), indices=wanted)
+            faceless = ids[:, 0, 0] == NO_MASK
+            return ids, {"flicker": flicker(ids[~faceless]), "frames_without_face": int(faceless.sum())}
+        if isinstance(self.parser, NetworkParser) and self.smooth:
+            ids, plain = smoothed(self.parser, frames, self.select(clip), self._wanted(clip), self.smooth)
+            return ids, {"flicker": flicker(ids), "flicker_before": flicker(plain)}
+        ids = self.parser(frames)
+        return ids, {"flicker": flicker(ids)}
 
     def encode(self, clip: Clip, result: "tuple[NDArray[np.uint8], dict[str, float]]") -> StageOutput:
         ids, figures = result
         encode = encode_palette_mask if self.encoding == "palette" else encode_colour_mask
-        files = [(clip.name_of(index), encode(mask)) for index, mask in zip(self._wanted(clip), ids, strict=True)]
+        wanted = [(index, mask) for index, mask in zip(self._wanted(clip), ids, strict=True) if mask[0, 0] != NO_MASK]
+        if not wanted and len(ids):
+            why = f"in none of {len(ids):,} frames"
+            return StageOutput({self.folders[0]: []}, {_WITHOUT: why}, remark=f"no face, so no masks: {why}")
+        files = [(clip.name_of(index), encode(mask)) for index, mask in wanted]
         return StageOutput({self.folders[0]: files}, {name: round(value, 6) for name, value in figures.items()})
 
     def _wanted(self, clip: Clip) -> list[int]:
         return every(clip.frame_indices, self.stride)
+
+
+def _landmarks_of(clip: Clip) -> FaceLandmarks | None:
+    """Decode the clip's landmarks; None where it has none.
+
+    Raises:
+        CorruptSourceError: They are damaged.
+    """
+    files = clip.files.get(LANDMARKS.folder())
+    return LANDMARKS.parse(files[0][1], clip_id=clip.clip_id) if files else None
 
 
 def make_parser(
@@ -105,14 +143,17 @@ def make_parser(
     Args:
         name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
             segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``, or ``sample``,
-            the small one included in the package: trained on generated faces, for demonstration.
+            the small one included in the package: trained on generated faces, for demonstration, or ``open``: models of
+            permissive licences and colours of the clip, see :class:`OpenParser`.
         weights: A checkpoint for ``bisenet``.
         backend: For ``bisenet``, see :class:`FaceParser`; the others are torch's.
-        options: For :class:`Parser`.
+        options: For :class:`NetworkParser`; ``open`` computes in fp32 on the CPU, whatever the device.
 
     Raises:
-        ConfigError: The name is unknown.
+        ConfigError: The name is unknown, or does not support an option.
     """
+    if name == OPEN:
+        return _open_parser(weights, backend, **options)
     if name == "bisenet":
         return FaceParser(weights, backend=backend, **options)
     if name.startswith(_TRANSFORMERS):
@@ -128,4 +169,28 @@ def make_parser(
 
         check_sample_options(weights, backend)
         return SampleParser(**options)
-    raise ConfigError(f"unknown parser {name!r}; use bisenet, sample or transformers:<repository or folder>")
+    raise ConfigError(f"unknown parser {name!r}; use bisenet, open, sample or transformers:<repository or folder>")
+
+
+def _open_parser(
+    weights: str | None,
+    backend: Backend,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    compile: bool = False,
+    batch_size: int | None = None,
+) -> Parser:
+    from mmvoxceleb.processing.masks.open_parser import OpenParser
+
+    resolve_device(device)
+    if weights is not None:
+        raise ConfigError(
+            "the open parser reads two files, face_landmarker.task and selfie_segmenter.tflite: put your own into a "
+            "folder named by MMVOXCELEB_WEIGHTS, and leave the weights out"
+        )
+    if precision not in ("auto", "fp32"):
+        raise ConfigError(f"the open parser computes in fp32, got precision {precision!r}; leave --precision out")
+    if compile or backend == "ncnn":
+        raise ConfigError("the open parser's networks are LiteRT's; leave --compile and --backend out")
+    return OpenParser()

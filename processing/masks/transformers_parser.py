@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.quoting import first_line
-from mmvoxceleb.processing.masks.parser import Parser
+from mmvoxceleb.processing.masks.parser import NetworkParser
 from mmvoxceleb.processing.weights import sha256_of
 from mmvoxceleb.schema import CLASSES
 
@@ -30,14 +30,14 @@ _ALIASES: dict[str, str] = {
 """Other names that are in use for our classes."""
 
 
-class TransformersParser(Parser):
+class TransformersParser(NetworkParser):
     """A parser from ``transformers``; needs the extra ``transformers``.
 
     Only ``.safetensors`` weights are read, and no code of the repository is run.
 
     Args:
         source: A repository of the Hub, ``user/name`` or ``user/name@revision``, or a local folder.
-        options: For :class:`Parser`.
+        options: For :class:`NetworkParser`.
 
     Raises:
         ImportError: transformers is not installed.

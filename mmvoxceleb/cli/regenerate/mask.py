@@ -28,6 +28,10 @@ EXAMPLES = """
 
   mmvoxceleb regenerate mask my-store --out segformer --parser transformers:jonathandinu/face-parsing
 
+Without research-only weights:
+
+  mmvoxceleb regenerate mask my-store --out open --parser open
+
 Without a download, for demonstration only:
 
   mmvoxceleb regenerate mask my-store --parser sample
@@ -53,7 +57,8 @@ def mask(
         str,
         typer.Option(
             "--parser",
-            help="bisenet; transformers:<repository or folder>; sample: comes with the package, for demonstration.",
+            help="bisenet; open: models of permissive licences; transformers:<repository or folder>; sample: "
+            "comes with the package, for demonstration.",
         ),
     ] = "bisenet",
     weights: Annotated[Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.")] = None,
@@ -75,3 +80,5 @@ def mask(
     if "mask.flicker" in figures:
         was = f", {figures['mask.flicker_before']:.2%} without smoothing" if smooth else ""
         typer.echo(f"flicker: {figures['mask.flicker']:.2%} of the pixels change class from one mask to the next{was}")
+    if figures.get("mask.frames_without_face"):
+        typer.echo(f"no face, so no mask: {figures['mask.frames_without_face']:.1f} frames of a clip on average")

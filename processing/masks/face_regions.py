@@ -1,0 +1,79 @@
+"""Regions of a face that its 478 points give exactly: brows, eyes, nose, lips, mouth and the oval.
+
+The numbers of the points are those of MediaPipe's face mesh: ``face_mesh_connections.py`` and the picture of its
+canonical face, ``canonical_face_model_uv_visualization.png``, both in google/mediapipe (Apache-2.0). Those of the nose,
+for which it names no contour, were read off that mesh drawn over faces.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.schema.face_points import MIRRORED_POINTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BROWS", "OVAL", "REGIONS", "is_facing", "outline", "painted"]
+
+OVAL: tuple[int, ...] = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""Outline of the face from the forehead over the person's left side and the chin, clockwise as seen."""
+
+_RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
+_RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
+_NOSE_RIGHT = (168, 193, 122, 174, 217, 126, 209, 49, 129, 64, 98, 97, 2)
+_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+
+
+def _mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
+    """The same on the other side, in the order that keeps the sense of rotation."""
+    return tuple(MIRRORED_POINTS[point] for point in reversed(points))
+
+
+BROWS: dict[str, tuple[int, ...]] = {"r_brow": _RIGHT_BROW, "l_brow": _mirrored(_RIGHT_BROW)}
+"""Where to look for brows: what is dark there is one."""
+
+REGIONS: dict[str, tuple[int, ...]] = {
+    "nose": _NOSE_RIGHT[::-1] + _mirrored(_NOSE_RIGHT)[-2:0:-1],
+    "r_eye": _RIGHT_EYE,
+    "l_eye": _mirrored(_RIGHT_EYE),
+    "mouth": _INNER_UPPER + _INNER_LOWER[-2:0:-1],
+    "u_lip": _OUTER_UPPER + _INNER_UPPER[::-1],
+    "l_lip": _INNER_LOWER + _OUTER_LOWER[::-1],
+}
+"""Class names and the outlines of their regions, in the order in which they are painted over each other."""
+
+_SHIFT = 4
+
+
+def outline(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...], size: int) -> "NDArray[np.uint8]":
+    """Fill a region: uint8 [size, size], 1 inside.
+
+    Args:
+        points: float [478, 2 or 3] in px of the mask, 0 at the upper left corner of its first pixel.
+        corners: Of the region, in order.
+        size: Side of the mask.
+    """
+    import cv2
+
+    filled = np.zeros((size, size), np.uint8)
+    placed = np.round((points[list(corners), :2] - 0.5) * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillPoly(filled, [placed], 1, lineType=cv2.LINE_8, shift=_SHIFT)
+    return filled
+
+
+def is_facing(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...]) -> bool:
+    """Tell whether a region is seen from the front, so that it is not hidden behind the face's own edge."""
+    x, y = points[list(corners), :2].T
+    return bool((x * np.roll(y, -1) - y * np.roll(x, -1)).sum() > 0)
+
+
+def painted(points: "NDArray[np.floating[Any]]", size: int) -> "dict[str, NDArray[np.uint8]]":
+    """Fill all of :data:`REGIONS` that are seen: uint8 [size, size] each, 1 inside."""
+    return {name: outline(points, corners, size) for name, corners in REGIONS.items() if is_facing(points, corners)}

@@ -1,0 +1,149 @@
+"""Masks of real faces by models of permissive licences: landmarks, a person's outline and colours of the clip."""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.codecs.landmarks import FaceLandmarks
+from mmvoxceleb.processing.device import check_frames, device_kind, resolve_device
+from mmvoxceleb.processing.landmarks import FaceLandmarker, Landmarker, OneEuro
+from mmvoxceleb.processing.masks.brows import brows_of
+from mmvoxceleb.processing.masks.face_regions import painted
+from mmvoxceleb.processing.masks.head_geometry import PARTS
+from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser
+from mmvoxceleb.processing.masks.person_outline import PersonOutline, SelfieSegmenter
+from mmvoxceleb.processing.masks.person_parts import SeenPerson, learnt, parts_of, seen
+from mmvoxceleb.schema import CLASSES, NO_MASK
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["MODEL", "OpenParser"]
+
+MODEL = "landmarks-outline-colours"
+"""Its name in the provenance."""
+
+_VERSION = 1
+"""Goes up when the same frames give another mask, so that old masks are not taken for new."""
+
+_LEARNT_FROM = 16
+"""Frames of a clip, evenly spread, that teach its colours."""
+
+_IDS = np.array([CLASSES.index("background")] + [CLASSES.index(part) for part in PARTS[:-1]], np.uint8)
+
+
+class OpenParser(Parser):
+    """Parses real faces without weights of research-only licences; MediaPipe's two files are Apache-2.0.
+
+    Brows, eyes, nose, lips and mouth lie where the 478 points say, and so does the face's outline below the forehead.
+    The person's outline is the segmenter's. Forehead, hair, neck, clothes and ears are told apart by where they can be
+    and by their colours, which are learnt from the clip. Never found: glasses, earrings, necklaces, hats.
+
+    Each call gets the frames of one clip, or one picture. It computes on the CPU, on one thread, whatever the device.
+
+    Args:
+        landmarker: What finds the points of frames that come without; MediaPipe's by default.
+        outline: What finds the person; MediaPipe's selfie segmenter by default.
+        smooth: The filter that steadies the points; None leaves them as they are.
+    """
+
+    follows_clips = True
+
+    def __init__(
+        self,
+        landmarker: Landmarker | None = None,
+        outline: PersonOutline | None = None,
+        *,
+        smooth: OneEuro | None = OneEuro(),  # noqa: B008  frozen
+    ) -> None:
+        self.landmarker = FaceLandmarker(looks_twice=True) if landmarker is None else landmarker
+        self.outline = SelfieSegmenter() if outline is None else outline
+        self.smooth = smooth
+        self.device = resolve_device("cpu")
+        self.precision = "fp32"
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "model": MODEL,
+            "version": _VERSION,
+            "landmarker": self.landmarker.settings(),
+            "outline": self.outline.settings(),
+            "steadied": vars(self.smooth) if self.smooth else None,
+        }
+
+    def computation(self) -> dict[str, Any]:
+        import cv2
+
+        libraries = {"opencv": cv2.__version__, "ai-edge-litert": version("ai-edge-litert")}
+        return {"device": device_kind(self.device), "libraries": libraries}
+
+    def setup(self) -> None:
+        self.landmarker.setup()
+        self.outline.setup()
+
+    def teardown(self) -> None:
+        self.landmarker.teardown()
+        self.outline.teardown()
+
+    def __call__(
+        self,
+        frames: "NDArray[np.uint8]",
+        *,
+        landmarks: FaceLandmarks | None = None,
+        indices: "NDArray[np.int64] | None" = None,
+    ) -> "NDArray[np.uint8]":
+        frames = check_frames(frames)
+        indices = np.arange(len(frames)) if indices is None else np.asarray(indices, np.int64)
+        ids = np.full((len(frames), MASK_SIZE_PX, MASK_SIZE_PX), NO_MASK, np.uint8)
+        points = self._points(frames, landmarks, indices)
+        there = np.flatnonzero(~np.isnan(points[:, 0, 0]))
+        if not len(there):
+            return ids
+        teaching = there[np.unique(np.linspace(0, len(there) - 1, _LEARNT_FROM).round().astype(int))]
+        looked_at = {place: self._seen(frames[place], points[place]) for place in teaching.tolist()}
+        model = learnt(list(looked_at.values()))
+        for place in there.tolist():
+            person = looked_at.get(place) or self._seen(frames[place], points[place])
+            scale = (MASK_SIZE_PX / frames.shape[2], MASK_SIZE_PX / frames.shape[1])
+            ids[place] = _classes(frames[place], points[place, :, :2] * scale, person, parts_of(person, model))
+        return ids
+
+    def _points(
+        self, frames: "NDArray[np.uint8]", landmarks: FaceLandmarks | None, indices: "NDArray[np.int64]"
+    ) -> "NDArray[np.float64]":
+        """Take the points of the frames from ``landmarks``, or find them: float64 [N, 478, 3], NaN without a face."""
+        if landmarks is None or not np.isin(indices, landmarks.indices).all():
+            found = self.landmarker.find(frames)
+            return self.smooth(found, indices) if self.smooth else found
+        found = landmarks.points.astype(np.float64)
+        steady = self.smooth(found, landmarks.indices.astype(np.int64)) if self.smooth else found
+        return np.asarray(steady[np.searchsorted(landmarks.indices, indices)])
+
+    def _seen(self, frame: "NDArray[np.uint8]", points: "NDArray[np.float64]") -> SeenPerson:
+        return seen(frame, points, self.outline(frame))
+
+
+def _classes(
+    frame: "NDArray[np.uint8]",
+    points: "NDArray[np.float64]",
+    person: SeenPerson,
+    parts: "NDArray[np.float32]",
+) -> "NDArray[np.uint8]":
+    """Decide the class of each pixel: uint8 [512, 512].
+
+    Args:
+        frame: uint8 [H, W, 3].
+        points: float64 [478, 2] in px of the mask.
+        person: The frame as it was looked at.
+        parts: float32 [len(PARTS), S, S].
+    """
+    import cv2
+
+    shares = parts * person.person
+    shares = np.concatenate([(1 - person.person + shares[-1])[None], shares[:-1]])
+    enlarged = cv2.resize(np.moveaxis(shares, 0, -1), (MASK_SIZE_PX, MASK_SIZE_PX), interpolation=cv2.INTER_LINEAR)
+    ids = _IDS[enlarged.argmax(axis=-1)]
+    for name, region in {**brows_of(frame, points), **painted(points, MASK_SIZE_PX)}.items():
+        ids[region > 0] = CLASSES.index(name)
+    return np.asarray(ids, np.uint8)

@@ -1,0 +1,130 @@
+"""Masks from landmarks, a person's outline and colours: on a drawn head with real landmarks, and as a stage."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mmvoxceleb import load_dataset
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.processing import LandmarkStage, MaskStage, Pipeline
+from mmvoxceleb.processing.landmarks import OneEuro
+from mmvoxceleb.processing.masks import OpenParser, make_parser
+from mmvoxceleb.schema import CLASSES, NO_MASK
+from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head
+from tests.support.trees import contents
+
+CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(3)]
+FEATURES = [
+    CLASSES.index(name) for name in CLASSES if name in ("nose", "mouth") or name[1:] in ("_eye", "_brow", "_lip")
+]
+
+
+def open_parser() -> OpenParser:
+    return OpenParser(FixedFace(), Silhouette())
+
+
+def iou(ids: NDArray[Any], truth: NDArray[Any], name: str) -> float:
+    ours, theirs = ids == CLASSES.index(name), truth == CLASSES.index(name)
+    return float((ours & theirs).sum() / max(1, (ours | theirs).sum()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The first clip shows a head, the second one in some frames, the third in none."""
+    for number, clip in enumerate(CLIPS):
+        folder = tmp_path / "in" / "video" / clip
+        folder.mkdir(parents=True)
+        for index in range(6):
+            picture, _ = drawn_head(shift=index)
+            if number == 2 or (number == 1 and index in (0, 3)):
+                picture[:] = 0
+            Image.fromarray(picture).save(folder / f"{index:07d}.png")
+    return tmp_path / "in"
+
+
+def test_a_drawn_head_comes_apart_as_it_was_drawn() -> None:
+    frames, truths = zip(*(drawn_head(shift=shift) for shift in range(4)), strict=True)
+    ids = open_parser()(np.stack(frames))
+    assert ids.shape == (4, 512, 512)
+    for mask, truth in zip(ids, truths, strict=True):
+        plain = np.where(np.isin(mask, FEATURES), CLASSES.index("skin"), mask)
+        for name, least in (("hair", 0.9), ("skin", 0.9), ("neck", 0.8), ("cloth", 0.9), ("background", 0.95)):
+            assert iou(plain, truth, name) > least, name
+        columns = {name: np.nonzero(mask == CLASSES.index(name))[1].mean() for name in CLASSES if name[1:] in
+                   ("_eye", "_brow")}  # fmt: skip
+        assert columns["l_eye"] > columns["r_eye"] + 50
+        assert columns["l_brow"] > columns["r_brow"] + 50
+
+
+def test_no_face_no_mask(store: Path, tmp_path: Path) -> None:
+    stage = MaskStage(open_parser(), stride=1)
+    summary = Pipeline([stage]).run(store, tmp_path / "out")
+    assert (summary.done, summary.failed) == (3, {})
+    assert dict(summary.remarks) == {"no face, so no masks": 1}
+    names = [sorted(path.name for path in (tmp_path / "out" / "mask" / clip).glob("*")) for clip in CLIPS]
+    assert [len(found) for found in names] == [6, 4, 0]
+    assert "0000003.png" not in names[1]
+    sections = [Provenance(tmp_path / "out").section(clip, "mask") or {} for clip in CLIPS]
+    assert [section.get("frames_without_face") for section in sections] == [0, 2, None]
+    assert sections[2]["no_face"] == "in none of 6 frames"
+    assert Pipeline([stage]).run(store, tmp_path / "out").skipped == 3
+    (tmp_path / "out" / "video").symlink_to(store / "video")
+    rows = load_dataset("mmvoxceleb", data_dir=str(tmp_path / "out"), modalities=("video", "mask"), aligned=True)
+    assert [row["frame_indices"] for row in rows["train"]] == [[0, 1, 2, 3, 4, 5], [1, 2, 4, 5]]
+
+
+def test_landmarks_of_the_clip_are_taken(store: Path, tmp_path: Path) -> None:
+    landmarks = LandmarkStage(FixedFace())
+    Pipeline([landmarks, MaskStage(open_parser(), stride=2)]).run(store, tmp_path / "one")
+    section = Provenance(tmp_path / "one").section(CLIPS[0], "mask") or {}
+    assert section["input"]["landmarks"]["files"] == 1
+    Pipeline([landmarks]).run(store, tmp_path / "two")
+    blind = MaskStage(OpenParser(FixedFace(sees=False), Silhouette()), stride=2)
+    assert Pipeline([blind]).run(store, tmp_path / "one").skipped == 3
+    Pipeline([blind]).run(store, tmp_path / "two")
+    one, two = (contents(tmp_path / name / "mask") for name in ("one", "two"))
+    assert one == two
+    assert len(one) == 3 + 2
+    changed = LandmarkStage(FixedFace(), smooth=OneEuro())
+    Pipeline([changed]).run(store, tmp_path / "two", overwrite=True)
+    summary = Pipeline([blind]).run(store, tmp_path / "two")
+    assert sorted(summary.failed) == CLIPS[:2]
+    assert all("landmarks was" in reason for reason in summary.failed.values())
+
+
+def test_workers_change_no_byte(store: Path, tmp_path: Path) -> None:
+    Pipeline([MaskStage(open_parser(), stride=3)]).run(store, tmp_path / "one")
+    Pipeline([MaskStage(open_parser(), stride=3)]).run(store, tmp_path / "two", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_one_picture_is_enough_and_none_is_none() -> None:
+    picture, truth = drawn_head()
+    ids = open_parser()(picture[None])
+    assert iou(ids[0], truth, "hair") > 0.9
+    assert (open_parser()(np.zeros_like(picture)[None]) == NO_MASK).all()
+    assert open_parser()(np.zeros((0, 8, 8, 3), np.uint8)).shape == (0, 512, 512)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": "mine.tflite"}, "MMVOXCELEB_WEIGHTS"),
+        ({"precision": "fp16"}, "fp32"),
+        ({"compile": True}, "--compile"),
+        ({"backend": "ncnn"}, "--backend"),
+    ],
+)
+def test_options_that_it_does_not_have(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_parser("open", **options)
+
+
+def test_smoothing_is_its_own() -> None:
+    with pytest.raises(ConfigError, match="--smooth"):
+        MaskStage(open_parser(), smooth=1)
