@@ -23,6 +23,7 @@ COMMANDS: tuple[str, ...] = (
     "view",
     "regenerate",
     "label",
+    "select",
     "convert",
     "export",
     "push",

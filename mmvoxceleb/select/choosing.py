@@ -1,0 +1,193 @@
+"""Choose clips of a store by conditions, by chance, and in balance; nothing is copied, and nothing deleted."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from mmvoxceleb.cliplists import ChoiceStep, ClipList, StoreMark
+from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
+from mmvoxceleb.cliplists.reading import Clips, as_clip_list
+from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.modalities import META
+from mmvoxceleb.schema import SPLITS, ClipId
+from mmvoxceleb.select.chance import at_most, share_of
+from mmvoxceleb.select.columns import ClipColumns, Progress
+from mmvoxceleb.select.conditions import Condition, parse_conditions
+from mmvoxceleb.select.presets import preset_of
+from mmvoxceleb.stores import Store, open_store
+
+__all__ = ["Choice", "Selected", "select_clips"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which clips are chosen.
+
+    Args:
+        where: Conditions, all of which have to hold; see :mod:`mmvoxceleb.select.conditions`.
+        preset: The published conditions of a trainer; see :mod:`mmvoxceleb.select.presets`.
+        persons: Only these identities.
+        split: Only this split.
+        share: Keep this share of what is left, 0 to 1, by chance.
+        per_video: Keep at most so many clips of a source video, by chance.
+        per_person: Keep at most so many clips of a person, by chance.
+        seed: Of what is chosen by chance.
+
+    Raises:
+        ConfigError: A value is impossible, or a condition cannot be read.
+    """
+
+    where: Sequence[str] = ()
+    preset: str | None = None
+    persons: Sequence[str] = ()
+    split: Literal["train", "test"] | None = None
+    share: float = 1.0
+    per_video: int | None = None
+    per_person: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.split not in (None, *SPLITS):
+            raise ConfigError(f"split={self.split!r}; the known ones are {', '.join(SPLITS)}")
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"share={self.share!r}; expected a share over 0, up to 1")
+        for name in ("per_video", "per_person"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ConfigError(f"{name}={number!r}; expected a number from 1")
+        self.conditions()
+
+    def conditions(self) -> list[Condition]:
+        """Parse all conditions, in order: preset, persons, split, ``where``.
+
+        Raises:
+            ConfigError: One cannot be read, or there is no such preset.
+        """
+        texts = list(preset_of(self.preset).conditions) if self.preset is not None else []
+        if self.persons:
+            texts.append(f"person_id in ({', '.join(map(repr, sorted(set(self.persons))))},)")
+        if self.split is not None:
+            texts.append(f"split == {self.split!r}")
+        return [condition for text in (*texts, *self.where) for condition in parse_conditions(text)]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What was chosen.
+
+    Args:
+        clips: Names, sorted; none where the conditions leave none.
+        steps: What each condition left.
+        store: The store.
+        versions: Of this package, and of the scores.
+        location: Where the store is, for messages.
+        notes: What is to be known of the conditions: what a preset asks for beyond them.
+    """
+
+    clips: tuple[str, ...]
+    steps: tuple[ChoiceStep, ...]
+    store: StoreMark
+    versions: Mapping[str, str]
+    location: str
+    notes: tuple[str, ...] = field(default=())
+
+    def clip_list(self) -> ClipList:
+        """Return the clip list.
+
+        Raises:
+            MissingModalityError: No clip is left.
+        """
+        if not self.clips:
+            last = next(step for step in self.steps if not step.left)
+            unknown = f"; of {last.unknown:,} clips it cannot be told" if last.unknown else ""
+            raise MissingModalityError(
+                f"{self.location}: no clip is left, so no list is written: {last.condition} leaves none{unknown}. "
+                "Loosen the conditions; --dry-run shows what each of them leaves"
+            )
+        created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return ClipList(self.clips, self.steps, self.store, self.versions, created)
+
+
+def select_clips(
+    store: Store | str | os.PathLike[str],
+    choice: Choice,
+    *,
+    clips: Clips | None = None,
+    missing: Missing = "raise",
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Selected:
+    """Choose clips of a store. Names, labels, provenance and scores are read, and no pictures.
+
+    Args:
+        store: A store, or the path or URL of one. Clips on its removal list are left out, uncounted.
+        choice: Which clips.
+        clips: Choose among these alone: names, or a clip list.
+        missing: Whether one of ``clips`` that is not there is an error, or is skipped with a warning.
+        storage_options: Passed to fsspec for URLs.
+        progress: Told how far reading is.
+
+    Raises:
+        ConfigError: A condition is about a column that there is not, or that is of another type.
+        MissingModalityError: The store has no clips.
+        SourceUnavailableError: The store cannot be read.
+    """
+    opened = store if isinstance(store, Store) else open_store(store, storage_options=storage_options)
+    removals = read_removals(opened.location, storage_options=storage_options)
+    folders = [folder for folder in opened.folders() if folder.kind is not META]
+    every = removals.keep(sorted({clip for folder in folders for clip in opened.clips(folder)}))
+    names = [clip for clip in every if ClipId.matches(clip)]
+    if not names:
+        raise MissingModalityError(f"{opened.location}: has no clips to choose from")
+    kept, steps = names, list[ChoiceStep]()
+    listed = as_clip_list(clips)
+    if listed is not None:
+        among = choose_in(set(names), listed, opened.location, missing=missing, removals=removals)
+        kept = [clip for clip in names if clip in among]
+        steps.append(ChoiceStep(f"on a list of sha256 {listed.sha256}", len(kept), 0, len(kept)))
+    columns = ClipColumns(opened, kept, progress)
+    kept = _fulfilling(choice.conditions(), columns, kept, steps)
+    for text, left in _by_chance(choice, kept):
+        steps.append(ChoiceStep(text, len(left), 0, len(left)))
+        kept = left
+    notes = preset_of(choice.preset).notes if choice.preset is not None else ()
+    return Selected(tuple(kept), tuple(steps), StoreMark.of(names), _versions(columns), opened.location, notes)
+
+
+def _fulfilling(
+    conditions: Sequence[Condition], columns: ClipColumns, clips: list[str], steps: list[ChoiceStep]
+) -> list[str]:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    left = np.ones(len(clips), np.bool_)
+    for condition in conditions:
+        held = condition.holds(columns.get)
+        passed = np.asarray(pc.fill_null(held, False).to_numpy(zero_copy_only=False), np.bool_)
+        left &= passed
+        steps.append(ChoiceStep(condition.text, int(passed.sum()), held.null_count, int(left.sum())))
+    return [clip for clip, stays in zip(clips, left, strict=True) if stays]
+
+
+def _by_chance(choice: Choice, clips: list[str]) -> Iterable[tuple[str, list[str]]]:
+    """Yield what is left after each choice by chance, with its text."""
+    if choice.share < 1:
+        clips = share_of(clips, choice.share, choice.seed)
+        yield f"a share of {choice.share:g}, seed {choice.seed}", clips
+    groups: tuple[tuple[str, int | None, Callable[[str], str]], ...] = (
+        ("video", choice.per_video, lambda clip: "#".join(clip.split("#")[:2])),
+        ("person", choice.per_person, lambda clip: clip.partition("#")[0]),
+    )
+    for name, most, group_of in groups:
+        if most is not None:
+            clips = at_most(clips, most, choice.seed, group_of=group_of)
+            yield f"at most {most} a {name}, seed {choice.seed}", clips
+
+
+def _versions(columns: ClipColumns) -> dict[str, str]:
+    import mmvoxceleb
+
+    return {"mmvoxceleb": mmvoxceleb.__version__} | columns.versions()

@@ -1,0 +1,52 @@
+"""The thresholds by which others chose their training data, as far as there are figures for them here."""
+
+from dataclasses import dataclass
+
+from mmvoxceleb.errors import ConfigError
+
+__all__ = ["PRESETS", "Preset", "preset_of"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Conditions that somebody published.
+
+    Args:
+        name: Its name.
+        conditions: As ``--where`` takes them.
+        notes: What they ask for beyond that, and where our figures differ from theirs.
+        source: Where they stand.
+    """
+
+    name: str
+    conditions: tuple[str, ...]
+    notes: tuple[str, ...]
+    source: str
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "latentsync",
+            ("sync_confidence >= 3", "-6 <= sync_offset <= 6"),
+            (
+                "LatentSync also wants a visual quality of 40 by hyperIQA, of which there is no figure here",
+                "LatentSync cuts its videos into pieces of 5 s; add --where 'seconds >= 5' for clips that give one",
+            ),
+            "https://github.com/bytedance/LatentSync/tree/a229c3948406bc2cf6eaf4873e662e70c6a04746/preprocess",
+        ),
+    )
+}
+"""Presets by name."""
+
+
+def preset_of(name: str) -> Preset:
+    """Return a preset by its name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; the known ones are {', '.join(PRESETS)}")
+    return PRESETS[name]

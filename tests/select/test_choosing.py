@@ -1,0 +1,164 @@
+"""Choose clips of a store: what is read, what is counted, and what chance does."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmvoxceleb.cliplists import ClipList, StoreMark
+from mmvoxceleb.errors import ConfigError, MissingModalityError
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.meta.removal_list import add_removals
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.schema import ATTRIBUTES, ClipId
+from mmvoxceleb.select import Choice, Selected, select_clips
+from mmvoxceleb.select.chance import at_most, share_of
+from tests.support.corpus import Corpus, make_corpus
+from tests.support.http_server import FileServer
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Six clips of 12 to 17 frames; figures of the first four."""
+    corpus = make_corpus(tmp_path_factory.mktemp("select") / "store", clips=6)
+    provenance = Provenance(corpus.root)
+    for number, clip in enumerate(corpus.clips[:4]):
+        crop = {"source": {"file": f"{number % 2}.mp4"}, "quality": {"face_px": 100.0 * number}}
+        provenance.finish(clip, {"crop": crop, "label_source": "manual" if number else "predicted:x"})
+    label = corpus.root / "label" / f"{corpus.clips[5]}.txt"
+    label.write_text(",".join(["-1"] * 40))
+    return corpus
+
+
+def chosen(store: Corpus, *where: str, **options: Any) -> list[int]:
+    """Numbers of the clips that are chosen."""
+    selected = select_clips(store.root, Choice(where, **options))
+    return sorted(map(store.clips.index, selected.clips))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("face_px >= 200", [2, 3]),
+        ("not face_px >= 200", [0, 1]),
+        ("face_px is None", [4, 5]),
+        ("num_frames > 15", [4, 5]),
+        ("seconds <= 0.5", [0]),
+        ("split == 'test'", [2, 4]),
+        ("person_id == 'id10001'", [0, 1, 5]),
+        ("chunk == 2", [2, 5]),
+        ("has_mask and not has_audio", [0, 1, 2, 3, 4, 5]),
+        ("label_source == 'manual'", [1, 2, 3]),
+        ("source == '1.mp4'", [1, 3]),
+    ],
+)
+def test_columns(store: Corpus, where: str, expected: list[int]) -> None:
+    assert chosen(store, where) == expected
+
+
+def test_attributes_are_those_of_the_labels(store: Corpus) -> None:
+    labels = [(store.root / "label" / f"{clip}.txt").read_text().split(",") for clip in store.clips]
+    for name in ("Smiling", "Eyeglasses", "5_o_Clock_Shadow"):
+        values = [label[ATTRIBUTES.index(name)] for label in labels]
+        assert chosen(store, name) == [number for number, value in enumerate(values) if value == "1"]
+        assert chosen(store, f"not {name}") == [number for number, value in enumerate(values) if value == "0"]
+        assert chosen(store, f"{name} is None") == [5]
+
+
+def test_every_condition_is_counted(store: Corpus) -> None:
+    selected = select_clips(
+        store.root, Choice(("face_px > 50 and num_frames < 15", "split == 'train'"), persons=["id10001", "id10271"])
+    )
+    assert [(step.condition, step.passed, step.unknown, step.left) for step in selected.steps] == [
+        ("person_id in ('id10001', 'id10271')", 5, 0, 5),
+        ("face_px > 50", 3, 2, 2),
+        ("num_frames < 15", 3, 0, 2),
+        ("split == 'train'", 4, 0, 1),
+    ]
+    listed = selected.clip_list()
+    assert listed.clips == (store.clips[1],)
+    assert listed.store == StoreMark.of(store.clips)
+    assert listed.versions["mmvoxceleb"]
+    assert listed.sha256 == selected.clip_list().sha256
+
+
+def test_nothing_left_names_the_condition_that_leaves_nothing(store: Corpus) -> None:
+    with pytest.raises(MissingModalityError, match=r"face_px > 1000 leaves none; of 2 clips it cannot be told"):
+        select_clips(store.root, Choice(("num_frames > 1", "face_px > 1000", "Smiling"))).clip_list()
+
+
+def test_an_unknown_column_lists_the_known_ones(store: Corpus) -> None:
+    with pytest.raises(
+        ConfigError, match=r"no column 'face_pz'. Do you mean face_px\? The known ones are clip_id, .*fac"
+    ):
+        chosen(store, "face_pz > 3")
+    with pytest.raises(ConfigError, match=r"no column 'smiling'. Do you mean Smiling\?"):
+        chosen(store, "smiling")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"share": 0}, "share=0"),
+        ({"share": 1.5}, "share=1.5"),
+        ({"per_person": 0}, "per_person=0"),
+        ({"split": "dev"}, "split='dev'; the known ones are train, test"),
+        ({"preset": "wav2lip"}, "no preset 'wav2lip'; the known ones are latentsync"),
+    ],
+)
+def test_impossible_choices(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Choice(**options)
+
+
+def test_a_damaged_label_is_unknown_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = make_corpus(tmp_path / "store", clips=3)
+    (store.root / "label" / f"{store.clips[0]}.txt").write_text("1,2,3")
+    with caplog.at_level(logging.WARNING):
+        selected = select_clips(store.root, Choice(("Smiling or not Smiling",)))
+    assert selected.steps[0].unknown == 1
+    assert "1 of the labels cannot be read and count as unknown, such as: clip " in caplog.text
+
+
+def test_the_removed_are_no_candidates(tmp_path: Path) -> None:
+    store = make_corpus(tmp_path / "store")
+    listed = ClipList.of(store.clips[:2])
+    add_removals(store.root, Removals(clip_id=frozenset([store.clips[0]])))
+    selected = select_clips(store.root, Choice())
+    assert selected.clips == tuple(sorted(store.clips[1:]))
+    assert selected.store.clips == 4
+    among = select_clips(store.root, Choice(), clips=listed)
+    assert among.clips == (store.clips[1],)
+    assert among.steps[0].condition == f"on a list of sha256 {listed.sha256}"
+
+
+def test_over_http(store: Corpus) -> None:
+    server = FileServer(store.root)
+    try:
+        selected = select_clips(server.url, Choice(("face_px > 50 and not Smiling",)))
+        assert selected.clips == select_clips(store.root, Choice(("face_px > 50 and not Smiling",))).clips
+        assert not any(".png" in path for _, path, _ in server.requests)
+    finally:
+        server.close()
+
+
+def test_chance_depends_on_the_clip_and_the_seed_alone() -> None:
+    clips = [str(ClipId(f"id{number // 50:05d}", f"v{number}", "00001", 0)) for number in range(2000)]
+    tenth = share_of(clips, 0.1, 7)
+    assert 140 < len(tenth) < 260
+    assert set(tenth) == set(share_of(reversed(clips), 0.1, 7))
+    assert set(tenth) < set(share_of(clips, 0.2, 7))
+    assert share_of(clips[:100], 0.1, 7) == [clip for clip in tenth if clip in clips[:100]]
+    assert set(share_of(clips, 0.1, 8)) != set(tenth)
+    balanced = at_most(tenth, 3, 7, group_of=lambda clip: clip[:7])
+    assert max([clip[:7] for clip in balanced].count(clip[:7]) for clip in balanced) == 3
+    assert balanced == [clip for clip in tenth if clip in set(balanced)]
+
+
+def test_balance(store: Corpus) -> None:
+    selected: Selected = select_clips(store.root, Choice(per_person=1, seed=3))
+    assert len(selected.clips) == len({clip[:7] for clip in store.clips}) == 3
+    assert selected.steps[-1].condition == "at most 1 a person, seed 3"
+    assert json.loads(selected.clip_list().to_bytes())["conditions"][-1]["left"] == 3
