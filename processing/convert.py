@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.processing.engines.steps import ClipSteps
 
-__all__ = ["CONVERT", "ConvertStage"]
+__all__ = ["CONVERT", "ConvertStage", "ledger_of"]
 
 CONVERT = "convert"
 """Key of the provenance."""
@@ -166,7 +166,7 @@ class _ConvertedClips(StoredClips):
         chosen = self.store.chosen if isinstance(self.store, ChosenStore) else None
         provenance.record(
             row
-            for row in _ledger_of(self.store)
+            for row in ledger_of(self.store)
             if (row.clip_id, row.stage) not in known
             and row.stage != CONVERT
             and (chosen is None or row.clip_id in chosen)
@@ -175,7 +175,7 @@ class _ConvertedClips(StoredClips):
         super().end(steps)
 
 
-def _ledger_of(store: Store) -> list[LedgerRow]:
+def ledger_of(store: Store) -> list[LedgerRow]:
     """Read the ledger of a store; of a zip the one beside it."""
     from mmvoxceleb.errors import SourceUnavailableError
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.opening import Place, open_output
-from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.files.tree import Content, OutputTree
 from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, modalities
 
 __all__ = ["Layout", "StoreWriter"]
@@ -86,14 +86,14 @@ class StoreWriter:
         files = zip(names, self.tree.read_many(names), strict=True)
         return [(name.rpartition("/")[2], data) for name, data in files if data is not None]
 
-    def write(self, folder: Folder, clip_id: str, files: Sequence[tuple[str, bytes]]) -> str:
+    def write(self, folder: Folder, clip_id: str, files: Sequence[tuple[str, Content]]) -> str:
         """Write a clip's files, replacing what was there, and return the final path, relative to the store.
 
         Args:
             folder: Where in the layout.
             clip_id: The key.
-            files: ``(name, bytes)``; exactly one for a single-file folder, or for frames in a video file, as its
-                suffix says. Its name is not used.
+            files: Names and contents (:meth:`OutputTree.write`); exactly one for a single-file folder, or for frames in
+                a video file, as its suffix says. Its name is not used.
 
         Raises:
             OSError: They cannot be written.
@@ -143,15 +143,16 @@ class StoreWriter:
         return self.tree.clean_partial(folder.path for folder in folders)
 
 
-def _is_video_file(folder: Folder, files: Sequence[tuple[str, bytes]]) -> bool:
+def _is_video_file(folder: Folder, files: Sequence[tuple[str, Content]]) -> bool:
     suffix = folder.kind.file_suffix if isinstance(folder.kind, FrameModality) else ""
     return bool(suffix) and len(files) == 1 and files[0][0].endswith(suffix)
 
 
-def _pack(files: Sequence[tuple[str, bytes]]) -> bytes:
+def _pack(files: Sequence[tuple[str, Content]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in files:
+        for name, content in files:
+            data = content if isinstance(content, bytes) else content.read_bytes()
             archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), data)
     return buffer.getvalue()
 

@@ -25,6 +25,7 @@ COMMANDS: tuple[str, ...] = (
     "label",
     "select",
     "convert",
+    "copy",
     "export",
     "push",
     "remove",

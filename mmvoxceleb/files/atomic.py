@@ -44,18 +44,26 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[Path]:
         raise
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: bytes | Path) -> None:
     """Write a small file so that no reader ever sees a part of it.
+
+    Args:
+        path: The file.
+        content: Its bytes, or a file that it becomes another name of (see :func:`_put`).
 
     Raises:
         OSError: It cannot be written. What was there before still is.
     """
     with replacing(Path(path)) as partial:
-        partial.write_bytes(data)
+        _put(partial, content)
 
 
-def write_folder(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
+def write_folder(path: Path, files: Sequence[tuple[str, bytes | Path]]) -> None:
     """Write a folder of files that is whole as soon as it is seen, replacing what was there.
+
+    Args:
+        path: The folder.
+        files: Names, and contents as of :func:`write_atomically`.
 
     Raises:
         OSError: It cannot be written.
@@ -64,8 +72,8 @@ def write_folder(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
     partial = _aside(path.parent)
     partial.mkdir()
     try:
-        for name, data in files:
-            (partial / name).write_bytes(data)
+        for name, content in files:
+            _put(partial / name, content)
         for name, _ in files:
             sync_file(partial / name)
         _sync_folder(partial)
@@ -77,6 +85,17 @@ def write_folder(path: Path, files: Sequence[tuple[str, bytes]]) -> None:
     _sync_folder(path.parent)
     if before is not None:  # only now: readers should miss the folder for no longer than a moment
         shutil.rmtree(before, ignore_errors=True)
+
+
+def _put(path: Path, content: bytes | Path) -> None:
+    """Write a new file; where ``content`` is one, as a hard link to it, or as a copy on a disk that has none."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+        return
+    try:
+        os.link(content, path)
+    except OSError:
+        shutil.copyfile(content, path)
 
 
 def remove_folder(path: Path) -> None:

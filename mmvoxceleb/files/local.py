@@ -20,7 +20,7 @@ from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.tree import Item, Kind, OutputTree, visible
+from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, visible
 from mmvoxceleb.files.version import version_of_stat
 
 __all__ = ["LocalTree"]
@@ -103,10 +103,10 @@ class LocalTree(OutputTree):
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def write(self, path: str, data: bytes) -> None:
-        write_atomically(self._at(path), data)
+    def write(self, path: str, content: Content) -> None:
+        write_atomically(self._at(path), content)
 
-    def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
+    def write_folder(self, path: str, files: Sequence[tuple[str, Content]]) -> None:
         write_folder(self._at(path), files)
 
     def remove(self, path: str) -> None:

@@ -13,7 +13,7 @@ from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
 from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, or_none
 from mmvoxceleb.files.stalls import within
-from mmvoxceleb.files.tree import Item, Kind, OutputTree, several, visible
+from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, several, visible
 
 __all__ = ["RemoteTree"]
 
@@ -123,7 +123,8 @@ class RemoteTree(OutputTree):
                 found.append(content if isinstance(content, bytes) else self.read(path))
         return found
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, content: Content) -> None:
+        data = content if isinstance(content, bytes) else content.read_bytes()
         self._change(lambda: self._remote.put(check_inside(path, self.location), data), path)
 
     def remove(self, path: str) -> None:
@@ -269,7 +270,7 @@ class _Snapshot(RemoteTree):
     def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
         return self._tree.read_many(paths)
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, content: Content) -> None:
         raise NotImplementedError("a snapshot is for reading")
 
     def remove(self, path: str) -> None:

@@ -4,14 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.ranges import ByteSource
 
-__all__ = ["FileTree", "Item", "Kind", "OutputTree", "several", "visible"]
+__all__ = ["Content", "FileTree", "Item", "Kind", "OutputTree", "several", "visible"]
 
 Kind: TypeAlias = Literal["file", "folder"]
+Content: TypeAlias = bytes | Path
+"""Of a file that is written: bytes, or a file on this machine."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +145,19 @@ class OutputTree(FileTree):
         return [self.read(path) for path in paths]
 
     @abstractmethod
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, content: Content) -> None:
         """Write a file, in the place of one that is there.
+
+        Args:
+            path: The file.
+            content: Its bytes; or a file on this machine, which gets another name on the same disk (a hard link), and
+                is copied to all others.
 
         Raises:
             OSError: It cannot be written. What was there before still is.
         """
 
-    def write_folder(self, path: str, files: Sequence[tuple[str, bytes]]) -> None:
+    def write_folder(self, path: str, files: Sequence[tuple[str, Content]]) -> None:
         """Write a folder that is whole as soon as it is seen, in the place of one that is there.
 
         Only where ``is_local``.

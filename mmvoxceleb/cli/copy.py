@@ -1,0 +1,152 @@
+"""``mmvoxceleb copy``, ``merge`` and ``split``: stores as material for others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mmvoxceleb.cli.clip_options import ClipOptions
+from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cpus import usable_cpus
+
+if TYPE_CHECKING:
+    from mmvoxceleb.cliplists import ClipList
+    from mmvoxceleb.meta.ledger import LedgerRow
+
+COPY_EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb copy /data/mmvoxceleb chosen --clips list.json
+  mmvoxceleb copy https://lab.example/mmvoxceleb here
+  mmvoxceleb copy /data/mmvoxceleb s3://bucket/mmvoxceleb
+"""
+MERGE_EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb merge vox1 vox2 both
+  mmvoxceleb merge frames masks whole          (of one clip, the frames of one store and the masks of another)
+"""
+SPLIT_EXAMPLES = """
+[bold]Examples[/]
+
+  mmvoxceleb split /data/mmvoxceleb splits              (splits/train and splits/test)
+  mmvoxceleb split /data/mmvoxceleb shares --parts 4    (shares/part-0-of-4 and so on; a person is in one of them)
+"""
+
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="New store: a folder, or a URL.")]
+
+
+@dataclass(frozen=True)
+class CopyOptions(ClipOptions):
+    """Which clips are copied, and how.
+
+    Args:
+        layout: A folder of files per clip, or one zip per clip. Default: folder; packed on a URL.
+        link: Make hard links on the same disk, which takes no room. Default: where possible.
+        overwrite: Replace what OUT has of a clip, where it differs.
+        workers: Threads that read. Default: all cores.
+    """
+
+    layout: Literal["folder", "packed"] | None = None
+    link: bool = True
+    overwrite: bool = False
+    workers: int = 0
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``copy``, ``merge`` and ``split``."""
+    app.command("copy", epilog=COPY_EXAMPLES, no_args_is_help=True)(takes_options(copy))
+    app.command("merge", epilog=MERGE_EXAMPLES, no_args_is_help=True)(takes_options(merge))
+    app.command("split", epilog=SPLIT_EXAMPLES, no_args_is_help=True)(takes_options(split))
+
+
+def copy(
+    store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)], out: OutArgument, options: CopyOptions
+) -> None:
+    """Copy a store, or some of its clips.
+
+    Provenance, ledger and removal list come along. Run the command again to resume.
+    """
+    run([store], out, options, options.clip_list())
+
+
+def merge(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE... OUT", help="Two or more stores, then the new one.")],
+    options: CopyOptions,
+) -> None:
+    """Bring several stores together in a new one.
+
+    What two stores have of a clip must be equal, and is there once; what only one has is added. Stores that contradict
+    each other are refused before anything is written. Whoever is on a removal list of any of them stays out.
+    """
+    from mmvoxceleb.errors import ConfigError
+
+    *sources, out = stores
+    if len(sources) < 2:
+        raise ConfigError("merge takes two or more stores and OUT; to copy one: mmvoxceleb copy STORE OUT")
+    run(sources, out, options, options.clip_list())
+
+
+def split(
+    store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or URL in which the new stores are made.")],
+    options: CopyOptions,
+    parts: Annotated[
+        int | None, typer.Option("--parts", min=1, help="So many stores of about equal size. Default: train and test.")
+    ] = None,
+) -> None:
+    """Share the clips of a store among several new ones; all clips of a person go into one.
+
+    By default by split: OUT/train, and OUT/test with VoxCeleb1's test identities.
+    """
+    from mmvoxceleb.cliplists.clip_list import ClipList
+    from mmvoxceleb.loading.selection import split_clips
+    from mmvoxceleb.processing.copying import split_persons
+    from mmvoxceleb.stores import open_store
+
+    whole = options.of(open_store(path_of_location(store)))
+    if parts is None:
+        (clips,) = split_persons(whole, 1)
+        shares = {name: list(found) for name, found in split_clips(clips).items()}
+    else:
+        shares = {f"part-{n}-of-{parts}": share for n, share in enumerate(split_persons(whole, parts))}
+    for name, clips in shares.items():
+        persons = {clip.partition("#")[0] for clip in clips}
+        run(
+            [store], f"{out.rstrip('/')}/{name}", options, ClipList.of(clips),
+            keeps_row=lambda row, persons=persons: row.clip_id.partition("#")[0] in persons,  # type: ignore[misc]  # bound now
+        )  # fmt: skip
+
+
+def run(
+    stores: list[str],
+    out: str,
+    options: CopyOptions,
+    clips: "ClipList | None",
+    keeps_row: "Callable[[LedgerRow], bool] | None" = None,
+) -> None:
+    """Copy with a progress bar, and say what was done."""
+    from mmvoxceleb.processing.copying import copy_stores
+
+    try:
+        with progress_bar() as tell:
+            report = copy_stores(
+                [path_of_location(store) for store in stores], out,
+                clips=clips, missing=options.missing, layout=options.layout, link=options.link,
+                overwrite=options.overwrite, workers=options.workers or usable_cpus(), keeps_row=keeps_row,
+                progress=lambda what, more, total: tell(what, total, more=more),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; finished clips are kept in {out}: rerun the command to resume", err=True)
+        raise typer.Exit(130) from None
+    parts = [f"{report.kept:,} there already"] if report.kept else []
+    parts += [f"{report.shared:,} in several stores"] if report.shared else []
+    parts += [f"{report.removed:,} on a removal list left out"] if report.removed else []
+    typer.echo(
+        f"{out}: {counted(report.clips, 'clip')}{' (' + ', '.join(parts) + ')' if parts else ''}; "
+        f"{counted(report.linked, 'file')} linked, {report.copied:,} copied ({counted(report.bytes, 'byte')})"
+    )

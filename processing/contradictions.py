@@ -1,0 +1,121 @@
+"""Compare what several stores have of the same clips."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.provenance import COMPUTATION
+from mmvoxceleb.modalities import META, Folder
+from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.clip import StoredClip
+
+__all__ = ["ContradictionError", "PlannedClip", "Progress", "merged_meta", "refuse_contradictions"]
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+_MOST_NAMED = 5
+_PENDING = "pending"
+
+
+@dataclass
+class PlannedClip:
+    """A clip, and the stores that have each of its folders."""
+
+    clip_id: str
+    holders: dict[Folder, list[int]] = field(default_factory=dict)
+
+
+def refuse_contradictions(
+    stores: Sequence[Store], plan: Sequence[PlannedClip], *, workers: int, progress: Progress | None = None
+) -> None:
+    """Compare all that several stores have of a clip.
+
+    Args:
+        stores: The stores.
+        plan: The clips, with the numbers of the stores that have each folder.
+        workers: Threads that read.
+        progress: As of :func:`mmvoxceleb.processing.copying.copy_stores`.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    shared = [planned for planned in plan if any(len(holders) > 1 for holders in planned.holders.values())]
+    found: list[str] = []
+    for _, result in results_ahead(partial(_contradiction, stores), shared, ahead=workers):
+        if reason := result():
+            found.append(reason)
+        if progress is not None:
+            progress("compare (clips)", 1, len(shared))
+    if found:
+        more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        raise ConfigError(
+            f"{' and '.join(store.location for store in stores)} contradict each other in {len(found)} "
+            f"clips: {'; '.join(found[:_MOST_NAMED])}{more}. Nothing was written; leave these clips out with "
+            "--clips, or remove them from one of the stores"
+        )
+
+
+def _contradiction(stores: Sequence[Store], planned: PlannedClip) -> str:
+    """Say in what a clip of several stores differs; empty where it does not."""
+    for folder, holders in planned.holders.items():
+        first, *others = holders
+        for other in others:
+            if folder.kind is META:
+                try:
+                    merged_meta([StoredClip(stores[number], planned.clip_id).meta for number in (first, other)])
+                except ContradictionError as contradiction:
+                    return f"{planned.clip_id}: {META.folder()} tells two things of {contradiction}"
+            elif different := _difference(stores[first], stores[other], folder, planned.clip_id):
+                return f"{planned.clip_id}: {folder}, {different}"
+    return ""
+
+
+def _difference(first: Store, other: Store, folder: Folder, clip_id: str) -> str:
+    one, two = (store.entries(folder, clip_id) for store in (first, other))
+    if folder.is_frames and [entry.name for entry in one] != [entry.name for entry in two]:
+        return f"{len(one)} files and {len(two)} files of other names"
+    for entry, same in zip(one, two, strict=True):
+        if entry.size >= 0 and same.size >= 0 and entry.size != same.size:
+            return f"{entry.name} differs"
+    contents = (store.read(folder, clip_id) for store in (first, other))
+    for entry, data, same_data in zip(one, *contents, strict=True):
+        if data != same_data:
+            return f"{entry.name} differs"
+    return ""
+
+
+class ContradictionError(Exception):
+    """Two provenances tell two things of one stage; the message is its name."""
+
+
+def merged_meta(metas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join what several stores say of the making of one clip.
+
+    Raises:
+        ContradictionError: Two say two things. How a stage computed (:data:`COMPUTATION`) may differ: the first
+            counts.
+    """
+    merged: dict[str, Any] = {}
+    pending: set[str] = set()
+    for meta in metas:
+        pending |= set(meta.get(_PENDING, ()))
+        for stage, section in meta.items():
+            if stage == _PENDING:
+                continue
+            if stage in merged and _compared(merged[stage]) != _compared(section):
+                raise ContradictionError(stage)
+            merged.setdefault(stage, section)
+    if pending:
+        merged[_PENDING] = sorted(pending)
+    return merged
+
+
+def _compared(section: Any) -> Any:
+    return (
+        {key: value for key, value in section.items() if key != COMPUTATION}
+        if isinstance(section, Mapping)
+        else section
+    )

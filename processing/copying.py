@@ -1,0 +1,298 @@
+"""Stores as material: copy a store or some of its clips, and bring several together in one."""
+
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
+from mmvoxceleb.cliplists.clip_list import ClipList
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.files.atomic import writing
+from mmvoxceleb.files.opening import Place
+from mmvoxceleb.files.tree import Content
+from mmvoxceleb.meta.provenance import LedgerRow, Provenance
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.watch import is_removed, is_same_place
+from mmvoxceleb.modalities import META, Folder
+from mmvoxceleb.processing.contradictions import PlannedClip, Progress, merged_meta, refuse_contradictions
+from mmvoxceleb.processing.convert import ledger_of
+from mmvoxceleb.processing.output import Layout, StoreWriter
+from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.stores.interface import Entry
+
+__all__ = ["CopyReport", "copy_stores", "split_persons"]
+
+_AHEAD = 4
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class CopyReport:
+    """What a copy did.
+
+    Args:
+        clips: Clips in the output.
+        kept: Those that were there already, whole and equal.
+        shared: Clips of which several stores have the same folders; they are there once.
+        removed: Clips that stay out, as a removal list names them.
+        linked: Files that are another name of the source's (hard links).
+        copied: Files that were copied.
+        bytes: Bytes of the copied files.
+    """
+
+    clips: int = 0
+    kept: int = 0
+    shared: int = 0
+    removed: int = 0
+    linked: int = 0
+    copied: int = 0
+    bytes: int = 0
+
+
+def copy_stores(
+    locations: Sequence[str | os.PathLike[str]],
+    out: Place,
+    *,
+    clips: ClipList | None = None,
+    missing: Missing = "raise",
+    layout: Layout | None = None,
+    link: bool = True,
+    overwrite: bool = False,
+    workers: int = 2,
+    keeps_row: Callable[[LedgerRow], bool] | None = None,
+    progress: Progress | None = None,
+) -> CopyReport:
+    """Write the clips of one or more stores into a new one, with provenance, ledger and removal lists.
+
+    What several stores have of a clip must be equal; what only one has is added, so that masks of one store come to the
+    frames of another. Whoever is on the removal list of any of them stays out. Files on the same disk become other
+    names of the same content (hard links), which takes no room; nothing of this package ever changes a file in place.
+    A run that was stopped resumes.
+
+    Args:
+        locations: Folders, zips or URLs.
+        out: The new store: a folder or a URL.
+        clips: Copy these alone.
+        missing: Whether a clip of ``clips`` that no store has is an error, or is skipped with a warning.
+        layout: As of :class:`StoreWriter`.
+        link: Make hard links where that is possible; otherwise copy.
+        overwrite: Replace what ``out`` has of a clip, where it differs.
+        workers: Threads that read ahead.
+        keeps_row: Whether a row of the ledger comes along that is about no copied clip, such as an input that was
+            rejected; all by default, or none with ``clips``.
+        progress: Called with what is being done, how many clips were just done, and their total.
+
+    Raises:
+        ConfigError: A store is copied onto itself; or stores contradict each other.
+        MissingModalityError: There is no clip.
+        IncompatibleOutputError: ``out`` holds other clips, or other content of one.
+        CorruptSourceError: An archive or a removal list is damaged.
+        OutputError: ``out`` cannot be written.
+    """
+    if not locations:
+        raise ConfigError("name at least one store to copy")
+    stores = [open_store(location) for location in locations]
+    writer = StoreWriter(out, layout)
+    for store in stores:
+        if is_same_place(store.location, writer.tree.address):
+            raise ConfigError(f"{store.location}: a store is not copied onto itself; name a new folder or URL")
+    removals = _removals_of([*(store.location for store in stores), writer.tree.address])
+    plan, removed = _plan(stores, removals, clips, missing)
+    copier = _Copier(stores, writer, link=link, overwrite=overwrite)
+    copier.refuse_others(plan)
+    refuse_contradictions(stores, plan, workers=workers, progress=progress)
+    with writing(writer.location):
+        report = copier.copy(plan, workers=workers, progress=progress)
+        report.removed = removed
+        # who was removed in the meantime must not stay
+        removals = removals | _removals_of([store.location for store in stores])
+        for planned in plan:
+            if planned.clip_id in removals:
+                writer.remove_clip(planned.clip_id)
+                report.clips, report.removed = report.clips - 1, report.removed + 1
+        copier.record(plan, removals, keeps_row or (lambda row: clips is None))
+    return report
+
+
+def split_persons(store: Store, parts: int) -> list[list[str]]:
+    """Share the clips of a store among parts of about equal numbers of clips, all of one person in one part.
+
+    Persons are dealt in order of falling numbers of clips, and then by name, each to the part that has the fewest.
+
+    Raises:
+        ConfigError: There are fewer persons than parts.
+        MissingModalityError: The store has no clips.
+    """
+    if parts < 1:
+        raise ConfigError(f"parts={parts}; give a number from 1 on")
+    by_person: dict[str, list[str]] = {}
+    for clip_id in _clips_of(store):
+        by_person.setdefault(clip_id.partition("#")[0], []).append(clip_id)
+    if not by_person:
+        raise MissingModalityError(f"{store.location}: has no clips")
+    if len(by_person) < parts:
+        raise ConfigError(
+            f"{store.location}: has {len(by_person)} persons, and parts share none; ask for at most so many parts"
+        )
+    shares: list[list[str]] = [[] for _ in range(parts)]
+    for person in sorted(by_person, key=lambda name: (-len(by_person[name]), name)):
+        min(shares, key=len).extend(by_person[person])
+    return [sorted(share) for share in shares]
+
+
+def _clips_of(store: Store) -> list[str]:
+    found = {clip for folder in store.folders() if folder.kind is not META for clip in store.clips(folder)}
+    return sorted(found)
+
+
+def _removals_of(places: Iterable[str]) -> Removals:
+    found = Removals()
+    for place in places:
+        found |= read_removals(place)
+    return found
+
+
+def _plan(
+    stores: Sequence[Store], removals: Removals, clips: ClipList | None, missing: Missing
+) -> tuple[list[PlannedClip], int]:
+    """Return the clips to be copied, sorted, and how many are left out as they were removed."""
+    plan: dict[str, PlannedClip] = {}
+    for number, store in enumerate(stores):
+        for folder in store.folders():
+            for clip_id in store.clips(folder):
+                plan.setdefault(clip_id, PlannedClip(clip_id)).holders.setdefault(folder, []).append(number)
+    found = {clip_id for clip_id, planned in plan.items() if any(folder.kind is not META for folder in planned.holders)}
+    where = " and ".join(store.location for store in stores)
+    if clips is not None:
+        found = choose_in(found, clips, where, missing=missing, removals=removals)
+    kept = sorted(removals.keep(found))
+    if not kept:
+        raise MissingModalityError(f"{where}: has no clips, or all are on the removal list")
+    return [plan[clip_id] for clip_id in kept], len(found) - len(kept)
+
+
+class _Copier:
+    """Reads clips out of some stores and writes them into one."""
+
+    def __init__(self, stores: Sequence[Store], writer: StoreWriter, *, link: bool, overwrite: bool) -> None:
+        self._stores, self._writer = stores, writer
+        self._links = link and writer.tree.is_local and writer.layout == "folder"
+        self._overwrite = overwrite
+        self._there: Store | None = None
+
+    def refuse_others(self, plan: Sequence[PlannedClip]) -> None:
+        """Refuse an output with clips that are not to be copied."""
+        tree = self._writer.tree
+        if not any(name[:1] != "." for name in tree.names("")):
+            return
+        self._there = open_store(tree.address)
+        others = sorted(set(_clips_of(self._there)) - {planned.clip_id for planned in plan})
+        if others:
+            raise IncompatibleOutputError(
+                f"{self._writer.location}: holds {len(others)} clips that are not copied now, such as {others[0]}; "
+                "name a new folder (to add clips to a store, merge it with the others into a new one)"
+            )
+
+    def copy(self, plan: Sequence[PlannedClip], *, workers: int, progress: Progress | None) -> CopyReport:
+        """Copy the clips, each with its provenance last."""
+        report = CopyReport()
+        for planned, result in results_ahead(partial(self._copy), plan, ahead=min(workers, _AHEAD)):
+            counts = result()
+            report.clips += 1
+            report.kept += not counts["written"]
+            report.shared += any(len(holders) > 1 for holders in planned.holders.values())
+            report.linked += counts["linked"]
+            report.copied += counts["copied"]
+            report.bytes += counts["bytes"]
+            if progress is not None:
+                progress("copy (clips)", 1, len(plan))
+        return report
+
+    def _copy(self, planned: PlannedClip) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        clip_id = planned.clip_id
+        for folder, holders in planned.holders.items():
+            if folder.kind is META:
+                continue
+            store = self._stores[holders[0]]
+            entries = store.entries(folder, clip_id)
+            if self._is_there(store, folder, clip_id, entries):
+                continue
+            files = self._contents(store, folder, clip_id, entries)
+            self._writer.write(folder, clip_id, files)
+            counts["written"] += 1
+            for _, content in files:
+                is_bytes = isinstance(content, bytes)
+                counts["copied" if is_bytes else "linked"] += 1
+                counts["bytes"] += len(content) if isinstance(content, bytes) else 0
+        meta = planned.holders.get(META.folder(), [])
+        if meta:
+            made = merged_meta([StoredClip(self._stores[number], clip_id).meta for number in meta])
+            text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+            path = self._writer.path_of(META.folder(), clip_id)
+            if self._writer.tree.read(path) != text.encode():
+                self._writer.tree.write(path, text.encode())
+        return counts
+
+    def _is_there(self, store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> bool:
+        """Tell whether an earlier run wrote a clip's files.
+
+        Raises:
+            IncompatibleOutputError: Other files are there.
+        """
+        if self._there is None:
+            return False
+        try:
+            there = self._there.entries(folder, clip_id)
+        except MissingModalityError:
+            return False
+        if not folder.is_frames:  # a label that was mended has the size that it had
+            is_same = self._there.read(folder, clip_id) == store.read(folder, clip_id)
+        else:
+            is_same = [(entry.name, entry.size) for entry in there] == [(entry.name, entry.size) for entry in entries]
+        if is_same:
+            return True
+        if self._overwrite:
+            return False
+        raise IncompatibleOutputError(
+            f"{self._writer.location}: clip {clip_id}, {folder}: is there with other content; add --overwrite, or name "
+            "a new folder"
+        )
+
+    def _contents(
+        self, store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]
+    ) -> list[tuple[str, Content]]:
+        """Return a clip's files: as paths where they can be linked, otherwise read."""
+        references = store.references(folder, clip_id, entries) if self._links else None
+        if references and not any(reference.in_zip or os.path.islink(reference.file) for reference in references):
+            return [(entry.name, Path(reference.file)) for entry, reference in zip(entries, references, strict=True)]
+        return list(zip((entry.name for entry in entries), store.read(folder, clip_id, entries), strict=True))
+
+    def record(self, plan: Sequence[PlannedClip], removals: Removals, keeps_row: Callable[[LedgerRow], bool]) -> None:
+        """Bring ledgers and removal lists along."""
+        tree = self._writer.tree
+        if removals and removals - read_removals(tree.address):
+            tree.write(REMOVALS_PATH, removals.to_bytes())
+        copied = {planned.clip_id for planned in plan}
+        provenance = Provenance(tree)
+        rows: dict[tuple[str, str], LedgerRow] = {}
+        for row in [row for store in self._stores for row in ledger_of(store)]:
+            before = rows.get((row.clip_id, row.stage))
+            if before is None or row.status == "done":
+                rows[row.clip_id, row.stage] = row
+        known = set(provenance.rows())
+        provenance.record(
+            row
+            for row in sorted(rows.values())
+            if row not in known and not is_removed(row.clip_id, removals) and (row.clip_id in copied or keeps_row(row))
+        )
+        provenance.compact()

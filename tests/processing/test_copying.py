@@ -1,0 +1,214 @@
+"""Stores are copied, merged and split with all that belongs to their clips."""
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from typer.testing import CliRunner
+
+import mmvoxceleb
+from mmvoxceleb.cli.main import app
+from mmvoxceleb.cliplists.clip_list import ClipList
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.meta.ledger import LedgerRow, parse_ledger
+from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.processing.copying import copy_stores, split_persons
+from mmvoxceleb.processing.labels.mending import LabelMender
+from mmvoxceleb.schema import ATTRIBUTES
+from mmvoxceleb.stores import open_store
+from tests.support.corpus import Corpus, label_of, make_corpus, zip_corpus
+from tests.support.http_server import FileServer
+from tests.support.trees import contents
+
+assert mmvoxceleb
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    corpus = make_corpus(tmp_path / "store")
+    provenance = Provenance(corpus.root)
+    for clip in corpus.clips:
+        provenance.finish(clip, {"crop": {"settings": {"size": 40}}, "mask": {"settings": {"stride": 4}}})
+        provenance.record([LedgerRow(clip, "crop", "done"), LedgerRow(clip, "mask", "done")])
+    provenance.record([LedgerRow("id10001#lost", "crop", "failed", "is no video")])
+    provenance.compact()
+    return corpus
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    return {path: data for path, data in contents(root).items() if "/." not in path}
+
+
+def test_a_copy_is_the_store_with_other_names_of_the_same_files(corpus: Corpus, tmp_path: Path) -> None:
+    report = copy_stores([corpus.root], tmp_path / "out")
+    assert files_of(tmp_path / "out") == files_of(corpus.root)
+    assert (report.clips, report.kept, report.copied) == (5, 0, 0)
+    frame = f"video/{corpus.clips[0]}/0000000.png"
+    assert os.path.samefile(corpus.root / frame, tmp_path / "out" / frame)
+    again = copy_stores([corpus.root], tmp_path / "out")
+    assert (again.clips, again.kept, again.linked) == (5, 5, 0)
+    own = copy_stores([corpus.root], tmp_path / "own", link=False)
+    assert files_of(tmp_path / "own") == files_of(corpus.root)
+    assert not os.path.samefile(corpus.root / frame, tmp_path / "own" / frame)
+    assert own.linked == 0
+    assert own.bytes > 0
+
+
+def test_what_is_mended_in_a_copy_stays_as_it_was_in_the_store(corpus: Corpus, tmp_path: Path) -> None:
+    before = files_of(corpus.root)
+    copy_stores([corpus.root], tmp_path / "out")
+    number = label_of(0).index(1)
+    LabelMender(tmp_path / "out", "a test").set(corpus.clips[0], ATTRIBUTES[number], 0, 1)
+    assert files_of(corpus.root) == before
+    with pytest.raises(IncompatibleOutputError, match="is there with other content"):
+        copy_stores([corpus.root], tmp_path / "out")
+    copy_stores([corpus.root], tmp_path / "out", overwrite=True)
+    ledger = {"meta/ledger.jsonl"}  # which tells that the label was set
+    assert {k: v for k, v in files_of(tmp_path / "out").items() if k not in ledger} == {
+        k: v for k, v in before.items() if k not in ledger
+    }
+
+
+def test_zips_and_urls_are_copied_as_folders_and_folders_packed(
+    corpus: Corpus, tmp_path: Path, serve: Callable[..., FileServer]
+) -> None:
+    zip_corpus(corpus, tmp_path / "zips")
+    copy_stores([serve(tmp_path / "zips").url], tmp_path / "out")
+    pictures = {path: data for path, data in files_of(corpus.root).items() if not path.startswith("meta/")}
+    assert {path: data for path, data in files_of(tmp_path / "out").items() if not path.startswith("meta/")} == pictures
+    copy_stores([corpus.root], tmp_path / "packed", layout="packed")
+    with zipfile.ZipFile(tmp_path / f"packed/video/{corpus.clips[1]}.zip") as archive:
+        assert len(archive.namelist()) == corpus.num_frames[1]
+    again = copy_stores([corpus.root], tmp_path / "packed", layout="packed")
+    assert again.kept == 5
+
+
+def test_only_listed_clips_come_with_their_rows_of_the_ledger(corpus: Corpus, tmp_path: Path) -> None:
+    chosen = ClipList.of(corpus.clips[:2], name="list.json")
+    copy_stores([corpus.root], tmp_path / "out", clips=chosen)
+    assert open_store(tmp_path / "out").clips(open_store(tmp_path / "out").folders()[0]) == sorted(corpus.clips[:2])
+    rows = parse_ledger((tmp_path / "out/meta/ledger.jsonl").read_bytes(), "")
+    assert {row.clip_id for row in rows} == set(corpus.clips[:2])
+    with pytest.raises(ConfigError, match="lacks 1 of the 1 clips"):
+        copy_stores([corpus.root], tmp_path / "no", clips=ClipList.of(["id1#v#00001.txt#000.mp4"], name="other.json"))
+    with pytest.raises(IncompatibleOutputError, match="holds 1 clips that are not copied now"):
+        copy_stores([corpus.root], tmp_path / "out", clips=ClipList.of(corpus.clips[:1]))
+
+
+def test_stores_are_merged_by_clip_and_by_modality(corpus: Corpus, tmp_path: Path) -> None:
+    """One store has all clips without masks, the other three clips and all masks."""
+    one, two, both = tmp_path / "one", tmp_path / "two", tmp_path / "both"
+    shutil.copytree(corpus.root, one)
+    shutil.rmtree(one / "mask")
+    shutil.copytree(corpus.root, two)
+    for clip in corpus.clips[3:]:
+        shutil.rmtree(two / "video" / clip)
+    for path in one.glob("meta/*.json"):
+        content = json.loads(path.read_text())
+        content["crop"]["computation"] = {"device": "another"}
+        del content["mask"]
+        path.write_text(json.dumps(content))
+    report = copy_stores([one, two], both)
+    assert (report.clips, report.shared) == (5, 5)
+    found = files_of(both)
+    expected = files_of(corpus.root)
+    assert {k: v for k, v in found.items() if "meta/id" not in k} == {
+        k: v for k, v in expected.items() if "meta/id" not in k
+    }
+    meta = json.loads(found[f"meta/{corpus.clips[0]}.json"])
+    assert meta["mask"] == {"settings": {"stride": 4}}
+    assert meta["crop"]["computation"] == {"device": "another"}
+    rows = load_dataset("mmvoxceleb", data_dir=str(both), modalities=("video", "mask"), split="train")
+    assert len(rows) + 2 == 5
+
+
+@pytest.mark.parametrize("kind", ["picture", "size", "names", "label", "meta"])
+def test_contradictions_are_refused_before_anything_is_written(corpus: Corpus, tmp_path: Path, kind: str) -> None:
+    other, clip = tmp_path / "other", corpus.clips[2]
+    shutil.copytree(corpus.root, other)
+    frame = other / "video" / clip / "0000003.png"
+    data = frame.read_bytes()
+    if kind == "picture":
+        frame.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    elif kind == "size":
+        frame.write_bytes(data + b"\0")
+    elif kind == "names":
+        frame.unlink()
+    elif kind == "label":
+        (label,) = (path for path in (other / "label").iterdir() if clip in path.name)
+        text = label.read_bytes()
+        label.write_bytes(text.replace(b"1", b"2", 1).replace(b"0", b"1", 1))
+    else:
+        Provenance(other).finish(clip, {"mask": {"settings": {"stride": 8}}})
+    with pytest.raises(ConfigError, match=f"contradict each other in 1 clips: {clip}: ") as raised:
+        copy_stores([corpus.root, other], tmp_path / "both")
+    assert {
+        "picture": "video, 0000003.png differs", "size": "video, 0000003.png differs",
+        "names": "files of other names", "label": "label, ", "meta": "meta tells two things of mask",
+    }[kind] in str(raised.value)  # fmt: skip
+    assert not (tmp_path / "both").exists()
+    others = ClipList.of(set(corpus.clips) - {clip})
+    assert copy_stores([corpus.root, other], tmp_path / "both", clips=others).clips == 4
+
+
+def test_whoever_is_removed_from_one_store_stays_out_of_all(corpus: Corpus, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(corpus.root, other)
+    add_removals(other, Removals(person_id=frozenset({"id10001"})))
+    report = copy_stores([corpus.root, other], tmp_path / "both")
+    assert (report.clips, report.removed) == (3, 2)
+    assert "id10001" in read_removals(tmp_path / "both").person_id
+    ledger = (tmp_path / "both/meta/ledger.jsonl").read_text()
+    assert "id10001" not in ledger
+    assert not list((tmp_path / "both").rglob("*id10001*"))
+    add_removals(corpus.root, Removals(person_id=frozenset({"id10271", "id11248"})))
+    with pytest.raises(MissingModalityError, match="all are on the removal list"):
+        copy_stores([corpus.root, other], tmp_path / "none")
+
+
+def test_a_stopped_copy_resumes(corpus: Corpus, tmp_path: Path) -> None:
+    def stop(what: str, more: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy_stores([corpus.root], tmp_path / "out", workers=1, progress=stop)
+    report = copy_stores([corpus.root], tmp_path / "out")
+    assert 0 < report.kept < 5
+    assert files_of(tmp_path / "out") == files_of(corpus.root)
+
+
+def test_parts_share_no_person(corpus: Corpus) -> None:
+    parts = split_persons(open_store(corpus.root), 2)
+    assert sorted(clip for part in parts for clip in part) == sorted(corpus.clips)
+    persons = [{clip.partition("#")[0] for clip in part} for part in parts]
+    assert not persons[0] & persons[1]
+    assert sorted(map(len, parts)) == [2, 3]
+
+
+def test_the_commands(corpus: Corpus, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    result = run(app, ["split", str(corpus.root), str(tmp_path / "splits")])
+    assert result.exit_code == 0, result.output
+    assert "splits/train: 3 clips" in result.output.replace("\n", "")
+    result = run(app, ["split", str(corpus.root), str(tmp_path / "parts"), "--parts", "3"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [f"part-{n}-of-3" for n in range(3)]
+    lost = [
+        part for part in (tmp_path / "parts").iterdir() if "id10001#lost" in (part / "meta/ledger.jsonl").read_text()
+    ]
+    assert len(lost) == 1, "what failed goes where its person goes"
+    parts = [str(tmp_path / "parts" / f"part-{n}-of-3") for n in range(3)]
+    result = run(app, ["merge", *parts, str(tmp_path / "whole")])
+    assert result.exit_code == 0, result.output
+    assert files_of(tmp_path / "whole") == files_of(corpus.root)
+    result = run(app, ["copy", str(corpus.root), str(corpus.root)])
+    assert isinstance(result.exception, ConfigError)
+    result = run(app, ["merge", str(corpus.root), str(tmp_path / "alone")])
+    assert "two or more stores" in str(result.exception)
