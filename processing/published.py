@@ -118,6 +118,29 @@ PUBLISHED: Mapping[str, WeightFile] = MappingProxyType(
                 size_bytes=89_843_225,
                 sha256="619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
             ),
+            WeightFile(
+                key="syncnet",
+                file_name="syncnet_v2.model",
+                sources=(
+                    "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
+                    "https://huggingface.co/ByteDance/LatentSync-1.6/resolve/main/auxiliary/syncnet_v2.model",
+                ),
+                purpose="scores: SyncNet, sound and picture together",
+                licence="code MIT; none given for the weights, trained on BBC television: ask its authors",
+                paper="Chung and Zisserman, Out of time: automated lip sync in the wild, ACCV 2016 workshops",
+                size_bytes=54_573_114,
+                sha256="961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+            ),
+            WeightFile(
+                key="silero-vad",
+                file_name="silero_vad.jit",
+                sources=("https://github.com/snakers4/silero-vad/raw/v6.2.1/src/silero_vad/data/silero_vad.jit",),
+                purpose="scores: Silero VAD, whether somebody speaks",
+                licence="MIT",
+                paper="Silero Team, Silero VAD: pre-trained enterprise-grade Voice Activity Detector, 2024",
+                size_bytes=2_272_526,
+                sha256="e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720",
+            ),
         )
     }
 )

@@ -68,7 +68,7 @@ def _values(key: str, shape: tuple[int, ...], seed: int) -> Any:
         values = 0.5 + (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
     elif leaf == "running_mean":
         values = 0.1 * _normal(raw)
-    elif len(shape) == 4:
+    elif len(shape) > 1:
         values = _kernels(raw, shape)
     else:
         values = 0.05 * _normal(raw) if leaf == "bias" else 1.0 + 0.1 * _normal(raw)

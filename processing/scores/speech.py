@@ -1,0 +1,95 @@
+"""How much of a sound is speech: Silero VAD."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["SpeechDetector"]
+
+_LEAST_PROBABILITY = 0.5
+_KEY_START = "_model."
+"""Of the keys of the network for 16 kHz; that for 8 kHz lies beside it."""
+
+
+class SpeechDetector:
+    """Silero VAD. The constructor is cheap and picklable; ``setup`` loads. Computes on the CPU, in fp32.
+
+    Args:
+        weights: ``silero_vad.jit``; None means the published file.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
+        self.weights = weights
+        self._path: Path | None = None
+        self._network: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Be pickled without what ``setup`` loaded."""
+        return {**vars(self), "_network": None}
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that changes the figure, as JSON values."""
+        return {"model": "silero-vad-6.2", "weights_sha256": sha256_of(self._locate())}
+
+    def setup(self) -> None:
+        """Load the network.
+
+        Raises:
+            WeightsError: The weights do not fit, are broken, or are unsafe to read.
+            SourceUnavailableError: They cannot be downloaded.
+        """
+        if self._network is not None:
+            return
+        import torch
+
+        from mmvoxceleb.processing.networks.silero_vad import SileroVad
+
+        path = self._locate()
+        with torch.device("meta"):
+            network = SileroVad()
+        network.to_empty(device="cpu")
+        state = load_state_dict(path)
+        kept = {key.removeprefix(_KEY_START): value for key, value in state.items() if key.startswith(_KEY_START)}
+        fit_state_dict(network, kept or state, source=path)
+        self._network = network.eval().requires_grad_(False)
+
+    def teardown(self) -> None:
+        """Release what ``setup`` loaded."""
+        self._network = None
+
+    def probabilities(self, sound: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Tell how likely somebody speaks, for each 512 samples.
+
+        Args:
+            sound: float32 [N], 16 kHz, mono, -1 to 1.
+
+        Returns:
+            float32 [ceil(N / 512)], 0 to 1.
+        """
+        import torch
+
+        self.setup()
+        with torch.inference_mode():
+            result: NDArray[np.float32] = self._network(torch.from_numpy(np.ascontiguousarray(sound))).numpy()
+        return result
+
+    def share(self, sound: "NDArray[np.float32]") -> float | None:
+        """Tell the share of windows of 32 ms with a probability of at least 0.5; None of no sound.
+
+        Args:
+            sound: float32 [N], 16 kHz, mono, -1 to 1.
+        """
+        probabilities = self.probabilities(sound)
+        return float((probabilities >= _LEAST_PROBABILITY).mean()) if len(probabilities) else None
+
+    def _locate(self) -> Path:
+        if self._path is None:
+            self._path = locate("silero-vad", self.weights)
+        return self._path
