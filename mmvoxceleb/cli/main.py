@@ -24,6 +24,7 @@ COMMANDS: tuple[str, ...] = (
     "regenerate",
     "label",
     "select",
+    "diff",
     "convert",
     "copy",
     "export",

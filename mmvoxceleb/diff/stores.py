@@ -1,0 +1,161 @@
+"""What differs between two stores: clips, files of clips, and their bytes."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.stores import Entry, Store
+
+__all__ = ["FolderDiff", "StoreDiff", "diff_stores"]
+
+_AHEAD = 4
+
+
+@dataclass
+class FolderDiff:
+    """What differs between two stores in one folder of the layout, ``mask`` or ``draw/style1``.
+
+    Args:
+        only_a: Clips that only A has, sorted.
+        only_b: Clips that only B has.
+        compared: How many clips both have.
+        differing: Of those, the ones that differ, with what differs.
+        unsized: Files whose size a store does not tell; only a deep comparison reads them.
+    """
+
+    only_a: list[str] = field(default_factory=list)
+    only_b: list[str] = field(default_factory=list)
+    compared: int = 0
+    differing: dict[str, str] = field(default_factory=dict)
+    unsized: int = 0
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.only_a or self.only_b or self.differing)
+
+
+@dataclass
+class StoreDiff:
+    """What differs between two stores, A and B.
+
+    Args:
+        folders: By folder of the layout.
+        removals_differ: Whether the removal lists differ. Whom they name is not told.
+        deep: Whether bytes were compared; else names and sizes of files.
+    """
+
+    folders: dict[str, FolderDiff] = field(default_factory=dict)
+    removals_differ: bool = False
+    deep: bool = False
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.removals_differ and all(folder.is_same for folder in self.folders.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "same": self.is_same,
+            "deep": self.deep,
+            "removals_differ": self.removals_differ,
+            "folders": {name: {**vars(folder), "same": folder.is_same} for name, folder in self.folders.items()},
+        }
+
+
+def diff_stores(
+    a: Store,
+    b: Store,
+    *,
+    deep: bool = False,
+    modalities: Collection[str] | None = None,
+    clips: Collection[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> StoreDiff:
+    """Compare two stores, whatever holds their bytes: folders, zips, URLs.
+
+    Args:
+        a: One.
+        b: The other.
+        deep: Compare the bytes of all files; else their names and sizes.
+        modalities: Compare these alone, by name, ``meta`` among them; all by default.
+        clips: Compare these alone.
+        progress: Told of a folder how many clips are done, and of how many.
+
+    Raises:
+        SourceUnavailableError: A store cannot be read. What is damaged in one clip makes that clip differ.
+    """
+    diff = StoreDiff(deep=deep)
+    diff.removals_differ = read_removals(a.location) != read_removals(b.location)
+    for folder in sorted({*a.folders(), *b.folders()}):
+        if modalities is not None and folder.kind.name not in modalities:
+            continue
+        names_a, names_b = (
+            {clip for clip in store.clips(folder) if clips is None or clip in clips} for store in (a, b)
+        )
+        if names_a or names_b:
+            diff.folders[str(folder)] = _diff_folder(a, b, folder, names_a, names_b, deep=deep, progress=progress)
+    return diff
+
+
+def _diff_folder(
+    a: Store,
+    b: Store,
+    folder: Folder,
+    names_a: set[str],
+    names_b: set[str],
+    *,
+    deep: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> FolderDiff:
+    both = sorted(names_a & names_b)
+    found = FolderDiff(sorted(names_a - names_b), sorted(names_b - names_a), len(both))
+
+    def compare(clip: str) -> tuple[str, int]:
+        try:
+            return _diff_clip(a, b, folder, clip, deep=deep)
+        except MMVoxCelebError as error:
+            return str(error), 0
+
+    for done, (clip, result) in enumerate(results_ahead(compare, both, ahead=_AHEAD if deep else 0), 1):
+        difference, unsized = result()
+        found.unsized += unsized
+        if difference:
+            found.differing[clip] = difference
+        if progress is not None:
+            progress(str(folder), done, len(both))
+    return found
+
+
+def _diff_clip(a: Store, b: Store, folder: Folder, clip: str, *, deep: bool) -> tuple[str, int]:
+    """Say what differs of a clip, empty where nothing does, and of how many files no size is known."""
+    files_a, files_b = ({entry.name: entry for entry in store.entries(folder, clip)} for store in (a, b))
+    if files_a.keys() != files_b.keys():
+        only = [
+            f"{len(own.keys() - other.keys())} only in {name}, such as {min(own.keys() - other.keys())}"
+            for name, own, other in (("A", files_a, files_b), ("B", files_b, files_a))
+            if own.keys() - other.keys()
+        ]
+        return f"other files: {'; '.join(only)}", 0
+    pairs = [(files_a[name], files_b[name]) for name in sorted(files_a)]
+    sized = [(own, other) for own, other in pairs if own.size >= 0 and other.size >= 0]
+    wrong = [own.name for own, other in sized if own.size != other.size]
+    if wrong:
+        return f"{len(wrong)} of {len(pairs)} files have other sizes, such as {wrong[0]}", 0
+    if not deep:
+        return "", len(pairs) - len(sized)
+    wrong = list(_other_bytes(a, b, folder, clip, pairs))
+    return f"{len(wrong)} of {len(pairs)} files have other bytes, such as {wrong[0]}" if wrong else "", 0
+
+
+def _other_bytes(a: Store, b: Store, folder: Folder, clip: str, pairs: list[tuple[Entry, Entry]]) -> Iterator[str]:
+    content_a = a.read(folder, clip, [own for own, _ in pairs])
+    content_b = b.read(folder, clip, [other for _, other in pairs])
+    for (entry, _), own, other in zip(pairs, content_a, content_b, strict=True):
+        if own != other:
+            yield entry.name
