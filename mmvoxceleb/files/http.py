@@ -14,18 +14,13 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import stalls
 from mmvoxceleb.files.version import version_of
 
-__all__ = ["Budget", "fetch", "fetch_range", "file_info", "is_http", "list_page", "run", "together"]
+__all__ = ["Budget", "fetch", "fetch_range", "file_info", "list_page", "run", "together"]
 
 LARGEST_PAGE_BYTES = 64 << 20
 """Most bytes of an index page; one of a million names has about as many."""
 _AT_ONCE = 32
 
 Result = TypeVar("Result")
-
-
-def is_http(url: str) -> bool:
-    """Tell an HTTP address from other URLs."""
-    return url.startswith(("http://", "https://"))
 
 
 class Budget:

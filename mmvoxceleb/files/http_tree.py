@@ -4,10 +4,9 @@ import urllib.parse
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import http
 from mmvoxceleb.files.ranges import UrlSource
-from mmvoxceleb.files.retry import is_missing, with_retries
+from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.tree import FileTree, Item, several, visible
 
 __all__ = ["HttpSource", "HttpTree"]
@@ -66,16 +65,3 @@ class HttpTree(FileTree):
 
     def below(self, path: str) -> "HttpTree":
         return HttpTree(self._url(path), self._options)
-
-    def exists(self, path: str) -> bool:
-        """Tell whether a file is there.
-
-        Raises:
-            SourceUnavailableError: The server answers neither yes nor no.
-        """
-        try:
-            return self.source(path).size >= 0
-        except SourceUnavailableError as error:
-            if is_missing(error):
-                return False
-            raise

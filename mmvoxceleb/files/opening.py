@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.files.http import is_http
-from mmvoxceleb.files.http_tree import HttpSource, HttpTree
 from mmvoxceleb.files.local import LocalTree
-from mmvoxceleb.files.ranges import ByteSource, LocalSource, is_url
+from mmvoxceleb.files.ranges import ByteSource, LocalSource, is_http, is_url
 from mmvoxceleb.files.tree import FileTree, OutputTree
 
 __all__ = ["Place", "forget_listings", "open_output", "open_source", "open_tree"]
@@ -21,6 +19,8 @@ Place: TypeAlias = "str | os.PathLike[str] | OutputTree"
 def open_tree(location: str, storage_options: Mapping[str, Any] | None = None) -> FileTree:
     """Return the tree at a path or URL; nothing is listed yet."""
     if is_http(location):
+        from mmvoxceleb.files.http_tree import HttpTree
+
         return HttpTree(location, storage_options)
     if _is_remote(location):
         from mmvoxceleb.files.remote import RemoteTree
@@ -32,6 +32,8 @@ def open_tree(location: str, storage_options: Mapping[str, Any] | None = None) -
 def open_source(location: str, storage_options: Mapping[str, Any] | None = None) -> ByteSource:
     """Return the byte source for a path or URL; nothing is opened or asked yet."""
     if is_http(location):
+        from mmvoxceleb.files.http_tree import HttpSource
+
         return HttpSource(location, storage_options)
     if _is_remote(location):
         from mmvoxceleb.files.remote_system import RemoteSource

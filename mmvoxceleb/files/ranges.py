@@ -12,7 +12,7 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.version import version_of_stat
 
-__all__ = ["ByteSource", "LocalSource", "ShortReadError", "UrlSource", "is_url", "stat_file"]
+__all__ = ["ByteSource", "LocalSource", "ShortReadError", "UrlSource", "is_http", "is_url", "stat_file"]
 
 Result = TypeVar("Result")
 
@@ -166,6 +166,11 @@ class UrlSource(ByteSource):
             return data
 
         return self._patiently(fetch) if end > start else b""
+
+
+def is_http(url: str) -> bool:
+    """Tell an HTTP address from other URLs."""
+    return url.startswith(("http://", "https://"))
 
 
 def is_url(location: str) -> bool:

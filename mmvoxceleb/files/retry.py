@@ -47,7 +47,11 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
     failures: list[Exception] = []
     try:  # without the 18 us of tenacity, which are a tenth of what it takes to read a frame from a folder
         return action()
+    except MMVoxCelebError:
+        raise
     except Exception as error:
+        if not _is_transient(error):
+            raise SourceUnavailableError(_describe(error, location)) from error
         failures.append(error)
 
     def again() -> Result:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.ranges import ByteSource
+from mmvoxceleb.files.retry import is_missing
 
 __all__ = ["Content", "FileTree", "Item", "Kind", "OutputTree", "several", "visible"]
 
@@ -97,6 +98,19 @@ class FileTree(ABC):
     @abstractmethod
     def source(self, path: str) -> ByteSource:
         """Return the byte source of a file."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file is there, listed or not.
+
+        Raises:
+            SourceUnavailableError: The source answers neither yes nor no.
+        """
+        try:
+            return self.source(path).size >= 0
+        except SourceUnavailableError as error:
+            if is_missing(error):
+                return False
+            raise
 
     @abstractmethod
     def below(self, path: str) -> "FileTree":

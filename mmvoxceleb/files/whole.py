@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmvoxceleb.errors import SourceUnavailableError
-from mmvoxceleb.files import http
 from mmvoxceleb.files.opening import open_source
+from mmvoxceleb.files.ranges import is_http
 from mmvoxceleb.files.retry import with_retries
 
 __all__ = ["name_of", "read_whole"]
@@ -26,7 +26,9 @@ def read_whole(
         SourceUnavailableError: It cannot be read, also after retries, or is larger.
     """
     place = os.path.expanduser(os.fspath(location))
-    if http.is_http(place):
+    if is_http(place):
+        from mmvoxceleb.files import http
+
         return with_retries(
             lambda: http.run(storage_options or {}, lambda system: http.fetch(system, place, http.Budget(most_bytes))),
             place,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.codecs.flac import FlacSound, flac_info
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.modalities.base import RecordOptions, Shown
 from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
@@ -13,6 +12,8 @@ from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from mmvoxceleb.codecs.flac import FlacSound
 
 __all__ = ["AUDIO", "length_of"]
 
@@ -59,20 +60,22 @@ class Audio(FileModality):
     def meanings(self, options: RecordOptions) -> dict[str, str]:
         return {self.name: "the sound, FLAC; sample 0 is the moment of frame 0, the length is `num_frames / 25` s"}
 
-    def parse(self, data: bytes, *, clip_id: str) -> FlacSound:
+    def parse(self, data: bytes, *, clip_id: str) -> "FlacSound":
         """Read the header.
 
         Raises:
             CorruptSourceError: It is no FLAC.
             UnsafeArchiveError: It has over 64 MB.
         """
+        from mmvoxceleb.codecs.flac import FlacSound, flac_info
+
         self.check_size(data, clip_id=clip_id)
         sound = FlacSound(data, f"clip {clip_id}, its sound")
         flac_info(data, where=sound.where)
         return sound
 
     def fields(
-        self, value: FlacSound, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]
+        self, value: "FlacSound", options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         return {self.name: {"bytes": bytes(value.data), "path": None}}
 
@@ -93,10 +96,10 @@ class Audio(FileModality):
     def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
         return [("flac", self.to_file({self.name: light.pop(self.name)}))]
 
-    def frames_of(self, value: FlacSound) -> "NDArray[np.int64]":
+    def frames_of(self, value: "FlacSound") -> "NDArray[np.int64]":
         return np.arange(round(value.seconds * FRAMES_PER_SECOND), dtype=np.int64)
 
-    def sampled(self, value: FlacSound, context: SampleContext) -> dict[str, Any]:
+    def sampled(self, value: "FlacSound", context: SampleContext) -> dict[str, Any]:
         """Take the sound from the first frame shown to the end of the last: float32 [channels, N], -1 to 1.
 
         N is the same for all samples; where a short clip repeats its last frame, silence follows.
@@ -112,6 +115,8 @@ class Audio(FileModality):
         return {self.name: torch.from_numpy(np.pad(waveform, ((0, 0), (0, max(0, silence)))))}
 
     def problems_beside(self, data: bytes, frames: Collection[int], *, clip_id: str) -> Iterator[tuple[str, str]]:
+        from mmvoxceleb.codecs.flac import flac_info
+
         try:
             info = flac_info(data, where="")
         except CorruptSourceError:
@@ -124,6 +129,8 @@ class Audio(FileModality):
             )
 
     def problems_inside(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
+        from mmvoxceleb.codecs.flac import FlacSound
+
         try:
             peaks = np.abs(FlacSound(data, f"clip {clip_id}").checked())
         except CorruptSourceError as error:
@@ -137,13 +144,13 @@ class Audio(FileModality):
         if count:
             yield "audio_clipped", f"{count:,} samples are cut off at the end of the scale"
 
-    def shown(self, value: FlacSound) -> Shown:
+    def shown(self, value: "FlacSound") -> Shown:
         return Shown("", lines=(f"{value.rate:,} Hz, {_channels(value.info.channels)}, {value.seconds:.2f} s",))
 
-    def sound(self, value: FlacSound) -> FlacSound:
+    def sound(self, value: "FlacSound") -> "FlacSound":
         return value
 
-    def strip(self, value: FlacSound, size: tuple[int, int]) -> "Image":
+    def strip(self, value: "FlacSound", size: tuple[int, int]) -> "Image":
         """Draw the waveform of the whole clip: largest and smallest sample of each column of pixels.
 
         Raises:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.codecs.landmarks import FaceLandmarks, decode_landmarks, encode_landmarks
 from mmvoxceleb.codecs.views import View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.modalities.base import RecordOptions, Shown
@@ -23,6 +22,8 @@ from mmvoxceleb.schema.face_points import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from mmvoxceleb.codecs.landmarks import FaceLandmarks
 
 __all__ = ["LANDMARKS"]
 
@@ -76,21 +77,23 @@ class Landmarks(FileModality):
             _INDICES: "frame index of each of these",
         }
 
-    def parse(self, data: bytes, *, clip_id: str) -> FaceLandmarks:
+    def parse(self, data: bytes, *, clip_id: str) -> "FaceLandmarks":
         """Read the file.
 
         Raises:
             CorruptSourceError: It is damaged.
             UnsafeArchiveError: It is too large.
         """
+        from mmvoxceleb.codecs.landmarks import decode_landmarks
+
         self.check_size(data, clip_id=clip_id)
         return decode_landmarks(data, where=f"clip {clip_id}, its landmarks")
 
-    def at_frames(self, value: FaceLandmarks, frames: Collection[int]) -> FaceLandmarks:
+    def at_frames(self, value: "FaceLandmarks", frames: Collection[int]) -> "FaceLandmarks":
         return value.at(np.array(sorted(frames), np.int64))
 
     def fields(
-        self, value: FaceLandmarks, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]
+        self, value: "FaceLandmarks", options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         faces = value.has_face.tolist()
         columns = zip(_COLUMNS, (value.points, value.blendshapes, value.head_pose), strict=True)
@@ -102,7 +105,9 @@ class Landmarks(FileModality):
             _INDICES: value.indices.tolist(),
         }
 
-    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> FaceLandmarks:
+    def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> "FaceLandmarks":
+        from mmvoxceleb.codecs.landmarks import FaceLandmarks
+
         indices = np.asarray(record[_INDICES], np.int32)
         parts = []
         for name, shape in zip(_COLUMNS, _WIDTHS, strict=True):
@@ -120,6 +125,8 @@ class Landmarks(FileModality):
             raise CorruptSourceError(f"clip {clip_id}: {error}") from error
 
     def to_file(self, record: Mapping[str, Any]) -> bytes:
+        from mmvoxceleb.codecs.landmarks import encode_landmarks
+
         return encode_landmarks(self.value_of(record, clip_id=str(record.get("clip_id", ""))))
 
     def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
@@ -134,10 +141,10 @@ class Landmarks(FileModality):
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE), file.getvalue(), zipfile.ZIP_DEFLATED)
         return [("landmarks.npz", buffer.getvalue())]
 
-    def frames_of(self, value: FaceLandmarks) -> "NDArray[np.int64]":
+    def frames_of(self, value: "FaceLandmarks") -> "NDArray[np.int64]":
         return value.indices.astype(np.int64)
 
-    def sampled(self, value: FaceLandmarks, context: SampleContext) -> dict[str, Any]:
+    def sampled(self, value: "FaceLandmarks", context: SampleContext) -> dict[str, Any]:
         """Take the rows of the frames shown: ``landmarks`` [N, 478, 3] in px of the sample's pictures, ``blendshapes``
         [N, 52] and ``head_pose`` [N, 3], float32; NaN where there is no face, or nothing of that frame.
         """  # noqa: D205
@@ -187,7 +194,7 @@ class Landmarks(FileModality):
             parts.append(f"has {unknown:,} frames that the clip has not" if unknown else "")
             yield "landmarks_frames", f"{' and '.join(part for part in parts if part)}; make it anew"
 
-    def shown(self, value: FaceLandmarks) -> Shown | None:
+    def shown(self, value: "FaceLandmarks") -> Shown | None:
         faces = value.has_face
         lines = [f"a face in {faces.sum():,} of {len(value):,} frames"]
         if faces.any():
@@ -196,7 +203,7 @@ class Landmarks(FileModality):
             lines.append(f"{', '.join(turned)} degrees")
         return Shown(self.title, lines=tuple(lines))
 
-    def drawn(self, value: FaceLandmarks, index: int, frame: "Image") -> "Image":
+    def drawn(self, value: "FaceLandmarks", index: int, frame: "Image") -> "Image":
         from PIL import Image, ImageDraw
 
         place = int(np.searchsorted(value.indices, index))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.codecs.pictures import encode_frame
-from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import META, FileModality, Folder
 from mmvoxceleb.stores.interface import Entry, Store
@@ -16,6 +15,8 @@ from mmvoxceleb.stores.reference import Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mmvoxceleb.codecs.video import VideoFrames
 
 __all__ = ["StoredClip"]
 
@@ -80,8 +81,10 @@ class StoredClip:
         suffix = getattr(folder.kind, "file_suffix", "")
         return files[0] if len(files) == 1 and suffix and files[0].name.endswith(suffix) else None
 
-    def _video(self, folder: Folder) -> VideoFrames:
+    def _video(self, folder: Folder) -> "VideoFrames":
         if folder not in self._videos:
+            from mmvoxceleb.codecs.video import VideoFrames
+
             self._videos[folder] = VideoFrames(self.content(folder), clip_id=self.clip_id)
         return self._videos[folder]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
-from mmvoxceleb.files.http_tree import HttpTree
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.opening import forget_listings, open_source, open_tree
+from mmvoxceleb.files.ranges import is_http
 from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.modalities.registry import modality_of_name
@@ -62,11 +62,11 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     try:
         items = tree.items()
     except SourceUnavailableError as error:
-        if not isinstance(tree, HttpTree):
+        if not is_http(location):
             raise
         items, unlisted = [], error
     parts = _parts(tree, items) or _parts_below(tree, items)
-    if not parts and isinstance(tree, HttpTree):
+    if not parts and is_http(location):
         parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)])
         if not parts and unlisted is not None:
             raise SourceUnavailableError(
