@@ -1,8 +1,9 @@
 """The dataset card: README.md, LICENSE.md and charts, from the export's own numbers and ``card.md.jinja``."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub.card_data import card_data
@@ -14,6 +15,9 @@ from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics, SplitStatistics, statistics_of
 from mmvoxceleb.modalities import LABEL, MASKS, MODALITIES, TEXT, VIDEO, frame_modalities, modalities
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 __all__ = ["CardFacts", "ModelFacts", "write_card"]
 
@@ -38,8 +42,6 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         notes: Its finished shards.
         facts: What the publisher says.
     """
-    from jinja2 import Template
-
     statistics = statistics_of(notes)
     charts = draw_charts(statistics) if facts.charts else {}
     for path in CHARTS.values():
@@ -48,8 +50,7 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
         else:
             (root / path).unlink(missing_ok=True)
     if facts.licence is None:
-        licence = Template(_TEMPLATE.read_text(encoding="utf-8")).render(is_licence_file=True)
-        write_atomically(root / "LICENSE.md", licence.encode())
+        write_atomically(root / "LICENSE.md", _template().render(is_licence_file=True).encode())
     else:
         (root / "LICENSE.md").unlink(missing_ok=True)
     write_atomically(root / "README.md", render_card(settings, notes, statistics, facts, charts=tuple(charts)).encode())
@@ -72,15 +73,20 @@ def render_card(
         facts: What the publisher says.
         charts: Paths of the charts that there are.
     """
-    from huggingface_hub import DatasetCard
-
-    card = DatasetCard.from_template(
-        card_data(settings, notes, statistics, facts),
-        template_path=str(_TEMPLATE),
+    return _template().render(
+        card_data=card_data(settings, notes, statistics, facts).to_yaml(),
         charts={name: path for name, path in CHARTS.items() if path in charts},
         **_values(settings, notes, statistics, facts),
     )
-    return str(card)
+
+
+@functools.cache
+def _template() -> "Template":
+    """Compile the template: once, where ``DatasetCard.from_template`` does it each time and parses the YAML again."""
+    import jinja2
+
+    template: Template = jinja2.Template(_TEMPLATE.read_text(encoding="utf-8"))
+    return template
 
 
 def _values(
