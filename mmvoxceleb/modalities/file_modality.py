@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from mmvoxceleb.codecs.flac import FlacSound
+    from mmvoxceleb.modalities.over_time import Curve, Outline
     from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["FileModality", "SampleContext"]
@@ -143,6 +144,14 @@ class FileModality(Modality):
             frame: RGB, in its own size; it is not changed.
         """
         return None
+
+    def outlines(self, value: Any) -> "Sequence[Outline]":
+        """Say what to lay over the frames as lines and dots, in place of :meth:`drawn` where they can be laid over."""
+        return ()
+
+    def curves(self, value: Any) -> "Sequence[Curve]":
+        """Return figures of the frames over time."""
+        return ()
 
     def strip(self, value: Any, size: tuple[int, int]) -> "Image | None":
         """Draw what :meth:`parse` gave over the time of the clip; None where there is nothing to draw.

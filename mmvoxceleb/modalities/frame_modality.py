@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from mmvoxceleb.modalities.over_time import Curve
     from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["FrameModality", "PictureForm"]
@@ -167,6 +168,14 @@ class FrameModality(Modality):
         from PIL import Image
 
         return Image.fromarray(picture).convert("RGB")
+
+    def curves(self, pictures: "Iterable[tuple[int, NDArray[np.uint8]]]") -> "Sequence[Curve]":
+        """Return figures of the frames over time.
+
+        Args:
+            pictures: Frame indices, ascending, and pictures as :meth:`decode` gives them, without a fourth channel.
+        """
+        return ()
 
     def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
         """Explain the pictures of a clip, if they need it."""

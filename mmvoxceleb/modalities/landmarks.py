@@ -11,6 +11,7 @@ from mmvoxceleb.codecs.views import View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.modalities.base import RecordOptions, Shown
 from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
+from mmvoxceleb.modalities.over_time import Curve, Outline
 from mmvoxceleb.schema.face_points import (
     BLENDSHAPES,
     CONTOURS,
@@ -34,6 +35,10 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _FARTHEST_PX = 2 * 8192
 _LINE, _EDGE, _DOT = (64, 224, 208), (12, 32, 48), (255, 214, 10)
 _OVERSAMPLED = 3
+_AXES = ((235, 87, 87), (88, 196, 112), (82, 140, 255))
+"""Colours of the axes of the head: to the right in the picture, up, ahead."""
+_BETWEEN_EYES, _TOP, _CHIN = 168, 10, 152
+_JAW, _EYES = "jawOpen", ("eyeBlinkLeft", "eyeBlinkRight")
 
 
 class Landmarks(FileModality):
@@ -203,6 +208,35 @@ class Landmarks(FileModality):
             lines.append(f"{', '.join(turned)} degrees")
         return Shown(self.title, lines=tuple(lines))
 
+    def curves(self, value: "FaceLandmarks") -> list[Curve]:
+        indices = value.indices.astype(np.int64)
+        poses = zip(("yaw", "pitch", "roll"), value.head_pose.T, strict=True)
+        shapes = {name: value.blendshapes[:, BLENDSHAPES.index(name)] for name in (_JAW, *_EYES)}
+        moves: dict[str, Any] = {
+            "mouth open": shapes[_JAW],
+            "eyes closed": np.mean([shapes[eye] for eye in _EYES], axis=0),
+        }
+        return [
+            *(Curve("head pose, degrees", name, indices, angles) for name, angles in poses),
+            *(Curve("face, 0 to 1", name, indices, each, (0, 1)) for name, each in moves.items()),
+        ]
+
+    def outlines(self, value: "FaceLandmarks") -> list[Outline]:
+        """Give the points with the contours, and three axes of the head from between the eyes: to the right in the
+        picture, up, and where the face looks.
+        """  # noqa: D205
+        indices, points = value.indices.astype(np.int64), value.points[..., :2]
+        middle = points[:, _BETWEEN_EYES]
+        length = 0.4 * np.linalg.norm(points[:, _TOP] - points[:, _CHIN], axis=1)[:, None, None]
+        axes = _axes(value.head_pose) * length
+        return [
+            Outline(self.title, indices, points, tuple((_LINE, tuple(line)) for line in CONTOURS), _DOT),
+            Outline(
+                "head pose", indices, np.concatenate([middle[:, None], middle[:, None] + axes], axis=1),
+                tuple((colour, (0, number)) for number, colour in enumerate(_AXES, 1)),
+            ),
+        ]  # fmt: skip
+
     def drawn(self, value: "FaceLandmarks", index: int, frame: "Image") -> "Image":
         from PIL import Image, ImageDraw
 
@@ -221,6 +255,21 @@ class Landmarks(FileModality):
                 corners = [(x, y) for x, y in points[list(line)].tolist()]
                 draw.line(corners, fill=colour, width=round(width), joint="curve")
         return large.resize(frame.size, Image.Resampling.LANCZOS)
+
+
+def _axes(head_pose: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Return where three axes of the head point in the picture, x and y of unit vectors, y down: float32 [N, 3, 2].
+
+    Args:
+        head_pose: float32 [N, 3], yaw, pitch, roll in degrees: ``R = Ry(yaw) Rx(-pitch) Rz(-roll)`` with x to the
+            right in the picture, y up and z to the viewer.
+    """
+    yaw, pitch, roll = np.radians(head_pose).T
+    (sin_y, cos_y), (sin_p, cos_p), (sin_r, cos_r) = ((np.sin(angle), np.cos(angle)) for angle in (yaw, pitch, roll))
+    right = np.stack([cos_y * cos_r + sin_y * sin_p * sin_r, cos_p * sin_r], axis=1)
+    up = np.stack([cos_y * sin_r - sin_y * sin_p * cos_r, -cos_p * cos_r], axis=1)
+    ahead = np.stack([sin_y * cos_p, -sin_p], axis=1)
+    return np.asarray(np.stack([right, up, ahead], axis=1), np.float32)
 
 
 def _seen(

@@ -11,6 +11,7 @@ from mmvoxceleb.codecs.views import WHOLE, View, mask_of
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities.base import RecordOptions, Shown
 from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
+from mmvoxceleb.modalities.over_time import Curve
 from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 from mmvoxceleb.schema.classes import CLASSES, NUM_CLASSES, PALETTE
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mmvoxceleb.sampling.options import SampleOptions
 
 __all__ = ["MASKS", "overlay"]
+
+_MOST_CURVES = 4
 
 
 class Masks(FrameModality):
@@ -79,6 +82,26 @@ class Masks(FrameModality):
         present = sorted({int(value) for ids in pictures for value in np.unique(ids)} - {0})
         chips = tuple((CLASSES[i], (int(PALETTE[i][0]), int(PALETTE[i][1]), int(PALETTE[i][2]))) for i in present)
         return Shown("classes", chips=chips) if chips else None
+
+    def curves(self, pictures: "Iterable[tuple[int, NDArray[np.uint8]]]") -> list[Curve]:
+        """Give the shares of the largest classes, and the share of pixels whose class is another than before."""
+        indices, shares, changed = [], [], []
+        before = None
+        for index, ids in pictures:
+            indices.append(index)
+            shares.append(np.bincount(ids.ravel(), minlength=NUM_CLASSES)[:NUM_CLASSES] / ids.size)
+            is_like = before is not None and before.shape == ids.shape
+            changed.append(float((ids != before).mean()) if is_like else np.nan)
+            before = ids.copy()
+        if not indices:
+            return []
+        numbers, parts = np.array(indices, np.int64), np.array(shares, np.float32)
+        order = np.argsort(-parts.mean(0), kind="stable").tolist()
+        largest = [number for number in order if number and parts[:, number].any()][:_MOST_CURVES]
+        return [
+            *(Curve("share of the frame", CLASSES[number], numbers, parts[:, number]) for number in largest),
+            Curve("share of pixels changed since the mask before", "", numbers, np.array(changed, np.float32)),
+        ]
 
     def decode(
         self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str

@@ -1,9 +1,17 @@
 """The frames of a clip."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mmvoxceleb.codecs.frame_figures import grey_of, motion, sharpness
 from mmvoxceleb.modalities.base import RecordOptions
 from mmvoxceleb.modalities.frame_modality import FrameModality
+from mmvoxceleb.modalities.over_time import Curve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["VIDEO"]
 
@@ -38,6 +46,22 @@ class Video(FrameModality):
     def columns_in(self, names: Collection[str], style: str = "") -> tuple[str, ...]:
         """As others, but frames may also be a video file, in a column ``video``."""
         return super().columns_in(names, style) or ((self.name, self.indices) if self.name in names else ())
+
+    def curves(self, pictures: "Iterable[tuple[int, NDArray[np.uint8]]]") -> list[Curve]:
+        """Measure each frame as the crop does whose medians and means stand in a clip's provenance."""
+        indices, sharp, moved = [], [], []
+        before = None
+        for index, picture in pictures:
+            grey = grey_of(picture)
+            indices.append(index)
+            sharp.append(sharpness(grey))
+            moved.append(np.nan if before is None or before.shape != grey.shape else motion(grey, before))
+            before = grey
+        numbers = np.array(indices, np.int64)
+        return [
+            Curve("sharpness", "", numbers, np.array(sharp, np.float32)),
+            Curve("motion, grey levels", "", numbers, np.array(moved, np.float32)),
+        ]
 
 
 VIDEO = Video()

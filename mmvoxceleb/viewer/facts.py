@@ -1,8 +1,8 @@
 """What the overview knows of one clip: read from its label, text and provenance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["ClipFacts", "facts_of", "figures_in", "margins_in", "stamp_of"]
+__all__ = ["ClipFacts", "facts_of", "figures_in", "margins_in", "stamp_of", "thresholds_in"]
 
 _NO_FIGURES = frozenset({"seconds", "fps", "threshold", "start", "end"})
 
@@ -102,11 +102,7 @@ def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]
     probabilities = section.get("probabilities") if isinstance(section, Mapping) else None
     if not isinstance(section, Mapping) or not isinstance(probabilities, Mapping):
         return None
-    thresholds = section.get("thresholds")
-    settings = section.get("settings")
-    if not isinstance(thresholds, Mapping) and isinstance(settings, Mapping):
-        thresholds = settings.get("thresholds")
-    limits = thresholds if isinstance(thresholds, Mapping) else {}
+    limits = thresholds_in(section)
     mended = section.get("mended")
     decided = mended if isinstance(mended, Mapping) else {}
     margins = np.full(len(ATTRIBUTES), np.nan, np.float32)
@@ -117,5 +113,18 @@ def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]
     return margins
 
 
-def _is_number(value: Any) -> bool:
+def thresholds_in(section: Mapping[str, Any]) -> dict[str, float]:
+    """Return the thresholds of a label's provenance by attribute; where it gives none, 0.5 is meant.
+
+    Its settings list them in the order of the attributes; what models of others said may name them.
+    """
+    settings = section.get("settings")
+    found = section.get("thresholds") or (settings.get("thresholds") if isinstance(settings, Mapping) else None)
+    if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == len(ATTRIBUTES):
+        found = dict(zip(ATTRIBUTES, found, strict=True))
+    pairs = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): float(value) for name, value in pairs if _is_number(value)}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -15,9 +15,10 @@ from mmvoxceleb.modalities import VIDEO, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
-from mmvoxceleb.viewer.clip_page import describe, label_of, sound_of, strip_of
+from mmvoxceleb.viewer.clip_page import describe, file_kind, label_of, sound_of, strip_of
 from mmvoxceleb.viewer.facts import margins_in
 from mmvoxceleb.viewer.indexing import Index
+from mmvoxceleb.viewer.over_time import curves_of, outlines_of
 from mmvoxceleb.viewer.pictures import folder_named, packed, poster
 from mmvoxceleb.viewer.place import Place
 
@@ -25,7 +26,8 @@ __all__ = ["Mender", "Viewing"]
 
 _MOST_ROWS = 200
 _MOST_ON_SHEET = 24
-_LOOKING = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "list", "sheet", "gif", "marks", "marked")
+_LOOKING = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "curves", "outlines", "list", "sheet",
+            "gif", "marks", "marked")  # fmt: skip
 _MARKED = ("person_id", "video_id", "clip_id")
 
 
@@ -259,6 +261,20 @@ class Viewing:
         """Give a drawing of a modality over the time of a clip; nothing where there is none."""
         size = [min(4000, max(16, int(wanted.get(name) or 64))) for name in ("width", "height")]
         return self._tidily(lambda: strip_of(self._clip(wanted), str(wanted.get("modality")), *size) or b"")
+
+    def curves(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Measure a clip over time."""
+        name = str(wanted.get("modality"))
+        is_file = any(kind.name == name for kind in file_modalities())
+        folder = file_kind(name).folder() if is_file else folder_named(name, str(wanted.get("style") or ""))
+        try:
+            return curves_of(self._clip(wanted), folder, self._tidy)
+        except MMVoxCelebError as error:
+            raise type(error)(self._tidy(error)) from error
+
+    def outlines(self, wanted: Mapping[str, Any]) -> bytes:
+        """Give what lies over the frames of a clip as lines."""
+        return self._tidily(lambda: outlines_of(self._clip(wanted), file_kind(str(wanted.get("modality")))))
 
     def _tidily(self, give: Any) -> bytes:
         try:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.codecs.frame_figures import grey_of, motion, sharpness
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,13 +22,10 @@ class QualityMeter:
 
     def add(self, frame: "NDArray[np.uint8]") -> None:
         """Measure the next cropped frame, uint8 [S, S, 3], RGB."""
-        import cv2
-
-        grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-        deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1]
-        self._sharpness.append(float(deviation[0, 0]) ** 2)
+        grey = grey_of(frame)
+        self._sharpness.append(sharpness(grey))
         if self._last is not None:
-            self._motion.append(cv2.norm(grey, self._last, cv2.NORM_L1) / grey.size)
+            self._motion.append(motion(grey, self._last))
         self._last = grey
 
     def figures(self) -> dict[str, float]:

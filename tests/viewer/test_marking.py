@@ -40,7 +40,7 @@ def test_marks_of_two_windows_are_kept_and_handed_to_remove(
     one.wait_for_selector(".card.gone")
     other.click(f'[data-clip="{last}"]')
     other.click('[data-mark="person_id"]')
-    other.wait_for_selector(f'text="✕ person {person} marked for removal"')
+    other.wait_for_selector(f'text="✕ person {person}"')
     other.keyboard.press("Escape")
     until(other, "document.querySelector('.marked').textContent === '2 marked'")
     until(one, "document.querySelector('.marked').textContent === '2 marked'")

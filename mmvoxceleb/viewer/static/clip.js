@@ -2,10 +2,15 @@
 import { address, ask } from "./api.js";
 import { h, plain, toast, words } from "./dom.js";
 import { Compare } from "./compare.js";
+import { CropMap } from "./cropmap.js";
+import { Curves } from "./curves.js";
 import * as keys from "./keys.js";
 import { Layer } from "./layers.js";
+import { Outlines } from "./outlines.js";
 import { Player } from "./player.js";
 import * as where from "./where.js";
+
+const LINE_KEYS = ["k", "h"];
 
 export class ClipPage {
   constructor(go, overview, state, marks) {
@@ -32,23 +37,51 @@ export class ClipPage {
     document.title = found.name;
     this.found = found;
     const layers = found.layers.map((layer) => new Layer(found.name, layer));
-    this.player = new Player(layers, { rate: found.rate, clip: found.name, frame: place.frame,
+    this.outlines = new Outlines(found.name, found.files.filter((file) => file.outlines).map((file) => file.modality));
+    this.player = new Player(layers, { outlines: this.outlines, rate: found.rate, clip: found.name, frame: place.frame,
       sound: found.files.find((file) => file.sound)?.modality,
       onframe: (player, isPaused) => this.onframe(player, isPaused) });
+    this.length = layers.length ? this.player.main.indices.at(-1) + 1 : 1;
+    this.curves = new Curves(found.name, found.curves, this.length, this.player);
+    this.crop = found.crop ? new CropMap(found.crop) : null;
     this.compare = new Compare(found.name, found.layers, found.others, this.state, this.player);
     this.root.replaceChildren(this.header(found.name), h("div", { class: "body" },
       h("section", { class: "watch" }, found.problems.concat(found.reason && found.outcome !== "done" ? [found.reason] : []).map((text) =>
         h("p", { class: "problem", role: "alert" }, text)),
       this.player.stage, layers.length ? this.player.controls : h("p", { class: "nothing" }, "This clip has no pictures."),
-      this.strips(), this.legend(), this.compare.root || null), h("section", { class: "facts" }, this.facts())));
+      this.timeline(), this.compare.root || null), h("section", { class: "facts" }, this.facts())));
     this.keys();
     this.marking();
     this.player.start();
+    if (this.curves.root?.open) this.curves.load();
+    this.loadOutlines(this.outlines);
+  }
+
+  async loadOutlines(outlines) {
+    try {
+      await outlines.load();
+    } catch (error) {
+      return toast(error.message, true);
+    }
+    if (outlines !== this.outlines || !this.player) return;
+    this.keys();
+    this.lines.replaceChildren(...outlines.names.map((name, at) => h("label", { title: LINE_KEYS[at] ? `(${LINE_KEYS[at]})` : "" },
+      h("input", { type: "checkbox", checked: outlines.isOn(name), "data-lines": name, onchange: (event) => this.toggleLines(at, event.target.checked) }), words(name))));
+    this.player.draw();
+  }
+
+  toggleLines(at, isOn) {
+    const name = this.outlines.names[at], box = this.lines.children[at]?.firstChild;
+    if (!name) return;
+    this.outlines.toggle(name, isOn);
+    box.checked = this.outlines.isOn(name);
+    this.player.draw();
   }
 
   leave() {
     this.player?.stop();
     this.compare?.close();
+    this.curves?.close();
     this.player = this.compare = this.markings = null;
   }
 
@@ -73,6 +106,8 @@ export class ClipPage {
       [["-", "+", "="], "slower, faster", on((player, event) => player.faster(event.key === "-" ? -1 : 1))],
       [["l"], "repeat", on((player) => player.loop())],
       [["m"], "mask on or off", on(() => this.toggleOverlay())],
+      ...LINE_KEYS.filter((_, at) => this.outlines?.names[at]).map((key, at) => [[key], `${this.outlines.names[at]} on or off`, () => this.toggleLines(at)]),
+      ...(this.player?.soundOf ? [[["s"], "sound on or off", on((player) => player.mute())]] : []),
       [["o", "O"], "mask fainter, stronger", on((player, event) => this.fade(event.key === "o" ? -0.1 : 0.1))],
       ...this.moreKeys(),
       ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.found && this.marks.toggle(event.key === "x" ? "clip_id" : "person_id", this.found.name)]] : []),
@@ -102,7 +137,9 @@ export class ClipPage {
   }
 
   onframe(player, isPaused) {
-    if (this.cursor) this.cursor.style.left = `${((player.frame + 0.5) / this.length) * 100}%`;
+    this.line?.style.setProperty("--at", `${((player.frame + 0.5) / this.length) * 100}%`);
+    this.curves?.show(player.frame);
+    this.crop?.show(player.frame - (player.indices[0] ?? 0));
     this.compare?.draw();
     if (player.isPlaying && !isPaused) return;
     this.where = { ...this.where, frame: player.frame };
@@ -111,26 +148,29 @@ export class ClipPage {
     this.refreshLegend();
   }
 
-  // What runs along the clip, drawn over its time, with a line at the frame that is shown.
-  strips() {
-    const layer = this.player.main;
-    this.length = layer ? layer.indices.at(-1) + 1 : 1;
-    this.cursor = h("i", { class: "cursor" });
+  // What runs along the clip, drawn over its time, with a line at the frame that is shown. A click or drag goes there.
+  timeline() {
     const rows = this.found.files.map((file) => {
-      const image = h("img", { alt: `${file.title} over time`, src: address("strip", { clip: this.found.name, modality: file.modality, width: 1200, height: 72 }),
-        onerror: () => row.remove() });
-      const row = h("div", { class: "strip" }, h("span", {}, file.title), image);
+      const image = h("img", { alt: `${file.title} over time`, draggable: false,
+        src: address("strip", { clip: this.found.name, modality: file.modality, width: 1200, height: 72 }), onerror: () => row.remove() });
+      const row = h("div", { class: "strip plot" }, h("span", {}, file.title), image);
       return row;
     });
-    return h("div", { class: "strips", onclick: (event) => {
-      const box = event.currentTarget.getBoundingClientRect();
-      this.player.seek(layer.at(Math.floor(((event.clientX - box.left) / box.width) * this.length)));
-    } }, rows, this.cursor);
+    const seek = (event) => {
+      const plot = event.target.closest(".plot");
+      if (!plot || !this.player?.main || (event.type === "pointermove" && !event.buttons)) return;
+      const box = plot.getBoundingClientRect(), share = Math.min(0.9999, Math.max(0, (event.clientX - box.left) / box.width));
+      this.player.seek(this.player.main.at(Math.floor(share * this.length)));
+    };
+    this.line = h("div", { class: "timeline", onpointerdown: seek, onpointermove: seek }, rows, this.legend(), this.curves.root || null);
+    return this.line;
   }
 
   legend() {
     const layers = this.player.layers.filter((layer) => layer.classes.length);
-    if (!layers.length) return null;
+    this.lines = h("div", { class: "row lines" });
+    this.chips = this.slider = this.overlayBox = null;
+    if (!layers.length) return h("div", { class: "legend" }, this.lines);
     this.slider = h("input", { type: "range", min: 0, max: 1, step: 0.05, value: this.player.opacity, "aria-label": "Opacity",
       oninput: () => { this.player.opacity = Number(this.slider.value); this.player.draw(); } });
     this.overlayBox = h("input", { type: "checkbox", checked: true, onchange: () => this.toggleOverlay(this.overlayBox.checked) });
@@ -138,7 +178,7 @@ export class ClipPage {
     return h("div", { class: "legend" }, h("div", { class: "row" }, h("label", {}, this.overlayBox, "Mask over the frame"),
       h("label", {}, "Opacity", this.slider),
       h("button", { class: "quiet", onclick: () => this.everyClass(true) }, "all"),
-      h("button", { class: "quiet", onclick: () => this.everyClass(false) }, "none")), this.chips);
+      h("button", { class: "quiet", onclick: () => this.everyClass(false) }, "none"), this.lines), this.chips);
   }
 
   refreshLegend() {
@@ -190,7 +230,7 @@ export class ClipPage {
         row.note ? h("p", { class: "note" }, row.note) : null)),
       Object.keys(found.figures).length ? h("details", { open: true }, h("summary", {}, "Figures"),
         this.table(Object.entries(found.figures).map(([name, value]) => [name, plain(value)]))) : null,
-      found.source.length ? h("details", { open: true }, h("summary", {}, "Where it comes from"), this.table(found.source)) : null,
+      found.source.length ? h("details", { open: true }, h("summary", {}, "Where it comes from"), this.crop?.root || null, this.table(found.source)) : null,
     ];
   }
 
@@ -200,9 +240,10 @@ export class ClipPage {
     const of = this.marks.of(this.found.name);
     const say = (kind, isMarked, what, key) => (this.marks.canMark
       ? h("button", { class: "quiet", "aria-pressed": String(isMarked), "data-mark": kind, title: `${isMarked ? "Take the mark away" : "Mark for removal"} (${key})`,
-        onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `✕ ${what} marked for removal` : `mark ${what} for removal`)
-      : isMarked ? h("b", {}, `${what} marked for removal`) : null);
-    this.markings.replaceChildren(...[say("clip_id", of.clip, "clip", "x"), say("person_id", of.person, `person ${this.found.person}`, "Shift+X")].filter(Boolean));
+        onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `✕ ${what}` : what)
+      : isMarked ? h("b", {}, what) : null);
+    const parts = [say("clip_id", of.clip, "clip", "x"), say("person_id", of.person, `person ${this.found.person}`, "Shift+X")].filter(Boolean);
+    this.markings.replaceChildren(...(parts.length ? [of.clip || of.person ? h("b", {}, "Marked for removal:") : "Mark for removal:", ...parts] : []));
   }
 
   table(rows) {

@@ -62,7 +62,7 @@ export function filters(counts, filter, onchange) {
     list("reason", "Reason"),
     list("marked", "Removal"),
     lacks.length ? section("lacks", "Lacks", has("lacks"), choices("lacks", lacks, filter, onchange)) : null,
-    list("source", "Label made by"),
+    list("source", "Label made by", (value) => value.replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…")),
     section("figures", "Figures", has("figures"), figures(counts.figures, filter, onchange)),
     section("attributes", "Attributes", has("attributes"), attributes(counts.attributes, filter, onchange)),
   ];

@@ -40,7 +40,8 @@ export class MendPage extends ClipPage {
   fill() {
     const { label, mended, label_source: source, is_text_old: isOld } = this.found;
     const hands = Object.values(mended);
-    this.source.textContent = `${source || "source unknown"}${hands.length ? ` · set by ${hands.at(-1).by}` : ""}`;
+    this.source.title = source || "";
+    this.source.textContent = `${source ? source.replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…") : "source unknown"}${hands.length ? ` · set by ${hands.at(-1).by}` : ""}`;
     this.stale.replaceChildren(...(isOld ? [h("p", { class: "problem" }, "These were written from another label. Make them anew: ",
       h("code", {}, "mmvoxceleb regenerate text STORE --overwrite"))] : []));
     this.list.replaceChildren(...Object.entries(label).map(([name, value]) => this.row(name, value)));

@@ -4,8 +4,11 @@ import { h } from "./dom.js";
 
 const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 4];
 
+let isMute = false; // from clip to clip
+
 export class Player {
-  constructor(layers, { rate, clip, sound, frame = 0, onframe = () => {} }) {
+  constructor(layers, { rate, clip, sound, outlines, frame = 0, onframe = () => {} }) {
+    this.outlines = outlines;
     this.layers = layers;
     this.rate = rate;
     this.onframe = onframe;
@@ -27,18 +30,22 @@ export class Player {
       const problem = h("p", { class: "broken", hidden: true });
       this.views.push({ layer, canvas, problem, note, pen: canvas.getContext("2d") });
     }
+    this.over = h("canvas", { class: "over", "aria-hidden": "true" });
     this.stage = h("div", { class: "stage" }, this.views.map((view) =>
-      h("figure", {}, h("div", { class: "screen" }, view.canvas, view.problem), view.note)));
+      h("figure", {}, h("div", { class: "screen" }, view.canvas, view.layer === this.main ? this.over : null, view.problem), view.note)));
+    this.resizing = new ResizeObserver(() => this.isOver || this.drawOver());
+    this.resizing.observe(this.stage);
     this.number = h("output", { class: "frame" });
     this.slider = h("input", { type: "range", class: "scrub", min: 0, max: Math.max(0, this.indices.length - 1), value: this.position,
       "aria-label": "Frame", oninput: () => this.seek(Number(this.slider.value)) });
     this.button = h("button", { class: "play", title: "Play or pause (Space)", "aria-label": "Play", onclick: () => this.toggle() }, "▶");
     this.rateButton = h("button", { class: "quiet", title: "Speed ( - + )", onclick: () => this.faster(1, true) }, "1×");
     this.loopButton = h("button", { class: "quiet", title: "Repeat (l)", "aria-pressed": "true", onclick: () => this.loop() }, "↻");
+    this.soundButton = this.soundOf ? h("button", { class: "quiet", title: "Sound (s)", "aria-label": "Sound", "aria-pressed": String(!isMute), onclick: () => this.mute() }, "♪") : null;
     this.controls = h("div", { class: "controls" }, this.button,
       h("button", { class: "quiet", title: "One frame back (←)", onclick: () => this.step(-1) }, "‹"),
       h("button", { class: "quiet", title: "One frame on (→)", onclick: () => this.step(1) }, "›"),
-      this.slider, this.number, this.rateButton, this.loopButton);
+      this.slider, this.number, this.rateButton, this.loopButton, this.soundButton || []);
   }
 
   get frame() {
@@ -53,6 +60,7 @@ export class Player {
   stop() {
     this.pause();
     this.isOver = true;
+    this.resizing.disconnect();
     this.context?.close();
     this.layers.forEach((layer) => layer.close());
   }
@@ -67,7 +75,7 @@ export class Player {
     this.isPlaying = true;
     this.button.textContent = "❚❚";
     this.button.setAttribute("aria-label", "Pause");
-    if (this.soundOf && !this.sound && !this.isSilent) await this.loadSound();
+    if (this.soundOf && !isMute && !this.sound && !this.isSilent) await this.loadSound();
     this.begin();
     this.tick();
   }
@@ -77,7 +85,7 @@ export class Player {
     this.source?.stop();
     this.source = null;
     this.from = this.position;
-    if (this.sound && this.speed >= 0.25 && this.speed <= 4) {
+    if (this.sound && !isMute && this.speed >= 0.25 && this.speed <= 4) {
       this.source = this.context.createBufferSource();
       this.source.buffer = this.sound;
       this.source.playbackRate.value = this.speed;
@@ -177,6 +185,14 @@ export class Player {
     if (this.isPlaying) this.begin();
   }
 
+  async mute() {
+    isMute = !isMute;
+    this.soundButton?.setAttribute("aria-pressed", String(!isMute));
+    if (!this.isPlaying) return;
+    if (!isMute && this.soundOf && !this.sound && !this.isSilent) await this.loadSound();
+    this.begin();
+  }
+
   loop() {
     this.isLoop = !this.isLoop;
     this.loopButton.setAttribute("aria-pressed", String(this.isLoop));
@@ -224,6 +240,16 @@ export class Player {
     }
     view.note.textContent = `${view.layer.title}${held.join("")}`;
     pen.globalAlpha = 1;
-    this.overlay?.(pen, index);
+    this.drawOver(index);
+  }
+
+  // Lines over the frame are drawn in the screen's own pixels, however small the frame is.
+  drawOver(index = this.drawn) {
+    const { canvas } = this.views[0], dense = devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth * dense, canvas.clientHeight * dense].map(Math.round);
+    if (this.over.width !== width || this.over.height !== height) Object.assign(this.over, { width, height });
+    const pen = this.over.getContext("2d");
+    pen.clearRect(0, 0, width, height);
+    this.outlines?.draw(pen, index, width / canvas.width);
   }
 }
