@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.hub.card_facts import CardFacts
-from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_of
+from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_among
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
@@ -91,16 +91,15 @@ def _tags(settings: ExportSettings) -> list[str]:
 
 
 def _info(settings: ExportSettings, config: Config, notes: Sequence[ShardNote]) -> dict[str, Any]:
-    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+    from datasets import DatasetInfo, SplitDict, SplitInfo
 
-    features = features_of(settings)
     splits = SplitDict()
     for split in _splits(notes):
         members = [note for note in notes if note.split == split]
         size = sum(note.column_bytes.get(column, 0) for note in members for column in config.columns)
         splits[split] = SplitInfo(split, num_bytes=size, num_examples=sum(note.rows for note in members))
     info = DatasetInfo(
-        features=Features({name: features[name] for name in config.columns}),
+        features=features_among(settings, config.columns),
         splits=splits,
         download_size=sum(note.bytes for note in notes),
         dataset_size=sum(split.num_bytes for split in splits.values()),

@@ -11,10 +11,10 @@ from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.describing import describe_export
 from mmvoxceleb.hub.folder import remove_clip
-from mmvoxceleb.hub.layout import features_of, parts_of
+from mmvoxceleb.hub.layout import features_among, parts_of
 from mmvoxceleb.hub.manifest import MANIFEST, ExportFolder, read_manifest
 from mmvoxceleb.hub.notes import ClipNote, ShardNote
-from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, copy_rows
+from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, read_rows
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.tars import TarWriter, copy_samples
 from mmvoxceleb.hub.whole import check_shards, require_whole
@@ -162,14 +162,13 @@ def _rewrite(
     columns = {}
     with replacing(path) as partial:
         if settings.format == "parquet":
-            from datasets import Features
-
-            features = features_of(settings)
             names = next((part.columns for part in parts_of(settings) if part.name == note.part), ())
             if not names:
                 raise CorruptSourceError(f"{root}: {note.path} is of a part {note.part!r} that there is not")
-            with ShardWriter(partial, Features({name: features[name] for name in names})) as writer:
-                count = copy_rows(writer, path, names, keep)
+            with ShardWriter(partial, features_among(settings, names)) as writer:
+                rows = read_rows(path, names, keep)
+                writer.write_table(rows)
+                count = len(rows)
             columns = column_bytes(partial)
         else:
             with TarWriter(partial) as tar:

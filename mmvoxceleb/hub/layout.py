@@ -1,5 +1,6 @@
 """Which columns an export has, and which of them lie in files of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,18 @@ from mmvoxceleb.modalities import IDENTITY_FIELDS, VIDEO, FileModality, Modality
 if TYPE_CHECKING:
     from datasets import Features
 
-__all__ = ["WHOLE", "Part", "configs_of", "features_of", "parts_of"]
+__all__ = [
+    "INDEX", "POSTER", "PREVIEW", "SHARD", "WHOLE", "Part", "configs_of", "features_among", "features_of", "parts_of",
+]  # fmt: skip
 
 WHOLE = "all"
 """The part, and the config, with all columns."""
+
+INDEX, PREVIEW = "index", "preview"
+"""Small parts of their own: one to choose clips from, and one to play a few."""
+
+POSTER, SHARD = "poster", "shard"
+"""Columns that only the index has: a small picture, and the path of the file of whole rows."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,14 @@ def features_of(settings: ExportSettings) -> "Features":
     heavy = [name for names in _heavy_columns(settings).values() for name in names]
     light = [name for name in record if name not in heavy and name != VIDEO.pictures]
     return Features({name: Video() if name not in record else record[name] for name in [*light, *heavy]})
+
+
+def features_among(settings: ExportSettings, columns: Sequence[str]) -> "Features":
+    """Declare some columns, of the whole record or of small parts."""
+    from datasets import Features, Image, Value, Video
+
+    known = {POSTER: Image(), SHARD: Value("string"), VIDEO.name: Video(), **features_of(settings)}
+    return Features({name: known[name] for name in columns})
 
 
 def _heavy_columns(settings: ExportSettings) -> dict[Modality, tuple[str, ...]]:
@@ -63,6 +80,11 @@ def parts_of(settings: ExportSettings) -> list[Part]:
     for kind, names in heavy.items():
         if len(heavy) > 1 and (kind is not VIDEO or settings.has_mp4):
             parts.append(Part(kind.name, (*light, *names)))
+    if settings.index:
+        has_video = VIDEO.name in settings.modalities
+        parts.append(Part(INDEX, (*light, *([POSTER] if has_video else []), SHARD)))
+        if has_video:
+            parts.append(Part(PREVIEW, (*light, VIDEO.name)))
     return parts
 
 
@@ -96,4 +118,5 @@ def configs_of(settings: ExportSettings) -> list[Config]:
             part = "light" if "light" in parts else WHOLE
             columns = (*IDENTITY_FIELDS, *kind.columns(settings.styles))
         configs.append(Config(kind.name, part, columns, is_projection=set(columns) != set(parts[part])))
+    configs += [Config(name, name, parts[name], is_projection=False) for name in (INDEX, PREVIEW) if name in parts]
     return configs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from datasets import Features
 
-__all__ = ["ShardWriter", "column_bytes", "copy_rows"]
+__all__ = ["ShardWriter", "column_bytes", "read_rows"]
 
 _FILTERED = ("clip_id", "person_id", "video_id", "utterance", "chunk", "num_frames", "label_source")
 
@@ -53,8 +53,14 @@ class ShardWriter:
         self.write_table(pa.Table.from_pylist([row], schema=self.schema))
 
     def write_table(self, table: "pa.Table") -> None:
-        """Add rows that are Arrow already, with the columns of this file."""
-        self._tables.append(table)
+        """Add rows that are Arrow already, with the columns of this file.
+
+        Raises:
+            CorruptSourceError: Their columns have other types.
+        """
+        if table.schema.types != self.schema.types:
+            raise CorruptSourceError(f"{self._path.parent}: a shard has columns of other types; export it again")
+        self._tables.append(table.replace_schema_metadata(self.schema.metadata))
 
     def _close(self) -> None:
         import pyarrow as pa
@@ -144,8 +150,8 @@ def _leaves(schema: "pa.Schema") -> list[str]:
     return [parquet.column(index).path for index in range(len(parquet))]
 
 
-def copy_rows(writer: ShardWriter, source: Path, columns: Sequence[str], keep: Callable[[str], bool]) -> int:
-    """Copy some columns of the rows of ``source`` whose clip is kept, and return how many rows there were.
+def read_rows(source: Path, columns: Sequence[str], keep: Callable[[str], bool]) -> "pa.Table":
+    """Read some columns of the rows of ``source`` whose clip is kept.
 
     Raises:
         CorruptSourceError: ``source`` is no such file.
@@ -155,13 +161,9 @@ def copy_rows(writer: ShardWriter, source: Path, columns: Sequence[str], keep: C
 
     try:
         table = pq.read_table(source, columns=list(columns), memory_map=False).select(list(columns))
-        if table.schema.types != [writer.schema.field(name).type for name in columns]:
-            raise CorruptSourceError(f"{source}: has columns of other types; export it again")
     except (pa.ArrowException, OSError, KeyError) as error:
         raise CorruptSourceError(f"{source}: cannot be read as a Parquet shard ({error}); export it again") from error
-    kept = table.filter(pa.array([keep(clip_id) for clip_id in table.column("clip_id").to_pylist()], pa.bool_()))
-    writer.write_table(kept.replace_schema_metadata(writer.schema.metadata))
-    return len(kept)
+    return table.filter(pa.array([keep(clip_id) for clip_id in table.column("clip_id").to_pylist()], pa.bool_()))
 
 
 def column_bytes(path: Path) -> dict[str, int]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mmvoxceleb.cliplists.chosen_store import ChosenStore
-from mmvoxceleb.hub.layout import WHOLE
+from mmvoxceleb.hub.derived import preview_of
+from mmvoxceleb.hub.layout import PREVIEW, WHOLE
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.selection import choose_clips, split_clips
@@ -69,6 +70,10 @@ def plan_projections(part: str, columns: Sequence[str], whole: Sequence[ShardNot
     """Share the clips of the finished shards among those of a lighter part, which hold more clips each."""
     shards = []
     for split in dict.fromkeys(note.split for note in whole):
+        if part == PREVIEW:
+            shown = preview_of([clip.clip_id for note in whole if note.split == split for clip in note.clips])
+            shards.append(Shard(_path("parquet", part, split, 0, 1), part, split, shown))
+            continue
         groups: list[list[str]] = [[]]
         size = 0
         for note in (note for note in whole if note.split == split):

@@ -32,6 +32,8 @@ class ExportSettings:
         mask_encoding: ``palette`` PNGs of class ids, or ``original`` colours. Both hold the same classes.
         drop_sensitive: Put -1 for the sensitive attributes; the command line leaves the sentences out, too, unless they
             are asked for.
+        index: Also write the small configs ``index`` (all light columns, a poster and the shard of each clip) and
+            ``preview`` (a few clips as video with sound). For Parquet.
         version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
         max_shard_bytes: Size at which a shard is closed; a clip is never cut. None: 32 MiB for Parquet, where it is
             the least that a reader of one clip fetches, and 256 MiB for tars.
@@ -46,6 +48,7 @@ class ExportSettings:
     lossless: bool = False
     mask_encoding: MaskEncoding = "palette"
     drop_sensitive: bool = False
+    index: bool = True
     version: str = "1.0.0"
     max_shard_bytes: int | None = None
     on_error: Literal["raise", "skip"] = "raise"

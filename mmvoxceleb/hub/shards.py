@@ -8,11 +8,12 @@ from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.atomic import replacing
 from mmvoxceleb.files.hashing import sha256_of
 from mmvoxceleb.files.inside import inside
+from mmvoxceleb.hub.derived import derived_table, source_columns
 from mmvoxceleb.hub.folder import write_clip
-from mmvoxceleb.hub.layout import features_of
+from mmvoxceleb.hub.layout import INDEX, PREVIEW, features_among, features_of
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.notes import ClipNote, ShardNote
-from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, copy_rows
+from mmvoxceleb.hub.parquet import ShardWriter, column_bytes, read_rows
 from mmvoxceleb.hub.plan import Shard
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.rows import Row
@@ -116,11 +117,10 @@ def write_projection(
         OSError: It cannot be written.
         CorruptSourceError: A source does not hold what its marker says.
     """
-    from datasets import Features
-
-    features = features_of(settings)
     wanted = frozenset(shard.clips)
-    chosen = Features({name: features[name] for name in columns})
+    chosen = features_among(settings, columns)
+    is_made = shard.part in (INDEX, PREVIEW)
+    taken = source_columns(settings, columns) if is_made else columns
     kept: list[ClipNote] = []
     with replacing(inside(folder.root, shard.path)) as partial:
         with ShardWriter(partial, chosen) as writer:
@@ -128,8 +128,12 @@ def write_projection(
                 found = [ClipNote(clip.clip_id) for clip in source.clips if clip.clip_id in wanted]
                 if found:
                     path = inside(folder.root, source.path)
-                    if copy_rows(writer, path, columns, wanted.__contains__) != len(found):
+                    rows = read_rows(path, taken, wanted.__contains__)
+                    if len(rows) != len(found):
                         raise CorruptSourceError(f"{path}: holds other clips than its marker says; export it again")
+                    if is_made:
+                        rows = derived_table(rows, settings, chosen, shard.part, source.path)
+                    writer.write_table(rows)
                     kept.extend(found)
         note = ShardNote(
             path=shard.path,

@@ -50,7 +50,8 @@ def test_the_yaml_is_read_by_huggingface_hub_and_is_complete(exported: Path) -> 
     assert data.size_categories == ["n<1K"]
     assert {"text-to-video", "image-segmentation"} <= set(data.task_categories)
     assert data.annotations_creators == ["machine-generated"]
-    assert [config["config_name"] for config in data.configs] == ["all", "video", "mask", "drawing", "text", "label"]
+    names = ["all", "video", "mask", "drawing", "text", "label", "index", "preview"]
+    assert [config["config_name"] for config in data.configs] == names
     assert [config["config_name"] for config in data.configs if config.get("default")] == ["all"]
     splits = {split["name"]: split["num_examples"] for split in data.dataset_info[0]["splits"]}
     assert splits == {"train": 3, "test": 2}
