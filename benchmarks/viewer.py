@@ -1,14 +1,17 @@
-"""The viewer: filters over a million synthetic clips; from start to first picture for folders of clips.
+"""The viewer: filters over a million synthetic clips; from start to first picture of stores of packed clips.
 
-python benchmarks/viewer.py --clips 1000000 --folders 20000
+python benchmarks/viewer.py --clips 1000000 --stores 20000 1000000
 """
 
 import argparse
 import gc
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +21,8 @@ from mmvoxceleb.modalities import Folder
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.viewer.catalog import Catalog
-from mmvoxceleb.viewer.place import Place
 from mmvoxceleb.viewer.query import Querying
 from mmvoxceleb.viewer.texts import as_arrow
-from mmvoxceleb.viewer.viewing import Viewing
 
 QUERIES: dict[str, tuple[dict[str, object], str]] = {
     "everything": ({}, ""),
@@ -33,6 +34,7 @@ QUERIES: dict[str, tuple[dict[str, object], str]] = {
 
 
 FIGURES = 24
+MOST_LINKS = 30_000
 
 
 def synthetic(count: int) -> Catalog:
@@ -90,37 +92,72 @@ def again(querying: Querying, wanted: dict[str, object], sort: str) -> float:
     return time.perf_counter() - begun
 
 
-def folders_of(root: Path, count: int) -> Path:
-    """Make so many clips of one frame, all of them links to one file."""
+def store_of(root: Path, count: int) -> Path:
+    """Make so many packed clips of one frame with a sentence each, links to a few files."""
     store = open_store(sample_path())
-    (clip, *_) = store.clips(Folder("video"))
-    (root / "video").mkdir()
-    frame = root / "frame.png"
-    frame.write_bytes(store.read(Folder("video"), clip, store.entries(Folder("video"), clip)[:1])[0])
+    video, text = Folder("video"), Folder("text")
+    (clip, *_) = store.clips(video)
+    picture = store.read(video, clip, store.entries(video, clip)[:1])[0]
+    sentence = store.read(text, clip)[0]
+    for folder in ("video", "txt", "originals"):
+        (root / folder).mkdir(parents=True)
     for at in range(count):
-        folder = root / "video" / f"id{10000 + at // 200:05d}#video{at // 10:06d}#{at % 10:05d}.txt#000.mp4"
-        folder.mkdir()
-        os.link(frame, folder / "0000000.png")
+        original = root / "originals" / str(at // MOST_LINKS)
+        if at % MOST_LINKS == 0:
+            with zipfile.ZipFile(f"{original}.zip", "w") as archive:
+                archive.writestr("0000000.png", picture)
+            Path(f"{original}.txt").write_bytes(sentence)
+        name = f"id{10000 + at // 200:05d}#video{at // 10:06d}#{at % 10:05d}.txt#000.mp4"
+        os.link(f"{original}.zip", root / "video" / f"{name}.zip")
+        os.link(f"{original}.txt", root / "txt" / f"{name}.txt")
     return root
 
 
 def time_first_picture(location: str, what: str) -> None:
-    begun = time.perf_counter()
-    viewing = Viewing(Place(location))
-    found = viewing.clips({"limit": 60})
-    viewing.poster({"clip": found["rows"][0]["name"]})
-    print(f"{what}: first picture after {time.perf_counter() - begun:.2f} s (server, without the browser)")
+    """In a process of its own: from start to the first picture, and what of it the listing of the store takes."""
+    code = f"""
+import sys, time; sys.path[:0] = {sys.path!r}
+from benchmarks.viewer import memory_mb
+from mmvoxceleb.stores import open_store
+from mmvoxceleb.viewer.place import Place
+from mmvoxceleb.viewer.viewing import Viewing
+before, begun = memory_mb(), time.perf_counter()
+place = Place({location!r})
+lists = [place.store.clips(folder) for folder in place.store.folders()]
+listed, held = time.perf_counter() - begun, memory_mb()
+del lists
+viewing = Viewing(place)
+found = viewing.clips({{"limit": 60}})
+viewing.poster({{"clip": found["rows"][0]["name"]}})
+print(f"first picture after {{time.perf_counter() - begun:.2f}} s, {{listed:.2f}} s of it for listing the store; "
+      f"{{memory_mb() - before:,}} MB, {{held - before:,}} MB of it the store's own list", flush=True)
+begun, read = time.perf_counter(), viewing.index.num_read
+viewing.index.start()
+slowest = []
+while time.perf_counter() - begun < min(8, 0.4 + len(viewing.index.catalog) / 2000):
+    started = time.perf_counter()
+    viewing.clips({{"filter": '{{"split": ["test"]}}', "limit": 60}})
+    slowest.append(time.perf_counter() - started)
+    time.sleep(0.2)
+print(f"  while it reads {{(viewing.index.num_read - read) / (time.perf_counter() - begun):,.0f}} clips/s behind: "
+      f"answers in {{sorted(slowest)[len(slowest) // 2]:.3f}} s, at most {{max(slowest):.3f}} s")
+"""
+    print(f"{what}: ", end="", flush=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=1_000_000)
-    parser.add_argument("--folders", type=int, default=20_000)
+    parser.add_argument("--clips", type=int, default=1_000_000, help="in memory, for the queries")
+    parser.add_argument("--stores", type=int, nargs="*", default=[20_000, 1_000_000], help="clips of stores on disk")
+    parser.add_argument("--scratch", type=Path, help="where to make them")
     options = parser.parse_args()
-    time_first_picture(sample_path(), "sample, 4 clips")
-    with tempfile.TemporaryDirectory() as scratch:
-        time_first_picture(str(folders_of(Path(scratch), options.folders)), f"{options.folders:,} folders")
     time_queries(options.clips)
+    time_first_picture(sample_path(), "sample, 4 clips")
+    for count in options.stores:
+        with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
+            place = store_of(Path(scratch) / "store", count)
+            time_first_picture(str(place), f"{count:,} packed clips with a text each")
 
 
 if __name__ == "__main__":

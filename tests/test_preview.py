@@ -9,7 +9,7 @@ from PIL.GifImagePlugin import GifImageFile
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.modalities import MASKS, TEXT
 from mmvoxceleb.modalities.masks import overlay
-from mmvoxceleb.preview import clip_gif, contact_sheet
+from mmvoxceleb.preview import clip_gif, clips_gif, contact_sheet
 from mmvoxceleb.preview.canvas import WARNING, text_width_px, wrap
 from mmvoxceleb.preview.clip_view import choose_indices, view_clip
 from mmvoxceleb.sample import sample_path
@@ -160,3 +160,22 @@ def test_letters_that_the_font_lacks_are_spelt_with_others() -> None:
     from mmvoxceleb.preview.canvas import printable
 
     assert printable("Jörg und Straße, Éł … “ok” · 日") == "Jorg und Strasse, El … “ok” · ?"
+
+
+def test_several_clips_move_side_by_side_and_damaged_ones_are_left_out(own_corpus: Corpus) -> None:
+    store, (first, second) = open_store(own_corpus.root), own_corpus.clips
+    animation = Image.open(io.BytesIO(clips_gif(store, [first, second], size_px=40)))
+    assert isinstance(animation, GifImageFile)
+    assert animation.size == (86, 40)
+    assert animation.n_frames == 7  # every second of 12 and 13 frames
+    animation.seek(6)
+    tile = np.asarray(animation.convert("RGB"))[8:32, 46:86].astype(int)
+    assert np.abs(tile - frame(1, 12)).mean() < 12
+    again = np.asarray(animation.convert("RGB"))[8:32, :40].astype(int)
+    assert np.abs(again - frame(0, 0)).mean() < 12  # it has begun again
+    (own_corpus.root / "video" / first / "0000002.png").write_bytes(b"no picture")
+    assert Image.open(io.BytesIO(clips_gif(open_store(own_corpus.root), [first, second], size_px=40))).size == (40, 40)
+    with pytest.raises(MissingModalityError, match="none of the 1 clips"):
+        clips_gif(open_store(own_corpus.root), [first])
+    with pytest.raises(ConfigError, match="frames_per_second"):
+        clips_gif(store, [second], frames_per_second=50)

@@ -1,16 +1,21 @@
-"""A clip that moves: its frames, masks, drawings and landmarks side by side, as an animated GIF."""
+"""Clips that move, as an animated GIF: one with its masks, drawings and landmarks, or several side by side."""
 
 import io
+import math
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError
-from mmvoxceleb.modalities import DEFAULT_STYLE
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO
 from mmvoxceleb.preview.canvas import PAPER
 from mmvoxceleb.preview.clip_view import view_clip
 from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["clip_gif"]
+__all__ = ["clip_gif", "clips_gif"]
 
 _GAP_PX = 6
 _COLOURS = 255
@@ -69,9 +74,73 @@ def clip_gif(
         drawn = [kind.drawn(value, index, whole) for kind, value in values.items()]
         drawn_panels = [each.resize(size, Image.Resampling.LANCZOS) for each in drawn if each is not None]
         row = _row([*panels.values(), *drawn_panels])
-        pictures.append(row.quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
+        pictures.append(_few_colours(row))
         if len(pictures) == most_frames:
             break
+    return _animated(pictures, frames_per_second)
+
+
+def clips_gif(
+    store: Store, clips: Sequence[str], *, size_px: int = 160, frames_per_second: float = 12.5, most_frames: int = 75
+) -> bytes:
+    """Make an animated GIF of the frames of several clips side by side; a clip that is over begins again.
+
+    Args:
+        store: Where from.
+        clips: Keys. Clips whose frames cannot be read are left out.
+        size_px: Side of the square that each is put into.
+        frames_per_second: Speed, up to 25: of a clip's 25 frames a second so many are shown.
+        most_frames: The animation is no longer.
+
+    Returns:
+        The content of a ``.gif`` file.
+
+    Raises:
+        ConfigError: A number is out of its range.
+        MissingModalityError: None of the clips has frames that can be shown.
+    """
+    if size_px < 16 or not 0 < frames_per_second <= 25 or most_frames < 1:
+        raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 25, most_frames >= 1")
+    tiles = [
+        found for clip in clips if (found := _tiles(StoredClip(store, clip), size_px, frames_per_second, most_frames))
+    ]
+    if not tiles:
+        raise MissingModalityError(f"{store.location}: none of the {len(clips)} clips has frames to show")
+    columns = math.ceil(math.sqrt(len(tiles) * 4 / 3))
+    step = size_px + _GAP_PX
+    size = (min(columns, len(tiles)) * step - _GAP_PX, math.ceil(len(tiles) / columns) * step - _GAP_PX)
+    pictures = []
+    for at in range(max(map(len, tiles))):
+        whole = Image.new("RGB", size, PAPER)
+        for number, found in enumerate(tiles):
+            whole.paste(found[at % len(found)], (number % columns * step, number // columns * step))
+        pictures.append(_few_colours(whole))
+    return _animated(pictures, frames_per_second)
+
+
+def _tiles(clip: StoredClip, size_px: int, frames_per_second: float, most_frames: int) -> list[Image.Image]:
+    """Read frames of a clip, each in the middle of a square; none where they cannot be read."""
+    try:
+        count = clip.num_frames(VIDEO.folder())
+        places = np.arange(0, count, 25 / frames_per_second).astype(int)[:most_frames].tolist()
+        found = []
+        pictures: list[Any] = clip.pictures(VIDEO.folder(), places)
+        for data in pictures:
+            frame = Image.fromarray(np.ascontiguousarray(VIDEO.decode(data, where=clip.clip_id)[..., :3]))
+            frame.thumbnail((size_px, size_px), Image.Resampling.LANCZOS)
+            square = Image.new("RGB", (size_px, size_px), PAPER)
+            square.paste(frame, ((size_px - frame.width) // 2, (size_px - frame.height) // 2))
+            found.append(square)
+        return found
+    except MMVoxCelebError:
+        return []
+
+
+def _few_colours(picture: Image.Image) -> Image.Image:
+    return picture.quantize(_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def _animated(pictures: list[Image.Image], frames_per_second: float) -> bytes:
     buffer = io.BytesIO()
     duration = 10 * max(2, round(100 / frames_per_second))
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)

@@ -1,5 +1,7 @@
 """A store that is looked at: its clips, who may not be shown, and messages without paths of the machine."""
 
+import contextlib
+import itertools
 import os
 import threading
 import time
@@ -22,6 +24,13 @@ __all__ = ["Place"]
 
 _LOCAL_SECONDS, _REMOTE_SECONDS = 1.0, 60.0
 """For so long is a removal list believed."""
+
+
+def _styles_in(folder: Path) -> list[Path]:
+    """List folders in a folder that are no clips, as far as its first entries show them: there may be a million."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in itertools.islice(entries, 64) if "#" not in entry.name and entry.is_dir()]
+    return []
 
 
 class Place:
@@ -104,8 +113,8 @@ class Place:
             return ()
         root = Path(self.location)
         folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-        inner = [path for folder in folders if folder.name != META.folder_name for path in folder.iterdir()][:64]
-        watched = [root, *folders, *(path for path in inner if path.is_dir() and "#" not in path.name)]
+        inner = [path for folder in folders if folder.name != META.folder_name for path in _styles_in(folder)]
+        watched = [root, *folders, *inner]
         files = [root / LEDGER_PATH, root / REMOVALS_PATH]
         found = []
         for path in watched + files:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.marks import MARKS_PATH, Marks
 from mmvoxceleb.meta.removals import Removals
@@ -25,7 +27,7 @@ from mmvoxceleb.viewer.place import Place
 __all__ = ["Mender", "Viewing"]
 
 _MOST_ROWS = 200
-_MOST_ON_SHEET = 24
+_MOST_ON_SHEET, _MOST_IN_GIF = 24, 12
 _LOOKING = ("state", "clips", "clip", "poster", "pictures", "sound", "strip", "curves", "outlines", "list", "sheet",
             "gif", "marks", "marked")  # fmt: skip
 _MARKED = ("person_id", "video_id", "clip_id")
@@ -153,9 +155,11 @@ class Viewing:
         return self._tidily(drawn)
 
     def gif(self, wanted: Mapping[str, Any]) -> bytes:
-        """Give a clip as an animated GIF."""
-        from mmvoxceleb.preview import clip_gif
+        """Give a clip as an animated GIF, or the first clips that a filter leaves."""
+        from mmvoxceleb.preview import clip_gif, clips_gif
 
+        if "clip" not in wanted:
+            return self._tidily(lambda: clips_gif(self.place.store, self._chosen(wanted)[:_MOST_IN_GIF]))
         return self._tidily(lambda: clip_gif(self.place.store, self._clip(wanted).clip_id))
 
     def _chosen(self, wanted: Mapping[str, Any]) -> builtins.list[str]:
@@ -181,6 +185,7 @@ class Viewing:
             "problem": self.place.tidy(catalog.problems.get(position, "")),
             "sentence": catalog.sentences[position],
             "marked": bool(catalog.marked[position]),
+            "is_doubtful": catalog.doubt is not None and bool(np.isfinite(catalog.doubt[position])),
         }
 
     def _clip(self, wanted: Mapping[str, Any]) -> StoredClip:

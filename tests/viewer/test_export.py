@@ -17,6 +17,7 @@ def test_a_selection_is_given_as_list_sheet_and_gif(own_corpus: Corpus, view: Ca
     assert call(served, "list", filter=json.dumps({"text": second}))[1].decode() == f"{second}\n"
     assert call(served, "sheet")[1].startswith(b"\x89PNG")
     assert call(served, "gif", clip=first)[1].startswith(b"GIF8")
+    assert call(served, "gif", filter=json.dumps({"text": second}))[1].startswith(b"GIF8")
     only = view(own_corpus.root, only=frozenset({second}))
     assert call(only, "list")[1].decode() == f"{second}\n"
     add_removals(own_corpus.root, Removals(clip_id=frozenset({first})))

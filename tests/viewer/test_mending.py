@@ -71,3 +71,29 @@ def test_a_mended_label_is_kept_and_the_other_window_hears_of_it(
 
 def test_read_only_offers_nothing_to_set(own_corpus: Corpus, view: Callable[..., Served]) -> None:
     assert not {"mend", "undo"} & view(own_corpus.root).viewing.calls().keys()
+
+
+def test_the_next_doubtful_clip_comes_without_a_decision_and_a_decided_one_does_not_return(
+    own_corpus: Corpus, view: Callable[..., Served], tab: Callable[..., Any]
+) -> None:
+    (own_corpus.root / "meta").mkdir()
+    for clip, probability in zip(own_corpus.clips, (0.49, 0.7), strict=True):
+        label = {"probabilities": {"Smiling": probability}, "settings": {"thresholds": [0.5] * 40}}
+        (own_corpus.root / "meta" / f"{clip}.json").write_text(json.dumps({"label": label}))
+    first, second = own_corpus.clips
+    page = tab(view(own_corpus.root, mender=LabelMender(own_corpus.root, "ann")).address)
+    page.wait_for_selector(f'[data-clip="{second}"]')
+    page.click(f'[data-clip="{second}"]')
+    shown = "document.querySelector('.clip h1')?.title"
+    none_left = 'text="No other clip of this list has a probability; those that you have seen come again."'
+    page.keyboard.press("n")
+    until(page, f"{shown} === '{first}'")
+    page.keyboard.press("n")  # nothing was decided here, and the other one was seen
+    page.wait_for_selector(none_left)
+    page.wait_for_selector('.mend .chosen[data-name="Smiling"]')
+    page.keyboard.press("1")
+    page.wait_for_selector('[data-set="Smiling:1"].on')
+    page.keyboard.press("n")
+    until(page, f"{shown} === '{second}'")
+    page.keyboard.press("n")
+    page.wait_for_selector(none_left)

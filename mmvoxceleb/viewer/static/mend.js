@@ -6,6 +6,8 @@ import { h, toast, words } from "./dom.js";
 const SIGNS = [[1, "present", "+"], [0, "absent", "−"], [-1, "unknown", "?"]];
 
 export class MendPage extends ClipPage {
+  seen = new Set();
+
   moreKeys() {
     if (!this.state.can_mend || !this.found?.label) return [];
     return [
@@ -114,13 +116,22 @@ export class MendPage extends ClipPage {
     return this.writing_;
   }
 
+  // Who goes on without a decision comes to the next one all the same, and not back.
   async nextDoubtful() {
+    this.seen.add(this.where.clip);
     try {
-      const found = await ask("clips", { filter: JSON.stringify(this.where.filter), sort: "doubt", limit: 2, counts: 0 });
-      const row = found.rows.find((each) => each.is_clip && each.name !== this.found.name);
-      this.chosen = "";
-      if (row) this.go({ ...this.where, clip: row.name, frame: 0 });
-      else toast("There is no other clip.");
+      let rows, row, offset = 0;
+      do {
+        ({ rows } = await ask("clips", { filter: JSON.stringify(this.where.filter), sort: "doubt", offset, limit: 200, counts: 0 }));
+        row = rows.find((each) => each.is_clip && each.is_doubtful && !this.seen.has(each.name));
+        offset += 200;
+      } while (!row && rows.at(-1)?.is_doubtful);
+      if (row) {
+        this.chosen = "";
+        return this.go({ ...this.where, clip: row.name, frame: 0 });
+      }
+      this.seen.clear();
+      toast("No other clip of this list has a probability; those that you have seen come again.");
     } catch (error) {
       toast(error.message, true);
     }

@@ -282,7 +282,8 @@ export class Overview {
     const query = { filter: JSON.stringify(this.where.filter), sort: this.where.sort };
     this.tools.lastChild.replaceChildren(
       h("a", { href: address("list", query), download: "clips.txt" }, `List of the ${count(this.total)} clips`),
-      h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"));
+      h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"),
+      h("a", { href: address("gif", query), download: "clips.gif" }, "GIF of the first 12"));
   }
 
   move(key) {
