@@ -19,6 +19,8 @@ _LOWERED = 0.6
 _FAINT, _CLEAR = 6.0, 18.0
 """Contrast of brow and skin, in units of CIELAB's lightness, up to which the mesh alone counts, and from which on what
 is dark does."""
+_DARK = 0.38
+"""What is darker than skin by this share of the contrast is brow."""
 
 
 def brows_of(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]") -> "dict[str, NDArray[np.uint8]]":
@@ -60,7 +62,7 @@ def brows_of(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]") ->
         dark = float(np.percentile(here[inside], 15))
         contrast = skin - dark
         trust = float(np.clip((contrast - _FAINT) / (_CLEAR - _FAINT), 0, 1))
-        darkness = np.clip(0.5 + ((skin + dark) / 2 - here) / max(contrast, 1e-3), 0, 1)
+        darkness = np.clip(0.5 + (skin - _DARK * contrast - here) / max(contrast, 1e-3), 0, 1)
         near = cv2.GaussianBlur(np.where(mesh[rows, columns] > 0, 1.0, 0.0).astype(np.float32), (0, 0), height / 8)
         score = trust * (0.75 * darkness + 0.25 * near) + (1 - trust) * near
         region = np.zeros_like(mesh)

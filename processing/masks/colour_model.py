@@ -12,6 +12,11 @@ __all__ = ["BINS", "ColourModel", "features_of"]
 BINS = (20, 16, 16, 6)
 """Of lightness, a and b of CIELAB, and of roughness."""
 
+_ANY = 0.005
+"""Share of the pixels that stand beside each part's own for any colour at all."""
+_FLOOR = 0.02
+"""Share of each part that may have any colour, however many pixels it has."""
+
 
 def features_of(picture: "NDArray[np.uint8]") -> "NDArray[np.int32]":
     """Give every pixel the number of its bin: int32 [H, W].
@@ -44,24 +49,23 @@ class ColourModel:
         self.table = table
 
     @classmethod
-    def fitted(cls, bins: "NDArray[np.int32]", weights: "NDArray[np.float32]", floor: float = 0.02) -> "ColourModel":
+    def fitted(cls, bins: "NDArray[np.int32]", weights: "NDArray[np.float32]") -> "ColourModel":
         """Count pixels.
 
         Args:
             bins: int32 [N], from :func:`features_of`.
-            weights: float32 [parts, N], how much each belongs to each part.
-            floor: Share of any colour at all.
+            weights: float32 [parts, N], how much each belongs to each part. A part that has few may have any colour.
         """
         total = int(np.prod(BINS))
+        any_colour = _ANY * len(bins)
         table = np.empty((len(weights), total), np.float32)
         for row, weight in zip(table, weights, strict=True):
-            counts: NDArray[np.float64] = (
-                np.bincount(bins, weights=weight, minlength=total).astype(np.float64).reshape(BINS)
-            )
-            for axis in range(4):
-                counts = _blurred(counts, axis)
-            share = counts.ravel() / max(float(counts.sum()), 1e-9)
-            row[:] = (1 - floor) * share + floor / total
+            counts: NDArray[np.float64] = np.bincount(bins, weights=weight, minlength=total).astype(np.float64)
+            smooth = counts.reshape(BINS)
+            for axis in range(len(BINS)):
+                smooth = _blurred(smooth, axis)
+            count = float(counts.sum())
+            row[:] = (1 - _FLOOR) * (smooth.ravel() + any_colour / total) / (count + any_colour) + _FLOOR / total
         return cls(table)
 
     def __call__(self, bins: "NDArray[np.int32]") -> "NDArray[np.float32]":

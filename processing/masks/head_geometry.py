@@ -29,6 +29,9 @@ class Head:
         distance: float32 [S, S], to the oval's edge in heights of the face; negative inside.
         across: float32 [S, S], from the face's middle along its eyes' line, to the right in an upright picture.
         down: float32 [S, S], from the face's middle towards the chin; the chin of a face seen from the front is at 0.5.
+        low: float32 [S, S], 1 where only long hair reaches, below the jaw, 0 further up.
+        beside_jaw: uint8 [S, S], 1 and 2 at places beside the cheeks and beside the jaw, which only long hair reaches;
+            0 elsewhere.
         prior: float32 [len(PARTS), S, S], sums to 1 over the parts.
     """
 
@@ -36,6 +39,8 @@ class Head:
     distance: "NDArray[np.float32]"
     across: "NDArray[np.float32]"
     down: "NDArray[np.float32]"
+    low: "NDArray[np.float32]"
+    beside_jaw: "NDArray[np.uint8]"
     prior: "NDArray[np.float32]"
 
 
@@ -86,7 +91,10 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
         side = right if name == "l_ear" else -right
         outward = (0.6 * side + 0.8 * back) * height
         centre = points[list(anchors)].mean(axis=0) + 0.07 * outward
-        weights[name] = 1.2 * _rising(-ellipse(centre, 0.11 * outward, 0.21 * downward * height), -1.8, -0.6)
+        # the farther a head is turned, the more of the ear on the far side is behind it
+        shown = float(np.dot(outward[:2], side[:2])) / height / max(1e-6, float(np.linalg.norm(side[:2])))
+        ear = _rising(-ellipse(centre, 0.11 * outward, 0.21 * downward * height), -1.8, -0.6)
+        weights[name] = 1.2 * ear * _rising(shown, 0.22, 0.45) * (0.6 + 0.4 * _rising(distance, 0.0, 0.04))
     jaw = points[list(_JAW_CORNERS)].mean(axis=0) + 0.15 * back * height
     lateral = ((x + middle[0] - jaw[0]) / height)[None]
     lower = ((y + middle[1] - jaw[1]) / height)[:, None]
@@ -95,7 +103,7 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
     deep = np.clip(distance, 0, None)
     weights["neck"] = neck * (1.0 - 0.75 * _rising(lower, 0.25, 0.7))
     weights["cloth"] = (
-        _rising(down, 0.45, 0.7)
+        _rising(down, 0.22, 0.5)
         * (0.25 + 0.75 * _rising(deep, 0.05, 0.35))
         * (1.1 - neck * (1 - _rising(lower, 0.2, 0.6)))
     )
@@ -111,7 +119,16 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
     for name in ("neck", "cloth", "l_ear", "r_ear", "other"):
         weights[name] = np.where(distance < 0, 0.003, weights[name])
     prior = np.stack([np.broadcast_to(weights[name], (size, size)) for name in PARTS]).astype(np.float32) + 1e-4
-    return Head(oval > 0, distance.astype(np.float32), across, down, prior / prior.sum(axis=0))
+    beside_jaw = (distance > 0.03) & (distance < 0.22) & (np.abs(lateral) > 0.3) & (down > 0.12) & (down < 0.5)
+    return Head(
+        oval > 0,
+        distance.astype(np.float32),
+        across,
+        down,
+        _rising(down, 0.12, 0.4).astype(np.float32),
+        beside_jaw * np.where(down < 0.28, 1, 2).astype(np.uint8),
+        prior / prior.sum(axis=0),
+    )
 
 
 def _rising(values: Any, low: float, high: float) -> Any:

@@ -102,11 +102,11 @@ class OpenParser(Parser):
             return ids
         teaching = there[np.unique(np.linspace(0, len(there) - 1, _LEARNT_FROM).round().astype(int))]
         looked_at = {place: self._seen(frames[place], points[place]) for place in teaching.tolist()}
-        model = learnt(list(looked_at.values()))
+        colours = learnt(list(looked_at.values()))
         for place in there.tolist():
             person = looked_at.get(place) or self._seen(frames[place], points[place])
             scale = (MASK_SIZE_PX / frames.shape[2], MASK_SIZE_PX / frames.shape[1])
-            ids[place] = _classes(frames[place], points[place, :, :2] * scale, person, parts_of(person, model))
+            ids[place] = _classes(frames[place], points[place, :, :2] * scale, parts_of(person, colours))
         return ids
 
     def _points(
@@ -127,7 +127,6 @@ class OpenParser(Parser):
 def _classes(
     frame: "NDArray[np.uint8]",
     points: "NDArray[np.float64]",
-    person: SeenPerson,
     parts: "NDArray[np.float32]",
 ) -> "NDArray[np.uint8]":
     """Decide the class of each pixel: uint8 [512, 512].
@@ -135,13 +134,11 @@ def _classes(
     Args:
         frame: uint8 [H, W, 3].
         points: float64 [478, 2] in px of the mask.
-        person: The frame as it was looked at.
-        parts: float32 [len(PARTS), S, S].
+        parts: float32 [1 + len(PARTS), S, S]; what is not of this head counts as background.
     """
     import cv2
 
-    shares = parts * person.person
-    shares = np.concatenate([(1 - person.person + shares[-1])[None], shares[:-1]])
+    shares = np.concatenate([parts[:1] + parts[-1:], parts[1:-1]])
     enlarged = cv2.resize(np.moveaxis(shares, 0, -1), (MASK_SIZE_PX, MASK_SIZE_PX), interpolation=cv2.INTER_LINEAR)
     ids = _IDS[enlarged.argmax(axis=-1)]
     for name, region in {**brows_of(frame, points), **painted(points, MASK_SIZE_PX)}.items():

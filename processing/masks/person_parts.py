@@ -1,4 +1,4 @@
-"""The parts of a person that points do not give: hair, neck, clothes, ears and forehead, by place and by colour.
+"""The parts of a person that points do not give: hair, neck, clothes, ears and forehead, by place and colour.
 
 A pixel's part is the one with the largest product of a prior, which :mod:`head_geometry` tells from the landmarks, and
 the likelihood of its colour, which the clip itself teaches: from places where a part surely is, then a few rounds of
@@ -19,7 +19,7 @@ from mmvoxceleb.processing.masks.head_geometry import PARTS, Head, head_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARTS_PX", "SeenPerson", "learnt", "parts_of", "seen"]
+__all__ = ["PARTS_PX", "ClipColours", "SeenPerson", "learnt", "parts_of", "seen"]
 
 PARTS_PX = 256
 """Side of the maps in which parts are told apart."""
@@ -27,6 +27,18 @@ PARTS_PX = 256
 _ROUNDS = 3
 _SKIN, _HAIR, _NECK, _CLOTH, _L_EAR, _R_EAR, _OTHER = range(len(PARTS))
 _OUTLINE_FILTER = (4, 4e-4)
+_SURE = 0.02
+"""The outline is believed no more than this away from certainty."""
+_LOW_HANGING = 0.05
+"""What is left of the prior of hair below the chin where hair is short."""
+_BARE = 0.8
+"""How much less what looks like skin teaches of clothes, far below the chin."""
+_HAIR_OVER_CLOTH = 0.7
+"""How much less likely clothes are where long hair hangs and the colour is hair's."""
+_SHADES = ((1.0, 1.0), (0.8, 0.8), (0.6, 0.6), (0.45, 0.3))
+"""How dark skin below the chin is beside that of the face, and how often."""
+_LONG_FROM = (0.08, 0.35)
+"""Share of the places beside the jaw that is hair: of short hair at most, of long hair at least."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class SeenPerson:
 
     Args:
         head: Geometry.
+        picture: uint8 [S, S, 3], RGB.
         bins: int32 [S, S], colours; see :func:`features_of`.
         person: float32 [S, S], probability of the person, sharpened along the picture's edges.
         features: bool [S, S], eyes, brows, nose, lips and mouth, and a little around.
@@ -42,6 +55,7 @@ class SeenPerson:
     """
 
     head: Head
+    picture: "NDArray[np.uint8]"
     bins: "NDArray[np.int32]"
     person: "NDArray[np.float32]"
     features: "NDArray[np.bool_]"
@@ -70,6 +84,7 @@ def seen(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]", person
         features |= outline(placed, corners, side)
     return SeenPerson(
         head_of(points, scale, side),
+        picture,
         features_of(picture),
         np.clip(guide(np.asarray(cv2.resize(person, (side, side)), np.float32)), 0, 1),
         cv2.dilate(features, np.ones((3, 3), np.uint8)) > 0,
@@ -77,46 +92,129 @@ def seen(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]", person
     )
 
 
-def learnt(frames: Sequence[SeenPerson]) -> ColourModel:
+@dataclass(frozen=True)
+class ClipColours:
+    """What a clip teaches of its person.
+
+    Args:
+        parts: Colours of :data:`PARTS`, and at the end of what is behind the person.
+        long_hair: 0 to 1, how much hair hangs beside the jaw.
+        hairy: bool, of each colour, whether it is hair's; see :func:`_hairy_colours`.
+    """
+
+    parts: ColourModel
+    long_hair: float
+    hairy: "NDArray[np.bool_]"
+
+
+def learnt(frames: Sequence[SeenPerson]) -> ClipColours:
     """Learn the colours of a clip's person from some of its frames."""
     bins = np.concatenate([frame.bins.ravel() for frame in frames])
-    model = ColourModel.fitted(bins, np.concatenate([_seeds(frame) for frame in frames], axis=1))
+    seeds = np.concatenate([_seeds(frame) for frame in frames], axis=1)
+    shaded = _in_shade(frames)
+    model = ColourModel.fitted(bins, seeds)
+    hairy = _hairy_colours(model)
+    long_hair = _long_hair(frames, hairy)
+    # where hair hangs down to them, what has its colours is no clothes
+    is_cloth = 1 - long_hair * hairy[bins]
+    seeds[_CLOTH] *= is_cloth * (1 - _BARE * (shaded.table[0] > 5 / shaded.table[0].size)[bins])
+    colours = ClipColours(_fitted(bins, seeds, shaded), long_hair, hairy)
     for _ in range(_ROUNDS):
-        weights = np.concatenate([_weights(frame, model) for frame in frames], axis=1)
-        model = ColourModel.fitted(bins, weights)
+        weights = np.concatenate([_weights(frame, colours) for frame in frames], axis=1)
+        weights[_CLOTH] *= is_cloth
+        colours = ClipColours(_fitted(bins, weights, shaded), long_hair, hairy)
+    return colours
+
+
+def _fitted(bins: "NDArray[np.int32]", weights: "NDArray[np.float32]", shaded: ColourModel) -> ColourModel:
+    """Fit all parts; neck and ears have the colours of the face in some shade, and hardly learn others."""
+    model = ColourModel.fitted(bins, weights)
+    for part, share in ((_NECK, 0.75), (_L_EAR, 0.5), (_R_EAR, 0.5)):
+        model.table[part] = share * shaded.table[0] + (1 - share) * model.table[part]
     return model
 
 
-def parts_of(frame: SeenPerson, model: ColourModel) -> "NDArray[np.float32]":
-    """Tell the parts of a frame: float32 [len(PARTS), S, S], sums to 1 where the person is, also beside it."""
-    shares = _posterior(frame, model)
-    smooth = np.stack([frame.guide(plane) for plane in shares]).clip(1e-4)
-    return np.asarray(smooth / smooth.sum(axis=0), np.float32)
+def _in_shade(frames: Sequence[SeenPerson]) -> ColourModel:
+    """Learn how the face's skin would look in several degrees of shade: a model of one part."""
+    bins, weights = [], []
+    for frame in frames:
+        is_skin = _seeds(frame)[_SKIN]
+        for shade, weight in _SHADES:
+            bins.append(features_of((frame.picture * np.float32(shade)).astype(np.uint8)).ravel())
+            weights.append(is_skin * np.float32(weight))
+    return ColourModel.fitted(np.concatenate(bins), np.concatenate(weights)[None])
 
 
-def _posterior(frame: SeenPerson, model: ColourModel) -> "NDArray[np.float32]":
-    product = frame.head.prior * model(frame.bins)
+def parts_of(frame: SeenPerson, colours: ClipColours) -> "NDArray[np.float32]":
+    """Tell what each pixel is: float32 [1 + len(PARTS), S, S], background and parts, sums to 1."""
+    shares = _posterior(frame, colours)
+    # the ears lie apart, so that one plane holds both
+    left = shares[1 + _L_EAR] / (shares[1 + _L_EAR] + shares[1 + _R_EAR])
+    shares[1 + _L_EAR] += shares[1 + _R_EAR]
+    for number in set(range(1 + len(PARTS))) - {1 + _R_EAR}:
+        shares[number] = frame.guide(shares[number])
+    shares[1 + _R_EAR] = shares[1 + _L_EAR] * (1 - left)
+    shares[1 + _L_EAR] *= left
+    np.maximum(shares, 1e-4, out=shares)
+    shares /= shares.sum(axis=0)
+    return shares
+
+
+def _posterior(frame: SeenPerson, colours: ClipColours) -> "NDArray[np.float32]":
+    """Float32 [1 + len(PARTS), S, S], the background first; sums to 1."""
+    likelihood = colours.parts(frame.bins)
+    hanging = _LOW_HANGING + (1 - _LOW_HANGING) * colours.long_hair
+    is_person = np.clip(frame.person, _SURE, 1 - _SURE)
+    product = np.empty((len(PARTS) + 1, *frame.bins.shape), np.float32)
+    product[1:] = frame.head.prior * likelihood[:-1]
+    product[1 + _HAIR] *= 1 - (1 - hanging) * frame.head.low
+    product[1 + _CLOTH] *= 1 - _HAIR_OVER_CLOTH * colours.long_hair * colours.hairy[frame.bins]
+    # of the colours no more than a part is believed, as what is behind a person may have any
+    product[0] = (
+        (1 - is_person)
+        / is_person
+        * product[1:].sum(axis=0)
+        * np.sqrt(likelihood[-1] / (frame.head.prior * likelihood[:-1]).sum(axis=0))
+    )
     product /= product.sum(axis=0)
     return product
 
 
 def _seeds(frame: SeenPerson) -> "NDArray[np.float32]":
-    """Where a part surely is: float32 [len(PARTS), S * S]."""
+    """Where a part surely is: float32 [len(PARTS) + 1, S * S]."""
     head, is_person = frame.head, frame.person > 0.85
-    seeds = np.zeros((len(PARTS), *frame.bins.shape), np.float32)
+    seeds = np.zeros((len(PARTS) + 1, *frame.bins.shape), np.float32)
     seeds[_SKIN] = (head.distance < -0.05) & (head.down > -0.15) & (head.down < 0.42) & ~frame.features & is_person
     seeds[_HAIR] = (head.distance > 0.08) & (head.distance < 0.28) & (head.down < -0.4) & is_person
     seeds[_CLOTH] = (head.down > 0.95) & (head.distance > 0.35) & is_person
     seeds[_NECK] = seeds[_L_EAR] = seeds[_R_EAR] = seeds[_SKIN]
     seeds[_OTHER] = 0.02
-    return seeds.reshape(len(PARTS), -1)
+    seeds[-1] = frame.person < 0.05
+    return seeds.reshape(len(PARTS) + 1, -1)
 
 
-def _weights(frame: SeenPerson, model: ColourModel) -> "NDArray[np.float32]":
-    """How much each pixel teaches of each part: float32 [len(PARTS), S * S]."""
-    shares = _posterior(frame, model) * ((frame.person > 0.5) & ~frame.features)
+def _weights(frame: SeenPerson, colours: ClipColours) -> "NDArray[np.float32]":
+    """How much each pixel teaches of each part: float32 [len(PARTS) + 1, S * S]."""
+    shares = _posterior(frame, colours)[1:] * ((frame.person > 0.5) & ~frame.features)
     skin = shares[_SKIN] + shares[_L_EAR] + shares[_R_EAR]
     shares[_NECK] += 0.3 * skin
     shares[_OTHER] = 0.3 * skin + 0.05 * shares.sum(axis=0)
     shares[_SKIN] = shares[_L_EAR] = shares[_R_EAR] = skin
-    return shares.reshape(len(PARTS), -1)
+    return np.concatenate([shares, (frame.person < 0.05)[None].astype(np.float32)]).reshape(len(PARTS) + 1, -1)
+
+
+def _hairy_colours(model: ColourModel) -> "NDArray[np.bool_]":
+    """Tell which colours are rather hair's than skin's, and no rare ones of it."""
+    hair, skin = model.table[_HAIR], model.table[_SKIN]
+    return np.asarray((hair > 2 * skin) & (hair > 3 / hair.size))
+
+
+def _long_hair(frames: Sequence[SeenPerson], hairy: "NDArray[np.bool_]") -> float:
+    """Tell from the places beside the jaw, where of short hair there is nothing, how long it is: 0 to 1."""
+    low, high = _LONG_FROM
+    shares = []
+    for zone in range(2):
+        places = [frame.head.beside_jaw == zone + 1 for frame in frames]
+        hair = [here & hairy[frame.bins] & (frame.person > 0.5) for here, frame in zip(places, frames, strict=True)]
+        shares.append(sum(int(here.sum()) for here in hair) / max(1, sum(int(here.sum()) for here in places)))
+    return float(np.clip((min(shares) - low) / (high - low), 0, 1))
