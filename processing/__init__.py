@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.labels.stage import LabelStage
     from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
     from mmvoxceleb.processing.masks import FaceParser, MaskStage
+    from mmvoxceleb.processing.model_sets import ModelChoices, make_stages
     from mmvoxceleb.processing.pipeline import Pipeline
     from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
     from mmvoxceleb.processing.text.stage import TextStage
@@ -34,12 +35,14 @@ __all__ = [
     "LabelStage",
     "LandmarkStage",
     "MaskStage",
+    "ModelChoices",
     "Pipeline",
     "PortraitDrawer",
     "Stage",
     "StageOutput",
     "Summary",
     "TextStage",
+    "make_stages",
     "open_detector",
 ]
 
@@ -56,12 +59,14 @@ _PLACES = {
     "LabelStage": "labels.stage",
     "LandmarkStage": "landmarks",
     "MaskStage": "masks",
+    "ModelChoices": "model_sets",
     "Pipeline": "pipeline",
     "PortraitDrawer": "drawings",
     "Stage": "stage",
     "StageOutput": "stage",
     "Summary": "engines.outcomes",
     "TextStage": "text.stage",
+    "make_stages": "model_sets",
     "open_detector": "detectors",
 }
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.options import given, like, takes_options
+from mmvoxceleb.cli.options import given, like, takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import RunOptions, refuse_idle_quality
 from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
@@ -47,7 +47,7 @@ def convert(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with video/.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="New store to write: a folder, or a URL.")],
     codec: CodecOptions,
-    run: RunOptions,
+    run: Annotated[RunOptions, without("licence")],
 ) -> None:
     """Copy a store, with the frames as video files, or as pictures.
 

@@ -217,31 +217,21 @@ def show_plan(store: str, settings: ExportSettings, limit: int | None, chosen: C
 
 def known_models() -> dict[str, ModelFacts]:
     """Say what is known of models for the card: by the sha256 of their weights, or ``none:`` and their name."""
-    from mmvoxceleb.processing.drawings.open_drawer import MODEL
-    from mmvoxceleb.processing.published import PUBLISHED
-    from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
+    from mmvoxceleb.processing import licences
+    from mmvoxceleb.processing.published import WeightFile
+    from mmvoxceleb.processing.sample_models import sample_weights
     from mmvoxceleb.sample import SWAPPED_SIDES_SHA256
 
-    sample = ModelFacts(
-        "sample (sample-models.safetensors)",
-        "masks, drawings, labels: for demonstration",
-        "MIT; trained on generated faces, for demonstration; not for research",
-        "mmvoxceleb, docs/sample-models.md",
-    )
-    swapped = replace(sample, name=f"{sample.name}, before November 2026: left and right brows, eyes and ears swapped")
-    lines = ModelFacts(
-        "coherent line drawing, without weights",
-        "drawings",
-        "MIT; not trained on anything",
-        "Kang, Lee and Chui, Coherent Line Drawing, NPAR 2007",
-    )
-    return {SAMPLE_SHA256: sample, SWAPPED_SIDES_SHA256: swapped, f"none: {MODEL}": lines} | {
-        weights.sha256: ModelFacts(
-            f"{weights.key} ({weights.file_name})", weights.purpose, weights.licence, weights.paper
-        )
-        for weights in PUBLISHED.values()
-        if weights.sha256
-    }
+    facts = {}
+    for found, model in licences.known_models().items():
+        file = model.file_name if isinstance(model, WeightFile) else None
+        if model.terms == "sample":
+            file = sample_weights().name
+        name = f"{model.key} ({file})" if file else f"{model.key}, without weights"
+        if found == SWAPPED_SIDES_SHA256:
+            name += ", before November 2026: left and right brows, eyes and ears swapped"
+        facts[found] = ModelFacts(name, model.purpose, model.licence, model.paper, model.terms, model.results)
+    return facts
 
 
 def parse_size(text: str) -> int:

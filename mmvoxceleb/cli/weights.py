@@ -1,13 +1,21 @@
-"""``mmvoxceleb weights``: the model weights, their licences, and whether they are on this machine."""
+"""``mmvoxceleb weights``: the models, their licences, what may be done with results, and whether they are here."""
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from mmvoxceleb.cli.regenerate.shared import LicenceOption
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.published import Model
 
 EXAMPLES = """
 [bold]Examples[/]
 
   mmvoxceleb weights
+
+  mmvoxceleb weights --licence permissive --json
 
   mmvoxceleb weights --get bisenet --get portrait-drawing
 
@@ -24,32 +32,73 @@ def weights(
     get: Annotated[
         list[str] | None, typer.Option("--get", metavar="NAME", help="Download this one now; repeat it.")
     ] = None,
+    licence: LicenceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
 ) -> None:
-    """List the published weights with licence, paper and location; --get downloads some ahead of time.
+    """List the models with their licences and what may be done with what they make; --get downloads some now.
 
     Every command downloads what it needs when it needs it. Files in the folders named by MMVOXCELEB_WEIGHTS
-    come first.
+    come first. --licence permissive lists, and downloads, only models that may be used for anything.
     """
-    from mmvoxceleb.processing.sample_models import sample_weights
-    from mmvoxceleb.processing.weights import PUBLISHED, find, locate, weights_cache_dir
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.processing.published import INCLUDED, PUBLISHED
+    from mmvoxceleb.processing.weights import locate
 
     for name in get or ():
+        wanted = PUBLISHED.get(name)
+        if licence and wanted is not None and not wanted.is_permissive:
+            raise ConfigError(
+                f"--licence {licence} refuses {name}: {wanted.terms}: {wanted.licence}. The permissive ones are listed "
+                f"by mmvoxceleb weights --licence {licence}"
+            )
         locate(name)
-    for record in PUBLISHED.values():
-        path = find(record)
-        typer.echo(f"{record.key}  ({record.file_name})")
-        typer.echo(f"  for      {record.purpose}")
-        typer.echo(f"  licence  {record.licence}")
-        typer.echo(f"  paper    {record.paper}")
-        size = f"{record.size_bytes:,} bytes" if record.size_bytes else "size not published"
-        typer.echo(f"  file     {size}, sha256 {record.sha256 or 'not published'}")
-        typer.echo(f"  here     {path or 'no; downloaded when needed to ' + str(weights_cache_dir())}")
-    typer.echo("open  (no weights)")
-    typer.echo("  for      drawings: coherent line drawing")
-    typer.echo("  licence  that of this package; the drawings may be used as the videos may")
-    typer.echo("  paper    Kang, Lee and Chui, Coherent Line Drawing, NPAR 2007")
-    typer.echo("  use      --drawer open")
-    typer.echo("sample  (comes with the package)")
-    typer.echo("  for      demonstration: masks, drawings, labels of generated faces; not for research")
-    typer.echo("  use      --parser sample, --drawer sample, --weights sample")
-    typer.echo(f"  here     {sample_weights()}")
+    models = [model for model in (*PUBLISHED.values(), *INCLUDED.values()) if model.is_permissive or not licence]
+    if as_json:
+        typer.echo(json.dumps([described(model) for model in models], indent=2))
+        return
+    for model in models:
+        _show(described(model))
+
+
+def described(model: "Model") -> dict[str, Any]:
+    """Say as JSON values what is known of a model, and where its file is on this machine."""
+    from mmvoxceleb.processing.published import WeightFile
+    from mmvoxceleb.processing.sample_models import SAMPLE, sample_weights
+    from mmvoxceleb.processing.weights import find
+
+    said: dict[str, Any] = {
+        "name": model.key,
+        "for": model.purpose,
+        "licence": model.licence,
+        "terms": model.terms,
+        "results": model.results,
+        "stated_at": model.stated_at,
+        "paper": model.paper,
+        "use": model.chosen_by,
+    }
+    if isinstance(model, WeightFile):
+        path = find(model)
+        return said | {
+            "file": model.file_name,
+            "bytes": model.size_bytes,
+            "sha256": model.sha256,
+            "here": None if path is None else str(path),
+        }
+    return said | {"here": str(sample_weights())} if model.key == SAMPLE else said
+
+
+def _show(said: dict[str, Any]) -> None:
+    from mmvoxceleb.processing.weights import weights_cache_dir
+
+    typer.echo(f"{said['name']}  ({said.get('file', 'included')})")
+    for name in ("for", "licence"):
+        typer.echo(f"  {name:<8} {said[name]}")
+    typer.echo(f"  results  {said['terms']}: {said['results']}")
+    typer.echo(f"  says     {said['stated_at']}")
+    typer.echo(f"  paper    {said['paper']}")
+    if "file" in said:
+        size = f"{said['bytes']:,} bytes" if said["bytes"] else "size not published"
+        typer.echo(f"  file     {size}, sha256 {said['sha256'] or 'not published'}")
+    typer.echo(f"  use      {said['use']}")
+    if "here" in said:
+        typer.echo(f"  here     {said['here'] or 'no; downloaded when needed to ' + str(weights_cache_dir())}")

@@ -19,12 +19,21 @@ class ModelFacts:
         purpose: What it is for.
         licence: What is known about the right to use it, and what it was trained on.
         paper: The publication.
+        terms: What the licence comes to: permissive, research only, none, sample or unknown.
+        results: What may be done with what it makes.
     """
 
     name: str
     purpose: str
     licence: str
     paper: str
+    terms: str = "unknown"
+    results: str = "not known"
+
+    @property
+    def is_permissive(self) -> bool:
+        """Whether any use is allowed."""
+        return self.terms in ("permissive", "sample")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Read clips as the rows of an export, some ahead of the writer."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.quality import Quality
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.record import record_of
+from mmvoxceleb.meta.models import models_in
 from mmvoxceleb.modalities import VIDEO, file_modalities
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from mmvoxceleb.codecs.flac import FlacSound
 
 __all__ = ["Row", "RowReader"]
-
-_MODEL_WORDS = ("weights", "model", "detector")
-_NO_WEIGHTS = "none"
-"""In provenance, in place of the weights of a model that is a plain computation."""
 
 
 @dataclass(frozen=True)
@@ -111,22 +108,5 @@ def _models_of(clip: StoredClip) -> tuple[Mapping[str, str], ...]:
         meta = clip.meta
     except CorruptSourceError:
         return ()  # a damaged provenance is reported where it is needed, by record_of for the label
-    found = {(stage, sha256) for stage, section in meta.items() for sha256 in _hashes(section)}
+    found = {(stage, sha256) for stage, section in meta.items() for sha256 in models_in(section)}
     return tuple({"stage": stage, "sha256": sha256} for stage, sha256 in sorted(found))
-
-
-def _hashes(value: Any, path: str = "") -> Iterator[str]:
-    """Find the hashes of weights in a section of provenance, wherever a stage put them; hashes of inputs are others.
-
-    A model that has none gives ``none:`` and its name.
-    """
-    if isinstance(value, Mapping):
-        if value.get("weights") == _NO_WEIGHTS and isinstance(value.get("model"), str):
-            yield f"{_NO_WEIGHTS}: {value['model']}"
-        for key, inner in value.items():
-            yield from _hashes(inner, f"{path}/model/{key}" if "model" in value else f"{path}/{key}")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _hashes(inner, path)
-    elif isinstance(value, str) and path.endswith("sha256") and any(word in path for word in _MODEL_WORDS):
-        yield value

@@ -116,11 +116,11 @@ def test_the_corpus_of_the_tests_is_told_as_not_recorded(corpus: Corpus, tmp_pat
 
 
 def test_weights_of_every_stage_are_found_in_its_provenance() -> None:
-    from mmvoxceleb.hub.rows import _hashes
+    from mmvoxceleb.meta.models import models_in
 
     section = {"settings": {"model": "bisenet", "sha256": "a" * 64}, "input": {"sha256": "b" * 64}}
-    assert list(_hashes(section)) == ["a" * 64]
-    assert list(_hashes({"settings": {"detector": {"weights_sha256": "c" * 64}}})) == ["c" * 64]
+    assert list(models_in(section)) == ["a" * 64]
+    assert list(models_in({"settings": {"detector": {"weights_sha256": "c" * 64}}})) == ["c" * 64]
 
 
 def test_the_sample_is_told_as_generated_and_its_models_are_known(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmvoxceleb.cli.regenerate.everything import _label_stage
-from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing import Pipeline, make_stages
 from mmvoxceleb.processing.device import Batcher, device_kind
 from mmvoxceleb.processing.drawings import DrawStage, make_drawer
 from mmvoxceleb.processing.labels import AttributePredictor
@@ -123,6 +122,6 @@ def test_a_stage_that_tells_nothing_leaves_nothing(store: Path) -> None:
 
 
 def test_the_batch_size_of_regenerate_all_is_that_of_labels_too() -> None:
-    stage = _label_stage("sample", None, "cpu", "fp32", 5)
+    (stage,) = make_stages("sample", ["label"], device="cpu", precision="fp32", batch_size=5)
     assert isinstance(stage, LabelStage)
     assert stage.predictor.batch_size == 5

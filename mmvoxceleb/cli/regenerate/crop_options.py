@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmvoxceleb.cli.options import given, like
-from mmvoxceleb.cli.regenerate.shared import refuse_idle_quality
+from mmvoxceleb.cli.regenerate.shared import RunOptions, check_licence, refuse_idle_quality
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
@@ -105,11 +105,13 @@ class CropChoices:
             raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 
 
-def videos_and_stage(choices: CropChoices, *, is_dry: bool) -> "tuple[list[SourceVideo], CropStage]":
+def videos_and_stage(choices: CropChoices, run: RunOptions) -> "tuple[list[SourceVideo], CropStage]":
     """List the videos, and make the stage that crops them; its weights are fetched, unless nothing is to be run."""
     videos = _find_videos(choices)
     stage = make_crop_stage(choices, videos)
-    if not is_dry:
+    if stage.detector is not None:
+        check_licence(run, "detector", stage.detector.name, choices.detector_weights)
+    if not run.is_dry:
         _check_models(stage)
     return videos, stage
 

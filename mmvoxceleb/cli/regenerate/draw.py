@@ -14,6 +14,7 @@ from mmvoxceleb.cli.regenerate.shared import (
     RunOptions,
     StoreArgument,
     StrideOption,
+    check_licence,
     names_in,
     target_of,
 )
@@ -76,5 +77,6 @@ def draw(
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline
 
+    check_licence(run, "drawer", drawer, weights)
     made = make_drawer(drawer, weights, names_in(styles) if styles else None, background=background, **asdict(network))
     run_pipeline(Pipeline([DrawStage(made, stride=stride)]), store, target_of(store, out), run)

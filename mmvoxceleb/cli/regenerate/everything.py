@@ -1,19 +1,23 @@
 """``mmvoxceleb regenerate all``: from raw videos to a finished dataset."""
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import AudioOptions, NetworkOptions, RunOptions, StrideOption, names_in
+from mmvoxceleb.cli.regenerate.shared import (
+    AudioOptions,
+    NetworkOptions,
+    RunOptions,
+    StrideOption,
+    check_licence,
+    names_in,
+)
 from mmvoxceleb.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mmvoxceleb.processing.stage import Stage
+from mmvoxceleb.processing.model_sets import ModelChoices, make_stages
 
 __all__ = ["register"]
 
@@ -38,6 +42,10 @@ Into a bucket, with the credentials of the AWS command line:
 
   mmvoxceleb regenerate all videos/ s3://bucket/dataset
 
+Real faces, with models of permissive licences alone (extra landmarks):
+
+  mmvoxceleb regenerate all videos/ out/ --models open --licence permissive
+
 Without any download, with the sample models, which are for demonstration alone:
 
   mmvoxceleb regenerate all videos/ out/ --detector haar --models sample
@@ -46,8 +54,6 @@ Masks and text of clips that exist:
 
   mmvoxceleb regenerate all my-store more/ --stages mask,text
 """
-
-MODELS = typer.Option(rich_help_panel="Models")
 
 
 @dataclass(frozen=True)
@@ -60,33 +66,17 @@ class VideoChoices(CropChoices):
 
 
 @dataclass(frozen=True)
-class StageOptions:
+class StageOptions(ModelChoices):
     """Which models and styles make the modalities.
 
     Args:
-        models: The published models, or small ones that come with the package, for demonstration.
-        mask_weights: The parser's weights; downloaded by default.
-        draw_weights: The drawer's weights; downloaded by default.
-        label_weights: A FaRL checkpoint, or transformers:FOLDER, or transformers:USER/NAME.
-        landmarks: Find landmarks, blendshapes and head pose, too, with MediaPipe's face landmarker.
-        landmarker_weights: Its face_landmarker.task; downloaded by default.
-        label_detector: What finds the five points by which FaRL aligns faces; mediapipe needs no other weights than
-            --landmarks.
-        landmark_weights: Those of YuNet; downloaded by default.
-        styles: Drawing styles, separated by commas: style1, style2, style3.
+        styles: Drawing styles, separated by commas: style1, style2, style3; of the open drawer lines, sketch. Default:
+            the drawer's first.
         text_style: original is MMVID's grammar, natural is ours.
     """
 
-    models: Annotated[Literal["published", "sample"], MODELS] = "published"
-    mask_weights: Annotated[Path | None, MODELS] = None
-    draw_weights: Annotated[Path | None, MODELS] = None
-    label_weights: Annotated[str | None, MODELS] = None
-    landmarks: Annotated[bool, MODELS] = False
-    landmarker_weights: Annotated[Path | None, MODELS] = None
-    label_detector: Annotated[Literal["yunet", "mediapipe"], MODELS] = "yunet"
-    landmark_weights: Annotated[Path | None, MODELS] = None
-    styles: Annotated[str, MODELS] = "style1"
-    text_style: Annotated[str, MODELS] = "original"
+    styles: str | None = None
+    text_style: str = "original"
 
 
 def register(app: typer.Typer) -> None:
@@ -102,7 +92,7 @@ def everything(
     ] = ",".join(STAGES),
     stride: StrideOption = 4,
     *,
-    models: StageOptions,
+    models: Annotated[StageOptions, typer.Option(rich_help_panel="Models")],
     audio: AudioOptions,
     network: NetworkOptions,
     run: RunOptions,
@@ -115,47 +105,26 @@ def everything(
     from mmvoxceleb.processing.pipeline import Pipeline
 
     wanted = _parse_stages(stages)
-    made = _stages(wanted, models, network, stride)
+    for role, name, path in models.names(wanted):
+        check_licence(run, role, name, path)
+    made = make_stages(
+        models,
+        wanted,
+        styles=names_in(models.styles) if models.styles else None,
+        stride=stride,
+        text_style=models.text_style,  # type: ignore[arg-type]  # the stage says what it knows
+        **asdict(network),
+    )
     if "crop" not in wanted:
         if "audio" in wanted:
             raise ConfigError("the sound of clips that exist is cut from their videos: mmvoxceleb regenerate audio")
         run_pipeline(Pipeline(made), str(videos.raw), out, run)
         return
-    found, crop = videos_and_stage(replace(videos, device=network.device), is_dry=run.is_dry)
+    if videos.annotations is not None and videos.boxes == "detect" and videos.detector is None:
+        videos = replace(videos, detector=models.chosen.detector)
+    found, crop = videos_and_stage(replace(videos, device=network.device), run)
     sound = [audio.make_stage()] if "audio" in wanted and audio.audio else []
     run_pipeline(Pipeline([crop, *sound, *made]), found, out, run)
-
-
-def _stages(wanted: set[str], models: StageOptions, network: NetworkOptions, stride: int) -> "list[Stage]":
-    is_sample = models.models == "sample"
-    made: list[Stage] = []
-    if "mask" in wanted:
-        from mmvoxceleb.processing.masks import MaskStage, make_parser
-
-        weights = str(models.mask_weights) if models.mask_weights else None
-        parser = make_parser("sample" if is_sample else "bisenet", weights, **asdict(network))
-        made.append(MaskStage(parser, stride=stride))
-    if "draw" in wanted:
-        from mmvoxceleb.processing.drawings import DrawStage, make_drawer
-
-        name = "sample" if is_sample else "portrait"
-        drawer = make_drawer(name, models.draw_weights, names_in(models.styles), **asdict(network))
-        made.append(DrawStage(drawer, stride=stride))
-    if models.landmarks:
-        from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
-
-        made.append(LandmarkStage(FaceLandmarker(models.landmarker_weights)))
-    if "label" in wanted:
-        chosen = models.label_weights or ("sample" if is_sample else None)
-        points = models.landmark_weights if models.label_detector == "yunet" else models.landmarker_weights
-        made.append(
-            _label_stage(chosen, points, network.device, network.precision, network.batch_size, models.label_detector)
-        )
-    if "text" in wanted:
-        from mmvoxceleb.processing.text.stage import TextStage
-
-        made.append(TextStage(style=models.text_style))  # type: ignore[arg-type]  # it says what it knows
-    return made
 
 
 def _parse_stages(stages: str) -> set[str]:
@@ -165,20 +134,3 @@ def _parse_stages(stages: str) -> set[str]:
         what = f"unknown stage {', '.join(map(repr, unknown))}" if unknown else "no stage was asked for"
         raise ConfigError(f"{what}; the known ones are {', '.join(STAGES)}")
     return wanted
-
-
-def _label_stage(
-    weights: str | None,
-    landmark_weights: Path | None,
-    device: str,
-    precision: Literal["auto", "fp32", "fp16", "bf16"],
-    batch_size: int | None,
-    detector: str = "yunet",
-) -> "Stage":
-    from mmvoxceleb.processing.detectors import open_detector
-    from mmvoxceleb.processing.labels import AttributePredictor
-    from mmvoxceleb.processing.labels.stage import LabelStage
-
-    predictor = AttributePredictor(weights, device=device, precision=precision, batch_size=batch_size)
-    finder = open_detector(detector, weights=landmark_weights, device=device) if predictor.needs_landmarks else None
-    return LabelStage(predictor, finder)

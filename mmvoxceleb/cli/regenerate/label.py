@@ -8,7 +8,14 @@ import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import ModelOptions, OutOption, RunOptions, StoreArgument, target_of
+from mmvoxceleb.cli.regenerate.shared import (
+    ModelOptions,
+    OutOption,
+    RunOptions,
+    StoreArgument,
+    check_licence,
+    target_of,
+)
 from mmvoxceleb.cli.wording import counted
 
 EXAMPLES = """
@@ -67,9 +74,13 @@ def label(
     from mmvoxceleb.processing.detectors import open_detector
     from mmvoxceleb.processing.labels import AttributePredictor, read_thresholds
     from mmvoxceleb.processing.labels.stage import LabelStage
+    from mmvoxceleb.processing.licences import attribute_model
     from mmvoxceleb.processing.pipeline import Pipeline
 
+    check_licence(run, "attributes", *attribute_model(weights))
     predictor = AttributePredictor(weights, **asdict(model))
+    if predictor.needs_landmarks:
+        check_licence(run, "detector", detector, detector_weights)
     finder = (
         open_detector(detector, weights=detector_weights, device=model.device) if predictor.needs_landmarks else None
     )

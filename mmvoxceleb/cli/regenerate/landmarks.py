@@ -8,7 +8,7 @@ import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, target_of
+from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, target_of
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.landmarks import OneEuro
@@ -66,5 +66,6 @@ def landmarks(
     from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
     from mmvoxceleb.processing.pipeline import Pipeline
 
+    check_licence(run, "landmarks", "mediapipe", weights)
     stage = LandmarkStage(FaceLandmarker(weights), smooth=smoothing.make_filter())
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)

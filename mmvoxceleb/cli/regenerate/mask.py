@@ -14,6 +14,7 @@ from mmvoxceleb.cli.regenerate.shared import (
     RunOptions,
     StoreArgument,
     StrideOption,
+    check_licence,
     target_of,
 )
 
@@ -73,6 +74,7 @@ def mask(
     from mmvoxceleb.processing.masks import MaskStage, make_parser
     from mmvoxceleb.processing.pipeline import Pipeline
 
+    check_licence(run, "parser", parser, weights)
     made = make_parser(parser, str(weights) if weights else None, **asdict(network))
     stage = MaskStage(made, stride=stride, smooth=smooth, encoding="original" if original_colours else "palette")
     summary = run_pipeline(Pipeline([stage]), store, target_of(store, out), run)

@@ -29,6 +29,10 @@ def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptio
         Exit: With code 130, after Ctrl-C.
     """
     work = pipeline.work(_chosen(source, run), out, layout=run.layout, overwrite=run.overwrite)
+    if run.licence is not None:
+        from mmvoxceleb.processing.licences import check_work
+
+        check_work(work)
     if run.is_dry:
         _say_what_would_be_done(work)
         return None

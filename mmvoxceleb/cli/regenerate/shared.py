@@ -1,5 +1,6 @@
 """The options that ``regenerate`` commands share."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -10,16 +11,19 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.audio import AudioStage
+    from mmvoxceleb.processing.licences import Role
 
 __all__ = [
     "AudioForm",
     "AudioOptions",
+    "LicenceOption",
     "ModelOptions",
     "NetworkOptions",
     "OutOption",
     "RunOptions",
     "StoreArgument",
     "StrideOption",
+    "check_licence",
     "names_in",
     "refuse_idle_quality",
     "target_of",
@@ -32,6 +36,10 @@ StoreArgument: TypeAlias = Annotated[
 ]
 OutOption: TypeAlias = Annotated[
     str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results; STORE itself by default.")
+]
+LicenceOption: TypeAlias = Annotated[
+    Literal["permissive"] | None,
+    typer.Option("--licence", help="permissive: refuse every model that may not be used for anything."),
 ]
 StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Make one for every N-th frame.")]
 
@@ -49,6 +57,7 @@ class RunOptions(ClipOptions):
         address: The Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a cluster of its own.
         limit: Do at most N that are not finished; 0 checks the inputs.
         dry_run: Say what would be done, and stop.
+        licence: permissive: refuse every model that may not be used for anything, and what such models made.
     """
 
     layout: Literal["folder", "packed"] | None = None
@@ -58,6 +67,7 @@ class RunOptions(ClipOptions):
     address: Annotated[str | None, RUN] = None
     limit: Annotated[int | None, typer.Option(min=0, rich_help_panel="Run")] = None
     dry_run: Annotated[bool, RUN] = False
+    licence: Annotated[Literal["permissive"] | None, typer.Option(rich_help_panel="Models")] = None
 
     @property
     def is_dry(self) -> bool:
@@ -128,6 +138,18 @@ class NetworkOptions(ModelOptions):
 
     compile: bool = False
     backend: Literal["auto", "torch", "ncnn"] = "auto"
+
+
+def check_licence(run: RunOptions, role: "Role", name: str, path: str | os.PathLike[str] | None = None) -> None:
+    """Refuse a model that ``--licence`` excludes, before it is downloaded.
+
+    Raises:
+        ConfigError: It is refused.
+    """
+    if run.licence is not None:
+        from mmvoxceleb.processing.licences import check_permissive
+
+        check_permissive(role, name, path)
 
 
 def refuse_idle_quality(codec: str, crf: int | None, keyframe_every: int | None) -> None:
