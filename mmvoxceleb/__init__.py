@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 from mmvoxceleb.registration import load_dataset, register_when_imported
 
 if TYPE_CHECKING:
-    from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig, embed
+    from mmvoxceleb.loading import MMVoxCeleb, MMVoxCelebConfig, embed, without_removed
     from mmvoxceleb.sampling import ClipSampler
     from mmvoxceleb.stores import open_store
 
     __version__: str
 
-__all__ = ["ClipSampler", "MMVoxCeleb", "MMVoxCelebConfig", "__version__", "embed", "load_dataset", "open_store"]
+__all__ = [
+    "ClipSampler",
+    "MMVoxCeleb",
+    "MMVoxCelebConfig",
+    "__version__",
+    "embed",
+    "load_dataset",
+    "open_store",
+    "without_removed",
+]
 
 _LAZY = {
     "ClipSampler": "mmvoxceleb.sampling",
@@ -22,6 +31,7 @@ _LAZY = {
     "MMVoxCelebConfig": "mmvoxceleb.loading",
     "embed": "mmvoxceleb.loading",
     "open_store": "mmvoxceleb.stores",
+    "without_removed": "mmvoxceleb.loading",
 }
 
 register_when_imported()

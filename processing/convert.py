@@ -159,9 +159,10 @@ class _ConvertedClips(StoredClips):
 
     def end(self, steps: "ClipSteps") -> None:
         tree, provenance = steps.writer.tree, steps.provenance
-        own, ours = read_removals(self.location), read_removals(tree.address)
-        if own - ours:
+        own, ours = (read_removals(place, feeds=False) for place in (self.location, tree.address))
+        if own | ours != ours:
             tree.write(REMOVALS_PATH, (own | ours).to_bytes())
+        removals = own | read_removals(tree.address)
         known = {(row.clip_id, row.stage) for row in provenance.rows()}
         chosen = self.store.chosen if isinstance(self.store, ChosenStore) else None
         provenance.record(
@@ -170,7 +171,7 @@ class _ConvertedClips(StoredClips):
             if (row.clip_id, row.stage) not in known
             and row.stage != CONVERT
             and (chosen is None or row.clip_id in chosen)
-            and not is_removed(row.clip_id, own | ours)
+            and not is_removed(row.clip_id, removals)
         )
         super().end(steps)
 

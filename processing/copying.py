@@ -154,10 +154,10 @@ def _clips_of(store: Store) -> list[str]:
     return sorted(found)
 
 
-def _removals_of(places: Iterable[str]) -> Removals:
+def _removals_of(places: Iterable[str], *, feeds: bool = True) -> Removals:
     found = Removals()
     for place in places:
-        found |= read_removals(place)
+        found |= read_removals(place, feeds=feeds)
     return found
 
 
@@ -280,8 +280,10 @@ class _Copier:
     def record(self, plan: Sequence[PlannedClip], removals: Removals, keeps_row: Callable[[LedgerRow], bool]) -> None:
         """Bring ledgers and removal lists along."""
         tree = self._writer.tree
-        if removals and removals - read_removals(tree.address):
-            tree.write(REMOVALS_PATH, removals.to_bytes())
+        ours = read_removals(tree.address, feeds=False)
+        whole = ours | _removals_of([store.location for store in self._stores], feeds=False)
+        if whole != ours:
+            tree.write(REMOVALS_PATH, whole.to_bytes())
         copied = {planned.clip_id for planned in plan}
         provenance = Provenance(tree)
         rows: dict[tuple[str, str], LedgerRow] = {}

@@ -81,7 +81,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         if tree.is_local:
             add_removals(tree.address, removals)
         else:
-            tree.write(REMOVALS_PATH, (read_removals(tree.address) | removals).to_bytes())
+            tree.write(REMOVALS_PATH, (read_removals(tree.address, feeds=False) | removals).to_bytes())
         report = erase(tree, removals)
         if tree.is_local:
             _visit_zips(Path(tree.address), removals, report, rewrite_zips)

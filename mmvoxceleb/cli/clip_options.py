@@ -1,5 +1,6 @@
-"""Which clips of a store a command takes: ``--clips`` and ``--missing``."""
+"""Which clips of a store a command takes: ``--clips`` and ``--missing``, and which removal lists it obeys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -9,11 +10,37 @@ if TYPE_CHECKING:
     from mmvoxceleb.cliplists import ClipList
     from mmvoxceleb.stores import Store
 
-__all__ = ["ClipOptions", "Missing"]
+__all__ = ["ClipOptions", "Missing", "Offline", "RemovalsOfflineOption", "RemovalsOption", "obey"]
 
 Missing: TypeAlias = Literal["raise", "skip"]
+Offline: TypeAlias = Literal["stop", "last"]
 
 CLIPS = typer.Option(rich_help_panel="Clips")
+REMOVALS = typer.Option(rich_help_panel="Removals")
+RemovalsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--removals", help="Obey this removal list elsewhere, too: path or URL; repeat it."),
+]
+RemovalsOfflineOption: TypeAlias = Annotated[
+    Offline | None,
+    typer.Option("--removals-offline", help="Where it cannot be read: stop, or go on with the last one."),
+]
+
+
+def obey(removals: Sequence[str] | None, offline: Offline | None) -> None:
+    """Let the program, and what it starts, obey removal lists elsewhere, besides those of the environment.
+
+    Raises:
+        ConfigError: ``offline`` was given, and there is no list that it is about; or an address has a space.
+    """
+    if not removals and offline is None:
+        return
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.meta.removal_feed import follow, followed, followed_offline
+
+    if not removals and not followed():
+        raise ConfigError("--removals-offline says what happens where --removals cannot be read; give --removals, too")
+    follow(removals or (), offline=offline or followed_offline())
 
 
 @dataclass(frozen=True)
@@ -23,10 +50,18 @@ class ClipOptions:
     Args:
         clips: Take these alone: a clip list (mmvoxceleb select), or a file with the name of a clip in each line.
         missing: What becomes of listed clips that STORE lacks: raise an error, or skip and count them.
+        removals: Obey this removal list elsewhere, too: path or URL; repeat it. Default: those of MMVOXCELEB_REMOVALS.
+        removals_offline: Where it cannot be read: stop, or go on with the last one that was read here.
     """
 
     clips: Annotated[str | None, typer.Option(metavar="FILE", rich_help_panel="Clips")] = None
     missing: Annotated[Missing, CLIPS] = "raise"
+    removals: Annotated[tuple[str, ...], REMOVALS] = ()
+    removals_offline: Annotated[Offline | None, REMOVALS] = None
+
+    def __post_init__(self) -> None:
+        """Let the program, and what it starts, obey the removal lists from here on."""
+        obey(self.removals, self.removals_offline)
 
     def clip_list(self) -> "ClipList | None":
         """Read the list.
@@ -40,15 +75,17 @@ class ClipOptions:
         return None if self.clips is None else read_clip_list(self.clips)
 
     def of(self, store: "Store") -> "Store":
-        """Let only the listed clips of a store be seen.
+        """Let only the listed clips of a store be seen, and nobody who is on a removal list elsewhere.
 
         Raises:
             ConfigError: The store lacks one, and ``missing`` is ``raise``.
+            SourceUnavailableError: A removal list cannot be read.
         """
         from mmvoxceleb.cliplists.chosen_store import ChosenStore
+        from mmvoxceleb.meta.removal_feed import followed
         from mmvoxceleb.meta.removal_list import read_removals
 
         listed = self.clip_list()
-        if listed is None:
+        if listed is None and not followed():
             return store
         return ChosenStore.of(store, listed, missing=self.missing, removals=read_removals(store.location))

@@ -65,7 +65,7 @@ def export(
     max_shard_size: Annotated[
         str | None, typer.Option("--max-shard-size", help="For example 64MB. Default: 32MB Parquet, 256MB tars.")
     ] = None,
-    facts: Annotated[CardFacts, without("models", "clip_list"), named(repo_id="--repo"), CARD],
+    facts: Annotated[CardFacts, without("models", "clip_list", "elsewhere"), named(repo_id="--repo"), CARD],
     chosen: ClipOptions,
     trainer: Annotated[
         str | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.clip_options import ClipOptions, Missing
+from mmvoxceleb.cli.clip_options import ClipOptions, Missing, RemovalsOfflineOption, RemovalsOption
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
 from mmvoxceleb.schema import DEFAULT_STYLE
 
@@ -48,6 +48,8 @@ def run(
     missing: Annotated[
         Missing, typer.Option("--missing", help="Clips of --clips FILE that are not there: raise an error, or skip.")
     ] = "raise",
+    removals: RemovalsOption = None,
+    removals_offline: RemovalsOfflineOption = None,
     columns: Annotated[int, typer.Option("--columns", min=1, max=24, help="Frames of each clip.")] = 8,
     style: Annotated[str, typer.Option("--style", help="Drawing style.")] = DEFAULT_STYLE,
     gif: Annotated[
@@ -72,7 +74,7 @@ def run(
     if gif and clip and len(clip) > 1:
         raise ConfigError("a GIF shows one clip, so give --clip once")
     number, listed = (int(clips), None) if clips.isdecimal() else (4, clips)
-    store = ClipOptions(listed, missing).of(open_location(location))
+    store = ClipOptions(listed, missing, tuple(removals or ()), removals_offline).of(open_location(location))
     if absent := sorted(set(clip or ()) - set(clips_of(store))) if listed else []:
         raise ConfigError(f"{listed}: clip {absent[0]} is not on it; leave out --clip or --clips")
     if gif:

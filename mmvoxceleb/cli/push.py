@@ -58,7 +58,9 @@ def push(
         typer.Option(rich_help_panel="Export"),
     ],
     modality: ModalityOption = None,
-    facts: Annotated[CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts", "clip_list"), CARD],
+    facts: Annotated[
+        CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts", "clip_list", "elsewhere"), CARD
+    ],
     chosen: ClipOptions,
     workers: WorkersOption = 0,
 ) -> None:

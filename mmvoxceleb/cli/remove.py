@@ -1,5 +1,6 @@
 """``mmvoxceleb remove``: take a person, a video or a clip out of a store, an export and a repository."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ EXAMPLES = """
   mmvoxceleb remove --video yDqlBD8m_b8 /data/mmvoxceleb out --repo user/name
   mmvoxceleb remove --person id10001 --rewrite-zips /data/zips
   mmvoxceleb remove --person id10001 --repo user/name --dry-run
+  mmvoxceleb remove /data/mmvoxceleb --elsewhere https://lab.example/removed.jsonl
   mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (who was marked in mmvoxceleb view)
 """
 
@@ -40,6 +42,10 @@ def remove(
     ] = None,
     clips: Annotated[
         str | None, typer.Option("--clips", metavar="FILE", help="Every clip of a clip list, or of a file of names.")
+    ] = None,
+    elsewhere: Annotated[
+        list[str] | None,
+        typer.Option("--elsewhere", help="URL of a list that whoever has this data should obey, too: noted in STORE."),
     ] = None,
     repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
     revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
@@ -65,6 +71,10 @@ def remove(
         removals |= _read_list(listed)
     if clips is not None:
         removals |= Removals(clip_id=frozenset(read_clip_list(clips).clips))
+    if elsewhere:
+        _name_elsewhere(places or (), elsewhere, dry_run=dry_run)
+        if not removals:
+            return
     if not removals:
         raise ConfigError(
             "say who: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE"
@@ -79,6 +89,25 @@ def remove(
             _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
         _from_hub(repo, revision, removals, dry_run=dry_run)
+
+
+def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run: bool) -> None:
+    from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.hub.manifest import is_export
+    from mmvoxceleb.meta.removal_list import add_removals
+    from mmvoxceleb.meta.removals import Removals
+
+    named = Removals(elsewhere=frozenset(addresses))
+    if not places:
+        raise ConfigError("say which store names the list elsewhere")
+    for place in places:
+        if "://" not in place and is_export(Path(place)):
+            raise ConfigError(
+                f"{place}: is an export, whose card names the lists of its store; note it there, and export"
+            )
+        if not dry_run:
+            add_removals(place, named)
+        typer.echo(f"{place}: {'would name' if dry_run else 'names'} {', '.join(sorted(addresses))}")
 
 
 def _read_list(path: Path) -> "Removals":

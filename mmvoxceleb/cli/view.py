@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmvoxceleb.cli.clip_options import ClipOptions
+from mmvoxceleb.cli.clip_options import ClipOptions, RemovalsOfflineOption, RemovalsOption, obey
 from mmvoxceleb.cli.locations import SAMPLE, path_of_location
 
 __all__ = ["register"]
@@ -49,6 +49,8 @@ def run(
             "--clips", metavar="FILE", help="Show these alone: a clip list, or a file with a clip's name in each line."
         ),
     ] = None,
+    removals: RemovalsOption = None,
+    removals_offline: RemovalsOfflineOption = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: nothing can be set or marked.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
@@ -67,6 +69,7 @@ def run(
 
             webbrowser.open(address)
 
+    obey(removals, removals_offline)
     place = Place(path_of_location(location))
     mender = marks = None
     root = Path(place.location)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from mmvoxceleb.cliplists.clip_list import ClipList
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.schema import ClipId
@@ -84,15 +84,17 @@ class ChosenStore(Store):
 
     @classmethod
     def of(
-        cls, store: Store, chosen: ClipList, *, missing: Missing = "raise", removals: Removals | None = None
+        cls, store: Store, chosen: ClipList | None, *, missing: Missing = "raise", removals: Removals | None = None
     ) -> "ChosenStore":
-        """Let only the clips of a list be seen; see :func:`choose_in`.
+        """Let only the clips of a list be seen, or all, and nobody who was removed; see :func:`choose_in`.
 
         Raises:
             ConfigError: A clip of the list is not in the store.
         """
         found = {clip for folder in store.folders() if folder.kind is not META for clip in store.clips(folder)}
-        return cls(store, choose_in(found, chosen, store.location, missing=missing, removals=removals))
+        if chosen is not None:
+            found = choose_in(found, chosen, store.location, missing=missing, removals=removals)
+        return cls(store, found if removals is None else removals.keep_some(found, store.location))
 
     @property
     def location(self) -> str:
@@ -105,13 +107,20 @@ class ChosenStore(Store):
         return [clip for clip in self.store.clips(folder) if clip in self.chosen]
 
     def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
+        self._check(clip_id)
         return self.store.entries(folder, clip_id)
 
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
+        self._check(clip_id)
         return self.store.read(folder, clip_id, entries)
 
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        self._check(clip_id)
         return self.store.references(folder, clip_id, entries)
+
+    def _check(self, clip_id: str) -> None:
+        if clip_id not in self.chosen:
+            raise MissingModalityError(f"{self.location}: clip {clip_id} is none of those that were chosen")
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         """Digest the whole store's content: which clips are chosen, the list says."""

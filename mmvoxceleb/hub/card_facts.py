@@ -6,6 +6,7 @@ from typing import Any
 
 from mmvoxceleb.cliplists.citing import Citation
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.meta.removals import Removals
 
 __all__ = ["CardFacts", "ModelFacts"]
 
@@ -50,6 +51,7 @@ class CardFacts:
         models: By sha256 of the weights.
         charts: Draw charts for the card; they need matplotlib.
         clip_list: The clip list by which the clips were chosen.
+        elsewhere: URLs of the removal lists that whoever has a copy should obey.
     """
 
     repo_id: str = "user/name"
@@ -61,6 +63,7 @@ class CardFacts:
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     charts: bool = True
     clip_list: Citation | None = None
+    elsewhere: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values."""
@@ -69,6 +72,10 @@ class CardFacts:
             del values["clip_list"]
         else:
             values["clip_list"] = self.clip_list.to_json()
+        if self.elsewhere:
+            values["elsewhere"] = list(self.elsewhere)
+        else:
+            del values["elsewhere"]
         return values
 
     @classmethod
@@ -84,9 +91,10 @@ class CardFacts:
         """
         try:
             models = {sha256: ModelFacts(**model) for sha256, model in values.get("models", {}).items()}
-            cited = values.get("clip_list")
+            cited, named = values.get("clip_list"), values.get("elsewhere", [])
+            elsewhere = tuple(sorted(Removals(elsewhere=frozenset(named)).elsewhere))
             clip_list = None if cited is None else Citation.from_json(cited)
-            facts = cls(**{**values, "models": models, "clip_list": clip_list})
+            facts = cls(**{**values, "models": models, "clip_list": clip_list, "elsewhere": elsewhere})
         except (TypeError, AttributeError, ValueError) as error:
             raise CorruptSourceError(
                 f"{where}: the facts for the card are damaged, or of another version of mmvoxceleb ({error}); export "

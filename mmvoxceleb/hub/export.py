@@ -26,7 +26,9 @@ from mmvoxceleb.hub.rows import RowReader
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.shards import write_projection, write_shard
 from mmvoxceleb.hub.whole import check_shards
+from mmvoxceleb.meta.removal_feed import followed
 from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.modalities import META, file_modalities, modalities
 from mmvoxceleb.stores import Store, open_store
 
@@ -107,6 +109,11 @@ def export_store(
     """
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)
+    _refuse_unread(removals, store.location)
+    if removals.elsewhere:
+        from mmvoxceleb.hub.card_facts import CardFacts
+
+        facts = replace(facts or CardFacts(), elsewhere=tuple(sorted(removals.elsewhere)))
     if clips is not None:
         from mmvoxceleb.hub.card_facts import CardFacts
 
@@ -121,6 +128,16 @@ def export_store(
             folder.settle()
             _begin(folder, settings, store, shards, overwrite=overwrite)
             return _export(folder, store, settings, shards, facts, workers, progress)
+
+
+def _refuse_unread(removals: Removals, location: str) -> None:
+    """Export nothing while a removal list that the store names is not obeyed."""
+    if unread := sorted(removals.elsewhere - {*followed()}):
+        raise ConfigError(
+            f"{location}: asks to obey the removal list {unread[0]}, too, and nothing is exported before that. Where "
+            f"you trust it: --removals {unread[0]} (in Python: mmvoxceleb.meta.removal_feed.follow({unread[0]!r})). If "
+            f"it is out of date, take its line out of {REMOVALS_PATH}"
+        )
 
 
 def _export(

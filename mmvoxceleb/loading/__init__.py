@@ -3,5 +3,6 @@
 from mmvoxceleb.loading.builder import MMVoxCeleb
 from mmvoxceleb.loading.config import MMVoxCelebConfig
 from mmvoxceleb.loading.embedding import embed
+from mmvoxceleb.loading.obeying import without_removed
 
-__all__ = ["MMVoxCeleb", "MMVoxCelebConfig", "embed"]
+__all__ = ["MMVoxCeleb", "MMVoxCelebConfig", "embed", "without_removed"]

@@ -14,6 +14,7 @@ from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
 from mmvoxceleb.loading.record import record_of
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
+from mmvoxceleb.meta.removal_feed import addresses_of, read_feeds
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
@@ -79,6 +80,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     DEFAULT_WRITER_BATCH_SIZE = 4
 
     _store: Store | None = None
+    _read_removals: Removals | None = None
     _clips_ahead = 0
     _in_place = False
     _writer_batch_size: int
@@ -158,8 +160,13 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         return str(Hasher.hash(content))[:16]
 
     def _removals(self) -> Removals:
-        """Read who was taken out of the store."""
-        return read_removals(self._open().location, storage_options=self._options_for(self.config.data_dir))
+        """Read who was taken out of the store, and is on the lists elsewhere."""
+        if self._read_removals is None:
+            location = self._open().location
+            addresses = addresses_of(self.config.removals)
+            own = read_removals(location, storage_options=self._options_for(self.config.data_dir), told_of=addresses)
+            self._read_removals = own | read_feeds(addresses, offline=self.config.removals_offline)
+        return self._read_removals
 
     def _open(self) -> Store:
         if self._store is None:

@@ -11,6 +11,7 @@ from mmvoxceleb.cliplists import ClipList, as_clip_list
 from mmvoxceleb.cliplists.reading import Clips
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.meta.removal_feed import Feeds, Offline
 from mmvoxceleb.modalities import (
     DEFAULT_STYLE,
     MODALITIES,
@@ -48,6 +49,8 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         min_frames: Leave out clips with fewer frames.
         persons: Keep only these identities, ``["id10270"]``.
         clips: Keep only these: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
+        removals: Obey these removal lists, too: paths and URLs, read anew each time; see docs/removal-feed.md.
+        removals_offline: Where one cannot be read, ``stop``, or go on with the ``last`` one that was.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count;
             also for clips of a clip list that are not there.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
@@ -71,6 +74,8 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     min_frames: int = 0
     persons: Sequence[str] | None = None
     clips: Clips | None = None
+    removals: Feeds | None = None
+    removals_offline: Offline = "stop"
     on_error: OnError = "raise"
     drive_ids: Mapping[str, str] | None = None
     drop_sensitive: bool = False
@@ -88,6 +93,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         for name, value, known in (
             ("mask_encoding", self.mask_encoding, get_args(MaskEncoding)),
             ("on_error", self.on_error, get_args(OnError)),
+            ("removals_offline", self.removals_offline, get_args(Offline)),
             ("frames_as", self.frames_as, (None, *get_args(FramesAs))),
         ):
             if value not in known:
@@ -169,7 +175,8 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
         """Name the cache folder; what does not change the rows does not change the name."""
-        kept = {key: value for key, value in config_kwargs.items() if key != "on_error"}
+        idle = ("on_error", "removals", "removals_offline")  # whom they name is in the digest of the content
+        kept = {key: value for key, value in config_kwargs.items() if key not in idle}
         if self.clip_list is not None and self.clip_list.name:
             kept["clips"] = list(self.clip_list.clips)  # whatever its file is called, or says later
         return str(super().create_config_id(kept, custom_features=custom_features))

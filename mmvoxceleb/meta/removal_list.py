@@ -1,8 +1,9 @@
 """The removal list of a store as a file: found, read, added to."""
 
 import contextlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,25 @@ from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.files.retry import is_missing
 from mmvoxceleb.files.tree import FileTree
+from mmvoxceleb.meta.removal_feed import followed, followed_offline, followed_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 
 __all__ = ["add_removals", "read_removals"]
 
+_told: set[tuple[str, str]] = set()
+logger = logging.getLogger(__name__)
 
-def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Removals:
-    """Read the removal list of a store; empty where it has none.
+
+def read_removals(
+    location: str | os.PathLike[str],
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    feeds: bool = True,
+    told_of: Collection[str] = (),
+) -> Removals:
+    """Read the removal list of a store, and those elsewhere that this process obeys; empty where there is none.
 
     As :func:`mmvoxceleb.stores.open_store` looks one folder down, so are lists there read.
 
@@ -33,6 +44,8 @@ def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[
         location: A store as :func:`mmvoxceleb.stores.open_store` takes it: a folder, a zip (the list lies beside it),
             or the URL of one.
         storage_options: Passed to fsspec for URLs.
+        feeds: Read the lists elsewhere, too; what a store keeps for itself has none of them.
+        told_of: Addresses of lists that the caller reads; a store that names another one is told of.
 
     Raises:
         CorruptSourceError: A line cannot be understood. Nothing should be exported or made before it is mended.
@@ -45,7 +58,21 @@ def read_removals(location: str | os.PathLike[str], *, storage_options: Mapping[
         found |= _read(tree.below(name))
     for folder in _linked_roots(root, os.path.expanduser(os.fspath(location))):
         found |= _read(LocalTree(folder))
-    return found
+    _tell_unread(found.elsewhere - {*told_of}, location)
+    return found | followed_removals(followed(), followed_offline()) if feeds else found
+
+
+def _tell_unread(named: Collection[str], location: str | os.PathLike[str]) -> None:
+    """Warn, once in a process, that a store names removal lists elsewhere which nobody asked to read."""
+    for address in sorted({*named} - {*followed()}):
+        told = os.fspath(location), address
+        if told not in _told:
+            _told.add(told)
+            logger.warning(
+                "%s: asks to obey the removal list %s, too. No address is opened because a file names it: where you "
+                "trust it, pass removals=%r (commands: --removals %s)",
+                location, address, address, address,
+            )  # fmt: skip
 
 
 def _linked_roots(root: str, location: str) -> list[str]:

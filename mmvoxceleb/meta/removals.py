@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ REMOVALS_PATH = f"{META.folder_name}/removed.jsonl"
 """Where the list is in a store: one JSON object a line, ``{"person_id": "id10001"}``."""
 
 _FIELDS = ("person_id", "video_id", "clip_id")
+_LINES = (*_FIELDS, "elsewhere")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
 logger = logging.getLogger(__name__)
 _TOLD: set[tuple[str, int]] = set()
 
@@ -39,17 +42,20 @@ class Removals:
         person_id: Identities, ``id10001``; all their clips are meant.
         video_id: YouTube ids; all clips cut from that video are meant.
         clip_id: Single clips.
+        elsewhere: Addresses of lists elsewhere that the store's owner asks to obey as well. Nobody opens one because it
+            stands here; see :mod:`mmvoxceleb.meta.removal_feed`.
 
     Raises:
-        ConfigError: A value can be no name of a person, a video or a clip.
+        ConfigError: A value can be no name of a person, a video or a clip, or no address.
     """
 
     person_id: frozenset[str] = field(default_factory=frozenset)
     video_id: frozenset[str] = field(default_factory=frozenset)
     clip_id: frozenset[str] = field(default_factory=frozenset)
+    elsewhere: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
-        for name in _FIELDS:
+        for name in _LINES:
             for value in getattr(self, name):
                 if problem := _problem(name, value):
                     raise ConfigError(f"{name} {value!a} {problem}")
@@ -69,10 +75,10 @@ class Removals:
         return bool(self.person_id or self.video_id or self.clip_id)
 
     def __or__(self, other: "Removals") -> "Removals":
-        return Removals(*(getattr(self, name) | getattr(other, name) for name in _FIELDS))
+        return Removals(*(getattr(self, name) | getattr(other, name) for name in _LINES))
 
     def __sub__(self, other: "Removals") -> "Removals":
-        return Removals(*(getattr(self, name) - getattr(other, name) for name in _FIELDS))
+        return Removals(*(getattr(self, name) - getattr(other, name) for name in _LINES))
 
     def without(self, others: "Removals") -> "Removals":
         """Return those entries of which the others do not already say all."""
@@ -127,7 +133,7 @@ class Removals:
 
     def lines(self) -> list[str]:
         """Format the list as the lines of its file, sorted."""
-        return [json.dumps({name: value}) for name in _FIELDS for value in sorted(getattr(self, name))]
+        return [json.dumps({name: value}) for name in _LINES for value in sorted(getattr(self, name))]
 
     def to_bytes(self) -> bytes:
         """Format the list as its file."""
@@ -156,7 +162,7 @@ def parse_removals(data: bytes, where: str) -> Removals:
     Raises:
         CorruptSourceError: A line cannot be understood.
     """
-    found: dict[str, set[str]] = {name: set() for name in _FIELDS}
+    found: dict[str, set[str]] = {name: set() for name in _LINES}
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():
             continue
@@ -164,13 +170,13 @@ def parse_removals(data: bytes, where: str) -> Removals:
         content = parse_json_object(line, here, _ADVICE)
         if len(content) != 1 or not content.keys() <= found.keys():
             raise CorruptSourceError(
-                f"{here}: not {{'person_id' | 'video_id' | 'clip_id': ...}} with one of the three; {_ADVICE}"
+                f"{here}: not {{'person_id' | 'video_id' | 'clip_id' | 'elsewhere': ...}} with one of them; {_ADVICE}"
             )
         ((name, value),) = content.items()
         if problem := _problem(name, value):
             raise CorruptSourceError(f"{here}: {name} {str(value)[:60]!a} {problem}; {_ADVICE}")
         found[name].add(value)
-    return Removals(*(frozenset(found[name]) for name in _FIELDS))
+    return Removals(*(frozenset(found[name]) for name in _LINES))
 
 
 def _key(name: str) -> str:
@@ -195,6 +201,8 @@ def _problem(name: str, value: Any) -> str:
         value.encode()
     except UnicodeEncodeError:
         return "is not UTF-8"
+    if name == "elsewhere":
+        return "" if _ADDRESS.fullmatch(value) else "is no address, such as https://lab.example/removed.jsonl"
     if name == "clip_id":
         return "" if ClipId.matches(value) else "is no clip, such as id11248#yDqlBD8m_b8#00004.txt#000.mp4"
     return "has a character that no name has (# / \\)" if set(value) & set("#/\\") else ""

@@ -8,6 +8,7 @@ takes the clip away.
 import os
 
 from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.meta.removal_feed import followed, followed_offline, followed_removals
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
 from mmvoxceleb.schema import ClipId
@@ -30,6 +31,7 @@ class RemovalWatch:
         self._tree = tree
         self._source = None if source is None or is_same_place(source, tree.address) else source
         self._last: tuple[bytes, Removals] = (b"", Removals())
+        self._feeds, self._offline = followed(), followed_offline()
 
     def now(self) -> Removals:
         """Read who is on the lists.
@@ -42,7 +44,8 @@ class RemovalWatch:
         last = self._last
         if data != last[0]:
             last = self._last = (data, parse_removals(data, self._tree.where(REMOVALS_PATH)))
-        return last[1] if self._source is None else last[1] | read_removals(self._source)
+        found = last[1] | followed_removals(self._feeds, self._offline) if self._feeds else last[1]
+        return found if self._source is None else found | read_removals(self._source)
 
 
 def is_removed(name: str, removals: Removals) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from mmvoxceleb.cliplists.chosen_store import Missing
 from mmvoxceleb.cliplists.reading import Clips
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.removal_feed import Feeds, Offline
 from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO, check_modalities, frame_modalities
 
 __all__ = ["SampleOptions"]
@@ -18,6 +19,7 @@ Place = Literal["same", "every", "other", "other_clip"]
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "short": ("drop", "repeat"),
     "missing": get_args(Missing),
+    "removals_offline": get_args(Offline),
     "mask_format": ("ids", "one_hot", "colours"),
     "mask_at": get_args(Place),
     "drawing_at": get_args(Place),
@@ -41,6 +43,8 @@ class SampleOptions:
             stream reads the others' rows all the same.
         missing: Whether a clip of ``clips`` that is not there is an error (``raise``), or is left out and counted
             (``skip``). A stream cannot tell.
+        removals: Obey these removal lists, too, whatever the data: paths and URLs, read when the sampler is made.
+        removals_offline: Where one cannot be read, ``stop``, or go on with the ``last`` one that was.
         min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
         short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
         modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
@@ -80,6 +84,8 @@ class SampleOptions:
     windows: int = 1
     clips: Clips | None = None
     missing: Missing = "raise"
+    removals: Feeds | None = None
+    removals_offline: Offline = "stop"
     min_frames: int = 8
     short: Literal["drop", "repeat"] = "drop"
     modalities: Sequence[str] | None = None

@@ -12,6 +12,7 @@ from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.codecs.png import size_of_png
 from mmvoxceleb.codecs.views import WHOLE, View
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
+from mmvoxceleb.meta.removal_feed import followed, followed_offline, followed_removals, read_feeds
 from mmvoxceleb.modalities import (
     TEXT,
     VIDEO,
@@ -48,6 +49,9 @@ class SampleMaker:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.options = SampleOptions.named(settings)
         self._listed = as_clip_list(self.options.clips)
+        self._removals = followed_removals(followed(), followed_offline()) | read_feeds(
+            self.options.removals, offline=self.options.removals_offline
+        )
         self._threads = DecodeThreads(self.options.threads)
 
     def _take_modalities(self, has: tuple[str, ...], data: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.meta.removal_feed import addresses_of
 from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
@@ -94,7 +95,10 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     def __init__(self, data: Any, **settings: Any) -> None:
         super().__init__(settings)
         options = self.options
-        self._source = sampled_clips(data, self._wanted(), options.style, self._listed, options.missing)
+        self._source = sampled_clips(
+            data, self._wanted(), options.style, self._listed, options.missing, self._removals,
+            told_of=addresses_of(options.removals),
+        )  # fmt: skip
         self._take_modalities(self._source.modalities(self.options.style), "data")
         self._kept = self._long_enough()
         self._epochs = IndexEpochs(len(self))

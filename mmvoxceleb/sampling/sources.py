@@ -1,7 +1,7 @@
 """Whatever can be sampled from, as clips."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
 from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.sampling.record_clips import SampledRows
@@ -35,6 +36,8 @@ class SampledStore(SampledClips):
         style: The drawing style.
         listed: Take these alone.
         missing: Whether clips of ``listed`` may be absent.
+        removals: Who is left out besides those on its own list.
+        told_of: Addresses of the lists that ``removals`` is from.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class SampledStore(SampledClips):
         style: str,
         listed: ClipList | None = None,
         missing: Missing = "raise",
+        removals: Removals | None = None,
+        told_of: Collection[str] = (),
     ) -> None:
         self._store = store
-        removals = read_removals(store.location)
+        removals = read_removals(store.location, told_of=told_of) | (removals or Removals())
         folders = folders_of(wanted or self.modalities(style), (style,))
         clips = choose_clips(store, folders, clips=listed, missing=missing, removals=removals)
         self.clip_ids = removals.keep_some(clips, store.location)
@@ -62,16 +67,11 @@ class SampledStore(SampledClips):
         return np.array([StoredClip(self._store, clip_id).num_frames(folder) for clip_id in self.clip_ids], np.int64)
 
 
-class _Listed(SampledClips):
-    """Those of other clips that are on a list."""
+class _SomeClips(SampledClips):
+    """Some of other clips, in their order."""
 
-    def __init__(self, clips: SampledClips, listed: ClipList, missing: Missing) -> None:
+    def __init__(self, clips: SampledClips, kept: Collection[str]) -> None:
         self._clips = clips
-        splits = {_split_of(clip_id) for clip_id in clips.clip_ids}
-        here = replace(listed, clips=tuple(clip for clip in listed.clips if _split_of(clip) in splits))
-        if not here.clips:
-            raise ConfigError(f"none of the {len(listed):,} clips of {listed.name or 'clips='} is of the split at hand")
-        kept = choose_in(clips.clip_ids, here, "the dataset", missing=missing, advice="or pass missing='skip'")
         self._positions = [position for position, clip_id in enumerate(clips.clip_ids) if clip_id in kept]
         self.clip_ids = [clips.clip_ids[position] for position in self._positions]
 
@@ -89,6 +89,16 @@ class _Listed(SampledClips):
         return [every[position] for position in self._positions]
 
 
+def _listed_among(clips: SampledClips, listed: ClipList, missing: Missing, removals: Removals) -> set[str]:
+    """Return the clips of a list that are among others; those of splits of which there is nothing may be absent."""
+    splits = {_split_of(clip_id) for clip_id in clips.clip_ids}
+    here = replace(listed, clips=tuple(clip for clip in listed.clips if _split_of(clip) in splits))
+    if not here.clips:
+        raise ConfigError(f"none of the {len(listed):,} clips of {listed.name or 'clips='} is of the split at hand")
+    advice = "or pass missing='skip'"
+    return choose_in(clips.clip_ids, here, "the dataset", missing=missing, removals=removals, advice=advice)
+
+
 def _split_of(clip_id: str) -> str:
     return split_of(clip_id.partition("#")[0])
 
@@ -99,6 +109,8 @@ def sampled_clips(
     style: str,
     listed: ClipList | None = None,
     missing: Missing = "raise",
+    removals: Removals | None = None,
+    told_of: Collection[str] = (),
 ) -> SampledClips:
     """Return the clips of a prepared dataset, a store, or the path or URL of a store.
 
@@ -108,6 +120,8 @@ def sampled_clips(
         style: The drawing style.
         listed: Take these alone.
         missing: Whether clips of ``listed`` may be absent.
+        removals: Who is left out, whatever the data; a store's own list is obeyed, too.
+        told_of: Addresses of the lists that ``removals`` is from.
 
     Raises:
         ConfigError: A clip of ``listed`` is absent, and ``missing`` is ``raise``.
@@ -117,11 +131,16 @@ def sampled_clips(
     if isinstance(data, str | os.PathLike):
         data = open_store(data)
     if isinstance(data, Store):
-        return SampledStore(data, modalities, style, listed, missing)
+        return SampledStore(data, modalities, style, listed, missing, removals, told_of)
     if isinstance(data, datasets.Dataset):
         data = SampledRows(data)
     if isinstance(data, SampledClips):
-        return data if listed is None else _Listed(data, listed, missing)
+        clips: SampledClips = data
+        if removals:
+            clips = _SomeClips(clips, set(removals.keep_some(clips.clip_ids, "the dataset")))
+        if listed is not None:
+            clips = _SomeClips(clips, _listed_among(clips, listed, missing, removals or Removals()))
+        return clips
     if isinstance(data, datasets.DatasetDict | datasets.IterableDatasetDict):
         splits = ", ".join(map(repr, data))
         raise TypeError(f"these are {len(data)} splits ({splits}); take one, as data[{next(iter(data))!r}]")

@@ -71,6 +71,8 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
             if self._chosen is not None and clip.clip_id not in self._chosen:
                 continue
             num_chosen += 1
+            if clip.clip_id in self._removals:
+                continue
             if not self._is_long_enough(clip):
                 continue
             for window in range(skip, self.options.windows):
