@@ -1,5 +1,7 @@
 """The viewer: filters over a million synthetic clips; from start to first picture of stores of packed clips.
 
+Needs Chromium and playwright for the player.
+
 python benchmarks/viewer.py --clips 1000000 --stores 20000 1000000
 """
 
@@ -17,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from mmvoxceleb.codecs.landmarks import FaceLandmarks, encode_landmarks
+from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.stores import open_store
@@ -59,7 +63,7 @@ def synthetic(count: int) -> Catalog:
 
 def memory_mb() -> int:
     """Memory of this process now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+    return resident_mb(os.getpid())
 
 
 def time_queries(count: int) -> None:
@@ -146,12 +150,97 @@ print(f"  while it reads {{(viewing.index.num_read - read) / (time.perf_counter(
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 
+def long_clip(root: Path, frames: int = 1000) -> Path:
+    """A clip of 256 px with masks and drawings of 512 px at every fourth frame, and landmarks."""
+    import cv2
+
+    rng, name = np.random.default_rng(0), "id10001#video000000#00000.txt#000.mp4"
+    noise = cv2.resize(rng.integers(0, 256, (32, 32, 3), np.uint8), (512, 512))
+    for folder in ("video", "mask", "draw/style1"):
+        (root / folder / name).mkdir(parents=True)
+    for at in range(frames):
+        frame = np.roll(noise, 3 * at, axis=1)[:256, :256]
+        cv2.imwrite(str(root / "video" / name / f"{at:07d}.png"), frame)
+        if at % 4 == 0:
+            ids = (np.roll(noise, 2 * at, axis=0)[..., 0] // 14).astype(np.uint8)
+            (root / "mask" / name / f"{at:07d}.png").write_bytes(encode_palette_mask(ids))
+            cv2.imwrite(str(root / "draw" / "style1" / name / f"{at:07d}.png"), noise[..., 1])
+    points = np.cumsum(rng.normal(0, 0.2, (frames, 478, 3)), axis=0) + rng.uniform(20, 230, (478, 3))
+    rows = [points, rng.uniform(0, 1, (frames, 52)), rng.uniform(-30, 30, (frames, 3))]
+    marks = FaceLandmarks(np.arange(frames, dtype=np.int32), *(part.astype(np.float32) for part in rows))
+    (root / "landmarks").mkdir()
+    (root / "landmarks" / f"{name}.landmarks").write_bytes(encode_landmarks(marks))
+    return root
+
+
+COUNT = """async (seconds) => {
+  const label = document.querySelector('output.frame'), begun = performance.now();
+  let last = label.textContent, shown = 0;
+  while (performance.now() - begun < 1000 * seconds) {
+    await new Promise(requestAnimationFrame);
+    if (label.textContent !== last) { shown += 1; last = label.textContent; }
+  }
+  return shown / seconds;
+}"""
+
+
+def time_player(place: str, rounds: int) -> None:
+    """Play a clip in Chromium: frames a second, and memory over time."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()", "view", place, "--no-browser"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        begun = time.perf_counter()
+        page.goto(address)
+        page.wait_for_selector(".card img")
+        print(f"first card in a cold page after {time.perf_counter() - begun:.2f} s")
+        page.keyboard.press("Home")
+        page.keyboard.press("Enter")
+        page.wait_for_selector('[data-lines="head pose"]')
+        session = browser.new_browser_cdp_session()
+        for speed in ("1x", "2x", "4x"):
+            if speed != "1x":
+                page.keyboard.press("+")
+            if speed == "1x":
+                page.keyboard.press("Space")
+            memory = []
+            rates = []
+            for _ in range(rounds if speed == "1x" else 2):
+                rates.append(page.evaluate(COUNT, 5))
+                processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+                memory.append(sum(resident_mb(each["id"]) for each in processes))
+            print(f"  {speed}: {statistics.median(rates):.0f} frames/s; Chromium's processes {memory} MB, "
+                  f"the server {resident_mb(server.pid)} MB")  # fmt: skip
+        browser.close()
+        server.terminate()
+
+
+def resident_mb(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+    except OSError:
+        return 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=1_000_000, help="in memory, for the queries")
     parser.add_argument("--stores", type=int, nargs="*", default=[20_000, 1_000_000], help="clips of stores on disk")
     parser.add_argument("--scratch", type=Path, help="where to make them")
+    parser.add_argument("--player", type=int, default=8, metavar="N", help="play for N times five seconds; 0 for not")
     options = parser.parse_args()
+    if options.player:
+        with tempfile.TemporaryDirectory() as scratch:
+            time_player(str(long_clip(Path(scratch) / "store")), options.player)
     time_queries(options.clips)
     time_first_picture(sample_path(), "sample, 4 clips")
     for count in options.stores:

@@ -43,7 +43,7 @@ class Served:
         self.viewing.index.stop()
 
 
-def until(page: Any, script: str, seconds: float = 8.0) -> None:
+def until(page: Any, script: str, seconds: float = 20.0) -> None:
     """Wait until a script gives true; the page's own policy forbids the way of ``wait_for_function``."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(script):
@@ -84,7 +84,7 @@ def tab(chromium: Any) -> Iterator[Callable[..., Any]]:
 
     def open_(address: str, *, width: int = 1100, scheme: str = "light") -> Any:
         context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

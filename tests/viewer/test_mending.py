@@ -57,6 +57,8 @@ def test_a_mended_label_is_kept_and_the_other_window_hears_of_it(
     assert label_on_disk(own_corpus, clip)[SMILING] == 1 - before[SMILING]
     other.click('[data-set="Smiling:-1"]')
     other.wait_for_selector(".toast.error")
+    until(other, f"document.querySelector('[data-set=\"Smiling:{1 - before[SMILING]}\"]').classList.contains('on')")
+    assert other.query_selector(".toast.error") is not None  # and nothing claims that it was set
     assert label_on_disk(own_corpus, clip)[SMILING] == 1 - before[SMILING]
     other.click('[data-name="Male"] span')
     other.keyboard.press("u")
@@ -84,6 +86,7 @@ def test_the_next_doubtful_clip_comes_without_a_decision_and_a_decided_one_does_
     page = tab(view(own_corpus.root, mender=LabelMender(own_corpus.root, "ann")).address)
     page.wait_for_selector(f'[data-clip="{second}"]')
     page.click(f'[data-clip="{second}"]')
+    page.wait_for_selector(".mend")
     shown = "document.querySelector('.clip h1')?.title"
     none_left = 'text="No other clip of this list has a probability; those that you have seen come again."'
     page.keyboard.press("n")

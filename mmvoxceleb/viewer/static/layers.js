@@ -1,12 +1,15 @@
-// The pictures of a clip: fetched some at once ahead of the player, kept up to a number, class ids coloured here.
+// The pictures of a clip: fetched some at once ahead of the player, kept up to a number of bytes, class ids coloured here.
 import { bytes } from "./api.js";
 
-const AT_ONCE = 12, MOST_KEPT = 240;
+const AT_ONCE = 12, LEAST_KEPT = 4 * AT_ONCE, MOST_BYTES = 64 << 20;
+
+const bytesOf = ({ width, height, values }) => width * height * (values ? 1 : 4);
 
 export class Layer {
   constructor(clip, layer, place = 0) {
     Object.assign(this, layer, { clip, place });
     this.kept = new Map();
+    this.bytes = 0;
     this.waiting = new Map();
     this.problems = new Map();
     this.positions = new Map(this.indices.map((index, at) => [index, at]));
@@ -105,14 +108,16 @@ export class Layer {
 
   keep(at, picture) {
     this.kept.set(at, picture);
-    if (this.kept.size > MOST_KEPT) {
+    this.bytes += bytesOf(picture);
+    while (this.bytes > MOST_BYTES && this.kept.size > LEAST_KEPT) {
       const [oldest, gone] = this.kept.entries().next().value;
       this.kept.delete(oldest);
+      this.bytes -= bytesOf(gone);
       gone.close?.();
     }
   }
 
-  // Class ids as colours, those that are switched off being transparent.
+  // Class ids as colours, those that are switched off being transparent. A mask stays for some frames: it is coloured once.
   coloured(ids) {
     const { width, height, values } = ids;
     if (!this.room || this.room.canvas.width !== width || this.room.canvas.height !== height) {
@@ -123,6 +128,8 @@ export class Layer {
     this.classes.forEach(([, [red, green, blue]], at) => {
       if (at > 0 && this.on.has(at)) table[at] = (255 << 24) | (blue << 16) | (green << 8) | red;
     });
+    if (this.coloured_ === ids && table.every((colour, at) => colour === this.table[at])) return this.room.canvas;
+    [this.coloured_, this.table] = [ids, table];
     const colours = new Uint32Array(this.pixels.data.buffer), seen = new Uint8Array(256);
     for (let at = 0; at < values.length; at++) {
       seen[values[at]] = 1;
@@ -136,5 +143,6 @@ export class Layer {
   close() {
     for (const picture of this.kept.values()) picture.close?.();
     this.kept.clear();
+    this.bytes = 0;
   }
 }

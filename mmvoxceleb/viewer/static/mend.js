@@ -85,8 +85,8 @@ export class MendPage extends ClipPage {
 
   async set(name, value) {
     const clip = this.found.name;
-    await this.write(() => change("mend", { clip, attribute: name, value, was: this.found.label[name] }));
-    if (this.found.name === clip) toast(`${words(name)}: ${SIGNS.find(([each]) => each === value)[1]}`);
+    const isWritten = await this.write(() => change("mend", { clip, attribute: name, value, was: this.found.label[name] }));
+    if (isWritten && this.found.name === clip) toast(`${words(name)}: ${SIGNS.find(([each]) => each === value)[1]}`);
   }
 
   async undo() {
@@ -97,21 +97,23 @@ export class MendPage extends ClipPage {
     });
   }
 
-  // Writes come one after another. Whatever was answered, the page then shows what is on disk.
+  // Writes come one after another. Whatever was answered, the page then shows what is on disk. Tells whether it was done.
   write(act) {
     const clip = this.found.name;
     this.writing_ = (this.writing_ || Promise.resolve()).then(async () => {
-      let now;
+      let now, isWritten = true;
       try {
         now = await act();
       } catch (error) {
         toast(error.message, true);
+        isWritten = false;
         now = await ask("clip", { clip }).catch(() => ({}));
       }
-      if (this.found.name !== clip) return;
+      if (this.found.name !== clip) return isWritten;
       for (const each of ["label", "label_source", "mended", "probabilities", "thresholds", "is_text_old"]) if (each in now) this.found[each] = now[each];
       this.fill();
       this.mark();
+      return isWritten;
     });
     return this.writing_;
   }
