@@ -1,6 +1,7 @@
 """The dataset card: README.md, LICENSE.md and charts, from the export's own numbers and ``card.md.jinja``."""
 
 import functools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["CardFacts", "ModelFacts", "write_card"]
+
+logger = logging.getLogger(__name__)
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
@@ -49,8 +52,12 @@ def write_card(root: Path, settings: ExportSettings, notes: Sequence[ShardNote],
             write_atomically(root / path, charts[path])
         else:
             (root / path).unlink(missing_ok=True)
-    if facts.licence is None:
-        write_atomically(root / "LICENSE.md", _template().render(is_licence_file=True).encode())
+    named, contradicted = facts.licence_for(sha256 for _, sha256 in statistics.models)
+    if contradicted:
+        logger.warning("%s: the card does not name %s as the licence, since %s", root, facts.licence, contradicted)
+    if named is None:
+        licence = _template().render(is_licence_file=True, **_of_models(statistics, facts))
+        write_atomically(root / "LICENSE.md", licence.encode())
     else:
         (root / "LICENSE.md").unlink(missing_ok=True)
     write_atomically(root / "README.md", render_card(settings, notes, statistics, facts, charts=tuple(charts)).encode())
@@ -117,6 +124,8 @@ def _values(
         "numbers": [_numbers(name, split, counted) for name, split in statistics.splits.items()],
         "sensitive": ", ".join(f"`{name}`" for name in ATTRIBUTES if name in SENSITIVE_ATTRIBUTES),
         "models": [_model(stage, sha256, facts.models.get(sha256)) for stage, sha256 in statistics.models],
+        "contradicted": facts.licence_for(sha256 for _, sha256 in statistics.models)[1],
+        **_of_models(statistics, facts),
         "lossless": [kind.title for kind in frame_modalities(settings.modalities) if not kind.is_timeline],
         "cited_steps": _cited_steps(facts),
         "leaked": [*statistics.shared_persons, *statistics.shared_videos],
@@ -156,7 +165,22 @@ def _numbers(name: str, split: SplitStatistics, counted: Sequence[str]) -> list[
     return [name, *(f"{total:,}" for total in totals), frames, middle, *pictures]
 
 
-def _model(stage: str, sha256: str, known: ModelFacts | None) -> tuple[str, str, str, str]:
+def _model(stage: str, sha256: str, known: ModelFacts | None) -> tuple[str, str, str, str, str]:
     """Row of weights in the table of models."""
-    name, licence = (known.name, known.licence) if known else ("not among the weights that mmvoxceleb knows", "unknown")
-    return stage, name, f"`{sha256}`", licence
+    if known is None:
+        return stage, "not among the weights that mmvoxceleb knows", f"`{sha256}`", "unknown", "not known"
+    return stage, known.name, f"`{sha256}`", known.licence, known.results
+
+
+def _of_models(statistics: ExportStatistics, facts: CardFacts) -> dict[str, Any]:
+    """Say what the models let one do: which they are, where all may be used for anything; else what each restricts."""
+    made = [(stage, facts.models.get(sha256)) for stage, sha256 in statistics.models]
+    known = {model.name: model for _, model in made if model is not None}
+    are_open = bool(known) and all(model is not None and model.is_permissive for _, model in made)
+    restricting = {
+        f"{stage} by {model.name}": model.results for stage, model in made if model and not model.is_permissive
+    }
+    return {
+        "open_models": [f"{name}, {model.licence}" for name, model in known.items()] if are_open else [],
+        "restrictions": [] if are_open else list(restricting.items()),
+    }

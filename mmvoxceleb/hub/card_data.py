@@ -37,7 +37,8 @@ def card_data(
     """
     from huggingface_hub import DatasetCardData
 
-    licence: dict[str, Any] = {"license": facts.licence} if facts.licence else _OTHER_LICENCE
+    named, _ = facts.licence_for(sha256 for _, sha256 in statistics.models)
+    licence: dict[str, Any] = {"license": named} if named else _OTHER_LICENCE
     configs: list[dict[str, Any]] = []
     infos: list[dict[str, Any]] = []
     for config in configs_of(settings) if settings.format == "parquet" else ():

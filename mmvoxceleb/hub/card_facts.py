@@ -1,6 +1,6 @@
 """What only the publisher of an export can tell, for its card."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -36,6 +36,10 @@ class ModelFacts:
         """Whether any use is allowed."""
         return self.terms in ("permissive", "sample")
 
+    def forbids(self, licence: str) -> bool:
+        """Whether what this model made cannot be under a licence of the Hub: it is for research, or nobody gave one."""
+        return self.terms == "none" or (self.terms == "research only" and "-nc" not in licence)
+
 
 @dataclass(frozen=True)
 class CardFacts:
@@ -64,6 +68,23 @@ class CardFacts:
     charts: bool = True
     clip_list: Citation | None = None
     elsewhere: tuple[str, ...] = ()
+
+    def licence_for(self, sha256s: Iterable[str]) -> tuple[str | None, str]:
+        """Decide which licence a card may name, and say which model contradicts the publisher's.
+
+        Args:
+            sha256s: Of the models in the provenance.
+
+        Returns:
+            :attr:`licence`, or None where none was named or a model contradicts it; and that contradiction.
+        """
+        if self.licence is None:
+            return None, ""
+        for sha256 in sha256s:
+            model = self.models.get(sha256)
+            if model is not None and model.forbids(self.licence):
+                return None, f"{model.name} made a part of it ({model.licence})"
+        return self.licence, ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values."""

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import shutil
@@ -16,6 +17,7 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import statistics_of
+from mmvoxceleb.processing.published import PUBLISHED
 from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES
@@ -148,3 +150,45 @@ def test_the_template_asks_for_nothing_that_it_is_not_given(exported: Path) -> N
     settings, notes = folder.settings(), folder.notes()
     values = _values(settings, notes, statistics_of(notes), facts)
     assert "## Citations" in strict.render(values, card_data="", charts=CHARTS, is_licence_file=False)
+
+
+@pytest.mark.parametrize(
+    ("weights", "licence", "named", "said", "unsaid"),
+    [
+        (
+            ("face-landmarker", "selfie-segmenter"),
+            "cc-by-4.0",
+            "cc-by-4.0",
+            "may be used for anything: selfie-",
+            "CelebAM",
+        ),
+        (
+            ("face-landmarker", "bisenet"),
+            "cc-by-4.0",
+            "other",
+            "since bisenet (79999_iter.pth) made a part",
+            "restrict",
+        ),
+        (("bisenet",), "cc-by-nc-4.0", "cc-by-nc-4.0", "**mask by bisenet (79999_iter.pth)**: research", "restrict"),
+        (("portrait",), "cc-by-nc-4.0", "other", "since portrait made a part", "may be used for anything:"),
+        (("face-landmarker", None), None, "other", "CelebAMask-HQ", "may be used for anything:"),
+    ],
+)
+def test_the_licence_never_says_more_than_the_models_allow(
+    tmp_path: Path, weights: tuple[str | None, ...], licence: str | None, named: str, said: str, unsaid: str
+) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=1, frames=2)
+    (corpus.root / "meta").mkdir()
+    hashes = {"portrait": "e" * 64, None: "f" * 64, **{key: PUBLISHED[key].sha256 for key in PUBLISHED}}
+    models = [{"model": key, "sha256": hashes[key]} for key in weights]
+    (corpus.root / "meta" / f"{corpus.clips[0]}.json").write_text(json.dumps({"mask": {"settings": models}}))
+    facts = CardFacts(licence=licence, charts=False, models=known_models())
+    facts = dataclasses.replace(facts, models={**facts.models, "e" * 64: ModelFacts("portrait", "", "", "", "none")})
+    export_store(corpus.root, tmp_path / "out", ExportSettings(modalities=("mask",)), facts=facts)
+    card = DatasetCard.load(tmp_path / "out" / "README.md")
+    text = " ".join(card.text.split())
+    assert card.data.to_dict()["license"] == named
+    assert said in text
+    assert unsaid not in text
+    assert "neither the videos nor the faces" in text or licence is None
+    assert (tmp_path / "out" / "LICENSE.md").exists() == (named == "other")
