@@ -179,8 +179,9 @@ def test_the_licence_never_says_more_than_the_models_allow(
 ) -> None:
     corpus = make_corpus(tmp_path / "store", clips=1, frames=2)
     (corpus.root / "meta").mkdir()
-    hashes = {"portrait": "e" * 64, None: "f" * 64, **{key: PUBLISHED[key].sha256 for key in PUBLISHED}}
-    models = [{"model": key, "sha256": hashes[key]} for key in weights]
+    hashes: dict[str | None, str | None] = {"portrait": "e" * 64, None: "f" * 64}
+    hashes |= {key: record.sha256 for key, record in PUBLISHED.items()}
+    models = [{"model": "some", "sha256": hashes[key]} for key in weights]
     (corpus.root / "meta" / f"{corpus.clips[0]}.json").write_text(json.dumps({"mask": {"settings": models}}))
     facts = CardFacts(licence=licence, charts=False, models=known_models())
     facts = dataclasses.replace(facts, models={**facts.models, "e" * 64: ModelFacts("portrait", "", "", "", "none")})
