@@ -39,6 +39,7 @@ _CHOICES: Mapping[tuple[Role, str], tuple[str, ...]] = MappingProxyType(
         ("drawer", "open"): ("coherent-lines",),
         ("drawer", "sample"): ("sample",),
         ("attributes", "farl-celeba"): ("farl-celeba",),
+        ("attributes", "open"): ("face-landmarker",),
         ("attributes", "sample"): ("sample",),
     }
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import ORIGINAL_STRIDE
+from mmvoxceleb.processing.model_names import OPEN
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.device import Backend
@@ -179,12 +180,9 @@ def make_stages(
 
 
 def _label_stage(choices: ModelChoices, **options: Any) -> "Stage":
-    from mmvoxceleb.processing.detectors import open_detector
-    from mmvoxceleb.processing.labels import AttributePredictor
-    from mmvoxceleb.processing.labels.stage import LabelStage
+    from mmvoxceleb.processing.labels.making import make_label_stage
 
-    predictor = AttributePredictor(choices.chosen.attributes, **options)
-    if not predictor.needs_landmarks:
-        return LabelStage(predictor)
-    points = choices.landmark_weights if choices.label_detector == "yunet" else choices.landmarker_weights
-    return LabelStage(predictor, open_detector(choices.label_detector, weights=points, device=options["device"]))
+    attributes = choices.chosen.attributes
+    is_by_yunet = choices.label_detector == "yunet" and attributes != OPEN
+    points = choices.landmark_weights if is_by_yunet else choices.landmarker_weights
+    return make_label_stage(attributes, detector=choices.label_detector, detector_weights=points, **options)

@@ -9,6 +9,7 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityEr
 from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend
 from mmvoxceleb.processing.drawings.drawer import Drawer, PortraitDrawer
+from mmvoxceleb.processing.model_names import OPEN
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OPEN", "DrawStage", "make_drawer"]
-
-OPEN = "open"
-"""The name of what may be used for anything: no weights, or such of permissive licences."""
+__all__ = ["DrawStage", "make_drawer"]
 
 
 class DrawStage(Stage):

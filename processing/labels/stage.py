@@ -16,7 +16,7 @@ from mmvoxceleb.schema import ATTRIBUTES, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MANUAL", "LabelStage", "format_label", "spread_evenly"]
+__all__ = ["MANUAL", "NUM_FRAMES", "LabelStage", "LabelingStage", "format_label", "spread_evenly"]
 
 MANUAL = "manual"
 """``label_source`` of labels made by hand."""
@@ -24,7 +24,39 @@ MANUAL = "manual"
 NUM_FRAMES = 16
 
 
-class LabelStage(Stage):
+class LabelingStage(Stage):
+    """What writes ``label/<clip_id>.txt``: labels made by hand stay.
+
+    Args:
+        num_frames: Frames used, spread evenly over the clip; all of a shorter one.
+        overwrite_manual: Whether manual labels may be replaced.
+
+    Raises:
+        ConfigError: No frame is to be used.
+    """
+
+    name = "label"
+
+    def __init__(self, *, num_frames: int = NUM_FRAMES, overwrite_manual: bool = False) -> None:
+        if num_frames < 1:
+            raise ConfigError(f"at least 1 frame per clip is needed, got {num_frames}")
+        self.num_frames = num_frames
+        self.overwrite_manual = overwrite_manual
+        self.kept: set[str] = set()
+        """Clips that were left alone because their labels are made by hand."""
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return (LABEL.folder(),)
+
+    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
+        if section.get("label_source") != MANUAL or self.overwrite_manual:
+            return False
+        self.kept.add(clip_id)
+        return True
+
+
+class LabelStage(LabelingStage):
     """Writes ``label/<clip_id>.txt`` and, as provenance, the probabilities and where the label comes from.
 
     A clip without a face in any of the chosen frames gets no label; the reason is recorded.
@@ -39,8 +71,6 @@ class LabelStage(Stage):
         overwrite_manual: Whether manual labels may be replaced.
     """
 
-    name = "label"
-
     def __init__(
         self,
         predictor: AttributePredictor,
@@ -51,25 +81,16 @@ class LabelStage(Stage):
         thresholds: Mapping[str, float] | None = None,
         overwrite_manual: bool = False,
     ) -> None:
-        if num_frames < 1:
-            raise ConfigError(f"at least 1 frame per clip is needed, got {num_frames}")
+        super().__init__(num_frames=num_frames, overwrite_manual=overwrite_manual)
         if predictor.needs_landmarks and detector is None:
             raise ConfigError(f"{predictor.model.name} needs a face detector that gives landmarks; choose yunet")
         self.predictor = predictor
         self.detector = detector if predictor.needs_landmarks else None
-        self.num_frames = num_frames
         self.thresholds = thresholds_of(threshold, thresholds)
-        self.overwrite_manual = overwrite_manual
-        self.kept: set[str] = set()
-        """Clips that were left alone because their labels are made by hand."""
 
     @property
     def device(self) -> str:  # type: ignore[override]  # known once the model is
         return self.predictor.resolved_device
-
-    @property
-    def folders(self) -> tuple[Folder, ...]:
-        return (LABEL.folder(),)
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -81,12 +102,6 @@ class LabelStage(Stage):
 
     def computation(self) -> dict[str, Any]:
         return self.predictor.computation()
-
-    def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
-        if section.get("label_source") != MANUAL or self.overwrite_manual:
-            return False
-        self.kept.add(clip_id)
-        return True
 
     def setup(self) -> None:
         if self.detector is not None:

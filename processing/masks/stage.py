@@ -12,6 +12,7 @@ from mmvoxceleb.modalities import LANDMARKS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend, resolve_device
 from mmvoxceleb.processing.masks.parser import FaceParser, NetworkParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
+from mmvoxceleb.processing.model_names import OPEN
 from mmvoxceleb.processing.pictures import encode_colour_mask
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
 from mmvoxceleb.processing.selection import check_stride, every
@@ -21,10 +22,7 @@ from mmvoxceleb.schema import NO_MASK
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OPEN", "MaskStage", "make_parser"]
-
-OPEN = "open"
-"""The name of what may be used for anything: models of permissive licences."""
+__all__ = ["MaskStage", "make_parser"]
 
 _WITHOUT = "no_face"
 """In the provenance: why a clip has no masks."""

@@ -25,6 +25,7 @@ EXAMPLES = """
   mmvoxceleb regenerate label my-dataset --weights face_attribute.farl.celeba.pt --frames 8
   mmvoxceleb regenerate label my-dataset --thresholds thresholds.json --overwrite
   mmvoxceleb regenerate label zips/ --out my-labels --weights transformers:user/celeba-attributes
+  mmvoxceleb regenerate label my-dataset --weights open      (about 20 attributes, by landmarks, masks and colours)
   mmvoxceleb regenerate label my-dataset --weights sample    (no download; for demonstration only)
 
 thresholds.json holds thresholds by attribute: {"Smiling": 0.4, "Young": 0.6}
@@ -43,7 +44,8 @@ def label(
         str | None,
         typer.Option(
             "--weights",
-            help="FaRL checkpoint; transformers:FOLDER or transformers:USER/NAME@REVISION; sample: for demonstration.",
+            help="FaRL checkpoint; transformers:FOLDER or transformers:USER/NAME@REVISION; open: what can be measured, "
+            "for any use; sample: for demonstration.",
         ),
     ] = None,
     detector: Annotated[
@@ -71,27 +73,25 @@ def label(
     Writes label/CLIP.txt, and the probabilities and the model into meta/CLIP.json. Labels made by hand stay. A clip
     without a face in the frames looked at gets no label; the reason is in meta/ledger.jsonl.
     """
-    from mmvoxceleb.processing.detectors import open_detector
-    from mmvoxceleb.processing.labels import AttributePredictor, read_thresholds
+    from mmvoxceleb.processing.labels import read_thresholds
+    from mmvoxceleb.processing.labels.making import make_label_stage
     from mmvoxceleb.processing.labels.stage import LabelStage
     from mmvoxceleb.processing.licences import attribute_model
     from mmvoxceleb.processing.pipeline import Pipeline
 
     check_licence(run, "attributes", *attribute_model(weights))
-    predictor = AttributePredictor(weights, **asdict(model))
-    if predictor.needs_landmarks:
-        check_licence(run, "detector", detector, detector_weights)
-    finder = (
-        open_detector(detector, weights=detector_weights, device=model.device) if predictor.needs_landmarks else None
-    )
-    stage = LabelStage(
-        predictor,
-        finder,
+    stage = make_label_stage(
+        weights,
+        detector=detector,
+        detector_weights=detector_weights,
         num_frames=frames,
         threshold=threshold,
         thresholds=read_thresholds(thresholds) if thresholds is not None else None,
         overwrite_manual=overwrite_manual,
+        **asdict(model),
     )
+    if isinstance(stage, LabelStage) and stage.detector is not None:
+        check_licence(run, "detector", detector, detector_weights)
     run = replace(run, overwrite=run.overwrite or overwrite_manual)
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     if stage.kept:

@@ -1,0 +1,1 @@
+"""Attributes that can be measured: figures of frames, and the rules that decide by them."""
