@@ -22,7 +22,7 @@ def exported(videos: Corpus, out: Path, **options: object) -> Path:
 
 
 def rows_of(folder: Path, cache: Path, **options: object) -> object:
-    files = sorted(map(str, folder.rglob("*train*.parquet")))
+    files = sorted(map(str, (folder / "data" / "all").glob("*train*.parquet")))
     return load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache), **options)
 
 
