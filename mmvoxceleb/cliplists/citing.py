@@ -10,7 +10,7 @@ from mmvoxceleb.cliplists.steps import ChoiceStep
 
 __all__ = ["Citation"]
 
-_NAMING = re.compile(r"\b(person_id|video_id|clip_id|utterance)\b")
+_NAMING = re.compile(r"\b(person_id|video_id|clip_id|utterance|source)\b")
 _UNNAMED = "a condition on persons, videos or clips, which the list has in full"
 
 

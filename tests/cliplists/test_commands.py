@@ -32,7 +32,11 @@ def command() -> Command:
 def listed(corpus: Corpus, tmp_path: Path) -> Path:
     """Two of the five clips of the corpus, one in each split."""
     path = tmp_path / "two.json"
-    steps = (ChoiceStep("num_frames < 15", 3, 0, 3), ChoiceStep("person_id in ('id10001', 'id10271')", 4, 0, 2))
+    steps = (
+        ChoiceStep("num_frames < 15", 3, 0, 3),
+        ChoiceStep("source != 'ann.mp4'", 5, 0, 3),
+        ChoiceStep("person_id in ('id10001', 'id10271')", 4, 0, 2),
+    )
     chosen = ClipList.of(
         [corpus.clips[0], corpus.clips[2]], steps=steps, store=StoreMark.of(corpus.clips), versions={"mmvoxceleb": "1"}
     )
@@ -92,6 +96,7 @@ def test_an_export_cites_its_list_and_names_nobody(
     assert f"`{told}`" in card
     assert "| `num_frames < 15` | 3 | 0 | 3 |" in card
     assert "id10271'" not in card
+    assert "ann.mp4" not in card
     assert "a condition on persons, videos or clips, which the list has in full" in card
     assert json.loads((tmp_path / "out" / "export.json").read_bytes())["facts"]["clip_list"]["sha256"] == told
     command("export", corpus.root, tmp_path / "out", "--clips", listed, "--no-charts", "--modality", "label")
