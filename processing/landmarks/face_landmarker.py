@@ -118,6 +118,13 @@ class FaceLandmarker(Landmarker):
             return None
         return region.points_in_picture(values.reshape(NUM_POINTS, 3).astype(np.float64) / _LANDMARKS_PX)
 
+    def others(self, frame: "NDArray[np.uint8]", points: "NDArray[np.float64]") -> "list[NDArray[np.float64]]":
+        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+        corners = [np.array(face.box, np.float64).reshape(2, 2) for face in self.faces(frame)]
+        middles = [box.mean(axis=0) for box in corners]
+        is_other = [bool(((middle < low) | (middle > high)).any()) for middle in middles]
+        return [box for box, other in zip(corners, is_other, strict=True) if other]
+
     def find(self, frames: "NDArray[np.uint8]") -> "NDArray[np.float64]":
         found = np.full((len(frames), NUM_POINTS, 3), np.nan)
         region: Region | None = None

@@ -42,6 +42,18 @@ class Landmarker(ABC):
             float64 [N, 478, 3] as :class:`mmvoxceleb.codecs.landmarks.FaceLandmarks` has them; NaN without a face.
         """
 
+    def others(self, frame: "NDArray[np.uint8]", points: "NDArray[np.float64]") -> "list[NDArray[np.float64]]":
+        """Find where the other faces of a picture are; none unless a landmarker knows.
+
+        Args:
+            frame: uint8 [H, W, 3], RGB.
+            points: float64 [478, 3], the face that is followed.
+
+        Returns:
+            A few points of each other face, float64 [K, 2], in px.
+        """
+        return []
+
     @abstractmethod
     def describe(
         self, points: "NDArray[np.float64]", height: int, width: int

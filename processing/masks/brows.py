@@ -16,6 +16,8 @@ _LOWER_FIRST = 5
 """The first five points of a brow are its upper edge, the others its lower one, from there back."""
 _LOWERED = 0.6
 """How far below the mesh's brow a brow is looked for, in thicknesses of it."""
+_RAISED = 0.3
+"""How far above it."""
 _FAINT, _CLEAR = 6.0, 18.0
 """Contrast of brow and skin, in units of CIELAB's lightness, up to which the mesh alone counts, and from which on what
 is dark does."""
@@ -44,6 +46,7 @@ def brows_of(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]") ->
             upper, lower = lower, upper
         thickness = wide_points[lower] - wide_points[upper]
         wide_points[lower] += _LOWERED * thickness
+        wide_points[upper] -= _RAISED * thickness
         wide = outline(wide_points, corners, MASK_SIZE_PX)
         x, y, width, height = cv2.boundingRect(wide_points[list(corners)].astype(np.float32))
         margin = max(2, height // 3)

@@ -1,5 +1,6 @@
 """Where a head's parts may be, told by its landmarks alone: hair, ears, neck, clothes and forehead beside the face."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from mmvoxceleb.processing.masks.face_regions import OVAL, outline
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PARTS", "Head", "head_of"]
+__all__ = ["PARTS", "Head", "head_of", "nearer_to"]
 
 PARTS: tuple[str, ...] = ("skin", "hair", "neck", "cloth", "l_ear", "r_ear", "other")
 """What a pixel of the person may be; ``other`` is a hand, a chair, another person: not of this head."""
@@ -18,6 +19,8 @@ PARTS: tuple[str, ...] = ("skin", "hair", "neck", "cloth", "l_ear", "r_ear", "ot
 _FOREHEAD, _CHIN, _SIDE_RIGHT, _SIDE_LEFT = 10, 152, 234, 454
 _EAR_ANCHORS = {"r_ear": (234, 93), "l_ear": (454, 323)}
 _JAW_CORNERS = (172, 397)
+_OTHERS_REACH = 1.3
+"""How much farther from another face its hair and shoulders reach than the middle between the faces."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Head:
         across: float32 [S, S], from the face's middle along its eyes' line, to the right in an upright picture.
         down: float32 [S, S], from the face's middle towards the chin; the chin of a face seen from the front is at 0.5.
         low: float32 [S, S], 1 where only long hair reaches, below the jaw, 0 further up.
+        top: float32 [S, S], 1 where a bald head would be seen above the forehead, 0 farther away.
         beside_jaw: uint8 [S, S], 1 and 2 at places beside the cheeks and beside the jaw, which only long hair reaches;
             0 elsewhere.
         prior: float32 [len(PARTS), S, S], sums to 1 over the parts.
@@ -40,6 +44,7 @@ class Head:
     across: "NDArray[np.float32]"
     down: "NDArray[np.float32]"
     low: "NDArray[np.float32]"
+    top: "NDArray[np.float32]"
     beside_jaw: "NDArray[np.uint8]"
     prior: "NDArray[np.float32]"
 
@@ -126,9 +131,39 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
         across,
         down,
         _rising(down, 0.12, 0.4).astype(np.float32),
+        (above * _rising(-deep, -0.5, -0.3)).astype(np.float32),
         beside_jaw * np.where(down < 0.28, 1, 2).astype(np.uint8),
         prior / prior.sum(axis=0),
     )
+
+
+def nearer_to(
+    others: "Sequence[NDArray[np.floating[Any]]]",
+    points: "NDArray[np.floating[Any]]",
+    scale: tuple[float, float],
+    size: int,
+) -> "NDArray[np.bool_]":
+    """Tell which places are nearer to other faces than to that of ``points``, each by its size: bool [S, S].
+
+    Args:
+        others: Points of each other face, float [K, 2], in px of the frame.
+        points: float [478, 3], likewise.
+        scale: Px of the map for a px of the frame, x and y.
+        size: Side of the map.
+    """
+    x, y = ((np.arange(size, dtype=np.float32) + 0.5) / factor for factor in scale)
+
+    def distance(face: "NDArray[np.floating[Any]]") -> Any:
+        low, high = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
+        middle, extent = (low + high) / 2, max(1.0, float(np.linalg.norm(high - low)))
+        return np.hypot(x[None] - middle[0], y[:, None] - middle[1]) / extent
+
+    nearer = np.zeros((size, size), bool)
+    if others:
+        own = distance(points)
+        for other in others:
+            nearer |= distance(other) < _OTHERS_REACH * own
+    return nearer
 
 
 def _rising(values: Any, low: float, high: float) -> Any:

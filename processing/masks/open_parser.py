@@ -9,7 +9,7 @@ from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from mmvoxceleb.processing.device import check_frames, device_kind, resolve_device
 from mmvoxceleb.processing.landmarks import FaceLandmarker, Landmarker, OneEuro
 from mmvoxceleb.processing.masks.brows import brows_of
-from mmvoxceleb.processing.masks.face_regions import painted
+from mmvoxceleb.processing.masks.face_regions import OVAL, outline, painted
 from mmvoxceleb.processing.masks.head_geometry import PARTS
 from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, Parser
 from mmvoxceleb.processing.masks.person_outline import PersonOutline, SelfieSegmenter
@@ -19,13 +19,13 @@ from mmvoxceleb.schema import CLASSES, NO_MASK
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MODEL", "OpenParser"]
+__all__ = ["MODEL", "OpenParser", "resolve_islands"]
 
 MODEL = "landmarks-outline-colours"
 """Its name in the provenance."""
 
 _VERSION = 1
-"""Goes up when the same frames give another mask, so that old masks are not taken for new."""
+"""Goes up when the same frames give another mask by other rules or numbers, so that old masks are not taken for new."""
 
 _LEARNT_FROM = 16
 """Frames of a clip, evenly spread, that teach its colours."""
@@ -49,6 +49,7 @@ class OpenParser(Parser):
     """
 
     follows_clips = True
+    backend = "litert"
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class OpenParser(Parser):
             "version": _VERSION,
             "landmarker": self.landmarker.settings(),
             "outline": self.outline.settings(),
+            "learnt_from": _LEARNT_FROM,
             "steadied": vars(self.smooth) if self.smooth else None,
         }
 
@@ -121,7 +123,7 @@ class OpenParser(Parser):
         return np.asarray(steady[np.searchsorted(landmarks.indices, indices)])
 
     def _seen(self, frame: "NDArray[np.uint8]", points: "NDArray[np.float64]") -> SeenPerson:
-        return seen(frame, points, self.outline(frame))
+        return seen(frame, points, self.outline(frame), self.landmarker.others(frame, points))
 
 
 def _classes(
@@ -141,6 +143,33 @@ def _classes(
     shares = np.concatenate([parts[:1] + parts[-1:], parts[1:-1]])
     enlarged = cv2.resize(np.moveaxis(shares, 0, -1), (MASK_SIZE_PX, MASK_SIZE_PX), interpolation=cv2.INTER_LINEAR)
     ids = _IDS[enlarged.argmax(axis=-1)]
-    for name, region in {**brows_of(frame, points), **painted(points, MASK_SIZE_PX)}.items():
+    brows = brows_of(frame, points)
+    resolve_islands(ids, outline(points, OVAL, MASK_SIZE_PX), brows)
+    for name, region in {**brows, **painted(points, MASK_SIZE_PX)}.items():
         ids[region > 0] = CLASSES.index(name)
     return np.asarray(ids, np.uint8)
+
+
+def resolve_islands(ids: "NDArray[np.uint8]", oval: "NDArray[np.uint8]", brows: "dict[str, NDArray[np.uint8]]") -> None:
+    """Turn hair in a face that hangs together with none around it into brow, where it touches one, or skin.
+
+    Args:
+        ids: uint8 [512, 512], class ids; changed.
+        oval: uint8 [512, 512], not 0 in the face.
+        brows: From :func:`brows_of`.
+    """
+    import cv2
+
+    hair = (ids == CLASSES.index("hair")).astype(np.uint8)
+    count, pieces = cv2.connectedComponents(hair, connectivity=8)
+    is_outside = np.zeros(count, bool)
+    is_outside[np.unique(pieces[oval == 0])] = True
+    is_outside[0] = True
+    if is_outside.all():
+        return
+    of_brow = np.full(count, CLASSES.index("skin"), np.uint8)
+    for name, region in brows.items():
+        near = cv2.dilate(region, np.ones((5, 5), np.uint8))
+        of_brow[np.unique(pieces[near > 0])] = CLASSES.index(name)
+    inside = ~is_outside[pieces]
+    ids[inside] = of_brow[pieces[inside]]

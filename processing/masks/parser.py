@@ -43,7 +43,7 @@ class Parser(ABC):
 
     device: "torch.device"
     precision: str
-    backend: Literal["torch", "ncnn"] = "torch"
+    backend: Literal["torch", "ncnn", "litert"] = "torch"
     follows_clips: ClassVar[bool] = False
     """Whether it wants the frames of one clip in each call, in order, since it learns from all of them. Otherwise a
     frame's mask depends on that frame alone."""

@@ -3,18 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from mmvoxceleb import load_dataset
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import LandmarkStage, MaskStage, Pipeline
 from mmvoxceleb.processing.landmarks import OneEuro
 from mmvoxceleb.processing.masks import OpenParser, make_parser
-from mmvoxceleb.schema import CLASSES, NO_MASK
+from mmvoxceleb.processing.masks.open_parser import resolve_islands
+from mmvoxceleb.processing.masks.person_outline import SelfieSegmenter
+from mmvoxceleb.schema import CLASSES, NO_MASK, SIDE_PAIRS
 from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head
 from tests.support.trees import contents
 
@@ -111,6 +114,33 @@ def test_one_picture_is_enough_and_none_is_none() -> None:
     assert open_parser()(np.zeros((0, 8, 8, 3), np.uint8)).shape == (0, 512, 512)
 
 
+def test_a_dark_head_comes_apart_like_a_bright_one() -> None:
+    picture, truth = drawn_head()
+    ids = open_parser()((picture * 0.2).astype(np.uint8)[None])[0]
+    assert min(iou(ids, truth, name) for name in ("hair", "cloth")) > 0.85
+
+
+def test_what_is_nearer_to_another_face_is_none_of_this_person() -> None:
+    picture, _ = drawn_head()
+    alone, two = (OpenParser(FixedFace(others=others), Silhouette())(picture[None])[0] for others in (False, True))
+    right = slice(400, 512)
+    assert (two[:, right] == 0).all()
+    assert (alone[:, right] == CLASSES.index("cloth")).any()
+    assert (two[:, :250] == alone[:, :250]).mean() > 0.98
+
+
+def test_hair_in_a_face_that_touches_none_around_it_is_brow_or_skin() -> None:
+    hair, skin, brow = (CLASSES.index(name) for name in ("hair", "skin", "l_brow"))
+    ids = np.full((512, 512), skin, np.uint8)
+    oval, region = np.zeros((2, 512, 512), np.uint8)
+    oval[100:400, 100:400] = region[200:204, 250:300] = 1
+    ids[190:199, 260:270] = ids[300:310, 150:160] = ids[50:150, 200:210] = hair
+    resolve_islands(ids, oval, {"l_brow": region})
+    assert (ids[190:199, 260:270] == brow).all()
+    assert (ids[300:310, 150:160] == skin).all()
+    assert (ids[50:150, 200:210] == hair).all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -128,3 +158,29 @@ def test_options_that_it_does_not_have(options: dict[str, Any], message: str) ->
 def test_smoothing_is_its_own() -> None:
     with pytest.raises(ConfigError, match="--smooth"):
         MaskStage(open_parser(), smooth=1)
+
+
+def test_a_real_face_and_its_mirror_image(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(shared / "weights"))
+    with av.open(str(shared / "data" / "raw" / "d19.mp4"), "r") as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    parser = make_parser("open")
+    (mask,), (mirrored,) = parser(frame[None]), parser(frame[None, :, ::-1])
+    middles = {name: np.argwhere(mask == number).mean(axis=0) for number, name in enumerate(CLASSES) if
+               (mask == number).any()}  # fmt: skip
+    assert set(CLASSES) - set(middles) <= {"eye_g", "ear_r", "neck_l", "hat", "mouth"}
+    down = [middles[name][0] for name in ("hair", "l_brow", "l_eye", "nose", "u_lip", "l_lip", "neck")]
+    assert down == sorted(down)
+    assert middles["l_ear"][1] > middles["l_eye"][1] > middles["nose"][1] > middles["r_eye"][1] > middles["r_ear"][1]
+    turned = mirrored[:, ::-1].copy()
+    for left, right in SIDE_PAIRS:
+        turned[mirrored[:, ::-1] == left], turned[mirrored[:, ::-1] == right] = right, left
+    assert (turned == mask).mean() > 0.97
+    assert min(iou(turned, mask, name) for name in ("hair", "skin", "l_eye", "r_eye", "nose")) > 0.8
+
+
+def test_weights_that_are_no_network_are_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(b"nothing" * 100)
+    with pytest.raises(WeightsError, match=r"mine\.tflite: no selfie_segmenter\.tflite"):
+        SelfieSegmenter(path).setup()

@@ -52,10 +52,15 @@ def drawn_head(shift: int = 0) -> tuple[Any, Any]:
 
 
 class FixedFace(Landmarker):
-    """Finds the landmarks of :func:`drawn_head`; none in a black picture, or ever if it does not see."""
+    """Finds the landmarks of :func:`drawn_head`; none in a black picture, or ever if it does not see.
 
-    def __init__(self, sees: bool = True) -> None:
-        self.sees = sees
+    Args:
+        sees: Whether it does.
+        others: Whether there is another face, at the right edge.
+    """
+
+    def __init__(self, sees: bool = True, others: bool = False) -> None:
+        self.sees, self.has_others = sees, others
 
     def settings(self) -> dict[str, Any]:
         return {"model": "fixed"}
@@ -65,11 +70,15 @@ class FixedFace(Landmarker):
         skin = np.array(_COLOURS["skin"])
         first = points()
         for place, frame in enumerate(frames):
-            is_skin = (np.abs(frame - skin).max(axis=2) < 30) if frame.any() and self.sees else None
+            bright = frame * (225 / max(1, int(frame.max())))
+            is_skin = (np.abs(bright - skin).max(axis=2) < 30) if frame.any() and self.sees else None
             if is_skin is not None:
                 moved = np.nonzero(is_skin)[1].mean() - first[list(OVAL), 0].mean()
                 found[place] = first + np.array((round(moved), 0, 0))
         return found
+
+    def others(self, frame: Any, points: Any) -> Any:
+        return [points[:, :2] + (SIZE / 2, 0)] if self.has_others else []
 
     def describe(self, points: Any, height: int, width: int) -> Any:
         return np.zeros(52), np.zeros(3)
@@ -82,4 +91,5 @@ class Silhouette(PersonOutline):
         return {"model": "silhouette"}
 
     def __call__(self, frame: Any) -> Any:
-        return (np.abs(frame - np.array(_COLOURS["background"])).max(axis=2) > 40).astype(np.float32)
+        bright = frame * (225 / max(1, int(frame.max())))
+        return (np.abs(bright - np.array(_COLOURS["background"])).max(axis=2) > 40).astype(np.float32)
