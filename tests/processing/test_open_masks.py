@@ -163,7 +163,7 @@ def test_smoothing_is_its_own() -> None:
 def test_a_real_face_and_its_mirror_image(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(shared / "weights"))
     with av.open(str(shared / "data" / "raw" / "d19.mp4"), "r") as container:
-        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+        frame = np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
     parser = make_parser("open")
     (mask,), (mirrored,) = parser(frame[None]), parser(frame[None, :, ::-1])
     middles = {name: np.argwhere(mask == number).mean(axis=0) for number, name in enumerate(CLASSES) if
