@@ -145,6 +145,10 @@ class FileModality(Modality):
         """
         return None
 
+    def numbers(self, value: Any) -> Mapping[str, float | None]:
+        """Return figures of the clip, by which it may be chosen and put in order; None where one cannot be told."""
+        return {}
+
     def outlines(self, value: Any) -> "Sequence[Outline]":
         """Say what to lay over the frames as lines and dots, in place of :meth:`drawn` where they can be laid over."""
         return ()

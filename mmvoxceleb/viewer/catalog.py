@@ -1,5 +1,6 @@
 """What is known of all clips, in columns of numpy and Arrow: a million clips take some 300 MB, filtered at once."""
 
+import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,8 @@ OUTCOMES = ("", "done", "failed", "rejected")
 """What the ledger says; empty for clips that it does not name."""
 MARKS = ("", "marked")
 """Whether a clip is marked for removal."""
+
+_NUMBER = re.compile(r"\d[\d.,]*(?<![.,])")
 
 
 class Catalog:
@@ -66,10 +69,11 @@ class Catalog:
         self.margins: NDArray[np.float16] | None = None
         self.doubt: NDArray[np.float32] | None = None
         self.figures: dict[str, NDArray[np.float32]] = {}
-        self._sources, self._reasons = Words(), Words()
+        self._sources, self._reasons, self._kinds = Words(), Words(), Words()
         self.source: NDArray[np.int32] = np.zeros(count, np.int32)
         self.outcome: NDArray[np.uint8] = np.zeros(count, np.uint8)
         self.reason: NDArray[np.int32] = np.zeros(count, np.int32)
+        self.reason_kind: NDArray[np.int32] = np.zeros(count, np.int32)
         self.marked: NDArray[np.uint8] = np.zeros(count, np.uint8)
         self.sentences = Texts(count)
         self.problems: dict[int, str] = {}
@@ -88,6 +92,7 @@ class Catalog:
                 self.outcome[position] = code
                 reason = f"{row.stage}: {row.reason}" if row.reason and code > 1 else ""
                 self.reason[position] = self._reasons.number(reason)
+                self.reason_kind[position] = self._kinds.number(_NUMBER.sub("…", reason))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -101,6 +106,11 @@ class Catalog:
     def reasons(self) -> list[str]:
         """Reasons of the ledger, by the numbers in ``reason``."""
         return self._reasons.texts
+
+    @property
+    def reason_kinds(self) -> list[str]:
+        """Reasons without their numbers, by the numbers in ``reason_kind``: ``too short: … frames``."""
+        return self._kinds.texts
 
     def position(self, name: str) -> int:
         """Find a clip by name; -1 where it is not there."""

@@ -9,7 +9,7 @@ from mmvoxceleb.modalities import LABEL, TEXT, VIDEO, FileModality, FrameModalit
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.schema import ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores.clip import StoredClip
-from mmvoxceleb.viewer.facts import figures_in, thresholds_in
+from mmvoxceleb.viewer.facts import figures_in, finite, numbered_kinds, thresholds_in
 from mmvoxceleb.viewer.over_time import has_curves
 from mmvoxceleb.viewer.pictures import folder_named
 
@@ -29,6 +29,7 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
     parsed, problems = ClipId.parse(clip.clip_id), []
     rows, extras = [], []
     values: dict[str, Any] = {}
+    numbered = numbered_kinds()
     for kind in file_modalities():
         try:
             if clip.has(kind.folder()):
@@ -39,7 +40,7 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
         kind = next(kind for kind in file_modalities() if kind.name == name)
         extras.append({"modality": name, "title": kind.title, "sound": kind.sound(value) is not None,
                        "outlines": _has_outlines(kind)})  # fmt: skip
-        if kind not in (TEXT, LABEL) and (shown := kind.shown(value)) is not None:
+        if kind not in (TEXT, LABEL, *numbered) and (shown := kind.shown(value)) is not None:
             rows.append(_row(shown))
     try:
         meta: Mapping[str, Any] = clip.meta
@@ -47,6 +48,9 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
         meta = {}
         problems.append(tidy(error))
     layers = _layers(clip, problems, tidy)
+    numbers: dict[str, float] = {}
+    for kind in numbered:
+        numbers |= finite(kind.numbers(values[kind.name])) if kind.name in values else {}
     return {
         "name": clip.clip_id,
         "person": parsed.person_id,
@@ -57,7 +61,7 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
         "files": extras,
         "rows": rows,
         "sentences": values.get(TEXT.name, []),
-        "figures": figures_in(meta),
+        "figures": figures_in(meta) | numbers,
         "curves": [
             *({"modality": name, "style": ""} for name in values if has_curves(file_kind(name))),
             *(

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO
+from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO, FileModality, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["ClipFacts", "facts_of", "figures_in", "margins_in", "stamp_of", "thresholds_in"]
+__all__ = ["ClipFacts", "facts_of", "figures_in", "finite", "margins_in", "numbered_kinds", "stamp_of", "thresholds_in"]
 
 _NO_FIGURES = frozenset({"seconds", "fps", "threshold", "start", "end"})
 
@@ -55,27 +56,44 @@ def facts_of(clip: StoredClip) -> ClipFacts:
     meta = tried(lambda: clip.meta, {})
     sentences = tried(lambda: clip.value(TEXT), [])
     label = tried(lambda: clip.value(LABEL), None)
+    numbers: dict[str, float] = {}
+    for kind in numbered_kinds():
+        numbers |= finite(tried(partial(_numbers_of, clip, kind), {}))
     num_frames = tried(lambda: clip.num_frames(VIDEO.folder()), -1)
     return ClipFacts(
         num_frames=num_frames,
         label=label,
         label_source=str(meta.get("label_source") or "") if label is not None else "",
         margins=margins_in(meta),
-        figures=figures_in(meta),
+        figures=figures_in(meta) | numbers,
         sentence=sentences[0] if sentences else "",
         problem="; ".join(problems),
     )
 
 
+def _numbers_of(clip: StoredClip, kind: FileModality) -> Mapping[str, float | None]:
+    return kind.numbers(clip.value(kind))
+
+
 def stamp_of(clip: StoredClip) -> int:
     """Tell by the versions of its small files whether a clip has changed; 0 where nobody can tell."""
     found = []
-    for kind in (META, LABEL, TEXT):
+    for kind in (META, LABEL, TEXT, *numbered_kinds()):
         try:
             found.append(clip.entries(kind.folder())[0].version)
         except (MMVoxCelebError, IndexError):
             found.append("")
     return hash(tuple(found)) if any(found) else 0
+
+
+def numbered_kinds() -> list[FileModality]:
+    """List the modalities that say figures of clips."""
+    return [kind for kind in file_modalities() if type(kind).numbers is not FileModality.numbers]
+
+
+def finite(numbers: Mapping[str, Any]) -> dict[str, float]:
+    """Keep what is a number."""
+    return {name: float(value) for name, value in numbers.items() if _is_number(value) and np.isfinite(value)}
 
 
 def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:
@@ -93,7 +111,7 @@ def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:
                 for name, value in section.items()
                 if isinstance(value, float) and name not in _NO_FIGURES
             }
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    return finite(found)
 
 
 def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]] | None":

@@ -125,7 +125,7 @@ class Querying:
             "split": (catalog.split, SPLITS),
             "person": (catalog.person, catalog.persons),
             "outcome": (catalog.outcome, OUTCOMES),
-            "reason": (catalog.reason, catalog.reasons),
+            "reason": (catalog.reason_kind, catalog.reason_kinds),
             "source": (catalog.source, catalog.sources),
             "marked": (catalog.marked, MARKS),
         }

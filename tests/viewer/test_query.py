@@ -26,7 +26,7 @@ def label(value: int) -> list[int]:
 def querying() -> Querying:
     rows = [
         LedgerRow(CLIPS[0], "mask", "failed", "no face"),
-        LedgerRow("id9#video#00001", "crop", "rejected", "too short"),
+        LedgerRow("id9#video#00001", "crop", "rejected", "too short: 5 frames, 64 wanted"),
     ]
     catalog = Catalog({Folder("video"): CLIPS, Folder("mask"): CLIPS[1:]}, rows)
     for number, name in enumerate(CLIPS):
@@ -54,6 +54,7 @@ def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"lacks": ["mask"]}) == [CLIPS[0]]
     assert names(querying, {"outcome": ["rejected"]}) == ["id9#video#00001"]
     assert names(querying, {"reason": ["mask: no face"]}) == [CLIPS[0]]
+    assert names(querying, {"reason": ["crop: too short: … frames, … wanted"]}) == ["id9#video#00001"]  # whatever many
     assert names(querying, {"figures": {"sharpness": [2, 3]}}) == sorted(CLIPS[2:4])
     assert names(querying, {"text": "SENTENCE 4"}) == [CLIPS[4]]
     assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]

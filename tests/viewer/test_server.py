@@ -130,6 +130,9 @@ def test_what_a_file_says_of_each_frame_is_drawn_onto_it(own_corpus: Corpus, vie
         def features(self, styles: object) -> dict[str, object]:
             return {}
 
+        def numbers(self, value: str) -> dict[str, float | None]:
+            return {"crosses counted": len(value), "crosses hidden": None}
+
         def drawn(self, value: str, index: int, frame: Image.Image) -> Image.Image:
             return Image.new("RGB", frame.size, (index, 0, len(value)))
 
@@ -143,5 +146,10 @@ def test_what_a_file_says_of_each_frame_is_drawn_onto_it(own_corpus: Corpus, vie
         assert [layer["modality"] for layer in layers] == ["video", "crosses", "drawing", "mask"]
         _, data = call(served, "pictures", clip=clip, modality="crosses", at="3")
         assert np.asarray(Image.open(io.BytesIO(data[8:])))[0, 0].tolist() == [3, 0, 7]
+        assert json.loads(call(served, "clip", clip=clip)[1])["figures"] == {"crosses counted": 7}
+        asked = json.dumps({"figures": {"crosses counted": [7, 7]}})
+        found = json.loads(call(served, "clips", filter=asked, sort="-crosses counted")[1])
+        assert [row["name"] for row in found["rows"]] == [clip]
+        assert sum(found["counts"]["figures"]["crosses counted"]["counts"]) == 1
     finally:
         unregister_modality("crosses")
