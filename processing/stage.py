@@ -101,6 +101,10 @@ class Stage(PipelineStage):
     """Folders whose files of the clip are inputs where there are any, made by an earlier stage or run: ``Clip.files``.
     A finished clip in which they have changed is then not finished."""
 
+    is_renewed: ClassVar[bool] = False
+    """Whether results of other settings or inputs are made anew without being asked: figures, which say something of
+    other files and cost nobody any work. Results of unknown origin are refused all the same."""
+
     device: str = "cpu"
     """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""
 
@@ -181,3 +185,13 @@ class Stage(PipelineStage):
     @abstractmethod
     def encode(self, clip: Clip, result: Any) -> StageOutput:
         """Turn a result into files. Runs on a writer thread, without the device."""
+
+    def end(self, writer: StoreWriter) -> None:
+        """Bring in order what the stage keeps of all clips together.
+
+        Called once in a run, after its clips, also when it was stopped.
+
+        Raises:
+            OSError: It cannot be written.
+            MMVoxCelebError: The output cannot be read.
+        """

@@ -8,6 +8,7 @@ from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_
 from mmvoxceleb.meta.marks import MARKS_PATH, marks_without
 from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.scores import SCORES_PATH, forget_scores
 from mmvoxceleb.meta.videos import RECORDS, VideoRecord, names_video_of
 from mmvoxceleb.meta.watch import is_removed
 from mmvoxceleb.modalities import META
@@ -33,7 +34,9 @@ def records_of(tree: OutputTree, removals: Removals) -> list[str]:
 
 
 def forget_rows(tree: OutputTree, removals: Removals) -> None:
-    """Take the rows of removed clips out of the ledger, and their names out of the others."""
+    """Take the rows of removed clips out of the ledger, and their names out of the others; delete a table of scores
+    that names them.
+    """  # noqa: D205
 
     def without(log: bytes) -> bytes | None:
         if not Names(removals).are_in(log):
@@ -45,11 +48,12 @@ def forget_rows(tree: OutputTree, removals: Removals) -> None:
     if tree.kind(META.folder_name) == "folder":
         with tree.lock(META.folder_name):
             tree.rewrite_log(LEDGER_PATH, without)
+            forget_scores(tree, removals)
 
 
 def clean_files(tree: OutputTree, paths: Sequence[str], removals: Removals, names: Names) -> None:
-    """Take the names out of those files of a store that lie in ``meta``, beside the ledger and the removal list."""
-    ours = [path for path in paths if is_ours(path) and path not in (REMOVALS_PATH, LEDGER_PATH)]
+    """Take the names out of the files of ``meta``, but for the ledger, the removal list and the table of scores."""
+    ours = [path for path in paths if is_ours(path) and path not in (REMOVALS_PATH, LEDGER_PATH, SCORES_PATH)]
     for path, data in zip(ours, tree.read_many(ours), strict=True):
         if data is not None and names.are_in(data):
             _clean_file(tree, path, removals, names)

@@ -7,6 +7,7 @@ by :func:`register_modality`, or by an entry point of the group ``mmvoxceleb.mod
 from mmvoxceleb.modalities.audio import AUDIO
 from mmvoxceleb.modalities.base import DEFAULT_STYLE, MODALITIES, Modality, RecordOptions
 from mmvoxceleb.modalities.drawings import DRAWINGS, STYLES
+from mmvoxceleb.modalities.figures import Figure, figures, register_figure, unregister_figure
 from mmvoxceleb.modalities.file_modality import FileModality, SampleContext
 from mmvoxceleb.modalities.frame_modality import FrameModality, PictureForm
 from mmvoxceleb.modalities.label import LABEL
@@ -14,6 +15,7 @@ from mmvoxceleb.modalities.landmarks import LANDMARKS
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
 from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, register_modality, unregister_modality
+from mmvoxceleb.modalities.scores import SCORES, ClipScores
 from mmvoxceleb.modalities.table import (
     ORIGINAL_STRIDE,
     check_modalities,
@@ -37,9 +39,12 @@ __all__ = [
     "META",
     "MODALITIES",
     "ORIGINAL_STRIDE",
+    "SCORES",
     "STYLES",
     "TEXT",
     "VIDEO",
+    "ClipScores",
+    "Figure",
     "FileModality",
     "Folder",
     "FrameModality",
@@ -48,11 +53,14 @@ __all__ = [
     "RecordOptions",
     "SampleContext",
     "check_modalities",
+    "figures",
     "file_modalities",
     "folders_of",
     "frame_modalities",
     "modalities",
     "record_features",
+    "register_figure",
     "register_modality",
+    "unregister_figure",
     "unregister_modality",
 ]

@@ -14,6 +14,7 @@ from mmvoxceleb.modalities.landmarks import LANDMARKS
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
 from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, kinds, register_modality
+from mmvoxceleb.modalities.scores import SCORES
 from mmvoxceleb.modalities.text import TEXT
 from mmvoxceleb.modalities.video import VIDEO
 
@@ -31,7 +32,7 @@ __all__ = [
     "record_features",
 ]
 
-_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO, LANDMARKS)
+_BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO, LANDMARKS, SCORES)
 for _kind in (*_BUILT_IN, META):
     register_modality(_kind)
 

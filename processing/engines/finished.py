@@ -101,7 +101,8 @@ class FinishedStages:
             return True
         inputs, settings = (part if isinstance(part, dict) else {} for part in map(section.get, ("input", "settings")))
         current = current or {}
-        is_same = self._earlier.is_same(
+        earlier = replace(self._earlier, overwrite=True) if stage.is_renewed else self._earlier
+        is_same = earlier.is_same(
             f"clip {clip_id} was made by {stage.name} in another way",
             (settings, self.settings[stage.name]),
             ({key: inputs.get(key) for key in current}, current),

@@ -96,6 +96,8 @@ class Work:
     def end(self) -> None:
         """Bring the output in order. Called once in a run, after its units, also when it was stopped."""
         self.source.end(self.steps)
+        for stage in self.steps.stages:
+            stage.end(self.writer)
         if self.writer.tree.is_local:  # workers of a run that was killed just before this one began have died since
             self._clean()
 

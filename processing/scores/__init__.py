@@ -1,1 +1,8 @@
-"""Figures by which clips are chosen."""
+"""Figures by which clips are chosen: how large, sharp, bright and steady the face is, how the head turns."""
+
+from mmvoxceleb.processing.scores.interface import Scorer
+from mmvoxceleb.processing.scores.material import Material
+from mmvoxceleb.processing.scores.registry import make_scorers, register_score, scorers, unregister_score
+from mmvoxceleb.processing.scores.stage import ScoreStage
+
+__all__ = ["Material", "ScoreStage", "Scorer", "make_scorers", "register_score", "scorers", "unregister_score"]

@@ -217,7 +217,7 @@ def test_our_own_load_dataset_is_the_same(corpus: Corpus) -> None:
         stock = load_dataset("mmvoxceleb", data_dir=str(corpus.root), split="test", streaming=streaming)
         assert rows(ours) == rows(stock)
     assert datasets.get_dataset_config_names("mmvoxceleb") == [
-        "all", "video", "mask", "drawing", "text", "label", "audio", "landmarks", "sample",
+        "all", "video", "mask", "drawing", "text", "label", "audio", "landmarks", "score", "sample",
     ]  # fmt: skip
 
 

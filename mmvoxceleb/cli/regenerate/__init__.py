@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-STAGES: tuple[str, ...] = ("everything", "crop", "audio", "mask", "draw", "landmarks", "label", "text")
+STAGES: tuple[str, ...] = ("everything", "crop", "audio", "mask", "draw", "landmarks", "label", "text", "score")
 """Modules of this package that add a subcommand: all stages in one go, then each by itself."""
 
 

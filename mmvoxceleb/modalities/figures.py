@@ -1,0 +1,162 @@
+"""The figures by which clips are judged: the table of what each is, in which unit and range, and by which formula."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.files.quoting import shortened
+
+__all__ = ["ENTRY_POINTS", "Figure", "figures", "register_figure", "scorers_outside", "unregister_figure"]
+
+ENTRY_POINTS = "mmvoxceleb.scores"
+"""Group of the entry points that name a class with ``figures``, which measures them: see ``processing/scores``."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one number says of a clip.
+
+    Args:
+        name: As a column: ``face_px``.
+        meaning: What it is, by which formula, in words.
+        unit: Of the number: ``px``, ``degrees``, ``share`` (0 to 1), ``ratio``.
+        low: Smallest value that is possible; None where there is none.
+        high: Largest value, likewise.
+        source: Paper, book or code that the formula is from; empty where it is ours.
+        needs: What of a clip it is computed from: ``frames``, ``landmarks``, ``masks``, ``audio``, ``provenance``.
+        version: Counts changes of the formula. A clip's figure of another version is out of date.
+
+    Raises:
+        ConfigError: Its name is none for a column, or its version no whole number from 1.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    low: float | None = 0.0
+    high: float | None = None
+    source: str = ""
+    needs: tuple[str, ...] = ("frames",)
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f"figure {self.name!r}: expected a name of lower-case letters, digits and _")
+        if self.version < 1:
+            raise ConfigError(f"figure {self.name}: its version is {self.version}; it counts from 1")
+
+
+_RESERVED = ("clip_id", "num_frames", "versions")
+_JPEG = "the two means that it compares are those of Wang, Sheikh and Bovik, ICIP 2002"
+
+_BUILT_IN = (
+    Figure("face_px", "longer side of the face's box in the source video, median over the frames where the crop found "
+           "it", "px", needs=("provenance",)),
+    Figure("face_frame_px", "longer side of the box around the landmarks in the clip's own frames, median", "px",
+           needs=("landmarks",)),
+    Figure("sharpness", "variance of the Laplacian of the grey frame, median over frames", "grey levels²",
+           source="Pech-Pacheco et al., ICPR 2000"),
+    Figure("face_sharpness", "the same of the box around the landmarks, brought to 128 x 128 px, so that faces of all "
+           "sizes compare; median", "grey levels²", source="Pech-Pacheco et al., ICPR 2000",
+           needs=("frames", "landmarks")),
+    Figure("face_brightness", "mean grey level inside the outline of the landmarks, median over frames",
+           "grey levels", high=255.0, needs=("frames", "landmarks")),
+    Figure("face_black_share", "share of the pixels inside the outline whose grey level is 0 to 2, mean over frames",
+           "share", high=1.0, needs=("frames", "landmarks")),
+    Figure("face_white_share", "share of the pixels inside the outline whose grey level is 253 to 255, mean over "
+           "frames", "share", high=1.0, needs=("frames", "landmarks")),
+    Figure("motion", "mean absolute difference of the grey levels of a frame and the next, mean over frames",
+           "grey levels", high=255.0),
+    Figure("cuts", "frames that begin another scene, as the crop finds them (docs/crop.md)", "frames"),
+    Figure("blockiness", "mean absolute difference across the borders of blocks of 8 px, divided by that inside "
+           "blocks, for the place of the grid where it is largest, mean of across and down; 1 without blocks. Scaling "
+           "after compression hides it", "ratio", source=_JPEG),
+    Figure("face_share", "frames in which the landmarks have a face, divided by all frames looked at", "share",
+           high=1.0, needs=("landmarks",)),
+    Figure("one_face_share", "frames in which YuNet finds exactly one face, divided by the frames looked at: up to 16, "
+           "evenly spread", "share", high=1.0, source="YuNet: Wu et al., MIR 2023"),
+    Figure("yaw", "how far the head is turned to the right in the picture, median over frames", "degrees", -180.0,
+           180.0, needs=("landmarks",)),
+    Figure("pitch", "how far it is turned up, median over frames", "degrees", -180.0, 180.0, needs=("landmarks",)),
+    Figure("roll", "how far it is turned clockwise, median over frames", "degrees", -180.0, 180.0,
+           needs=("landmarks",)),
+    Figure("yaw_range", "95th less 5th percentile of yaw over the frames", "degrees", high=360.0,
+           needs=("landmarks",)),
+    Figure("pitch_range", "95th less 5th percentile of pitch over the frames", "degrees", high=360.0,
+           needs=("landmarks",)),
+    Figure("rotation_speed", "angle between the head's rotation in a frame and the next, times 25, mean over frames",
+           "degrees/s", high=4500.0, needs=("landmarks",)),
+    Figure("head_speed", "way of the middle of the landmarks from a frame to the next, times 25, in sizes of the face "
+           "(longer side of its box, median), mean over frames", "face sizes/s", needs=("landmarks",)),
+    Figure("drift_px", "distance of the middle of the landmarks from its mean over the clip, root mean square: how far "
+           "the face wanders in the crop", "px", needs=("landmarks",)),
+    Figure("jitter_px", "length of the second difference of the middle of the landmarks over three frames in a row, "
+           "mean: how much the crop shakes", "px", needs=("landmarks",)),
+    Figure("scale_spread", "standard deviation of the longer side of the landmarks' box over the frames, divided by "
+           "its mean", "ratio", needs=("landmarks",)),
+    Figure("mask_flicker", "share of pixels whose class is another one in the clip's next mask, mean; real motion "
+           "counts, and masks that are farther apart give more", "share", high=1.0, needs=("masks",)),
+)  # fmt: skip
+
+_figures: dict[str, Figure] = {}
+_outside: list[Any] = []
+_begun: list[str] = []
+_loading = threading.RLock()
+logger = logging.getLogger(__name__)
+
+
+def register_figure(figure: Figure) -> Figure:
+    """Add a figure: a field of the column ``score``, and a column of the table of scores.
+
+    Raises:
+        ConfigError: Another figure has its name.
+    """
+    if figure.name in _RESERVED or _figures.get(figure.name, figure) != figure:
+        raise ConfigError(f"figure {figure.name!r}: the name is taken; choose another one")
+    _figures[figure.name] = figure
+    return figure
+
+
+def unregister_figure(name: str) -> None:
+    """Remove a figure, as if it had never been registered."""
+    _figures.pop(name, None)
+
+
+def figures() -> tuple[Figure, ...]:
+    """List all figures, those of the package first; those of entry points are imported."""
+    scorers_outside()
+    return tuple(_figures.values())
+
+
+def scorers_outside() -> tuple[Any, ...]:
+    """Load the classes that entry points name, once, and register their figures; the log names those that fail."""
+    with _loading:
+        if not _begun:
+            from importlib.metadata import entry_points
+
+            _begun.append(ENTRY_POINTS)
+            for point in entry_points(group=ENTRY_POINTS):
+                try:
+                    scorer = point.load()
+                    _register_all(scorer.figures)
+                except Exception as error:
+                    logger.warning(
+                        "the scores %s (entry point %s) cannot be used: %s", point.name, point.value, shortened(error)
+                    )
+                else:
+                    _outside.append(scorer)
+        return tuple(_outside)
+
+
+def _register_all(found: Iterable[Figure]) -> None:
+    for figure in found:
+        register_figure(figure)
+
+
+_register_all(_BUILT_IN)

@@ -1,0 +1,74 @@
+"""Which scorers there are, by name."""
+
+from collections.abc import Sequence
+
+from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.modalities.figures import register_figure, scorers_outside, unregister_figure
+from mmvoxceleb.processing.scores.face import FaceScorer, OneFaceScorer, SizeScorer
+from mmvoxceleb.processing.scores.head import HeadScorer
+from mmvoxceleb.processing.scores.interface import Scorer
+from mmvoxceleb.processing.scores.masks import MaskScorer
+from mmvoxceleb.processing.scores.picture import PictureScorer
+
+__all__ = ["make_scorers", "register_score", "scorers", "unregister_score"]
+
+_BUILT_IN: tuple[type[Scorer], ...] = (
+    SizeScorer, PictureScorer, FaceScorer, OneFaceScorer, HeadScorer, MaskScorer,
+)  # fmt: skip
+_scorers: dict[str, type[Scorer]] = {kind.name: kind for kind in _BUILT_IN}
+
+
+def register_score(scorer: type[Scorer]) -> type[Scorer]:
+    """Add your own figures to the stage ``score``, the config ``score`` and the table of scores.
+
+    Call it where the class is defined, so that worker processes, which import that module, have it, too; or name the
+    class as an entry point of the group ``mmvoxceleb.scores``.
+
+    Raises:
+        ConfigError: Another scorer has its name, or another figure one of its figures'.
+    """
+    there = _scorers.get(scorer.name, scorer)
+    if (there.__module__, there.__qualname__) != (scorer.__module__, scorer.__qualname__):
+        raise ConfigError(f"scorer {scorer.name!r}: the name is taken; choose another one")
+    for figure in scorer.figures:
+        register_figure(figure)
+    _scorers[scorer.name] = scorer
+    return scorer
+
+
+def unregister_score(name: str) -> None:
+    """Remove a scorer and its figures, as if it had never been registered.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    if name not in _scorers:
+        raise ConfigError(f"no scorer {name!r}; the known ones are {', '.join(_scorers)}")
+    for figure in _scorers.pop(name).figures:
+        unregister_figure(figure.name)
+
+
+def scorers() -> dict[str, type[Scorer]]:
+    """Return all scorers by name, those of the package first."""
+    return {**_scorers, **{kind.name: kind for kind in scorers_outside() if kind.name not in _scorers}}
+
+
+def make_scorers(names: Sequence[str] | None = None, *, device: str = "auto") -> list[Scorer]:
+    """Make scorers.
+
+    Args:
+        names: Names of figures or of scorers; None for all.
+        device: Where models compute.
+
+    Raises:
+        ConfigError: A name is unknown; the message lists the known ones.
+    """
+    kinds = scorers()
+    if names is None:
+        return [kind(device=device) for kind in kinds.values()]
+    known = {name: kind for kind in kinds.values() for name in (kind.name, *(one.name for one in kind.figures))}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        what = f"unknown figure {', '.join(map(repr, unknown))}" if unknown else "no figure was asked for"
+        raise ConfigError(f"{what}; the known ones are {', '.join(known)}")
+    return [kind(device=device) for kind in kinds.values() if kind in {known[name] for name in names}]

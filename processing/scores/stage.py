@@ -1,0 +1,137 @@
+"""The stage of scores: figures of each clip, and the table of them all."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.meta.scores import save_scores
+from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.modalities import SCORES, ClipScores, Folder
+from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.scores.interface import Measured, Scorer
+from mmvoxceleb.processing.scores.material import Material
+from mmvoxceleb.processing.scores.registry import make_scorers
+from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ScoreStage"]
+
+_QUALITY = "quality"
+
+
+class ScoreStage(Stage):
+    """Writes ``score/<clip_id>.json``, and ``meta/scores.parquet`` at the end of a run.
+
+    A clip is measured again where its frames, landmarks, masks, sound or crop are others than before, or a figure has
+    another version; nobody need ask for that. A figure that cannot be told is null, with the reason.
+
+    Args:
+        scorers: What measures; by default all that are registered.
+
+    Raises:
+        ConfigError: Two scorers have one name or figure.
+    """
+
+    name = "score"
+    is_renewed = True
+
+    def __init__(self, scorers: Sequence[Scorer] | None = None) -> None:
+        self.scorers = list(make_scorers() if scorers is None else scorers)
+        names = [scorer.name for scorer in self.scorers]
+        measured = [figure.name for scorer in self.scorers for figure in scorer.figures]
+        if len(set(names)) < len(names) or len(set(measured)) < len(measured):
+            raise ConfigError(f"two scorers have one name or figure: {', '.join(names)}")
+
+    @property
+    def device(self) -> str:  # type: ignore[override]  # known once the models are
+        return next((one for one in (scorer.resolved_device for scorer in self.scorers) if one != "cpu"), "cpu")
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        return (SCORES.folder(),)
+
+    @property
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]  # as the scorers do
+        return tuple(dict.fromkeys(folder for scorer in self.scorers for folder in scorer.reads))
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "versions": {figure.name: figure.version for scorer in self.scorers for figure in scorer.figures},
+            "scorers": {scorer.name: scorer.settings() for scorer in self.scorers},
+        }
+
+    def computation(self) -> dict[str, Any]:
+        told = {scorer.name: scorer.computation() for scorer in self.scorers}
+        found = {name: computation for name, computation in told.items() if computation}
+        device = next((one["device"] for one in found.values() if one.get("device", "cpu") != "cpu"), None)
+        return {**found, **({"device": device} if device else {})}
+
+    def inputs(self, clip: Clip) -> dict[str, Any]:
+        """Tell what the provenance says of the crop, by its hash, and how many frames the clip has."""
+        crop = json.dumps(clip.meta.get(CROP), sort_keys=True, ensure_ascii=False)
+        return {"crop": hashlib.sha256(crop.encode("utf-8", "replace")).hexdigest(),
+                "num_frames": len(clip.frame_indices)}  # fmt: skip
+
+    def setup(self) -> None:
+        for scorer in self.scorers:
+            scorer.setup()
+
+    def teardown(self) -> None:
+        for scorer in self.scorers:
+            scorer.teardown()
+
+    def select(self, clip: Clip) -> Sequence[int]:
+        return clip.frame_indices if any(scorer.reads_frames for scorer in self.scorers) else ()
+
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> dict[str, Measured]:
+        indices = np.array(clip.frame_indices, np.int64)
+        material = Material(clip.clip_id, indices, frames, clip.meta, clip.files)
+        found: dict[str, Measured] = {}
+        for scorer in self.scorers:
+            found |= _checked(scorer, scorer.measure(material), clip.clip_id)
+        return found
+
+    def encode(self, clip: Clip, result: dict[str, Measured]) -> StageOutput:
+        reasons = {name: value for name, value in result.items() if isinstance(value, str)}
+        numbers = {name: None if isinstance(value, str) else value for name, value in result.items()}
+        versions = {figure.name: figure.version for scorer in self.scorers for figure in scorer.figures}
+        scores = ClipScores(len(clip.frame_indices), numbers, versions, reasons)
+        data = scores.to_bytes()
+        kept = SCORES.parse(data, clip_id=clip.clip_id).figures
+        told = {name: value for name, value in kept.items() if value is not None}
+        return StageOutput({self.folders[0]: [("", data)]}, {_QUALITY: told, "reasons": reasons})
+
+    def end(self, writer: StoreWriter) -> None:
+        save_scores(writer.tree)
+
+
+def _checked(scorer: Scorer, measured: Mapping[str, Measured], clip_id: str) -> dict[str, Measured]:
+    """Check what a scorer gave, which may be somebody else's.
+
+    Raises:
+        ProcessingError: It gave other figures than it says, or no finite number within a figure's range.
+    """
+    names = {figure.name for figure in scorer.figures}
+    if set(measured) != names:
+        raise ProcessingError(
+            f"clip {clip_id}: the scorer {scorer.name} gave {', '.join(sorted(measured)) or 'nothing'}, not "
+            f"{', '.join(sorted(names))}; mend it"
+        )
+    for figure in scorer.figures:
+        value = measured[figure.name]
+        if isinstance(value, str):
+            continue
+        is_inside = math.isfinite(value) and (figure.low is None or value >= figure.low)
+        if not is_inside or (figure.high is not None and value > figure.high):
+            raise ProcessingError(
+                f"clip {clip_id}: the scorer {scorer.name} gave {value} as {figure.name}, which is no number from "
+                f"{figure.low} to {figure.high}; mend it"
+            )
+    return dict(measured)
