@@ -22,7 +22,7 @@ __all__ = ["PERMISSIVE", "Role", "attribute_model", "check_permissive", "check_w
 PERMISSIVE = "permissive"
 """The value of ``--licence`` that refuses all other models."""
 
-Role = Literal["detector", "landmarks", "parser", "drawer", "attributes"]
+Role = Literal["detector", "landmarks", "parser", "drawer", "attributes", "figures"]
 """What a model is chosen for."""
 
 _CHOICES: Mapping[tuple[Role, str], tuple[str, ...]] = MappingProxyType(
@@ -41,6 +41,9 @@ _CHOICES: Mapping[tuple[Role, str], tuple[str, ...]] = MappingProxyType(
         ("attributes", "farl-celeba"): ("farl-celeba",),
         ("attributes", "open"): ("face-landmarker",),
         ("attributes", "sample"): ("sample",),
+        ("figures", "yunet"): ("yunet",),
+        ("figures", "silero-vad"): ("silero-vad",),
+        ("figures", "syncnet"): ("syncnet",),
     }
 )
 """Keys of the models by what they are chosen for and the name that chooses them."""
@@ -54,6 +57,7 @@ _INSTEAD: Mapping[Role, str] = MappingProxyType(
         "parser": "--parser open (Apache-2.0)",
         "drawer": "--drawer open (MIT)",
         "attributes": "--weights open (Apache-2.0)",
+        "figures": "other figures, by --figures",
     }
 )
 

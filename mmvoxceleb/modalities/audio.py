@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.flac import FlacSound
 
-__all__ = ["AUDIO", "length_of"]
+__all__ = ["AUDIO", "clipped_samples", "length_of"]
 
 FRAMES_PER_SECOND = 25
 
@@ -31,6 +31,20 @@ _INK, _PAPER, _MIDDLE = (44, 82, 130), (255, 255, 255), (226, 232, 240)
 def length_of(num_frames: int, rate: int) -> int:
     """Samples of a clip of so many frames."""
     return round(num_frames * rate / FRAMES_PER_SECOND)
+
+
+def clipped_samples(samples: "NDArray[np.float32]") -> int:
+    """Count the samples that are cut off: those of runs of at least 4 at the end of the scale.
+
+    Args:
+        samples: float32 [channels, N], -1 to 1.
+    """
+    count = 0
+    for channel in samples:
+        steps = np.flatnonzero(np.diff(np.abs(channel) >= _FULL, prepend=False, append=False))
+        lengths = steps[1::2] - steps[::2]
+        count += int(lengths[lengths >= _RUN].sum())
+    return count
 
 
 class Audio(FileModality):
@@ -140,7 +154,7 @@ class Audio(FileModality):
         if peaks.max(initial=0.0) < _SILENT_BELOW:
             yield "audio_silent", f"its largest sample is {peaks.max(initial=0.0):.5f} of full scale"
             return
-        count = sum(_num_clipped(channel >= _FULL) for channel in peaks)
+        count = clipped_samples(peaks)
         if count:
             yield "audio_clipped", f"{count:,} samples are cut off at the end of the scale"
 
@@ -170,13 +184,6 @@ class Audio(FileModality):
         picture[height // 2] = _MIDDLE
         picture[is_ink] = _INK
         return Image.fromarray(picture)
-
-
-def _num_clipped(is_full: "NDArray[np.bool_]") -> int:
-    """Count the samples of runs of at least ``_RUN``."""
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], is_full, [False]])))
-    lengths = steps[1::2] - steps[::2]
-    return int(lengths[lengths >= _RUN].sum())
 
 
 def _channels(count: int) -> str:

@@ -55,6 +55,9 @@ class Figure:
 _RESERVED = ("clip_id", "num_frames", "versions")
 _JPEG = "the two means that it compares are those of Wang, Sheikh and Bovik, ICIP 2002"
 
+_SYNCNET = "Chung and Zisserman, Out of time, ACCV 2016 workshops; joonson/syncnet_python"
+_LIPS = ("frames", "landmarks", "audio")
+
 _BUILT_IN = (
     Figure("face_px", "longer side of the face's box in the source video, median over the frames where the crop found "
            "it", "px", needs=("provenance",)),
@@ -102,6 +105,20 @@ _BUILT_IN = (
            "its mean", "ratio", needs=("landmarks",)),
     Figure("mask_flicker", "share of pixels whose class is another one in the clip's next mask, mean; real motion "
            "counts, and masks that are farther apart give more", "share", high=1.0, needs=("masks",)),
+    Figure("loudness", "integrated loudness of the whole sound", "LUFS", -70.0, source="ITU-R BS.1770-4, EBU R 128",
+           needs=("audio",)),
+    Figure("clipped_share", "samples in runs of at least 4 at the end of the scale, divided by all samples", "share",
+           high=1.0, needs=("audio",)),
+    Figure("silent_share", "windows of 20 ms whose level is below -60 dB of full scale in every channel, divided by "
+           "all", "share", high=1.0, needs=("audio",)),
+    Figure("speech_share", "windows of 32 ms in which Silero VAD takes speech for at least as likely as none, divided "
+           "by all", "share", high=1.0, source="Silero VAD 6.2", needs=("audio",)),
+    Figure("sync_offset", "frames of 40 ms by which the sound comes too early: delayed by so many, it fits the lips "
+           "best; SyncNet looks for it from -15 to 15", "frames", -15.0, 15.0, source=_SYNCNET, needs=_LIPS),
+    Figure("sync_confidence", "median over the 31 offsets of SyncNet's mean distances of sound and lips, less the "
+           "least of them (LSE-C); about 0 where they have nothing to do with each other", "distance",
+           source=_SYNCNET, needs=_LIPS),
+    Figure("sync_distance", "the least of these mean distances (LSE-D)", "distance", source=_SYNCNET, needs=_LIPS),
 )  # fmt: skip
 
 _figures: dict[str, Figure] = {}

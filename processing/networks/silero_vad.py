@@ -37,14 +37,12 @@ class SileroVad(nn.Module):
         """Compute the probabilities of a whole sound.
 
         Args:
-            sound: float [N], 16 kHz, -1 to 1; followed by silence to a whole number of windows.
+            sound: float [N], 16 kHz, -1 to 1, N at least 1; followed by silence to a whole number of windows.
 
         Returns:
             float [ceil(N / 512)], 0 to 1.
         """
         padded = functional.pad(sound, (_CONTEXT_SAMPLES, -len(sound) % WINDOW_SAMPLES))
-        if len(padded) == _CONTEXT_SAMPLES:
-            return sound.new_empty(0)
         windows = padded.unfold(0, _CONTEXT_SAMPLES + WINDOW_SAMPLES, WINDOW_SAMPLES)
         probabilities: Tensor = self.decoder(self.encoder(self.stft(windows))[..., 0])
         return probabilities

@@ -95,6 +95,7 @@ class OneFaceScorer(Scorer):
 
     name = "one_face"
     figures = figures_named("one_face_share")
+    models = ("yunet",)
 
     def __init__(self, *, device: str = "auto") -> None:
         super().__init__(device=device)

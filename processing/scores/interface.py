@@ -41,12 +41,14 @@ class Scorer(ABC):
         figures: What it measures.
         reads: Folders whose files of the clip it wants in :attr:`Material.files`.
         reads_frames: Whether it wants the frames.
+        models: Keys of the models that it loads, in the table of weights.
     """
 
     name: ClassVar[str]
     figures: ClassVar[tuple[Figure, ...]]
     reads: ClassVar[tuple[Folder, ...]] = ()
     reads_frames: ClassVar[bool] = True
+    models: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, device: str = "auto") -> None:
         self.device = device

@@ -15,13 +15,12 @@ from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["REACH", "LipSync", "Sync", "compare"]
+__all__ = ["REACH", "SAMPLES_PER_FRAME", "LipSync", "Sync", "compare"]
 
 REACH = 15
 """Frames by which the sound is moved to and fro."""
 
-_FRAMES_PER_SECOND = 25
-_SAMPLES_PER_FRAME = RATE // _FRAMES_PER_SECOND
+SAMPLES_PER_FRAME = RATE // 25
 _CEPSTRA_PER_FRAME = 4
 
 _AT_ONCE_CPU, _AT_ONCE_GPU = 16, 64
@@ -143,11 +142,11 @@ class LipSync:
 
         from mmvoxceleb.processing.networks.syncnet import CEPSTRA, FEATURES, WINDOW_CEPSTRA, WINDOW_FRAMES
 
-        self.setup()
-        count = max(0, min(len(frames), len(track), len(sound) // _SAMPLES_PER_FRAME) - WINDOW_FRAMES)
+        count = max(0, min(len(frames), len(track), len(sound) // SAMPLES_PER_FRAME) - WINDOW_FRAMES)
         seen, heard = np.empty((count, FEATURES), np.float32), np.empty((count, FEATURES), np.float32)
         if not count:
             return seen, heard
+        self.setup()
         windows = np.lib.stride_tricks.sliding_window_view(cepstra(sound), WINDOW_CEPSTRA, axis=0)
         windows = windows[::_CEPSTRA_PER_FRAME][:count].reshape(count, 1, CEPSTRA, WINDOW_CEPSTRA)
         with torch.inference_mode(), faithful_kernels():

@@ -15,10 +15,13 @@ from mmvoxceleb.modalities import AUDIO, LANDMARKS, MASKS, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NO_FACE", "NO_LANDMARKS", "Material"]
+__all__ = ["NO_FACE", "NO_LANDMARKS", "NO_SOUND", "VOICE_RATE", "Material"]
 
 NO_LANDMARKS = "no landmarks: make them with mmvoxceleb regenerate landmarks"
+NO_SOUND = "no sound: make it with mmvoxceleb regenerate audio"
 NO_FACE = "no face: its landmarks have none in any frame"
+
+VOICE_RATE = 16_000
 
 
 @dataclass
@@ -69,6 +72,18 @@ class Material:
         """
         files = self.files.get(AUDIO.folder())
         return AUDIO.parse(files[0][1], clip_id=self.clip_id) if files else None
+
+    @cached_property
+    def voice(self) -> "NDArray[np.float32] | None":
+        """The sound as models of speech hear it, float32 [N], 16 kHz, -1 to 1, the mean of its channels.
+
+        Raises:
+            CorruptSourceError: It is damaged.
+        """
+        if self.sound is None:
+            return None
+        whole = self.sound.part(0.0, round(self.sound.seconds * VOICE_RATE), VOICE_RATE)
+        return np.asarray(whole.mean(axis=0), np.float32)
 
     @cached_property
     def masks(self) -> "list[NDArray[np.uint8]]":

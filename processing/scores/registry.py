@@ -9,11 +9,14 @@ from mmvoxceleb.processing.scores.head import HeadScorer
 from mmvoxceleb.processing.scores.interface import Scorer
 from mmvoxceleb.processing.scores.masks import MaskScorer
 from mmvoxceleb.processing.scores.picture import PictureScorer
+from mmvoxceleb.processing.scores.sound import SoundScorer, SpeechScorer
+from mmvoxceleb.processing.scores.sync import SyncScorer
 
 __all__ = ["make_scorers", "register_score", "scorers", "unregister_score"]
 
 _BUILT_IN: tuple[type[Scorer], ...] = (
-    SizeScorer, PictureScorer, FaceScorer, OneFaceScorer, HeadScorer, MaskScorer,
+    SizeScorer, PictureScorer, FaceScorer, OneFaceScorer, HeadScorer, MaskScorer, SoundScorer,
+    SpeechScorer, SyncScorer,
 )  # fmt: skip
 _scorers: dict[str, type[Scorer]] = {kind.name: kind for kind in _BUILT_IN}
 

@@ -38,6 +38,12 @@ class SpeechDetector:
         """Everything that changes the figure, as JSON values."""
         return {"model": "silero-vad-6.2", "weights_sha256": sha256_of(self._locate())}
 
+    def computation(self) -> dict[str, Any]:
+        """Tell how it computes, for the provenance, as ``Stage.computation`` does."""
+        import torch
+
+        return {"device": "cpu", "libraries": {"torch": torch.__version__}}
+
     def setup(self) -> None:
         """Load the network.
 
@@ -80,14 +86,13 @@ class SpeechDetector:
             result: NDArray[np.float32] = self._network(torch.from_numpy(np.ascontiguousarray(sound))).numpy()
         return result
 
-    def share(self, sound: "NDArray[np.float32]") -> float | None:
-        """Tell the share of windows of 32 ms with a probability of at least 0.5; None of no sound.
+    def share(self, sound: "NDArray[np.float32]") -> float:
+        """Tell the share of windows of 32 ms with a probability of at least 0.5.
 
         Args:
-            sound: float32 [N], 16 kHz, mono, -1 to 1.
+            sound: float32 [N], 16 kHz, mono, -1 to 1; N at least 1.
         """
-        probabilities = self.probabilities(sound)
-        return float((probabilities >= _LEAST_PROBABILITY).mean()) if len(probabilities) else None
+        return float((self.probabilities(sound) >= _LEAST_PROBABILITY).mean())
 
     def _locate(self) -> Path:
         if self._path is None:

@@ -16,6 +16,7 @@ from mmvoxceleb.processing.detectors import DETECTORS
 from mmvoxceleb.processing.licences import check_permissive, known_models, models_of
 from mmvoxceleb.processing.published import INCLUDED, PUBLISHED
 from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
+from mmvoxceleb.processing.scores import scorers
 from mmvoxceleb.sample import sample_path
 
 CLIP = "id00000#sample-look#00001.txt#000.mp4"
@@ -135,6 +136,15 @@ def test_what_a_stage_reads_must_be_permissive_too(store: Path, tmp_path: Path) 
         "regenerate", "all", store, tmp_path / "out", "--stages", "mask,draw,label,text", "--models", "sample",
         "--licence", "permissive", "--dry-run",
     )  # fmt: skip
+
+
+def test_figures_by_models_that_are_not_permissive(store: Path) -> None:
+    command = ["regenerate", "score", store, "--licence", "permissive", "--limit", "0"]
+    with pytest.raises(ConfigError, match=r"refuses syncnet \(syncnet_v2\.model\): .* Choose other figures"):
+        call(*command)
+    assert "1 clip to do" in call(*command, "--figures", "sharpness,loudness")
+    for name, scorer in scorers().items():
+        assert all(models_of("figures", model) for model in scorer.models), name
 
 
 def test_models_are_known_by_what_provenance_says() -> None:

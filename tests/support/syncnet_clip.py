@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import torch
 
+from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from tests.support.pseudo_weights import REFERENCE, fill, picture, read_keys
 
 NUM_FRAMES = 30
@@ -36,6 +37,21 @@ def sound() -> np.ndarray:
     noise = (raw % np.uint64(20001)).astype(np.int64) - 10000
     level = np.abs(np.arange(len(noise)) % 4000 - 2000)
     return (noise * level // 2000).astype(np.int16)
+
+
+def landmarks_of(boxes: Any) -> FaceLandmarks:
+    """Landmarks whose points lie in the corners of boxes [N, 4]; without a face where a box is NaN."""
+    boxes = np.asarray(boxes, np.float32)
+    points = np.repeat(boxes[:, None, :2], 478, axis=1)
+    points[:, 1] = boxes[:, 2:]
+    depth = np.where(np.isnan(boxes[:, :1]), np.nan, 0)[:, None].repeat(478, 1)
+    rest = np.where(np.isnan(boxes[:, :1]), np.nan, 0)
+    return FaceLandmarks(
+        np.arange(len(boxes), dtype=np.int32),
+        np.concatenate([points, depth], axis=2).astype(np.float32),
+        rest.repeat(52, 1).astype(np.float32),
+        rest.repeat(3, 1).astype(np.float32),
+    )
 
 
 def weights() -> dict[str, torch.Tensor]:

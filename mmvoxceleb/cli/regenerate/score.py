@@ -6,7 +6,7 @@ import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, names_in, target_of
+from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, names_in, target_of
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -43,4 +43,6 @@ def score(
     from mmvoxceleb.processing.scores import ScoreStage, make_scorers
 
     scorers = make_scorers(None if figures is None else names_in(figures), device=device)
+    for model in (model for scorer in scorers for model in scorer.models):
+        check_licence(run, "figures", model)
     run_pipeline(Pipeline([ScoreStage(scorers)]), store, target_of(store, out), run)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.processing.networks.syncnet import SyncNet
 from mmvoxceleb.processing.scores.cepstra import cepstra
 from mmvoxceleb.processing.scores.face_crops import FaceTrack, longest_track
 from mmvoxceleb.processing.scores.lip_sync import LipSync, compare
 from tests.support.pseudo_weights import REFERENCE, digest, read_keys
-from tests.support.syncnet_clip import NUM_FRAMES, STEP, faces, sound, weights
+from tests.support.syncnet_clip import NUM_FRAMES, STEP, faces, landmarks_of, sound, weights
 
 ORIGINAL = np.load(REFERENCE / "syncnet_seed0.npz")
 
@@ -112,25 +111,10 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
         LipSync(tmp_path / "other.model", "cpu").setup()
 
 
-def landmarks(boxes: Any, indices: Any = None) -> FaceLandmarks:
-    """Points in the corners of boxes [N, 4]; no face where a box is NaN."""
-    boxes = np.asarray(boxes, np.float32)
-    points = np.repeat(boxes[:, None, :2], 478, axis=1)
-    points[:, 1] = boxes[:, 2:]
-    depth = np.where(np.isnan(boxes[:, :1]), np.nan, 0)[:, None].repeat(478, 1)
-    rest = np.where(np.isnan(boxes[:, :1]), np.nan, 0)
-    return FaceLandmarks(
-        np.arange(len(boxes), dtype=np.int32) if indices is None else np.asarray(indices, np.int32),
-        np.concatenate([points, depth], axis=2).astype(np.float32),
-        rest.repeat(52, 1).astype(np.float32),
-        rest.repeat(3, 1).astype(np.float32),
-    )
-
-
 def test_crops_are_those_of_the_original() -> None:
     rng = np.random.default_rng(0)
     boxes = np.array([30, 20, 110, 130]) + rng.normal(0, 3, (20, 4)).cumsum(axis=0)
-    track = longest_track(landmarks(boxes))
+    track = longest_track(landmarks_of(boxes))
     assert track is not None
     frame = rng.integers(0, 256, (120, 140, 3)).astype(np.uint8)
     boxes = boxes.astype(np.float32).astype(np.float64)
@@ -150,11 +134,11 @@ def test_crops_are_those_of_the_original() -> None:
 
 def test_longest_stretch_of_one_face_is_followed() -> None:
     box, away, none = [10, 10, 50, 50], [200, 10, 240, 50], [np.nan] * 4
-    track = longest_track(landmarks([box] * 10 + [none] * 24 + [box] * 10))
+    track = longest_track(landmarks_of([box] * 10 + [none] * 24 + [box] * 10))
     assert track is not None
     assert (track.first, len(track)) == (0, 44)
     assert track.halves[20] == 20
-    track = longest_track(landmarks([none] * 2 + [box] * 8 + [none] * 25 + [box] * 30 + [away] * 5))
+    track = longest_track(landmarks_of([none] * 2 + [box] * 8 + [none] * 25 + [box] * 30 + [away] * 5))
     assert track is not None
     assert (track.first, len(track)) == (35, 30)
-    assert longest_track(landmarks([none] * 3)) is None
+    assert longest_track(landmarks_of([none] * 3)) is None
