@@ -151,6 +151,9 @@ class Scores(FileModality):
         if counted != len(frames):
             yield "score_frames", f"are of {counted:,} frames; the clip has {len(frames):,}"
 
+    def numbers(self, value: ClipScores) -> Mapping[str, float | None]:
+        return value.figures
+
     def shown(self, value: ClipScores) -> Shown | None:
         chips = tuple((f"{name} {number:.4g}", None) for name, number in value.figures.items() if number is not None)
         return Shown("scores", chips=chips) if chips else None

@@ -48,9 +48,10 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
         meta = {}
         problems.append(tidy(error))
     layers = _layers(clip, problems, tidy)
-    numbers: dict[str, float] = {}
+    numbers: dict[str, float | None] = {}
     for kind in numbered:
-        numbers |= finite(kind.numbers(values[kind.name])) if kind.name in values else {}
+        found = kind.numbers(values[kind.name]) if kind.name in values else {}
+        numbers |= {**dict.fromkeys(found), **finite(found)}
     return {
         "name": clip.clip_id,
         "person": parsed.person_id,

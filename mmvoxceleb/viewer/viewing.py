@@ -13,7 +13,7 @@ import numpy as np
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.marks import MARKS_PATH, Marks
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import VIDEO, file_modalities
+from mmvoxceleb.modalities import VIDEO, figures, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.catalog import OUTCOMES, Catalog
@@ -88,6 +88,7 @@ class Viewing:
             "attributes": list(ATTRIBUTES),
             "splits": list(SPLITS),
             "problem": self.index.problem,
+            "meanings": {each.name: f"{each.meaning}, {each.unit}" for each in figures()},
             "can_mend": self._mender is not None,
             "can_mark": self._marks is not None,
             "marks": hashlib.blake2b(self.marked({}), digest_size=8).hexdigest(),

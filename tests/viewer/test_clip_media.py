@@ -11,6 +11,7 @@ import pytest
 
 from mmvoxceleb.codecs.flac import encode_flac
 from mmvoxceleb.codecs.landmarks import encode_landmarks
+from mmvoxceleb.modalities.scores import ClipScores
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.viewer.clip_page import label_of
 from tests.support.faces import landmarks_of
@@ -40,6 +41,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     meta = {"crop": {"source": {"file": "/home/someone/talk.mp4"}, "video": {"width_px": 640, "height_px": 360},
                      "crop_boxes_xyxy_px": boxes, "face_box_xyxy_px": [50, 60, 150, 180],
                      "quality": {"sharpness": 3.5}}}  # fmt: skip
+    (root / "score").mkdir()
+    scores = ClipScores(75, {"sharpness": 3.5, "loudness": -23.0, "sync_offset": None},
+                        dict.fromkeys(("sharpness", "loudness", "sync_offset"), 1))  # fmt: skip
+    (root / "score" / f"{CLIP}.json").write_bytes(scores.to_bytes())
     (root / "meta").mkdir()
     (root / "meta" / f"{CLIP}.json").write_text(json.dumps(meta))
     return root
@@ -74,6 +79,27 @@ def test_a_video_file_plays_in_step_with_its_sound_under_lines_and_curves(store:
     page.keyboard.press("s")
     page.keyboard.press("Space")
     assert page.get_attribute('[aria-label="Sound"]', "aria-pressed") == "false"
+
+
+def test_every_score_is_a_figure_with_a_brush(store: Path, view: View, tab: Tab) -> None:
+    page = tab(view(store).address)
+    page.wait_for_selector(".card img")
+    page.click("aside summary:has-text('Figures')")
+    page.focus('[data-figure="loudness"] canvas')
+    assert "LUFS" in page.get_attribute('[data-figure="loudness"] h4', "title")
+    box = page.locator('[data-figure="sharpness"] canvas').bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 9, steps=3)
+    page.mouse.up()
+    until(page, "document.querySelector('.total').textContent === '1 clip'")  # the other one has no scores
+    assert "sharpness" in page.evaluate("decodeURIComponent(location.hash)")
+    page.click(f'[data-clip="{CLIP}"]')
+    page.wait_for_selector("dt:has-text('loudness')")
+    figures = page.evaluate(
+        "[...document.querySelectorAll('dt')].map((each) => `${each.textContent} ${each.nextSibling.textContent}`)"
+    )
+    assert {"loudness -23", "sync offset not known"} <= set(figures)
 
 
 def test_lines_are_sent_to_a_fraction_of_a_pixel(store: Path, view: View) -> None:

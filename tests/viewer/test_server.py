@@ -146,7 +146,9 @@ def test_what_a_file_says_of_each_frame_is_drawn_onto_it(own_corpus: Corpus, vie
         assert [layer["modality"] for layer in layers] == ["video", "crosses", "drawing", "mask"]
         _, data = call(served, "pictures", clip=clip, modality="crosses", at="3")
         assert np.asarray(Image.open(io.BytesIO(data[8:])))[0, 0].tolist() == [3, 0, 7]
-        assert json.loads(call(served, "clip", clip=clip)[1])["figures"] == {"crosses counted": 7}
+        assert json.loads(call(served, "clip", clip=clip)[1])["figures"] == {
+            "crosses counted": 7, "crosses hidden": None,
+        }  # fmt: skip
         asked = json.dumps({"figures": {"crosses counted": [7, 7]}})
         found = json.loads(call(served, "clips", filter=asked, sort="-crosses counted")[1])
         assert [row["name"] for row in found["rows"]] == [clip]

@@ -1,6 +1,6 @@
 // One clip: the player, the legend of its masks, and all that is known of it.
 import { address, ask } from "./api.js";
-import { h, plain, toast, words } from "./dom.js";
+import { h, meanings, plain, toast, words } from "./dom.js";
 import { Compare } from "./compare.js";
 import { CropMap } from "./cropmap.js";
 import { Curves } from "./curves.js";
@@ -247,6 +247,6 @@ export class ClipPage {
   }
 
   table(rows) {
-    return h("dl", {}, rows.map(([name, value]) => [h("dt", {}, words(name)), h("dd", {}, value)]));
+    return h("dl", {}, rows.map(([name, value]) => [h("dt", { title: meanings[name] || "" }, words(name)), h("dd", {}, value)]));
   }
 }

@@ -15,10 +15,13 @@ export function h(tag, properties = {}, ...children) {
 
 export const count = (number) => number.toLocaleString("en-US");
 
+// What figures are, by name; the server says it once.
+export const meanings = {};
+
 export const words = (name) => name.replaceAll("_", " ");
 
 export function plain(number) {
-  if (!Number.isFinite(number)) return "–";
+  if (!Number.isFinite(number)) return "not known";
   const size = Math.abs(number);
   return number.toLocaleString("en-US", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 3 });
 }

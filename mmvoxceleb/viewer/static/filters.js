@@ -1,5 +1,5 @@
 // The filters at the side: every choice with the number of clips that it would give.
-import { count, h, words } from "./dom.js";
+import { count, h, meanings, words } from "./dom.js";
 import { histogram } from "./histogram.js";
 import { without } from "./where.js";
 
@@ -42,7 +42,7 @@ function attributes(counts, filter, onchange) {
 function figures(counts, filter, onchange) {
   const chosen = filter.figures || {};
   return Object.entries(counts).filter(([, each]) => each.high > each.low || each.counts.some(Boolean)).map(([name, each]) =>
-    h("div", { class: "figure", "data-figure": name }, h("h4", {}, words(name)), histogram(each, chosen[name], (range) => {
+    h("div", { class: "figure", "data-figure": name }, h("h4", { title: meanings[name] || "" }, words(name)), histogram(each, chosen[name], (range) => {
       const all = range ? { ...chosen, [name]: range } : without(chosen, name);
       onchange(Object.keys(all).length ? { ...filter, figures: all } : without(filter, "figures"));
     })));

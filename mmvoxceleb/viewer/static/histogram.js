@@ -13,6 +13,12 @@ export function histogram({ low, high, counts }, chosen, onchange) {
     const box = canvas.getBoundingClientRect();
     return low + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * span;
   };
+  // A range begins and ends where bars do, so what is painted is what is counted.
+  const bars = (one, other) => {
+    const step = span / counts.length;
+    const first = Math.floor((Math.min(one, other) - low) / step), last = Math.ceil((Math.max(one, other) - low) / step);
+    return [first <= 0 ? low : low + first * step, last >= counts.length ? high : low + last * step];
+  };
   function paint(range) {
     const style = getComputedStyle(document.documentElement);
     const pen = canvas.getContext("2d"), most = Math.max(1, ...counts);
@@ -37,12 +43,12 @@ export function histogram({ low, high, counts }, chosen, onchange) {
   canvas.addEventListener("pointermove", (event) => {
     if (start === null) return;
     const now = valueAt(event);
-    paint([Math.min(start, now), Math.max(start, now)]);
+    paint(bars(start, now));
   });
   canvas.addEventListener("pointerup", (event) => {
     const now = valueAt(event), from = start;
     start = null;
-    onchange(Math.abs(now - from) < span / 100 ? null : [Math.min(from, now), Math.max(from, now)]);
+    onchange(Math.abs(now - from) < span / 100 ? null : bars(from, now));
   });
   canvas.addEventListener("keydown", (event) => {
     const [from, to] = chosen || [low, high];

@@ -1,6 +1,6 @@
 // Which screen is shown: that of the address.
 import { ask } from "./api.js";
-import { h } from "./dom.js";
+import { h, meanings } from "./dom.js";
 import { Marks } from "./marks.js";
 import { MendPage } from "./mend.js";
 import { Overview } from "./overview.js";
@@ -50,6 +50,7 @@ async function follow(state) {
 
 try {
   const state = await ask("state");
+  Object.assign(meanings, state.meanings);
   marks = new Marks(state, () => {
     clip.marking();
     if (overview.where) overview.marked();
