@@ -169,10 +169,13 @@ def completed(
     """Fill in what follows from the store, its modalities, and from the format, the form of masks, unless chosen."""
     from mmvoxceleb.hub.export import modalities_in
     from mmvoxceleb.stores import open_store
+    from mmvoxceleb.stores.styles import settled_styles
 
-    there = modality or modalities_in(open_store(store), drop_sensitive=settings.drop_sensitive)
+    opened = open_store(store)
+    there = modality or modalities_in(opened, drop_sensitive=settings.drop_sensitive)
     colours = settings.format == "folder" if original_colours is None else original_colours
-    return replace(settings, modalities=tuple(there), mask_encoding="original" if colours else "palette")
+    styles = settled_styles(settings.styles, opened)
+    return replace(settings, modalities=tuple(there), styles=styles, mask_encoding="original" if colours else "palette")
 
 
 def run_export(

@@ -10,7 +10,7 @@ from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.hub.card_data import card_data
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
-from mmvoxceleb.hub.layout import WHOLE, configs_of, features_of
+from mmvoxceleb.hub.layout import PREVIEW, WHOLE, configs_of, features_of
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics, SplitStatistics, statistics_of
@@ -101,7 +101,8 @@ def _values(
 ) -> dict[str, Any]:
     """Work out what the template fills in."""
     kinds = modalities(settings.modalities)
-    configs = [config.name for config in configs_of(settings)]
+    parts = {note.part for note in notes}
+    configs = [config.name for config in configs_of(settings) if config.name != PREVIEW or PREVIEW in parts]
     pictures = {name for split in statistics.splits.values() for name in split.pictures}
     always = [kind.pictures for kind in frame_modalities(MODALITIES) if not kind.is_timeline]
     counted = [kind.pictures for kind in frame_modalities() if kind.pictures in pictures or kind.pictures in always]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.hub.card_facts import CardFacts
-from mmvoxceleb.hub.layout import WHOLE, Config, configs_of, features_among
+from mmvoxceleb.hub.layout import PREVIEW, WHOLE, Config, configs_of, features_among
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.hub.statistics import ExportStatistics
@@ -43,6 +43,8 @@ def card_data(
     infos: list[dict[str, Any]] = []
     for config in configs_of(settings) if settings.format == "parquet" else ():
         members = [note for note in notes if note.part == config.part and note.rows]
+        if config.name == PREVIEW and not members:
+            continue
         entry: dict[str, Any] = {"config_name": config.name}
         if config.name == WHOLE:
             entry["default"] = True

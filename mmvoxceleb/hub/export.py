@@ -18,7 +18,7 @@ from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.describing import describe_export
 from mmvoxceleb.hub.folder import remove_clip
-from mmvoxceleb.hub.layout import WHOLE, parts_of
+from mmvoxceleb.hub.layout import PREVIEW, WHOLE, parts_of
 from mmvoxceleb.hub.manifest import STATE, ExportFolder, is_export
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.plan import Shard, digest_of, plan_projections, plan_shards
@@ -167,6 +167,12 @@ def _export(
                 _tell(progress, WHOLE, len(shard.clips), total)
             whole.append(note)
     for part in parts_of(settings)[1:] if settings.format == "parquet" else ():
+        if part.name == PREVIEW and not settings.has_mp4 and not _has_pyav():
+            logger.warning(
+                "%s: the config %s is left out, since it needs PyAV: %s",
+                folder.root, PREVIEW, install_hint("processing"),
+            )  # fmt: skip
+            continue
         lighter = plan_projections(part.name, part.columns, whole, settings.shard_bytes // 4)
         finished = _finished(folder, lighter, settings, part.name, progress)
         for shard in lighter:
@@ -182,6 +188,14 @@ def _export(
     report.bytes = sum(note.bytes for note in notes)
     report.skipped = {clip: reason for note in whole for clip, reason in note.skipped.items()}
     return report
+
+
+def _has_pyav() -> bool:
+    try:
+        import av  # noqa: F401  whether it can be imported is what is asked
+    except ImportError:
+        return False
+    return True
 
 
 def _tell(progress: Progress | None, part: str, rows: int, total: int) -> None:

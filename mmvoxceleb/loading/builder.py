@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,10 +18,11 @@ from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.meta.removal_feed import addresses_of, read_feeds
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import META, VIDEO, Folder, folders_of, record_features
+from mmvoxceleb.modalities import META, VIDEO, Folder, RecordOptions, folders_of, modalities, record_features
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.reference_system import register_scheme
+from mmvoxceleb.stores.styles import settled_styles
 
 __all__ = ["MMVoxCeleb"]
 
@@ -145,8 +147,14 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         return str(self._build_cache_dir())
 
     def _folders(self) -> tuple[Folder, ...]:
-        folders = folders_of(self.config.read_modalities, self.config.read_styles)
+        folders = folders_of(self.config.read_modalities, self._styles())
         return (*folders, VIDEO.folder()) if self.config.min_frames and VIDEO.folder() not in folders else folders
+
+    def _styles(self, store: Store | None = None) -> tuple[str, ...]:
+        """The drawing styles to read; they are asked of the store only where it is read for drawings."""
+        styles = self.config.read_styles
+        has_styles = any(kind.has_styles for kind in modalities(self.config.read_modalities))
+        return settled_styles(styles, store or self._open()) if has_styles else styles
 
     def _content_digest(self) -> str:
         folders = self._folders()
@@ -243,8 +251,9 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             for shard_index, clips in enumerate(shards)
             for clip_index, clip_id in enumerate(clips)
         ]
+        options = replace(self.config.record_options, styles=self._styles(store))
         skipped = too_short = 0
-        for position, result in results_ahead(partial(self._read, store), positions, ahead=self._clips_ahead):
+        for position, result in results_ahead(partial(self._read, store, options), positions, ahead=self._clips_ahead):
             try:
                 record = result()
             except MMVoxCelebError as error:
@@ -262,12 +271,12 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         if skipped:
             logger.warning("%s: skipped %d damaged clips, named above", store.location, skipped)
 
-    def _read(self, store: Store, position: tuple[int, int, str]) -> dict[str, Any] | None:
+    def _read(self, store: Store, options: RecordOptions, position: tuple[int, int, str]) -> dict[str, Any] | None:
         """Read one record; None for a clip that is shorter than ``min_frames``."""
         clip = StoredClip(store, position[-1])
         if self.config.min_frames and clip.num_frames(VIDEO.folder()) < self.config.min_frames:
             return None
-        return record_of(clip, self.config.record_options, in_place=self._in_place)
+        return record_of(clip, options, in_place=self._in_place)
 
 
 def _key(shard_index: int, clip_index: int, clip_id: str) -> Any:

@@ -24,6 +24,7 @@ from mmvoxceleb.modalities import (
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores import Entry, Store
 from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.stores.styles import settled_style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAUL
         MissingModalityError: The store has nothing of this clip.
         CorruptSourceError: ``clip_id`` has another form than a key.
     """
-    clip = StoredClip(store, clip_id)
+    clip, style = StoredClip(store, clip_id), settled_style(style, store)
     in_store = set(store.folders())
     folders = {kind: kind.folder_of_style(style) for kind in frame_modalities()}
     entries = {kind: _entries(clip, folder) for kind, folder in folders.items()}

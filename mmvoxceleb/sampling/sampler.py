@@ -2,7 +2,9 @@
 
 import logging
 import operator
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.sources import sampled_clips
 from mmvoxceleb.sampling.stream import ClipStream
 from mmvoxceleb.sampling.threads import DecodeWork
+from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores.styles import settled_style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +98,10 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     def __init__(self, data: Any, **settings: Any) -> None:
         super().__init__(settings)
+        if isinstance(data, str | os.PathLike):
+            data = open_store(data)
+        if isinstance(data, Store):
+            self.options = replace(self.options, style=settled_style(self.options.style, data))
         options = self.options
         self._source = sampled_clips(
             data, self._wanted(), options.style, self._listed, options.missing, self._removals,

@@ -2,6 +2,8 @@
 
 import io
 import json
+import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import DatasetCard
 from PIL import Image
+from typer.testing import CliRunner
 
+from mmvoxceleb.cli.main import app
 from mmvoxceleb.codecs.flac import encode_flac
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.derived import preview_of
@@ -18,6 +23,8 @@ from mmvoxceleb.hub.dropping import remove_from_export
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.preview.clip_view import view_clip
+from mmvoxceleb.stores import open_store
 from tests.hub.conftest import Run
 from tests.support.corpus import Corpus, frame, make_corpus
 from tests.support.loopback_hub import Hub
@@ -104,6 +111,28 @@ def test_whoever_is_removed_leaves_index_and_preview_too(talking: Corpus, tmp_pa
     again = export_store(talking.root, tmp_path / "out", ExportSettings(modalities=KINDS), facts=PLAIN)
     assert again.written
     assert sorted(row["clip_id"] for row in rows_of(tmp_path / "out", "preview")) == sorted(talking.clips)
+
+
+def test_the_only_style_of_a_store_is_shown_and_exported(tmp_path: Path) -> None:
+    drawn = make_corpus(tmp_path / "store")
+    (drawn.root / "draw/style1").rename(drawn.root / "draw/lines")
+    assert "drawings" not in view_clip(open_store(drawn.root), drawn.clips[0]).missing
+    result = CliRunner().invoke(app, ["export", str(drawn.root), str(tmp_path / "out"), "--no-charts"])
+    assert result.exit_code == 0, result.output
+    assert all(len(row["drawings"]) >= 3 for row in rows_of(tmp_path / "out", "drawing"))
+
+
+def test_without_pyav_there_is_no_preview_and_the_log_says_why(
+    talking: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with caplog.at_level(logging.WARNING):
+        export_store(talking.root, tmp_path / "out", ExportSettings(modalities=("video", "label")), facts=PLAIN)
+    assert "the config preview is left out, since it needs PyAV" in caplog.text
+    assert not (tmp_path / "out/data/preview").exists()
+    configs = [config["config_name"] for config in DatasetCard.load(tmp_path / "out/README.md").data.configs]
+    assert "index" in configs
+    assert "preview" not in configs
 
 
 READ = f"""

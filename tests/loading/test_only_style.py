@@ -1,0 +1,33 @@
+"""A store whose drawings are in one other style is read without naming it; the log says so."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from mmvoxceleb.errors import MissingModalityError
+from tests.support.corpus import Corpus, make_corpus
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Corpus:
+    corpus = make_corpus(tmp_path / "store")
+    (corpus.root / "draw/style1").rename(corpus.root / "draw/lines")
+    return corpus
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_it_is_loaded(drawn: Corpus, streaming: bool, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        rows = load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=streaming)
+        assert len(next(iter(rows))["drawings"]) == 3
+    assert "has no drawings in style1; those in its only style, lines, are taken" in caplog.text
+
+
+def test_of_two_others_none_is_taken(drawn: Corpus) -> None:
+    (drawn.root / "draw/sketch").symlink_to("lines")
+    with pytest.raises(MissingModalityError, match="has no draw/style1"):
+        load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=True)
+    rows = load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=True, styles=("sketch",))
+    assert next(iter(rows))["drawings"]
