@@ -105,8 +105,8 @@ class DrawStage(Stage):
         if self.drawer.needs_masks and len(found) < len(wanted):
             raise MissingModalityError(
                 f"clip {clip.clip_id}: {len(wanted) - len(found)} of {len(wanted)} frames have no mask, without which "
-                "the background is not known; make masks first with: mmvoxceleb regenerate mask, or leave "
-                "--background out"
+                "the background is not known; make masks first with: mmvoxceleb regenerate mask, or, where the open "
+                "parser found no face in these frames, leave --background out"
             )
         ids = {
             index: read_mask_ids(data, clip_id=clip.clip_id, name=f"mask {name}")

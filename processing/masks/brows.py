@@ -21,7 +21,8 @@ _RAISED = 0.3
 _FAINT, _CLEAR = 6.0, 18.0
 """Contrast of brow and skin, in units of CIELAB's lightness, up to which the mesh alone counts, and from which on what
 is dark does."""
-_DARK = 0.38
+_DARK_PERCENTILE = 30
+_DARK = 0.4
 """What is darker than skin by this share of the contrast is brow."""
 
 
@@ -58,11 +59,11 @@ def brows_of(frame: "NDArray[np.uint8]", points: "NDArray[np.floating[Any]]") ->
             scaled = cv2.resize(frame, (MASK_SIZE_PX, MASK_SIZE_PX), interpolation=cv2.INTER_LINEAR)
             light = cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32) * (100 / 255)
         here = cv2.GaussianBlur(light[rows, columns], (0, 0), max(0.8, height / 20))
-        inside, around = wide[rows, columns] > 0, mesh[rows, columns] == 0
-        if not inside.any() or not (around & ~inside).any():
+        inside = wide[rows, columns] > 0
+        if not (mesh[rows, columns] > 0).any() or inside.all():
             continue
         skin = float(np.median(here[~inside]))
-        dark = float(np.percentile(here[inside], 15))
+        dark = float(np.percentile(here[mesh[rows, columns] > 0], _DARK_PERCENTILE))
         contrast = skin - dark
         trust = float(np.clip((contrast - _FAINT) / (_CLEAR - _FAINT), 0, 1))
         darkness = np.clip(0.5 + (skin - _DARK * contrast - here) / max(contrast, 1e-3), 0, 1)

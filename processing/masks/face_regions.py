@@ -50,6 +50,8 @@ REGIONS: dict[str, tuple[int, ...]] = {
 """Class names and the outlines of their regions, in the order in which they are painted over each other."""
 
 _SHIFT = 4
+_LIDS = 0.03
+"""In widths of an eye: what is painted beyond the mesh, which runs inside of lashes and lids' edges."""
 
 
 def outline(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...], size: int) -> "NDArray[np.uint8]":
@@ -76,4 +78,10 @@ def is_facing(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...]) -> 
 
 def painted(points: "NDArray[np.floating[Any]]", size: int) -> "dict[str, NDArray[np.uint8]]":
     """Fill all of :data:`REGIONS` that are seen: uint8 [size, size] each, 1 inside."""
-    return {name: outline(points, corners, size) for name, corners in REGIONS.items() if is_facing(points, corners)}
+    placed = np.array(points[:, :2], np.float64)
+    for name in ("r_eye", "l_eye"):
+        corners = list(REGIONS[name])
+        away = placed[corners] - placed[corners].mean(axis=0)
+        far = np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+        placed[corners] += away / far * (_LIDS * float(np.ptp(placed[corners], axis=0).max()))
+    return {name: outline(placed, corners, size) for name, corners in REGIONS.items() if is_facing(points, corners)}

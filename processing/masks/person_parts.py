@@ -41,7 +41,7 @@ _BALD_FROM = (0.15, 0.3)
 """Share of what is above the forehead that has usual colours of the face: of a head with hair, of a bald one."""
 _BRIGHTNESS, _GAIN = 160.0, 6.0
 """How bright a face is made, of 255, and the most that a picture is multiplied by."""
-_SHADES = ((1.0, 1.0), (0.8, 0.8), (0.6, 0.6), (0.45, 0.3))
+_SHADES = ((1.0, 1.0), (0.8, 0.8), (0.6, 0.6), (0.45, 0.3), (0.32, 0.2))
 """How dark skin below the chin is beside that of the face, and how often."""
 _LONG_FROM = (0.08, 0.35)
 """Share of the places beside the jaw that is hair: of short hair at most, of long hair at least."""
