@@ -24,11 +24,13 @@ OVAL: tuple[int, ...] = (
 
 _RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 _RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
-_NOSE_RIGHT = (168, 193, 122, 174, 217, 126, 209, 49, 129, 64, 98, 97, 2)
-_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+_RIGHT_HALVES: dict[str, tuple[int, ...]] = {
+    "nose": (168, 6, 197, 195, 5, 4, 1, 2, 97, 98, 64, 129, 49, 209, 126, 217, 174, 122, 193),
+    "mouth": (78, 191, 80, 81, 82, 13, 14, 87, 178, 88, 95),
+    "u_lip": (61, 185, 40, 39, 37, 0, 13, 82, 81, 80, 191, 78),
+    "l_lip": (78, 95, 88, 178, 87, 14, 17, 84, 181, 91, 146, 61),
+}
+"""Up to the middle of the face, since of a head in profile one half is seen."""
 
 
 def _mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
@@ -39,13 +41,11 @@ def _mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
 BROWS: dict[str, tuple[int, ...]] = {"r_brow": _RIGHT_BROW, "l_brow": _mirrored(_RIGHT_BROW)}
 """Where to look for brows: what is dark there is one."""
 
-REGIONS: dict[str, tuple[int, ...]] = {
-    "nose": _NOSE_RIGHT[::-1] + _mirrored(_NOSE_RIGHT)[-2:0:-1],
-    "r_eye": _RIGHT_EYE,
-    "l_eye": _mirrored(_RIGHT_EYE),
-    "mouth": _INNER_UPPER + _INNER_LOWER[-2:0:-1],
-    "u_lip": _OUTER_UPPER + _INNER_UPPER[::-1],
-    "l_lip": _INNER_LOWER + _OUTER_LOWER[::-1],
+REGIONS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "nose": (_RIGHT_HALVES["nose"], _mirrored(_RIGHT_HALVES["nose"])),
+    "r_eye": (_RIGHT_EYE,),
+    "l_eye": (_mirrored(_RIGHT_EYE),),
+    **{name: (_RIGHT_HALVES[name], _mirrored(_RIGHT_HALVES[name])) for name in ("mouth", "u_lip", "l_lip")},
 }
 """Class names and the outlines of their regions, in the order in which they are painted over each other."""
 
@@ -77,11 +77,17 @@ def is_facing(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...]) -> 
 
 
 def painted(points: "NDArray[np.floating[Any]]", size: int) -> "dict[str, NDArray[np.uint8]]":
-    """Fill all of :data:`REGIONS` that are seen: uint8 [size, size] each, 1 inside."""
+    """Fill what is seen of :data:`REGIONS`: uint8 [size, size] each, 1 inside."""
     placed = np.array(points[:, :2], np.float64)
     for name in ("r_eye", "l_eye"):
-        corners = list(REGIONS[name])
+        corners = list(REGIONS[name][0])
         away = placed[corners] - placed[corners].mean(axis=0)
         far = np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
         placed[corners] += away / far * (_LIDS * float(np.ptp(placed[corners], axis=0).max()))
-    return {name: outline(placed, corners, size) for name, corners in REGIONS.items() if is_facing(points, corners)}
+    found: dict[str, NDArray[np.uint8]] = {}
+    for name, parts in REGIONS.items():
+        for corners_of_part in parts:
+            if is_facing(points, corners_of_part):
+                filled = outline(placed, corners_of_part, size)
+                found[name] = found[name] | filled if name in found else filled
+    return found

@@ -19,6 +19,8 @@ PARTS: tuple[str, ...] = ("skin", "hair", "neck", "cloth", "l_ear", "r_ear", "ot
 _FOREHEAD, _CHIN, _SIDE_RIGHT, _SIDE_LEFT = 10, 152, 234, 454
 _EAR_ANCHORS = {"r_ear": (234, 93), "l_ear": (454, 323)}
 _JAW_CORNERS = (172, 397)
+_FAR = 10.0
+"""Heights of the face from which on distances are all the same."""
 _OTHERS_REACH = 1.3
 """How much farther from another face its hair and shoulders reach than the middle between the faces."""
 
@@ -76,7 +78,8 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
     placed = points[:, :2] * scale
     oval = outline(placed, OVAL, size)
     unit = height * float(np.sqrt(scale[0] * scale[1]))
-    distance = (cv2.distanceTransform(1 - oval, cv2.DIST_L2, 5) - cv2.distanceTransform(oval, cv2.DIST_L2, 5)) / unit
+    away = cv2.distanceTransform(1 - oval, cv2.DIST_L2, 5) - cv2.distanceTransform(oval, cv2.DIST_L2, 5)
+    distance = np.clip(away / unit, -_FAR, _FAR)
 
     def ellipse(centre: Any, first: Any, second: Any) -> Any:
         """Return the squared distance from a flat ellipse's middle, 1 at its edge."""
@@ -97,7 +100,7 @@ def head_of(points: "NDArray[np.floating[Any]]", scale: tuple[float, float], siz
         outward = (0.6 * side + 0.8 * back) * height
         centre = points[list(anchors)].mean(axis=0) + 0.07 * outward
         # the farther a head is turned, the more of the ear on the far side is behind it
-        shown = float(np.dot(outward[:2], side[:2])) / height / max(1e-6, float(np.linalg.norm(side[:2])))
+        shown = float(outward[0] * along[1] - outward[1] * along[0]) / height * (1 if name == "l_ear" else -1)
         ear = _rising(-ellipse(centre, 0.11 * outward, 0.21 * downward * height), -1.8, -0.6)
         weights[name] = 1.2 * ear * _rising(shown, 0.22, 0.45) * (0.6 + 0.4 * _rising(distance, 0.0, 0.04))
     jaw = points[list(_JAW_CORNERS)].mean(axis=0) + 0.15 * back * height

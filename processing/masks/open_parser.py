@@ -30,6 +30,9 @@ _VERSION = 1
 _LEARNT_FROM = 16
 """Frames of a clip, evenly spread, that teach its colours."""
 
+_SMALLEST_PX = 12
+"""A face that is narrower or lower, in px of the frame, cannot be parsed and is taken for none."""
+
 _IDS = np.array([CLASSES.index("background")] + [CLASSES.index(part) for part in PARTS[:-1]], np.uint8)
 
 
@@ -99,7 +102,7 @@ class OpenParser(Parser):
         indices = np.arange(len(frames)) if indices is None else np.asarray(indices, np.int64)
         ids = np.full((len(frames), MASK_SIZE_PX, MASK_SIZE_PX), NO_MASK, np.uint8)
         points = self._points(frames, landmarks, indices)
-        there = np.flatnonzero(~np.isnan(points[:, 0, 0]))
+        there = np.flatnonzero(np.ptp(points[..., :2], axis=1).min(axis=1) >= _SMALLEST_PX)
         if not len(there):
             return ids
         teaching = there[np.unique(np.linspace(0, len(there) - 1, _LEARNT_FROM).round().astype(int))]

@@ -1,5 +1,6 @@
 """Masks from landmarks, a person's outline and colours: on a drawn head with real landmarks, and as a stage."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import LandmarkStage, MaskStage, Pipeline
 from mmvoxceleb.processing.landmarks import OneEuro
 from mmvoxceleb.processing.masks import OpenParser, make_parser
+from mmvoxceleb.processing.masks.face_regions import painted
+from mmvoxceleb.processing.masks.head_geometry import PARTS, head_of
 from mmvoxceleb.processing.masks.open_parser import resolve_islands
 from mmvoxceleb.processing.masks.person_outline import SelfieSegmenter
 from mmvoxceleb.schema import CLASSES, NO_MASK, SIDE_PAIRS
-from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head
+from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head, points
 from tests.support.trees import contents
 
 CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(3)]
@@ -127,6 +130,30 @@ def test_what_is_nearer_to_another_face_is_none_of_this_person() -> None:
     assert (two[:, right] == 0).all()
     assert (alone[:, right] == CLASSES.index("cloth")).any()
     assert (two[:, :250] == alone[:, :250]).mean() > 0.98
+
+
+@pytest.mark.parametrize("degrees", [-90, 90])
+def test_of_a_profile_the_side_that_is_seen_is_painted(degrees: int) -> None:
+    angle, middle = np.radians(degrees), points().mean(axis=0)
+    about_y = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    turned = (points() - middle) @ about_y.T + middle
+    found = painted(turned, 256)
+    seen, hidden = ("r", "l") if degrees < 0 else ("l", "r")
+    assert f"{seen}_eye" in found
+    assert f"{hidden}_eye" not in found
+    assert {"nose", "u_lip", "l_lip"} <= found.keys()
+    head = head_of(turned, (1.0, 1.0), 256)
+    ears = {side: head.prior[PARTS.index(f"{side}_ear")].max() for side in "lr"}
+    assert ears[seen] > 0.3 > 10 * ears[hidden]
+
+
+def test_a_face_of_a_few_px_is_none() -> None:
+    picture, _ = drawn_head()
+    small = np.zeros_like(picture)
+    small[100:126, 100:126] = picture[::10, ::10]
+    landmarks = FixedFace()(drawn_head()[0][None])
+    landmarks = replace(landmarks, points=(landmarks.points / 12).astype(np.float32))
+    assert (open_parser()(small[None], landmarks=landmarks) == NO_MASK).all()
 
 
 def test_hair_in_a_face_that_touches_none_around_it_is_brow_or_skin() -> None:
