@@ -6,15 +6,19 @@ python benchmarks/viewer.py --clips 1000000 --stores 20000 1000000
 """
 
 import argparse
+import contextlib
 import gc
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -184,10 +188,24 @@ COUNT = """async (seconds) => {
 }"""
 
 
-def time_player(place: str, rounds: int) -> None:
-    """Play a clip in Chromium: frames a second, and memory over time."""
-    import shutil
+SCROLL = """async (step) => {
+  const grid = document.querySelector('.grid'), times = [];
+  let last = performance.now(), waiting = 0;
+  for (let at = 0; at < 180; at++) {
+    grid.scrollTop += step;
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - last);
+    last = performance.now();
+    waiting += document.querySelector('.card.waiting') ? 1 : 0;
+  }
+  times.sort((one, other) => one - other);
+  return [times[90], times[171], waiting / 180];
+}"""
 
+
+@contextlib.contextmanager
+def opened(place: str) -> Iterator[tuple[Any, Any, int]]:
+    """Show a place in Chromium: the browser, its page, and the process of the server."""
     from playwright.sync_api import sync_playwright
 
     command = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()", "view", place, "--no-browser"]
@@ -203,25 +221,38 @@ def time_player(place: str, rounds: int) -> None:
         page.goto(address)
         page.wait_for_selector(".card img")
         print(f"first card in a cold page after {time.perf_counter() - begun:.2f} s")
+        yield browser, page, server.pid
+        browser.close()
+        server.terminate()
+
+
+def time_player(place: str, rounds: int) -> None:
+    """Play a clip in Chromium: frames a second, and memory over time."""
+    with opened(place) as (browser, page, server):
         page.keyboard.press("Home")
         page.keyboard.press("Enter")
         page.wait_for_selector('[data-lines="head pose"]')
         session = browser.new_browser_cdp_session()
+        page.keyboard.press("Space")
         for speed in ("1x", "2x", "4x"):
             if speed != "1x":
                 page.keyboard.press("+")
-            if speed == "1x":
-                page.keyboard.press("Space")
-            memory = []
-            rates = []
+            memory, rates = [], []
             for _ in range(rounds if speed == "1x" else 2):
                 rates.append(page.evaluate(COUNT, 5))
                 processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
                 memory.append(sum(resident_mb(each["id"]) for each in processes))
             print(f"  {speed}: {statistics.median(rates):.0f} frames/s; Chromium's processes {memory} MB, "
-                  f"the server {resident_mb(server.pid)} MB")  # fmt: skip
-        browser.close()
-        server.terminate()
+                  f"the server {resident_mb(server)} MB")  # fmt: skip
+
+
+def time_scrolling(place: str) -> None:
+    """Scroll through the overview while its clips are read."""
+    with opened(place) as (_, page, _server):
+        for step in (30, 150, 900):
+            median, most, waiting = page.evaluate(SCROLL, step)
+            print(f"  scrolled by {step} px a frame: {median:.1f} ms a frame, 95 % in {most:.1f} ms; "
+                  f"a picture lacked in {waiting:.0%} of the frames")  # fmt: skip
 
 
 def resident_mb(pid: int) -> int:
@@ -241,6 +272,7 @@ def main() -> None:
     if options.player:
         with tempfile.TemporaryDirectory() as scratch:
             time_player(str(long_clip(Path(scratch) / "store")), options.player)
+            time_scrolling(str(store_of(Path(scratch) / "clips", 20_000)))
     time_queries(options.clips)
     time_first_picture(sample_path(), "sample, 4 clips")
     for count in options.stores:

@@ -55,7 +55,7 @@ def run(
     by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
-    """Look at a dataset in the browser: overview with filters, player with masks and drawings, labels by hand."""
+    """Look at a dataset in the browser: filters, a player with all modalities, labels by hand, marks for removal."""
     from mmvoxceleb.modalities import LABEL
     from mmvoxceleb.viewer.place import Place
     from mmvoxceleb.viewer.serving import serve

@@ -23,6 +23,7 @@ export const words = (name) => name.replaceAll("_", " ");
 export function plain(number) {
   if (!Number.isFinite(number)) return "not known";
   const size = Math.abs(number);
+  if (size < 0.1) return number.toLocaleString("en-US", { maximumSignificantDigits: 2 });
   return number.toLocaleString("en-US", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 3 });
 }
 

@@ -1,6 +1,6 @@
 // The overview: a grid of clips that only holds what can be seen, however many there are.
 import { address, ask } from "./api.js";
-import { count, h, toast } from "./dom.js";
+import { count, h, toast, words } from "./dom.js";
 import { filters } from "./filters.js";
 import * as keys from "./keys.js";
 import * as where from "./where.js";
@@ -122,7 +122,7 @@ export class Overview {
     }
     const orders = [["", "by name"], ["-frames", "longest first"], ["frames", "shortest first"], ["doubt", "most doubtful label first"],
       ...Object.keys(found.counts.figures).filter((name) => name !== "frames")
-        .flatMap((name) => [[`-${name}`, `${name}, high first`], [name, `${name}, low first`]])];
+        .flatMap((name) => [[`-${name}`, `${words(name)}, high first`], [name, `${words(name)}, low first`]])];
     this.sort.replaceChildren(...orders.map(([value, text]) => h("option", { value, selected: value === this.where.sort }, text)));
   }
 
@@ -179,6 +179,7 @@ export class Overview {
     const top = this.top(), shift = this.grid.scrollTop - top;
     const first = Math.max(0, Math.floor(top / this.step) - 1) * this.columns;
     const last = Math.min(this.total, Math.ceil((top + this.grid.clientHeight) / this.step + 1) * this.columns);
+    for (const near of [first - PAGE / 2, last + PAGE / 2]) if (near >= 0 && near < this.total) this.row(near); // ahead
     for (const [at, card] of this.cards) {
       if (at < first || at >= last) {
         card.remove();
