@@ -36,6 +36,20 @@ PRESETS: dict[str, Preset] = {
             ),
             "https://github.com/bytedance/LatentSync/tree/a229c3948406bc2cf6eaf4873e662e70c6a04746/preprocess",
         ),
+        Preset(
+            "talkvid",
+            ("one_face_share >= 0.8", "-54 <= yaw <= 54", "-54 <= pitch <= 54", "-54 <= roll <= 54"),
+            (
+                "TalkVid bounds the root of the sum of squares of the three angles by 54 degrees, mean over one "
+                "frame a second by InsightFace; here each angle's median over all frames is bounded",
+                "TalkVid also wants that from one second to the next the head turns by at most 30 degrees and its "
+                "points move by at most a fifth of the frame, on average, all five of them in the picture, and a face "
+                "of 1.7 % of its area; our speeds are of single frames, and crops are of faces",
+                "TalkVid also filters by DOVER and CoTracker, of which there are no figures here",
+            ),
+            "https://github.com/FreedomIntelligence/TalkVid/tree/b3e15e62c37e50e5ae8ebabcdfdfff3672b40282/"
+            "data_pipeline/3_head_detail_filtering",
+        ),
     )
 }
 """Presets by name."""

@@ -25,6 +25,7 @@ from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.manifest import STATE, ExportFolder
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
+from mmvoxceleb.modalities import SCORES
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.trainers.content import ClipContent
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainerReport", "export_for"]
 
 TABLE = "clips.csv"
-"""Of each clip of an export: key, file, split, person, frames."""
+"""Of each clip of an export: key, person, split, frames, file, and its figures (docs/scores.md)."""
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ def _export(
         first = next(iter(report.left_out.values()), "there is none")
         raise MissingModalityError(f"{store.location}: no clip can be exported for {state.trainer.name}: {first}")
     ordered = [finished[clip_id] for clip_id in sorted(finished)]
-    state.write_lists(ordered)
+    state.write_lists(ordered, _figures(store))
     report.clips, report.bytes = len(ordered), sum(sum(clip.files.values()) for clip in ordered)
     report.next_steps = state.trainer.next_steps(str(state.root.absolute()))
     return report
@@ -299,22 +300,36 @@ class _State:
         for path in note.clip.files:
             inside(self.root, path).unlink(missing_ok=True)
 
-    def write_lists(self, clips: Sequence[ExportedClip]) -> None:
-        """Write the trainer's lists, and the table of clips."""
+    def write_lists(self, clips: Sequence[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Write the trainer's lists, and the table of clips with their figures."""
         lists = self.trainer.lists(clips, self.settings, self.root.absolute().as_posix())
-        for path, data in {**lists, TABLE: _table(clips)}.items():
+        for path, data in {**lists, TABLE: _table(clips, figures)}.items():
             write_atomically(inside(self.root, path), data)
 
     def _marker(self, note: _Note) -> Path:
         return self._notes / f"{_digest([note.clip.clip_id])[:32]}.json"
 
 
-def _table(clips: Iterable[ExportedClip]) -> bytes:
+def _figures(store: Store) -> dict[str, dict[str, float | None]]:
+    """Read the figures of each clip by which people choose; none where the store has no scores."""
+    if SCORES.folder() not in store.folders():
+        return {}
+    from mmvoxceleb.meta.scores import read_scores
+
+    table = read_scores(store)
+    names = [name for name in table.column_names if name not in ("clip_id", "num_frames", "versions")]
+    return {row["clip_id"]: {name: row[name] for name in names} for row in table.to_pylist()}
+
+
+def _table(clips: Iterable[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]) -> bytes:
+    names = list(dict.fromkeys(name for found in figures.values() for name in found))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["clip_id", "person_id", "split", "num_frames", "file"])
+    table.writerow(["clip_id", "person_id", "split", "num_frames", "file", *names])
     for clip in clips:
-        table.writerow([clip.clip_id, clip.clip_id.split("#")[0], clip.split, clip.num_frames, next(iter(clip.files))])
+        person_id, own = clip.clip_id.partition("#")[0], figures.get(clip.clip_id, {})
+        told = [own.get(name) for name in names]
+        table.writerow([clip.clip_id, person_id, clip.split, clip.num_frames, next(iter(clip.files)), *told])
     return text.getvalue().encode()
 
 

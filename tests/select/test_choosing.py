@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import figures
 from mmvoxceleb.schema import ATTRIBUTES, ClipId
 from mmvoxceleb.select import Choice, Selected, select_clips
 from mmvoxceleb.select.chance import at_most, share_of
+from mmvoxceleb.select.presets import PRESETS
 from tests.support.corpus import Corpus, make_corpus
 from tests.support.http_server import FileServer
 
@@ -105,7 +108,7 @@ def test_an_unknown_column_lists_the_known_ones(store: Corpus) -> None:
         ({"share": 1.5}, "share=1.5"),
         ({"per_person": 0}, "per_person=0"),
         ({"split": "dev"}, "split='dev'; the known ones are train, test"),
-        ({"preset": "wav2lip"}, "no preset 'wav2lip'; the known ones are latentsync"),
+        ({"preset": "wav2lip"}, "no preset 'wav2lip'; the known ones are latentsync, talkvid"),
     ],
 )
 def test_impossible_choices(options: dict[str, Any], message: str) -> None:
@@ -162,3 +165,11 @@ def test_balance(store: Corpus) -> None:
     assert len(selected.clips) == len({clip[:7] for clip in store.clips}) == 3
     assert selected.steps[-1].condition == "at most 1 a person, seed 3"
     assert json.loads(selected.clip_list().to_bytes())["conditions"][-1]["left"] == 3
+
+
+def test_every_preset_asks_for_figures_that_there_are() -> None:
+    known = {figure.name for figure in figures()}
+    for preset in PRESETS.values():
+        words = set(re.findall(r"[a-z_]+", " ".join(preset.conditions)))
+        assert words <= known, preset.name
+        assert preset.source.startswith("https://")

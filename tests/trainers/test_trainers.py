@@ -16,6 +16,7 @@ from mmvoxceleb.codecs.landmarks import FaceLandmarks, encode_landmarks
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.modalities import ClipScores
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.schema.face_points import MIRRORED_POINTS, POINTS_68
 from mmvoxceleb.stores import open_store
@@ -217,6 +218,19 @@ def test_a_stopped_export_resumes_and_equals_one_that_was_not(
     report = export_for("musetalk", corpus.root, stopped)
     assert (report.kept, report.written) == (3, 1)
     assert contents(stopped) == contents(whole)
+
+
+def test_the_table_of_clips_has_their_figures(corpus: Corpus, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(corpus.root, store)
+    (store / "score").mkdir()
+    for number, clip in enumerate(corpus.clips[1:], 1):
+        scores = ClipScores(1, {"yaw": float(number), "loudness": None}, {"yaw": 1, "loudness": 1})
+        (store / "score" / f"{clip}.json").write_bytes(scores.to_bytes())
+    export_for("hallo3", store, tmp_path / "out")
+    with (tmp_path / "out/clips.csv").open() as file:
+        yaws = {row["clip_id"]: row["yaw"] for row in csv.DictReader(file)}
+    assert yaws == {clip: str(float(number)) if number else "" for number, clip in enumerate(corpus.clips)}
 
 
 def test_only_chosen_clips_are_exported(corpus: Corpus, tmp_path: Path) -> None:
