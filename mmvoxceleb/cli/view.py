@@ -73,7 +73,7 @@ def run(
     place = Place(path_of_location(location))
     mender = marks = None
     root = Path(place.location)
-    if not read_only and location != SAMPLE and not place.is_export and root.is_dir() and os.access(root, os.W_OK):
+    if not read_only and location != SAMPLE and place.is_root and os.access(root, os.W_OK):
         from mmvoxceleb.files.opening import open_output
         from mmvoxceleb.meta.marks import Marks
 

@@ -16,6 +16,7 @@ from mmvoxceleb.meta.marks import MARKS_PATH, Marks
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.modalities import META
+from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.viewer.export_store import ExportStore
@@ -57,6 +58,13 @@ class Place:
         """What the page calls it: the last part of its path."""
         end = os.path.abspath(self.location) if self.is_local else self.location.split("?", 1)[0].rstrip("/")
         return end.replace("\\", "/").rsplit("/", 1)[-1] or "store"
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the very folder of a store on this machine, so that a ``meta`` there is the store's own."""
+        if not self.is_local or self.is_export or not os.path.isdir(self.location):
+            return False
+        return any(modality_of_name(name) or name.lower().endswith(".zip") for name in os.listdir(self.location))
 
     def _open(self) -> Store:
         return ExportStore(Path(self.location)) if self.is_export else open_store(self.location)

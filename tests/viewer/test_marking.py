@@ -12,6 +12,7 @@ from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.marks import MARKS_PATH, Marks
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.viewer.place import Place
 from tests.support.corpus import Corpus, write_clip
 from tests.viewer.conftest import Served, until
 from tests.viewer.test_server import call
@@ -76,3 +77,8 @@ def test_who_only_looks_marks_nobody_and_nobody_removed_is_named(
     until(page, "document.querySelector('.marked').textContent === '1 marked'")
     assert [mark["name"] for mark in json.loads(call(served, "marks")[1])["marks"]] == [clip]
     assert gone.encode() not in call(served, "marked")[1]
+
+
+def test_a_folder_that_holds_a_store_gets_no_marks_for_they_would_hide_it(own_corpus: Corpus) -> None:
+    assert Place(str(own_corpus.root)).is_root
+    assert not Place(str(own_corpus.root.parent)).is_root

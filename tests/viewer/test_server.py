@@ -88,8 +88,9 @@ def test_a_person_who_is_removed_while_it_runs_is_shown_no_more(own_corpus: Corp
     assert call(served, "poster", clip=clip)[0] == 200
     add_removals(own_corpus.root, Removals(clip_id=frozenset({clip})))
     time.sleep(1.1)
-    for name in ("poster", "clip", "pictures", "sound"):
-        status, body = call(served, name, clip=clip, modality="video", at="0")
+    for name, modality in (("poster", "video"), ("clip", ""), ("pictures", "video"), ("sound", "audio"), ("gif", ""),
+                           ("strip", "audio"), ("curves", "video"), ("outlines", "landmarks")):  # fmt: skip
+        status, body = call(served, name, clip=clip, modality=modality, at="0")
         assert (status, clip.encode() in body) == (404, False)
     assert clip.encode() not in call(served, "clips")[1]
 
