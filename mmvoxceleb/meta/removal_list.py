@@ -20,6 +20,7 @@ from mmvoxceleb.files.retry import is_missing
 from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.meta.removal_feed import followed, followed_offline, followed_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
+from mmvoxceleb.modalities import META
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 
@@ -146,7 +147,10 @@ def _folders_below(tree: FileTree) -> list[str]:
     except SourceUnavailableError:
         return []  # absent, or a server without an index: nobody finds a store below either
     for item in items:
-        if modality_of_name(item.name) if item.is_folder else item.name.lower().endswith(".zip"):
+        is_data = (
+            modality_of_name(item.name) not in (None, META) if item.is_folder else item.name.lower().endswith(".zip")
+        )
+        if is_data:
             return []
     return [item.name for item in items if item.is_folder]
 

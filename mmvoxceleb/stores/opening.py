@@ -11,7 +11,7 @@ from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.opening import forget_listings, open_source, open_tree
 from mmvoxceleb.files.ranges import is_http
 from mmvoxceleb.files.tree import FileTree, Item
-from mmvoxceleb.modalities import Folder
+from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive
@@ -65,7 +65,9 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         if not is_http(location):
             raise
         items, unlisted = [], error
-    parts = _parts(tree, items) or _parts_below(tree, items)
+    parts = _parts(tree, items)
+    if not _hold_data(items):  # a removal list beside a store does not hide it
+        parts = _parts_below(tree, items) or parts
     if not parts and is_http(location):
         parts = _parts(tree, [Item(name, False) for name in _USUAL_ZIPS if tree.exists(name)])
         if not parts and unlisted is not None:
@@ -78,6 +80,14 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         seen = ", ".join(item.name for item in items[:5]) or "nothing"
         raise MissingModalityError(f"{location}: holds no Multimodal VoxCeleb data (found {seen}); {_EXPECTED}")
     return parts[0] if len(parts) == 1 else MergedStore(location, parts)
+
+
+def _hold_data(items: Sequence[Item]) -> bool:
+    """Tell whether a folder has data of its own, and not only what ``meta`` says."""
+    return any(
+        modality_of_name(item.name) not in (None, META) if item.is_folder else item.name.lower().endswith(".zip")
+        for item in items
+    )
 
 
 def _parts(tree: FileTree, items: Sequence[Item]) -> list[Store]:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,17 @@ def test_a_store_loses_all_files_and_later_exports_leave_the_clips_out(store: Co
     export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
     rows = [row for file in tmp_path.glob("out/data/all/*.parquet") for row in pq.read_table(file).to_pylist()]
     assert {row["clip_id"] for row in rows} == set(store.clips) - set(gone)
+
+
+def test_a_list_in_the_folder_above_does_not_hide_the_store_below(own_corpus: Corpus) -> None:
+    first, second = own_corpus.clips
+    above = own_corpus.root.parent
+    below = Path(shutil.move(own_corpus.root, above / "below"))
+    remove_from_store(above, Removals(clip_id=frozenset({first})))
+    assert open_store(above).clips(Folder("video")) == [second]
+    assert first in read_removals(above)
+    add_removals(below, Removals(clip_id=frozenset({second})))
+    assert second in read_removals(above)
 
 
 def test_zips_of_many_clips_are_named_and_rewritten_on_request(store: Corpus, tmp_path: Path) -> None:
