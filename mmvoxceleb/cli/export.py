@@ -230,7 +230,7 @@ def known_models() -> dict[str, ModelFacts]:
         file = model.file_name if isinstance(model, WeightFile) else None
         if model.terms == "sample":
             file = sample_weights().name
-        name = f"{model.key} ({file})" if file else f"{model.key}, without weights"
+        name = f"{model.key} ({file})" if file else model.purpose.partition(": ")[2]
         if found == SWAPPED_SIDES_SHA256:
             name += ", before November 2026: left and right brows, eyes and ears swapped"
         facts[found] = ModelFacts(name, model.purpose, model.licence, model.paper, model.terms, model.results)
