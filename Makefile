@@ -20,8 +20,9 @@ $(OLDEST)/.installed: tests/oldest-requirements.txt pyproject.toml
 	$(OLDEST)/bin/python $(PIP) install -r tests/oldest-requirements.txt --editable .
 	touch $@
 
+# VIDEOS=folder: of your own face videos, in place of the bundled ones
 demo: $(VENV)/.installed
-	$(VENV)/bin/python builder_scripts/demo.py demo_output
+	$(VENV)/bin/python builder_scripts/demo.py demo_output $(if $(VIDEOS),"$(VIDEOS)")
 
 test: $(VENV)/.installed
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile

@@ -1,13 +1,17 @@
-"""The main job, offline: raw videos to a dataset, load it, print a record, write the contact sheet.
+"""The main job: raw videos to a dataset, load it, print a record, write the contact sheet.
 
-python builder_scripts/demo.py [OUT_FOLDER]
+python builder_scripts/demo.py [OUT_FOLDER] [VIDEOS]
 
-The two bundled videos show generated persons. Published weights are used if they are on this machine (see ``mmvoxceleb
-weights``); otherwise the small sample model, which only knows such figures, not real people.
+VIDEOS is a folder of face videos; without it, the two bundled ones, which show generated persons. Masks, drawings and
+attributes are by the open models, which know real faces and may be used for anything, where their files are on this
+machine or can be downloaded; otherwise by the small sample models, which know generated persons alone.
 """
 
+import importlib.util
 import sys
+import threading
 from pathlib import Path
+from typing import Literal
 
 from datasets import disable_progress_bars, load_dataset
 from rich.console import Console
@@ -15,45 +19,68 @@ from rich.table import Table
 
 import mmvoxceleb  # lets load_dataset find the dataset
 from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.extras import install_hint
+from mmvoxceleb.modalities import styles_in
 from mmvoxceleb.preview import contact_sheet
-from mmvoxceleb.processing import (
-    AttributePredictor,
-    CropStage,
-    DrawStage,
-    LabelStage,
-    MaskStage,
-    Pipeline,
-    Stage,
-    TextStage,
-    open_detector,
-)
-from mmvoxceleb.processing.drawings import make_drawer
-from mmvoxceleb.processing.masks import make_parser
-from mmvoxceleb.processing.weights import PUBLISHED, find
+from mmvoxceleb.processing import CropStage, Pipeline, make_stages, open_detector
+from mmvoxceleb.processing.licences import models_of
+from mmvoxceleb.processing.published import PUBLISHED, WeightFile
+from mmvoxceleb.processing.weights import fetch, find
 from mmvoxceleb.sample import sample_videos_path
 
-console = Console()
+ANSWER_SECONDS = 3.0
+"""A server that does not answer within this time is not waited for: the demo has another way."""
+
+console = Console(highlight=False, soft_wrap=True)
 
 
-def has_weights(what: str, *names: str) -> bool:
-    """Tell whether published weights are here, and say which model does the work."""
-    missing = [PUBLISHED[name].file_name for name in names if find(PUBLISHED[name]) is None]
-    instead = f"the sample model (not on this machine: {', '.join(missing)})" if missing else "published weights"
-    console.print(f"  {what}: {instead}", highlight=False, soft_wrap=True)
-    return not missing
+def answers(url: str) -> bool:
+    """Tell whether a file is to be had from a server now; names that are not resolved count as no answer."""
+    import requests
+
+    found: list[bool] = []
+
+    def ask() -> None:
+        try:
+            found.append(requests.head(url, timeout=ANSWER_SECONDS, allow_redirects=True).ok)
+        except requests.RequestException:
+            found.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER_SECONDS)
+    return bool(found and found[0])
 
 
-def stages() -> "list[CropStage | Stage]":
-    """Choose a model for every stage from what is on this machine."""
-    console.print("models:")
-    console.print("  crop: OpenCV's Haar cascade")
-    parser = make_parser("bisenet" if has_weights("masks", "bisenet") else "sample")
-    drawer = make_drawer("portrait" if has_weights("drawings", "portrait-drawing") else "sample")
-    if has_weights("attributes", "farl-celeba", "yunet"):
-        label = LabelStage(AttributePredictor(), open_detector("yunet"))
-    else:
-        label = LabelStage(AttributePredictor("sample"))
-    return [CropStage(detector=open_detector("haar")), MaskStage(parser), DrawStage(drawer), label, TextStage()]
+def why_not(weights: WeightFile) -> str:
+    """Get a file, where it is not here; say why it cannot be had, or nothing."""
+    if find(weights) is not None:
+        return ""
+    if not any(answers(source) for source in weights.sources):
+        return f"{weights.file_name} is not on this machine, and its server does not answer"
+    try:
+        fetch(weights)
+    except MMVoxCelebError as error:
+        return str(error)
+    return ""
+
+
+def choose_models() -> Literal["open", "sample"]:
+    """Choose the open models if they can be had, else the sample models, and say which and why."""
+    files = [model for model in models_of("parser", "open") or () if isinstance(model, WeightFile)]
+    problem = ""
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        problem = f"LiteRT is not installed: {install_hint('landmarks')}"
+    for weights in files:
+        problem = problem or why_not(weights)
+    if not problem:
+        console.print("models: open. They know real faces, and what they make may be used for anything:")
+        for weights in files:
+            console.print(f"  {weights.file_name}: {weights.licence}")
+        return "open"
+    console.print("models: sample. They know generated persons, not real people. The open models cannot be had here:")
+    console.print(f"  {problem}")
+    return "sample"
 
 
 def describe(value: object) -> str:
@@ -68,20 +95,29 @@ def describe(value: object) -> str:
 def main() -> None:
     """Run the demo."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
-    store = out / "dataset"
-    summary = Pipeline(stages()).run(sample_videos_path(), store)
+    videos = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    models = choose_models()
+    has_yunet = videos is not None and not why_not(PUBLISHED["yunet"])
+    console.print(f"crop: {'YuNet' if has_yunet else 'the Haar cascade of OpenCV, which finds frontal faces'}")
+    crop = CropStage(detector=open_detector("yunet" if has_yunet else "haar"))
+    store = out / (f"{models}-{videos.name}" if videos else models)
+    summary = Pipeline([crop, *make_stages(models)]).run(str(videos or sample_videos_path()), store)
+    for reason, count in summary.rejected.most_common():
+        console.print(f"rejected: {count} {reason}")
     summary.raise_if_failed()
     done, shares = summary.done + summary.skipped, summary.shares()
+    if not done:
+        sys.exit("no clip was made of these videos; docs/crop.md says what is rejected, and how to be less strict")
     console.print(
         f"{summary.units} videos became {done} clips in {summary.seconds:.1f} s: "
-        f"{', '.join(f'{name} {share:.0%}' for name, share in shares.items())}",
-        highlight=False,
-        soft_wrap=True,
+        f"{', '.join(f'{name} {share:.0%}' for name, share in shares.items())}"
     )
     disable_progress_bars()
-    dataset = load_dataset("mmvoxceleb", data_dir=str(store))
+    styles = styles_in(mmvoxceleb.open_store(store).folders())
+    dataset = load_dataset("mmvoxceleb", data_dir=str(store), styles=styles)
     console.print(dataset)
-    record, names = dataset["train"][0], dataset["train"].features["attributes"].feature
+    rows = next(iter(dataset.values()))
+    record, names = rows[0], rows.features["attributes"].feature
     table = Table(title=f"mmvoxceleb {mmvoxceleb.__version__}: the first record", title_justify="left", expand=True)
     table.add_column("field", no_wrap=True)
     table.add_column("value", overflow="fold")
@@ -90,7 +126,7 @@ def main() -> None:
         table.add_row(field, shown)
     console.print(table)
     picture = out / "contact_sheet.png"
-    contact_sheet(mmvoxceleb.open_store(store)).save(picture)
+    contact_sheet(mmvoxceleb.open_store(store), style=styles[0]).save(picture)
     console.print(f"dataset: {store}\ncontact sheet: {picture}")
 
 

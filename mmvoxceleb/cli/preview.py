@@ -51,7 +51,9 @@ def run(
     removals: RemovalsOption = None,
     removals_offline: RemovalsOfflineOption = None,
     columns: Annotated[int, typer.Option("--columns", min=1, max=24, help="Frames of each clip.")] = 8,
-    style: Annotated[str, typer.Option("--style", help="Drawing style.")] = DEFAULT_STYLE,
+    style: Annotated[
+        str | None, typer.Option("--style", help="Drawing style. Default: style1, or the first that there is.")
+    ] = None,
     gif: Annotated[
         bool, typer.Option("--gif", help="Write one clip, the first or that of --clip, as an animated GIF.")
     ] = False,
@@ -64,6 +66,7 @@ def run(
 
     from mmvoxceleb.errors import ConfigError, MissingModalityError
     from mmvoxceleb.files.atomic import write_atomically, writing
+    from mmvoxceleb.modalities import styles_in
     from mmvoxceleb.preview import clip_gif, contact_sheet
     from mmvoxceleb.preview.clip_view import clips_of
 
@@ -77,6 +80,8 @@ def run(
     store = ClipOptions(listed, missing, tuple(removals or ()), removals_offline).of(open_location(location))
     if absent := sorted(set(clip or ()) - set(clips_of(store))) if listed else []:
         raise ConfigError(f"{listed}: clip {absent[0]} is not on it; leave out --clip or --clips")
+    if style is None:
+        style = next(iter(styles_in(store.folders())), DEFAULT_STYLE)
     if gif:
         known = clip or clips_of(store)
         if not known:

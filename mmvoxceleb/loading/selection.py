@@ -8,7 +8,7 @@ from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import Folder
+from mmvoxceleb.modalities import Folder, styles_in
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
@@ -53,8 +53,11 @@ def choose_clips(
     empty = [str(folder) for folder, found in by_folder.items() if not found]
     if empty:
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
+        styles = styles_in(store.folders()) if all(folder.style for folder in folders if str(folder) in empty) else ()
+        other = f"read what there is with styles={styles!r}, " if styles else ""
         raise MissingModalityError(
-            f"{store.location}: has no {', '.join(empty)} (it has: {has}); add it, or read fewer with modalities=(...)"
+            f"{store.location}: has no {', '.join(empty)} (it has: {has}); {other}add it, or read fewer with "
+            "modalities=(...)"
         )
     everywhere = set.union(*by_folder.values())
     chosen_clips = None

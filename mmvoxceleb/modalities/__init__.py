@@ -24,6 +24,7 @@ from mmvoxceleb.modalities.table import (
     frame_modalities,
     modalities,
     record_features,
+    styles_in,
 )
 from mmvoxceleb.modalities.text import TEXT
 from mmvoxceleb.modalities.video import VIDEO
@@ -61,6 +62,7 @@ __all__ = [
     "record_features",
     "register_figure",
     "register_modality",
+    "styles_in",
     "unregister_figure",
     "unregister_modality",
 ]

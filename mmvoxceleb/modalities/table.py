@@ -30,6 +30,7 @@ __all__ = [
     "frame_modalities",
     "modalities",
     "record_features",
+    "styles_in",
 ]
 
 _BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO, LANDMARKS, SCORES)
@@ -108,3 +109,8 @@ def record_features(
         for modality in modalities(names)
     ]
     return Features({name: feature for part in (identity, *columns) for name, feature in part.items()})
+
+
+def styles_in(folders: Iterable[Folder]) -> tuple[str, ...]:
+    """Name the styles that a store's folders have: the original's first, the others sorted."""
+    return tuple(sorted({folder.style for folder in folders if folder.style}, key=lambda s: (s != DEFAULT_STYLE, s)))
