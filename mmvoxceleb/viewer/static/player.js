@@ -84,7 +84,7 @@ export class Player {
   begin() {
     this.source?.stop();
     this.source = null;
-    this.from = this.position;
+    this.from = this.frame;
     if (this.sound && !isMute && this.speed >= 0.25 && this.speed <= 4) {
       this.source = this.context.createBufferSource();
       this.source.buffer = this.sound;
@@ -120,7 +120,8 @@ export class Player {
 
   tick() {
     if (!this.isPlaying || this.isOver) return;
-    const due = this.from + Math.floor((this.clock() - this.startedAt) * this.rate * this.speed);
+    const frame = this.from + Math.floor((this.clock() - this.startedAt) * this.rate * this.speed);
+    const due = frame > this.indices.at(-1) ? this.indices.length : this.main.at(frame); // a clip may have holes in time
     if (due > this.position) {
       const next = this.source ? Math.min(due, this.indices.length) : this.position + 1;
       if (next >= this.indices.length) {
