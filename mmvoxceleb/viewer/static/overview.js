@@ -1,6 +1,7 @@
 // The overview: a grid of clips that only holds what can be seen, however many there are.
 import { address, ask } from "./api.js";
 import { count, h, toast, words } from "./dom.js";
+import { card as makeCard } from "./card.js";
 import { filters } from "./filters.js";
 import * as keys from "./keys.js";
 import * as where from "./where.js";
@@ -11,6 +12,7 @@ export class Overview {
   constructor(go, state, marks) {
     this.go = go;
     this.marks = marks;
+    this.acts = { open: (at) => this.open(at), mark: marks.canMark && ((at) => this.mark("clip_id", (this.focus = at))) };
     this.pages = new Map();
     this.stale = new Set();
     this.cards = new Map();
@@ -191,7 +193,7 @@ export class Overview {
       let card = this.cards.get(at);
       if (!card || (row && card.classList.contains("waiting"))) {
         card?.remove();
-        card = row ? this.card(row, at) : h("div", { class: "card waiting" }, h("div", { class: "poster" }));
+        card = row ? makeCard(row, at, this.acts) : h("div", { class: "card waiting" }, h("div", { class: "poster" }));
         this.cards.set(at, card);
         this.sheet.append(card);
         card.style.width = `${this.side_px}px`;
@@ -224,40 +226,6 @@ export class Overview {
       return toast(error.message, true);
     }
     this.scrolled();
-  }
-
-  card(row, at) {
-    const isBad = row.outcome === "failed" || row.outcome === "rejected";
-    const reason = row.problem || (isBad ? row.reason : "");
-    const picture = row.is_clip
-      ? h("img", { src: address("poster", { clip: row.name }), alt: "", decoding: "async", draggable: false,
-        onerror: (event) => event.target.replaceWith(h("p", { class: "broken" }, "cannot be read")) })
-      : h("p", { class: "broken" }, row.reason || row.outcome);
-    const marks = [
-      ...(isBad ? [h("b", { class: "mark bad" }, row.outcome)] : []),
-      ...(row.problem ? [h("b", { class: "mark bad" }, "damaged")] : []),
-      ...(row.marked ? [h("b", { class: "mark bad" }, "marked for removal")] : []),
-      ...row.lacks.map((name) => h("b", { class: "mark" }, `no ${name}`)),
-    ];
-    const link = h("a", { href: this.link(row), title: reason || row.sentence || row.name, "data-at": at,
-      "data-clip": row.name, onclick: (event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-        event.preventDefault();
-        this.open(at);
-      } },
-    h("div", { class: "poster" }, picture, h("div", { class: "marks" }, marks)),
-    h("div", { class: "name" }, row.person, h("span", {}, row.frames > 0 ? `${(row.frames / 25).toFixed(1)} s` : "")),
-    h("div", { class: "under" }, reason || row.name.split("#").slice(1).join(" · ").replace(".txt", "").replace(".mp4", "")));
-    const button = this.marks.canMark && row.is_clip ? h("button", { class: "markit", tabIndex: -1, "aria-pressed": String(row.marked),
-      title: row.marked ? "Take the mark away (x)" : "Mark for removal (x)", "aria-label": "Mark for removal", onclick: () => {
-        this.focus = at;
-        this.mark("clip_id", at);
-      } }, "✕") : null;
-    return h("div", { class: row.marked ? "card gone" : "card" }, link, button);
-  }
-
-  link(row) {
-    return row.is_clip ? `#${new URLSearchParams({ clip: row.name })}` : "#";
   }
 
   async open(at) {
