@@ -49,7 +49,7 @@ def select(
         list[str] | None, typer.Option("--where", metavar="CONDITION", help="What has to hold; repeat it.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="Published conditions of a trainer: latentsync.")
+        str | None, typer.Option("--preset", metavar="NAME", help="Published conditions: latentsync, talkvid.")
     ] = None,
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
     split: Annotated[Literal["train", "test"] | None, typer.Option("--split", help="Only this split.")] = None,

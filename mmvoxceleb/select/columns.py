@@ -10,7 +10,7 @@ from mmvoxceleb.codecs.video import FRAMES_PER_SECOND
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
-from mmvoxceleb.modalities import LABEL, META, VIDEO, modalities
+from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
@@ -28,6 +28,7 @@ _TELL_EVERY = 256
 _IDENTITY = ("clip_id", "person_id", "video_id", "utterance", "chunk", "split")
 _LENGTH = ("num_frames", "seconds")
 _FROM_META = ("label_source", "source")
+_NO_SCORES = ("clip_id", "num_frames", "versions")
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,9 @@ class ClipColumns:
         self._clips = list(clips)
         self._progress = progress
         self._read: dict[str, pa.Array] = {}
+        self._versions_of: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._has_read_scores = False
 
     def get(self, name: str) -> "pa.Array":
         """Return a column: booleans, float64 or texts, with nulls where a value is not known.
@@ -70,6 +74,8 @@ class ClipColumns:
             self._load(name)
         if name not in self._read:
             raise self._unknown(name)
+        if name in self._versions_of:
+            self._used.add(name)
         return self._read[name]
 
     def _load(self, name: str) -> None:
@@ -82,15 +88,19 @@ class ClipColumns:
         elif name in ATTRIBUTE_INDEX:
             self._load_attributes()
         else:
-            self._load_figures()
+            if name not in _FROM_META:
+                self._load_scores()
+            if name not in self._read:
+                self._load_meta()
 
     def versions(self) -> dict[str, str]:
-        """Name the versions of the scores that were read."""
-        return {}
+        """Name the versions of the formulas of the scores that were asked for, ``{"scores.face_px": "1"}``."""
+        return {f"scores.{name}": self._versions_of[name] for name in sorted(self._used)}
 
     def known(self) -> list[str]:
         """List the columns that there are."""
-        self._load_figures()
+        self._load_scores()
+        self._load_meta()
         fixed = [*_IDENTITY, *_LENGTH, *self._has_names(), *_FROM_META, *ATTRIBUTES]
         return [*fixed, *sorted(self._read.keys() - set(fixed))]
 
@@ -147,7 +157,45 @@ class ClipColumns:
             values = [None if label is None else meaning.get(label[position]) for label in labels]
             self._read[name] = pa.array(values, pa.bool_())
 
-    def _load_figures(self) -> None:
+    def _load_scores(self) -> None:
+        """Read the scores. What was measured by another version of a formula than the one of now is not known."""
+        if self._has_read_scores:
+            return
+        self._has_read_scores = True
+        import pyarrow as pa
+
+        from mmvoxceleb.meta.scores import read_scores
+
+        table = read_scores(self._store)
+        rows = {clip: row for row, clip in enumerate(table["clip_id"].to_pylist())}
+        if not rows:
+            return
+        positions = [rows.get(clip) for clip in self._clips]
+        if lacking := positions.count(None):
+            logger.warning("%s: %d clips have no scores, which are unknown", self._store.location, lacking)
+        now = {figure.name: figure.version for figure in figures()}
+        made_by = [dict(versions or ()) for versions in table["versions"].to_pylist()]
+        outdated: set[int] = set()
+        for name in table.column_names:
+            if name in _NO_SCORES:
+                continue
+            values = _as_written(table[name])
+            for row, versions in enumerate(made_by):
+                if name in now and versions.get(name, now[name]) != now[name]:
+                    values[row] = None
+                    outdated.add(row)
+            column = [None if row is None else values[row] for row in positions]
+            self._read[name] = pa.array(column, pa.float64(), from_pandas=True)
+            known = {now[name]} if name in now else {versions[name] for versions in made_by if name in versions}
+            self._versions_of[name] = " and ".join(map(str, sorted(known)))
+        if outdated:
+            logger.warning(
+                "%s: scores of %d clips are of earlier formulas, and are unknown; make them again: "
+                "mmvoxceleb regenerate score",
+                self._store.location, len(outdated),
+            )  # fmt: skip
+
+    def _load_meta(self) -> None:
         if _FROM_META[0] in self._read:
             return
         import pyarrow as pa
@@ -158,14 +206,15 @@ class ClipColumns:
         labelled = set(self._store.clips(LABEL.folder()))
         label_sources: list[str | None] = []
         sources: list[str | None] = []
-        figures: dict[str, list[float | None]] = {}
+        found: dict[str, list[float | None]] = {}
         for position, (clip, meta) in enumerate(zip(self._clips, metas, strict=True)):
             told = meta or {}
             label_sources.append(told.get("label_source") if clip in labelled else None)
             sources.append(_source_of(told))
             for name, value in figures_in(told).items():
-                figures.setdefault(name, [None] * len(self._clips))[position] = value
-        self._read |= {name: pa.array(values, pa.float64()) for name, values in figures.items()}
+                found.setdefault(name, [None] * len(self._clips))[position] = value
+        for name, values in found.items():
+            self._read.setdefault(name, pa.array(values, pa.float64()))
         self._read["label_source"] = pa.array(label_sources, pa.string())
         self._read["source"] = pa.array(sources, pa.string())
 
@@ -195,6 +244,14 @@ class ClipColumns:
                 self._store.location, len(problems), what, problems[0],
             )  # fmt: skip
         return found
+
+
+def _as_written(column: "pa.ChunkedArray") -> list[float | None]:
+    """Return float32 values as the numbers that people write: 0.7, and not 0.699999988."""
+    import numpy as np
+
+    numbers = column.to_numpy().astype(np.float32).astype("U32").astype(np.float64)
+    return [None if np.isnan(number) else float(number) for number in numbers]
 
 
 def _source_of(meta: dict[str, Any]) -> str | None:

@@ -38,7 +38,13 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "talkvid",
-            ("one_face_share >= 0.8", "-54 <= yaw <= 54", "-54 <= pitch <= 54", "-54 <= roll <= 54"),
+            (
+                "seconds >= 5",
+                "one_face_share >= 0.8",
+                "-54 <= yaw <= 54",
+                "-54 <= pitch <= 54",
+                "-54 <= roll <= 54",
+            ),
             (
                 "TalkVid bounds the root of the sum of squares of the three angles by 54 degrees, mean over one "
                 "frame a second by InsightFace; here each angle's median over all frames is bounded",
@@ -48,7 +54,7 @@ PRESETS: dict[str, Preset] = {
                 "TalkVid also filters by DOVER and CoTracker, of which there are no figures here",
             ),
             "https://github.com/FreedomIntelligence/TalkVid/tree/b3e15e62c37e50e5ae8ebabcdfdfff3672b40282/"
-            "data_pipeline/3_head_detail_filtering",
+            "data_pipeline",
         ),
     )
 }

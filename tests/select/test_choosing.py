@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+import mmvoxceleb
 from mmvoxceleb.cliplists import ClipList, StoreMark
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import figures
+from mmvoxceleb.modalities import ClipScores, figures
 from mmvoxceleb.schema import ATTRIBUTES, ClipId
 from mmvoxceleb.select import Choice, Selected, select_clips
 from mmvoxceleb.select.chance import at_most, share_of
@@ -168,8 +169,27 @@ def test_balance(store: Corpus) -> None:
 
 
 def test_every_preset_asks_for_figures_that_there_are() -> None:
-    known = {figure.name for figure in figures()}
+    known = {"seconds", *(figure.name for figure in figures())}
     for preset in PRESETS.values():
         words = set(re.findall(r"[a-z_]+", " ".join(preset.conditions)))
         assert words <= known, preset.name
         assert preset.source.startswith("https://")
+
+
+def test_scores_are_columns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = make_corpus(tmp_path / "store", clips=4)
+    (store.root / "score").mkdir()
+    version = {figure.name: figure.version for figure in figures()}["rotation_speed"]
+    for number, clip in enumerate(store.clips[:3]):
+        speed = None if number == 1 else 10.0 * number
+        versions = {"rotation_speed": version + (number == 2), "mine": 7}
+        scores = ClipScores(12, {"rotation_speed": speed, "mine": 0.7}, versions)
+        (store.root / "score" / f"{clip}.json").write_bytes(scores.to_bytes())
+    with caplog.at_level(logging.WARNING):
+        selected = select_clips(store.root, Choice(("rotation_speed <= 30 and mine >= 0.7",)))
+    assert selected.clips == (store.clips[0],)
+    assert [(step.passed, step.unknown) for step in selected.steps] == [(1, 3), (3, 1)]
+    told = {"scores.mine": "7", "scores.rotation_speed": str(version)}
+    assert selected.clip_list().versions == {"mmvoxceleb": mmvoxceleb.__version__, **told}
+    assert "1 clips have no scores" in caplog.text
+    assert "scores of 1 clips are of earlier formulas, and are unknown" in caplog.text
