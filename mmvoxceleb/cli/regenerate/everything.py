@@ -8,6 +8,7 @@ import typer
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
+from mmvoxceleb.cli.regenerate.score import make_score_stage
 from mmvoxceleb.cli.regenerate.shared import (
     AudioOptions,
     NetworkOptions,
@@ -50,6 +51,10 @@ Without any download, with the sample models, which are for demonstration alone:
 
   mmvoxceleb regenerate all videos/ out/ --detector haar --models sample
 
+With figures by which clips are chosen, but for those of models (docs/scores.md):
+
+  mmvoxceleb regenerate all videos/ out/ --landmarks --figures picture,face,head,masks,sound
+
 Masks and text of clips that exist:
 
   mmvoxceleb regenerate all my-store more/ --stages mask,text
@@ -73,10 +78,12 @@ class StageOptions(ModelChoices):
         styles: Drawing styles, separated by commas: style1, style2, style3; of the open drawer lines, sketch. Default:
             the drawer's first.
         text_style: original is MMVID's grammar, natural is ours.
+        figures: Measure figures of every clip, too, as regenerate score does: all, or their names, separated by commas.
     """
 
     styles: str | None = None
     text_style: str = "original"
+    figures: str | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -115,6 +122,8 @@ def everything(
         text_style=models.text_style,  # type: ignore[arg-type]  # the stage says what it knows
         **asdict(network),
     )
+    if models.figures is not None:
+        made.append(make_score_stage(run, models.figures, device=network.device))
     if "crop" not in wanted:
         if "audio" in wanted:
             raise ConfigError("the sound of clips that exist is cut from their videos: mmvoxceleb regenerate audio")

@@ -1,12 +1,15 @@
 """``mmvoxceleb regenerate score``: figures by which clips are chosen."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, names_in, target_of
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.scores import ScoreStage
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -40,9 +43,38 @@ def score(
     with the reason. Clips whose inputs, or a formula, have changed are measured again; the others are skipped.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
+
+    run_pipeline(Pipeline([make_score_stage(run, figures, device=device)]), store, target_of(store, out), run)
+
+
+def make_score_stage(run: RunOptions, figures: str | None, *, device: str) -> "ScoreStage":
+    """Make the stage. Where all figures are meant, those whose model cannot be had or used are left out, and named.
+
+    Args:
+        run: Which licences models may have.
+        figures: ``all``, or names of figures, separated by commas; None for all.
+        device: Where models compute.
+
+    Raises:
+        ConfigError: A name is unknown, or the model of a figure that was named may not be used.
+    """
+    from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
     from mmvoxceleb.processing.scores import ScoreStage, make_scorers
 
-    scorers = make_scorers(None if figures is None else names_in(figures), device=device)
-    for model in (model for scorer in scorers for model in scorer.models):
-        check_licence(run, "figures", model)
-    run_pipeline(Pipeline([ScoreStage(scorers)]), store, target_of(store, out), run)
+    if figures not in (None, "all"):
+        scorers = make_scorers(names_in(figures or ""), device=device)
+        for model in (model for scorer in scorers for model in scorer.models):
+            check_licence(run, "figures", model)
+        return ScoreStage(scorers)
+    usable = []
+    for scorer in make_scorers(device=device):
+        try:
+            for model in scorer.models:
+                check_licence(run, "figures", model)
+            scorer.settings()
+        except (ConfigError, WeightsError, SourceUnavailableError, ImportError) as error:
+            names = ", ".join(figure.name for figure in scorer.figures)
+            typer.echo(f"left out: {names}: {error}", err=True)
+        else:
+            usable.append(scorer)
+    return ScoreStage(usable)
