@@ -8,7 +8,7 @@ import datasets
 __all__ = ["Audio"]
 
 
-class Audio(datasets.Audio):  # type: ignore[misc]
+class Audio(datasets.Audio):  # type: ignore[misc]  # datasets has no types
     """``datasets.Audio``, equal to it and written as it.
 
     The stock one imports torchcodec to encode a row, even one that is a file already.

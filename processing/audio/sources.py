@@ -51,7 +51,7 @@ class ClipsByVideo(ClipSource):
         self._clips: dict[str, list[str]] = {}
 
     @property
-    def location(self) -> str:  # type: ignore[override]
+    def location(self) -> str:  # type: ignore[override]  # read of the store
         """The path or URL of the store."""
         return self.store.location
 

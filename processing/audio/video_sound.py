@@ -100,7 +100,7 @@ class VideoSound:
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
-            self._pieces.close()  # type: ignore[attr-defined]
+            self._pieces.close()  # type: ignore[attr-defined]  # a generator
             self._file.close()
 
     @property
@@ -125,7 +125,7 @@ class VideoSound:
         placer: Placer | None = None
         changer = _RateChanger(0, 0)
         done = 0
-        with contextlib.closing(blocks):  # type: ignore[type-var]
+        with contextlib.closing(blocks):  # type: ignore[type-var]  # a generator
             for seconds, samples, rate, begins in blocks:
                 if placer is not None and (begins or samples.shape[1] == 0):
                     placer.broken()
@@ -178,7 +178,7 @@ class VideoSound:
                 amounts["damaged_packets"] += event.amount
             else:
                 name = "left_out_ms" if event.kind == "doubled" else "drift_ms"
-                amounts[name] += round(1000 * event.amount / rate, 2)  # type: ignore[assignment]
+                amounts[name] += round(1000 * event.amount / rate, 2)  # type: ignore[assignment]  # numbers of two kinds
         amounts["silent_ms"] += round(1000 * (stop - start - there) / wanted)
         return facts | {name: amount for name, amount in sorted(amounts.items()) if amount}
 

@@ -46,7 +46,7 @@ class DrawStage(Stage):
         return tuple(DRAWINGS.folder(style) for style in self.drawer.styles)
 
     @property
-    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]  # as the drawer does
         return (MASKS.folder(),) if self.drawer.uses_masks else ()
 
     def settings(self) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def read_canonical_face(data: bytes) -> CanonicalFace:
             points = np.frombuffer(vertices, "<f4").reshape(-1, _VALUES_OF_A_VERTEX)[:, :3].astype(np.float64)
         elif number == _BASIS and isinstance(content, bytes):
             basis = dict(_fields(content))
-            weights[int(basis.get(_ID, 0))] = struct.unpack("<f", basis[_WEIGHT])[0]  # type: ignore[arg-type]
+            weights[int(basis.get(_ID, 0))] = struct.unpack("<f", basis[_WEIGHT])[0]  # type: ignore[arg-type]  # bytes, as the field says
     if points is None or points.shape != (NUM_VERTICES, 3) or not weights.any():
         raise ValueError(f"has no canonical face of {NUM_VERTICES} points")
     return CanonicalFace(points, weights)

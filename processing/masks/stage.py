@@ -69,7 +69,7 @@ class MaskStage(Stage):
         return (MASKS.folder(),)
 
     @property
-    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]  # as the parser does
         return (LANDMARKS.folder(),) if self.parser.follows_clips else ()
 
     def settings(self) -> dict[str, Any]:
