@@ -98,6 +98,17 @@ def test_nothing_is_said_of_hair_in_the_dark_or_without_a_mask() -> None:
     assert np.isnan(scores["Bald"])
 
 
+@pytest.mark.parametrize("tint", [(1, 1, 1), (1.07, 0.95, 0.75)])
+def test_nothing_is_said_of_colours_in_a_monochrome_picture(tint: tuple[float, float, float]) -> None:
+    for colour in (HAIR, (205, 170, 110)):
+        grey = cv2.cvtColor(with_hair(colour).picture, cv2.COLOR_RGB2GRAY)[..., None]
+        label = label_of(face((grey * np.array(tint)).clip(0, 255).astype(np.uint8)))
+        coloured = [name for name in label if name.endswith("_Hair")]
+        told = {name for name in (*coloured, "Pale_Skin", "Wearing_Lipstick", "Rosy_Cheeks") if label[name] != -1}
+        assert not told
+        assert label["Bangs"] == label["Smiling"] == 0
+
+
 def test_smiles_eyes_and_mouths_are_told_by_shape() -> None:
     assert label_of(face())["Smiling"] == 0
     assert label_of(face(mouthSmileLeft=0.7, mouthSmileRight=0.6))["Smiling"] == 1
@@ -199,7 +210,7 @@ def test_the_stage_reads_landmarks_and_masks_and_says_what_it_measured(store: Pa
     for clip, used in ((CLIPS[0], [0, 4, 8]), (CLIPS[1], [0, 8])):
         section = provenance.section(clip, "label") or {}
         assert section["frames_used"] == used
-        assert section["label_source"] == "predicted:measurements@1" == provenance.read(clip)["label_source"]
+        assert section["label_source"] == "predicted:measurements@2" == provenance.read(clip)["label_source"]
         assert section["probabilities"]["Male"] is None
         assert section["measured"]["hair_lightness"] > 0
         label = [int(value) for value in (tmp_path / "out/label" / f"{clip}.txt").read_text().split(",")]

@@ -52,6 +52,7 @@ FIGURES: dict[str, str] = {
     "cheek_redness": "a* of the cheeks minus that of chin and forehead",
     "skin_lightness": "lightness of cheeks and forehead",
     "brightness": "lightness that a twentieth of the frame exceeds",
+    "colour_variety": "deviation of a* and b* over the frame that lightness does not explain; near 0 without colours",
     "skin_tone": "individual typology angle of cheeks and forehead, atan2(L* - 50, b*) in degrees",
     "moustache_darkness": "lightness of the cheeks minus that of the skin between nose and upper lip",
     "chin_darkness": "lightness of the cheeks minus that of the chin",
@@ -157,11 +158,20 @@ def _colours(lab: "NDArray[np.float32]", points: "NDArray[np.floating[Any]]") ->
         "cheek_redness": float(cheeks[1] - np.mean([forehead[1], chin[1]])),
         "skin_lightness": float(skin[0]),
         "brightness": float(np.percentile(lab[..., 0], 95)),
+        "colour_variety": _variety(lab),
         "skin_tone": float(np.degrees(np.arctan2(skin[0] - 50, skin[2]))),
         "moustache_darkness": float(cheeks[0] - moustache[0]),
         "chin_darkness": float(cheeks[0] - chin[0]),
         "jaw_darkness": float(cheeks[0] - jaws[0]),
     }
+
+
+def _variety(lab: "NDArray[np.float32]") -> float:
+    """Measure how much colours differ; a tint over a grey picture, such as sepia, counts for nothing."""
+    light, *colours = lab.reshape(-1, 3).astype(np.float64).T
+    terms = np.vander(light / 100, 4)
+    rest = [colour - terms @ np.linalg.lstsq(terms, colour, rcond=None)[0] for colour in colours]
+    return float(np.sqrt(np.mean(np.square(rest).sum(0))))
 
 
 def _textures(light: "NDArray[np.float32]", points: "NDArray[np.floating[Any]]") -> dict[str, float]:

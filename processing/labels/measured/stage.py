@@ -27,7 +27,7 @@ __all__ = ["MODEL", "VERSION", "MeasuredLabelStage"]
 MODEL = "measurements"
 """Its name in the provenance."""
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same frames give another label, so that old labels are not taken for new."""
 
 _DIGITS = 4
