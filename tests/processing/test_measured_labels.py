@@ -90,6 +90,7 @@ def test_a_colour_between_two_is_neither() -> None:
 def test_nothing_is_said_of_hair_in_the_dark_or_without_a_mask() -> None:
     picture, _ = drawn_head()
     dark = label_of(face((picture * 0.3).astype(np.uint8)))
+    assert (dark["Wearing_Lipstick"], dark["Rosy_Cheeks"]) == (-1, -1)
     scores = scores_of(clip_figures([figures_of(Face(picture, points(), np.zeros(52), np.zeros(3)))]))
     for name in ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair"):
         assert dark[name] == -1

@@ -102,6 +102,11 @@ def _coloured(score: Callable[[Figures], float]) -> Callable[[Figures], float]:
     return lambda figures: score(figures) if figures["colour_variety"] >= _COLOURS_ENOUGH else float("nan")
 
 
+def _lit(score: Callable[[Figures], float]) -> Callable[[Figures], float]:
+    """Apply a rule on the skin's colours; nobody knows in a dark picture, where all of them shrink."""
+    return lambda figures: score(figures) if figures["brightness"] >= _BRIGHT_ENOUGH else float("nan")
+
+
 _COLOURS_ENOUGH = 2.0
 _BRIGHT_ENOUGH, _HAIR_ENOUGH = 55.0, 0.12
 _SKIN_BRIGHT_ENOUGH = 55.0
@@ -148,8 +153,8 @@ RULES: tuple[Rule, ...] = (
     Rule("Narrow_Eyes", "`eye_opening`, 0.30 down to 0.18", _single("eye_opening", 0.30, 0.18)),
     Rule("Arched_Eyebrows", "`brow_arch`, 0.12 to 0.24", _single("brow_arch", 0.12, 0.24)),
     Rule("Bushy_Eyebrows", "`brow_area`, 0.10 to 0.22", _single("brow_area", 0.10, 0.22)),
-    Rule("Wearing_Lipstick", "`lip_redness`, 3 to 20", _coloured(_single("lip_redness", 3.0, 20.0))),
-    Rule("Rosy_Cheeks", "`cheek_redness`, 0 to 7", _coloured(_single("cheek_redness", 0.0, 7.0))),
+    Rule("Wearing_Lipstick", "`lip_redness`, 3 to 20", _lit(_coloured(_single("lip_redness", 3.0, 20.0)))),
+    Rule("Rosy_Cheeks", "`cheek_redness`, 0 to 7", _lit(_coloured(_single("cheek_redness", 0.0, 7.0)))),
     Rule("Pale_Skin", "`skin_tone`, 20 to 60 degrees, of skin with a lightness from 55 on", _coloured(_pale)),
     Rule(
         "Black_Hair", "`hair_lightness` 24 down to 12, `hair_chroma` 16 down to 9",
