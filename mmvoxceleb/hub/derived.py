@@ -1,12 +1,14 @@
 """Columns of small configs that are made out of whole rows: posters, the shard of a clip, a video to play."""
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.flac import FlacSound
 from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.codecs.video import VideoFrames
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
 from mmvoxceleb.hub.layout import INDEX, POSTER, SHARD, features_of
 from mmvoxceleb.hub.mp4 import encode_mp4
 from mmvoxceleb.hub.settings import ExportSettings
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["derived_table", "preview_of", "source_columns"]
 
+logger = logging.getLogger(__name__)
 _POSTER_PX, _POSTER_QUALITY = 128, 85
 _PREVIEW_CRF = 23
 _PREVIEWED = 8
@@ -44,7 +47,7 @@ def source_columns(settings: ExportSettings, columns: Sequence[str]) -> list[str
 
 def derived_table(
     rows: "pa.Table", settings: ExportSettings, features: "Features", part: str, shard: str
-) -> "pa.Table":
+) -> "tuple[pa.Table, dict[str, str]]":
     """Make the rows of a small config.
 
     Args:
@@ -54,27 +57,40 @@ def derived_table(
         part: Its name.
         shard: Path of the shard that the rows are from.
 
-    Raises:
-        CorruptSourceError: A frame is damaged.
+    Returns:
+        The rows, and why clips have none: their frames make no video. A clip whose frame is damaged has no poster.
     """
     import pyarrow as pa
 
-    made = []
+    made: list[dict[str, Any]] = []
+    left: dict[str, str] = {}
     for number in range(len(rows)):
         row = rows.slice(number, 1).to_pylist()[0]
         new = {name: row.get(name) for name in features}
         if POSTER in features:
-            new[POSTER] = {"bytes": _poster(row), "path": None}
+            new[POSTER] = _poster(row)
         if SHARD in features:
             new[SHARD] = shard
         if part != INDEX and VIDEO.name not in row:
-            new[VIDEO.name] = {"bytes": _video(row, settings), "path": None}
+            try:
+                new[VIDEO.name] = {"bytes": _video(row, settings), "path": None}
+            except MMVoxCelebError as error:
+                left[row["clip_id"]] = str(error)
+                continue
         made.append(new)
-    return pa.Table.from_pylist(made, schema=features.arrow_schema)
+    return pa.Table.from_pylist(made, schema=features.arrow_schema), left
 
 
-def _poster(row: Mapping[str, Any]) -> bytes:
-    """Make a small JPEG of the frame in the middle."""
+def _poster(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Make a small JPEG of the frame in the middle; None where there is none, or it is damaged."""
+    try:
+        return {"bytes": _small_jpeg(row), "path": None}
+    except (MMVoxCelebError, IndexError) as error:
+        logger.warning("clip %s: has no poster: %s", row["clip_id"], error)
+        return None
+
+
+def _small_jpeg(row: Mapping[str, Any]) -> bytes:
     from PIL import Image
 
     where = f"clip {row['clip_id']}, a frame"
@@ -98,4 +114,6 @@ def _video(row: Mapping[str, Any], settings: ExportSettings) -> bytes:
         found = kind.sound(kind.value_of(row, clip_id=row["clip_id"])) if kind.holds_file else None
         sound = found or sound
     frames = [frame["bytes"] for frame in row[VIDEO.pictures]]
+    if not frames:
+        raise MissingModalityError(f"clip {row['clip_id']}: has no frames")
     return encode_mp4(frames, crf=_PREVIEW_CRF, lossless=False, clip_id=row["clip_id"], sound=sound)[0]

@@ -122,6 +122,7 @@ def write_projection(
     is_made = shard.part in (INDEX, PREVIEW)
     taken = source_columns(settings, columns) if is_made else columns
     kept: list[ClipNote] = []
+    skipped: dict[str, str] = {}
     with replacing(inside(folder.root, shard.path)) as partial:
         with ShardWriter(partial, chosen) as writer:
             for source in sources:
@@ -132,9 +133,10 @@ def write_projection(
                     if len(rows) != len(found):
                         raise CorruptSourceError(f"{path}: holds other clips than its marker says; export it again")
                     if is_made:
-                        rows = derived_table(rows, settings, chosen, shard.part, source.path)
+                        rows, left = derived_table(rows, settings, chosen, shard.part, source.path)
+                        skipped |= left
                     writer.write_table(rows)
-                    kept.extend(found)
+                    kept.extend(clip for clip in found if clip.clip_id not in skipped)
         note = ShardNote(
             path=shard.path,
             part=shard.part,
@@ -144,7 +146,10 @@ def write_projection(
             sha256=sha256_of(partial),
             clips=tuple(kept),
             column_bytes=column_bytes(partial),
+            skipped=skipped,
         )
+    for reason in skipped.values():
+        logger.warning("not in the config %s: %s", shard.part, reason)
     folder.write_note(note)
 
 

@@ -122,6 +122,24 @@ def test_the_only_style_of_a_store_is_shown_and_exported(tmp_path: Path) -> None
     assert all(len(row["drawings"]) >= 3 for row in rows_of(tmp_path / "out", "drawing"))
 
 
+def test_frames_that_make_no_video_or_poster_end_no_export(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    odd = make_corpus(tmp_path / "store", clips=3)
+    first, second, third = (odd.root / "video" / clip for clip in odd.clips)
+    Image.new("RGB", (20, 30)).save(first / "0000004.png")
+    for path in second.iterdir():
+        Image.open(path).convert("L").resize((15, 31)).save(path)
+    for path in sorted(third.iterdir())[1:]:
+        path.unlink()
+    settings = ExportSettings(modalities=("video", "label"))
+    with caplog.at_level(logging.WARNING):
+        export_store(odd.root, tmp_path / "out", settings, facts=PLAIN)
+    assert f"not in the config preview: clip {odd.clips[0]}: its frames differ in size" in caplog.text
+    assert {row["clip_id"] for row in rows_of(tmp_path / "out", "preview")} == set(odd.clips[1:])
+    assert all(row["poster"] for row in rows_of(tmp_path / "out", "index"))
+    again = export_store(odd.root, tmp_path / "out", settings, facts=PLAIN)
+    assert again.written == 0
+
+
 def test_without_pyav_there_is_no_preview_and_the_log_says_why(
     talking: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
