@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mmvoxceleb.ahead import results_ahead
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.meta.provenance import COMPUTATION
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.stores import Store
@@ -45,7 +45,11 @@ def refuse_contradictions(
     shared = [planned for planned in plan if any(len(holders) > 1 for holders in planned.holders.values())]
     found: list[str] = []
     for _, result in results_ahead(partial(_contradiction, stores), shared, ahead=workers):
-        if reason := result():
+        try:
+            reason = result()
+        except (CorruptSourceError, UnsafeArchiveError):  # which is found again when it is copied
+            reason = ""
+        if reason:
             found.append(reason)
         if progress is not None:
             progress("compare (clips)", 1, len(shared))

@@ -5,14 +5,20 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.cliplists.clip_list import ClipList
-from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.errors import (
+    ConfigError,
+    CorruptSourceError,
+    IncompatibleOutputError,
+    MissingModalityError,
+    UnsafeArchiveError,
+)
 from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.opening import Place
 from mmvoxceleb.files.tree import Content
@@ -47,6 +53,7 @@ class CopyReport:
         linked: Files that are another name of the source's (hard links).
         copied: Files that were copied.
         bytes: Bytes of the copied files.
+        failed: Clips that could not be read, with the reason; nothing of them is in the output.
     """
 
     clips: int = 0
@@ -56,6 +63,7 @@ class CopyReport:
     linked: int = 0
     copied: int = 0
     bytes: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def copy_stores(
@@ -95,16 +103,22 @@ def copy_stores(
         ConfigError: A store is copied onto itself; or stores contradict each other.
         MissingModalityError: There is no clip.
         IncompatibleOutputError: ``out`` holds other clips, or other content of one.
-        CorruptSourceError: An archive or a removal list is damaged.
+        CorruptSourceError: A removal list is damaged.
         OutputError: ``out`` cannot be written.
     """
     if not locations:
         raise ConfigError("name at least one store to copy")
     stores = [open_store(location) for location in locations]
     writer = StoreWriter(out, layout)
+    writer.tree.check()
     for store in stores:
         if is_same_place(store.location, writer.tree.address):
             raise ConfigError(f"{store.location}: a store is not copied onto itself; name a new folder or URL")
+        if (
+            writer.tree.is_local
+            and Path(os.path.realpath(store.location)) in Path(os.path.realpath(writer.tree.address)).parents
+        ):
+            raise ConfigError(f"{writer.location}: lies in the store that is copied; name a folder beside it")
     removals = _removals_of([*(store.location for store in stores), writer.tree.address])
     plan, removed = _plan(stores, removals, clips, missing)
     copier = _Copier(stores, writer, link=link, overwrite=overwrite)
@@ -115,11 +129,13 @@ def copy_stores(
         report.removed = removed
         # who was removed in the meantime must not stay
         removals = removals | _removals_of([store.location for store in stores])
+        plan = [planned for planned in plan if planned.clip_id not in report.failed]
         for planned in plan:
             if planned.clip_id in removals:
                 writer.remove_clip(planned.clip_id)
                 report.clips, report.removed = report.clips - 1, report.removed + 1
-        copier.record(plan, removals, keeps_row or (lambda row: clips is None))
+        keeps = keeps_row or (lambda row: clips is None)
+        copier.record(plan, removals, lambda row: row.clip_id not in report.failed and keeps(row))
     return report
 
 
@@ -206,7 +222,11 @@ class _Copier:
         """Copy the clips, each with its provenance last."""
         report = CopyReport()
         for planned, result in results_ahead(partial(self._copy), plan, ahead=min(workers, _AHEAD)):
-            counts = result()
+            try:
+                counts = result()
+            except (CorruptSourceError, MissingModalityError, UnsafeArchiveError) as error:
+                report.failed[planned.clip_id] = str(error)
+                continue
             report.clips += 1
             report.kept += not counts["written"]
             report.shared += any(len(holders) > 1 for holders in planned.holders.values())
@@ -220,6 +240,7 @@ class _Copier:
     def _copy(self, planned: PlannedClip) -> Counter[str]:
         counts: Counter[str] = Counter()
         clip_id = planned.clip_id
+        read: list[tuple[Folder, list[tuple[str, Content]]]] = []
         for folder, holders in planned.holders.items():
             if folder.kind is META:
                 continue
@@ -227,16 +248,17 @@ class _Copier:
             entries = store.entries(folder, clip_id)
             if self._is_there(store, folder, clip_id, entries):
                 continue
-            files = self._contents(store, folder, clip_id, entries)
+            read.append((folder, self._contents(store, folder, clip_id, entries)))
+        metas = [StoredClip(self._stores[number], clip_id).meta for number in planned.holders.get(META.folder(), [])]
+        for folder, files in read:  # all of it was read: a clip that is damaged leaves nothing
             self._writer.write(folder, clip_id, files)
             counts["written"] += 1
             for _, content in files:
                 is_bytes = isinstance(content, bytes)
                 counts["copied" if is_bytes else "linked"] += 1
                 counts["bytes"] += len(content) if isinstance(content, bytes) else 0
-        meta = planned.holders.get(META.folder(), [])
-        if meta:
-            made = merged_meta([StoredClip(self._stores[number], clip_id).meta for number in meta])
+        if metas:
+            made = merged_meta(metas)
             text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             path = self._writer.path_of(META.folder(), clip_id)
             if self._writer.tree.read(path) != text.encode():

@@ -130,6 +130,7 @@ def run(
     keeps_row: "Callable[[LedgerRow], bool] | None" = None,
 ) -> None:
     """Copy with a progress bar, and say what was done."""
+    from mmvoxceleb.errors import ProcessingError
     from mmvoxceleb.processing.copying import copy_stores
 
     try:
@@ -150,3 +151,6 @@ def run(
         f"{out}: {counted(report.clips, 'clip')}{' (' + ', '.join(parts) + ')' if parts else ''}; "
         f"{counted(report.linked, 'file')} linked, {report.copied:,} copied ({counted(report.bytes, 'byte')})"
     )
+    if report.failed:
+        reasons = "\n".join(report.failed.values())
+        raise ProcessingError(f"{counted(len(report.failed), 'clip')} could not be copied:\n{reasons}")

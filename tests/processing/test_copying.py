@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import mmvoxceleb
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.cliplists.clip_list import ClipList
-from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError, ProcessingError
 from mmvoxceleb.meta.ledger import LedgerRow, parse_ledger
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
@@ -171,6 +171,28 @@ def test_whoever_is_removed_from_one_store_stays_out_of_all(corpus: Corpus, tmp_
     add_removals(corpus.root, Removals(person_id=frozenset({"id10271", "id11248"})))
     with pytest.raises(MissingModalityError, match="all are on the removal list"):
         copy_stores([corpus.root, other], tmp_path / "none")
+
+
+def test_a_damaged_clip_leaves_nothing_and_ends_no_copy(corpus: Corpus, tmp_path: Path) -> None:
+    copy_stores([corpus.root], tmp_path / "packed", layout="packed")
+    damaged = tmp_path / f"packed/video/{corpus.clips[1]}.zip"
+    damaged.write_bytes(damaged.read_bytes()[:900])
+    report = copy_stores([tmp_path / "packed"], tmp_path / "out")
+    assert (report.clips, list(report.failed)) == (4, [corpus.clips[1]])
+    assert not [path for path in files_of(tmp_path / "out") if corpus.clips[1] in path]
+    assert corpus.clips[1] not in (tmp_path / "out/meta/ledger.jsonl").read_text()
+    result = CliRunner().invoke(app, ["copy", str(tmp_path / "packed"), str(tmp_path / "other")])
+    assert isinstance(result.exception, ProcessingError)
+    assert "4 clips" in result.output
+    assert "1 clip could not be copied" in str(result.exception)
+
+
+def test_places_that_no_store_can_be_copied_to(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="lies in the store that is copied"):
+        copy_stores([corpus.root], corpus.root / "inner")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="file"):
+        copy_stores([corpus.root], tmp_path / "file")
 
 
 def test_a_stopped_copy_resumes(corpus: Corpus, tmp_path: Path) -> None:
