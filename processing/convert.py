@@ -17,7 +17,7 @@ from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, parse_ledger
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH
 from mmvoxceleb.meta.videos import CROP
-from mmvoxceleb.meta.watch import is_removed, is_same_place
+from mmvoxceleb.meta.watch import is_removed, is_within
 from mmvoxceleb.modalities import META, VIDEO, Folder
 from mmvoxceleb.processing.clip import Clip
 from mmvoxceleb.processing.engines.interface import ClipSource
@@ -70,8 +70,8 @@ class ConvertStage(Stage):
         clips = super().clips_of(source, stages, writer, overwrite=overwrite)
         assert isinstance(clips, StoredClips)
         store = clips.store
-        if is_same_place(store.location, writer.tree.address):
-            raise ConfigError(f"{store.location}: clips are converted into another store; name a new folder or URL")
+        if is_within(writer.tree.address, store.location):
+            raise ConfigError(f"{store.location}: clips are converted into another store; name a new place outside it")
         self.also = tuple(folder for folder in store.folders() if folder.kind not in (VIDEO, META))
         with_frames = set(store.clips(VIDEO.folder()))
         for folder in self.also:

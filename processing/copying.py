@@ -25,7 +25,7 @@ from mmvoxceleb.files.tree import Content
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
-from mmvoxceleb.meta.watch import is_removed, is_same_place
+from mmvoxceleb.meta.watch import is_removed, is_same_place, is_within
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.processing.contradictions import PlannedClip, Progress, merged_meta, refuse_contradictions
 from mmvoxceleb.processing.convert import ledger_of
@@ -100,7 +100,7 @@ def copy_stores(
         progress: Called with what is being done, how many clips were just done, and their total.
 
     Raises:
-        ConfigError: A store is copied onto itself; or stores contradict each other.
+        ConfigError: A store is copied onto or into itself; or stores contradict each other.
         MissingModalityError: There is no clip.
         IncompatibleOutputError: ``out`` holds other clips, or other content of one.
         CorruptSourceError: A removal list is damaged.
@@ -114,10 +114,7 @@ def copy_stores(
     for store in stores:
         if is_same_place(store.location, writer.tree.address):
             raise ConfigError(f"{store.location}: a store is not copied onto itself; name a new folder or URL")
-        if (
-            writer.tree.is_local
-            and Path(os.path.realpath(store.location)) in Path(os.path.realpath(writer.tree.address)).parents
-        ):
+        if is_within(writer.tree.address, store.location):
             raise ConfigError(f"{writer.location}: lies in the store that is copied; name a folder beside it")
     removals = _removals_of([*(store.location for store in stores), writer.tree.address])
     plan, removed = _plan(stores, removals, clips, missing)

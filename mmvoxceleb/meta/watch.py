@@ -13,7 +13,7 @@ from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals, parse_removals
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["REMOVED", "RemovalWatch", "is_removed", "is_same_place"]
+__all__ = ["REMOVED", "RemovalWatch", "is_removed", "is_same_place", "is_within"]
 
 REMOVED = f"removed: it is on the removal list, {REMOVALS_PATH}"
 """What becomes of a clip that is taken out; nothing of it is recorded."""
@@ -64,3 +64,11 @@ def is_removed(name: str, removals: Removals) -> bool:
 def is_same_place(source: str, address: str) -> bool:
     """Tell whether two paths or URLs name one store."""
     return os.path.realpath(source) == os.path.realpath(address) if "://" not in source + address else source == address
+
+
+def is_within(address: str, source: str) -> bool:
+    """Tell whether a path or URL names the store at ``source``, or a place inside it."""
+    if "://" in source + address:
+        return (address.rstrip("/") + "/").startswith(source.rstrip("/") + "/")
+    inner, outer = os.path.realpath(address), os.path.realpath(source)
+    return os.path.commonpath((inner, outer)) == outer
