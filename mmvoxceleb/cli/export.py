@@ -152,8 +152,8 @@ def run_export_for(
     except KeyboardInterrupt:
         typer.echo(f"stopped; finished clips are kept in {out}: rerun the command to resume", err=True)
         raise typer.Exit(130) from None
-    for reason, count in reasons(report.left_out).most_common():
-        typer.echo(f"left out: {counted(count, 'clip')}: {reason}")
+    for count, reason in reasons(report.left_out):
+        typer.echo(f"left out: {counted(count, 'clip')}: {reason}{', and others like it' if count > 1 else ''}")
     if report.removed:
         typer.echo(f"deleted: {counted(len(report.removed), 'clip')} that {out} held and the removal list names")
     typer.echo(

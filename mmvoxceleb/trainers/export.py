@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -333,11 +334,15 @@ def _table(clips: Iterable[ExportedClip], figures: Mapping[str, Mapping[str, flo
     return text.getvalue().encode()
 
 
-def reasons(left_out: Mapping[str, str]) -> Counter[str]:
-    """Count clips by the reason why they were left out, without their names and numbers."""
-    import re
-
-    return Counter(re.sub(r"\d+", "N", reason.partition(": ")[2]) for reason in left_out.values())
+def reasons(left_out: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Put reasons that differ in clips and numbers together: how many each has, most first, and the first of them."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for clip_id, reason in left_out.items():
+        alike = re.sub(r"\d+", "", reason.replace(clip_id, ""))
+        counts[alike] += 1
+        first.setdefault(alike, reason)
+    return [(count, first[alike]) for alike, count in counts.most_common()]
 
 
 def _digest(parts: Iterable[str]) -> str:
