@@ -319,7 +319,11 @@ def _figures(store: Store) -> dict[str, dict[str, float | None]]:
 
     table = read_scores(store)
     names = [name for name in table.column_names if name not in ("clip_id", "num_frames", "versions")]
-    return {row["clip_id"]: {name: row[name] for name in names} for row in table.to_pylist()}
+    # six digits, as the clips' files have them: the table is of float32
+    return {
+        row["clip_id"]: {name: None if row[name] is None else float(f"{row[name]:.6g}") for name in names}
+        for row in table.to_pylist()
+    }
 
 
 def _table(clips: Iterable[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]) -> bytes:

@@ -225,12 +225,12 @@ def test_the_table_of_clips_has_their_figures(corpus: Corpus, tmp_path: Path) ->
     shutil.copytree(corpus.root, store)
     (store / "score").mkdir()
     for number, clip in enumerate(corpus.clips[1:], 1):
-        scores = ClipScores(1, {"yaw": float(number), "loudness": None}, {"yaw": 1, "loudness": 1})
+        scores = ClipScores(1, {"yaw": number + 0.3, "loudness": None}, {"yaw": 1, "loudness": 1})
         (store / "score" / f"{clip}.json").write_bytes(scores.to_bytes())
     export_for("hallo3", store, tmp_path / "out")
     with (tmp_path / "out/clips.csv").open() as file:
         yaws = {row["clip_id"]: row["yaw"] for row in csv.DictReader(file)}
-    assert yaws == {clip: str(float(number)) if number else "" for number, clip in enumerate(corpus.clips)}
+    assert yaws == {clip: str(number + 0.3) if number else "" for number, clip in enumerate(corpus.clips)}
 
 
 def test_only_chosen_clips_are_exported(corpus: Corpus, tmp_path: Path) -> None:
