@@ -87,11 +87,13 @@ class ClipContent:
             CorruptSourceError: A frame is damaged, or of another size than the first.
         """
         shape: tuple[int, ...] | None = None
-        where = f"clip {self.clip_id}, a frame"
+        entries = self._clip.frames(VIDEO.folder())
         for start in range(0, self.num_frames, _FRAMES_AT_A_TIME):
-            positions = self.frame_indices[start : start + _FRAMES_AT_A_TIME].tolist()
-            for number, data in enumerate(self._clip.pictures(VIDEO.folder(), positions), start):
-                picture = data if isinstance(data, np.ndarray) else decode_rgb(data, where=where)[..., :3]
+            part = [entries[position] for position in self.frame_indices[start : start + _FRAMES_AT_A_TIME].tolist()]
+            for number, (entry, data) in enumerate(
+                zip(part, self._clip.decoded(VIDEO.folder(), part), strict=True), start
+            ):
+                picture = self._picture(data, entry.name)
                 shape = shape or picture.shape
                 if picture.shape != shape:
                     raise CorruptSourceError(
@@ -102,9 +104,14 @@ class ClipContent:
     @cached_property
     def frame_size(self) -> tuple[int, int]:
         """Height and width of the stored frames, in px."""
-        (data,) = self._clip.pictures(VIDEO.folder(), [0])
-        picture = data if isinstance(data, np.ndarray) else decode_rgb(data, where=f"clip {self.clip_id}, frame 0")
+        first = self._clip.frames(VIDEO.folder())[:1]
+        picture = self._picture(self._clip.decoded(VIDEO.folder(), first)[0], first[0].name)
         return picture.shape[0], picture.shape[1]
+
+    def _picture(self, data: "bytes | NDArray[np.uint8]", name: str) -> "NDArray[np.uint8]":
+        if isinstance(data, np.ndarray):
+            return data
+        return decode_rgb(data, where=f"clip {self.clip_id}, {VIDEO.folder()}/{name}")[..., :3]
 
     def mp4(self, *, crf: int, change: Change | None = None, with_sound: bool = True) -> bytes:
         """Encode the frames as H.264, with the sound as AAC."""
@@ -116,17 +123,26 @@ class ClipContent:
             sound=self.sound if with_sound else None,
         )
 
-    def resizer(self, size: int | None) -> Change | None:
-        """Return what scales a frame to a square of ``size`` px; None for frames that stay as they are."""
-        if size is None or self.frame_size == (size, size):
+    def size_at(self, side: int | None) -> tuple[int, int]:
+        """Height and width in px of frames whose shorter side is ``side``, both even; as stored where it is None."""
+        if side is None:
+            return self.frame_size
+        height, width = self.frame_size
+        scale = side / min(height, width)
+        return 2 * round(height * scale / 2), 2 * round(width * scale / 2)
+
+    def resizer(self, side: int | None) -> Change | None:
+        """Return what scales a frame to `size_at`; None for frames that stay as they are."""
+        height, width = self.size_at(side)
+        if (height, width) == self.frame_size:
             return None
-        is_smaller = size < max(self.frame_size)
+        is_smaller = height < self.frame_size[0]
 
         def resized(number: int, picture: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
             import cv2
 
             how = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
-            return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
+            return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
 
         return resized
 
@@ -164,6 +180,13 @@ class ClipContent:
         if without:
             raise MissingModalityError(f"clip {self.clip_id}: has no face in {without} of {self.num_frames} frames")
         points: NDArray[np.float32] = found.points[places][..., :2]
+        return points
+
+    def points_at(self, side: int | None) -> "NDArray[np.float32]":
+        """`points` in px of frames of `size_at`."""
+        (height, width), (stored_height, stored_width) = self.size_at(side), self.frame_size
+        scale = np.array([width / stored_width, height / stored_height], np.float32)
+        points: NDArray[np.float32] = self.points * scale
         return points
 
     def sentence(self) -> str:

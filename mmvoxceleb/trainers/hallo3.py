@@ -18,8 +18,9 @@ class Hallo3(Trainer):
     name = "hallo3"
     source = "fudan-generative-vision/hallo3 e342dce: README.md, hallo3/data_preprocess.py, extract_meta_info.py"
     needs = (VIDEO, AUDIO, TEXT)
-    fewest_frames = 49 + 2 + 2
-    """``ori_vlen > max_num_frames + audio_margin``, and a start from 3 on (data_video.py, at 49 frames)."""
+    fewest_frames = 3 + 49 + 2 + 1
+    """``random.randint(skip_frms_num, ori_vlen - max_num_frames - audio_margin - 1)`` must find a start
+    (data_video.py, at the 49 frames of its configurations)."""
 
     swapped_in_paths = "images"
     """``extract_meta_info.py`` finds all other files of a clip by ``str.replace``."""

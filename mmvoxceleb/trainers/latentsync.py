@@ -87,7 +87,7 @@ class LatentSync(Trainer):
     source = "bytedance/LatentSync a229c39: latentsync/data/unet_dataset.py, syncnet_dataset.py"
     needs = (VIDEO, AUDIO, LANDMARKS)
     fewest_frames = 3 * 16
-    """``len(vr) < 3 * num_frames`` is passed over, at the 16 frames of all its configurations."""
+    """``len(vr) < 3 * num_frames`` is passed over, at the 16 frames of all configurations in configs/unet."""
 
     def files(self, clip: ClipContent, settings: TrainerSettings) -> dict[str, bytes]:
         aligner, points = Aligner(settings.size or _SIZE_PX), clip.points

@@ -37,10 +37,10 @@ class MuseTalk(Trainer):
     passes over clips of fewer than 160 frames."""
 
     def files(self, clip: ClipContent, settings: TrainerSettings) -> dict[str, bytes]:
-        root, points = settings.root or _ROOT, clip.points
+        root, points = settings.root or _ROOT, clip.points_at(settings.size)
         outline = points[:, _OUTLINE]
         boxes = np.concatenate([np.floor(outline.min(axis=1)), np.ceil(outline.max(axis=1))], axis=1)
-        height, width = clip.frame_size
+        height, width = clip.size_at(settings.size)
         boxes = np.clip(boxes, 0, [width, height, width, height]).astype(int)
         x1, y1, x2, y2 = boxes[0].tolist()
         meta = {

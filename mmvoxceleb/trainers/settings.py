@@ -12,7 +12,7 @@ class TrainerSettings:
     """How an export for a trainer is written.
 
     Args:
-        size: Side of the square pictures in px, even; None for the trainer's own.
+        size: Shorter side of the pictures in px, even; None for the trainer's own.
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
         root: The export as the trainer's lists are to name it: a path on the machine that trains; None for the path
             that the trainer's documentation takes.

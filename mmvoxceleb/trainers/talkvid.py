@@ -40,17 +40,17 @@ class TalkVid(Trainer):
     source = "FreedomIntelligence/TalkVid b3e15e6: src/dataset/talking_face_video.py, src/data_preprocess/readme.md"
     needs = (VIDEO, AUDIO, LANDMARKS)
     frames_per_second = 24
-    fewest_frames = 12 + 30 + 1
-    """``num_frames`` and a reference at least ``reference_margin`` away (src/configs, stages 2 and 3)."""
+    fewest_frames = 20 + 30
+    """``num_frames`` of the second stage, and after them a reference ``reference_margin`` away (src/configs). The third
+    stage, with 8 frames, would take 38."""
 
     def files(self, clip: ClipContent, settings: TrainerSettings) -> dict[str, bytes]:
         size = settings.size or _SIZE_PX
         video = clip.mp4(crf=settings.crf, change=clip.resizer(size))
-        height, width = clip.frame_size
         return {
             f"{clip.split}/{_CROPPED}/{clip.name}.mp4": video,
             f"{clip.split}/{_SOUNDS}/{clip.name}.m4a": encode_m4a(clip.sound),
-            f"{clip.split}/{_FACES}/{clip.name}.pt": _face_info(clip.points * (size / width, size / height)),
+            f"{clip.split}/{_FACES}/{clip.name}.pt": _face_info(clip.points_at(size)),
         }
 
     def lists(self, clips: Sequence[ExportedClip], settings: TrainerSettings, root: str) -> dict[str, bytes]:

@@ -2,14 +2,18 @@
 
 import json
 import os
+import random
 import wave
 from pathlib import Path
 from typing import Any
 
+import av  # noqa: F401  before decord, whose libvpx PyAV could not open encoders of otherwise
 import cv2
-import decord
 import numpy as np
+import pytest
 import torch
+
+decord = pytest.importorskip("decord", reason="has wheels for Linux on x86-64 alone")
 
 Sample = dict[str, Any]
 
@@ -52,29 +56,40 @@ def read_musetalk(clone: Path, listed: str, *, num_drive: int = 1) -> list[Sampl
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16000, 1, 2)
             sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         x1, y1, x2, y2 = map(int, meta["face_list"][0])
+        assert list(video[0].shape[:2]) == meta["video_size"]
         face = video[0].asnumpy()[y1:y2, x1:x2]
         assert face.size, "an empty crop is passed over"
         samples.append({**meta, "sound": sound, "video": video.get_batch(np.arange(len(video))).asnumpy()})
     return samples
 
 
-def read_hallo3(dataset: Path) -> list[Sample]:
-    """``data_preprocess.py`` and ``extract_meta_info.py``: each video, then all by the path of its frames."""
+def read_hallo3(dataset: Path, *, max_num_frames: int = 49) -> list[Sample]:
+    """``data_preprocess.py`` and ``extract_meta_info.py``: each video, then all by the path of its frames.
+
+    ``data_video.py`` then draws a start, and fails where there is none.
+    """
     samples = []
     for path in sorted(dataset.joinpath("videos").iterdir()):
         if path.is_file() and path.suffix == ".mp4":
             frames = str((dataset / "images" / path.stem).resolve())
             video = decord.VideoReader(frames.replace("images", "videos") + ".mp4")
+            random.randint(3, len(video) - max_num_frames - 2 - 1)
             caption = Path(frames.replace("images", "caption") + ".txt").read_text("utf-8")
             samples.append({"name": path.stem, "caption": caption, "num_frames": len(video)})
     return samples
 
 
-def read_talkvid(meta_path: Path) -> list[Sample]:
-    """``TalkingFaceVideo``: masks of face and lips from the points of each frame, and the frames."""
+def read_talkvid(meta_path: Path, *, num_frames: int = 20, margin: int = 30) -> list[Sample]:
+    """``TalkingFaceVideo``: masks of face and lips from the points of each frame, and the frames.
+
+    A clip that leaves no place for the reference, wherever it starts, is passed over.
+    """
     samples = []
     for info in json.loads(meta_path.read_text()):
         video = decord.VideoReader(info["video"])
+        starts = range(len(video) - num_frames + 1)
+        if not any(start > margin or start + num_frames + margin <= len(video) for start in starts):
+            continue
         faces = torch.load(info["face_info"])  # its code was written for torch 2.4, where this also unpickles
         assert len(faces) == len(video)
         height, width = video[0].shape[:2]

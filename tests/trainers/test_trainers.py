@@ -36,7 +36,7 @@ from tests.trainers.readers import (
     read_talkvid,
 )
 
-FRAMES = 54
+FRAMES = 55
 TONE_HZ = 440
 NO_FACE = 3
 """The clip of which some frames have no face."""
@@ -52,18 +52,19 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         moments = np.arange(count * 640) / 16000
         tone = (np.sin(2 * np.pi * TONE_HZ * moments) * 8000).astype(np.int16)[None]
         (corpus.root / "audio" / f"{clip}.flac").write_bytes(encode_flac(tone, 16000))
-        with_gaps = landmarks_of(number, count)
-        rng = np.random.default_rng(number)
-        points = (rng.uniform(0.2, 0.8, (1, 478, 3)) + rng.normal(0, 0.01, (count, 478, 3))) * (40, 24, 20)
-        whole = FaceLandmarks(
-            with_gaps.indices,
-            points.astype(np.float32),
-            np.nan_to_num(with_gaps.blendshapes),
-            np.nan_to_num(with_gaps.head_pose),
-        )
-        value = with_gaps if number == NO_FACE else whole
+        value = landmarks_of(number, count) if number == NO_FACE else whole_face(number, count)
         (corpus.root / "landmarks" / f"{clip}.landmarks").write_bytes(encode_landmarks(value))
     return corpus
+
+
+def whole_face(number: int, count: int) -> FaceLandmarks:
+    """Points within a picture of 40x24 px, in all frames."""
+    rng = np.random.default_rng(number)
+    points = (rng.uniform(0.2, 0.8, (1, 478, 3)) + rng.normal(0, 0.01, (count, 478, 3))) * (40, 24, 20)
+    found = landmarks_of(number, count)
+    return FaceLandmarks(
+        found.indices, points.astype(np.float32), np.nan_to_num(found.blendshapes), np.nan_to_num(found.head_pose)
+    )
 
 
 def names_of(corpus: Corpus, *numbers: int) -> list[str]:
@@ -79,7 +80,7 @@ def test_latentsync_reads_aligned_videos_with_their_sound(corpus: Corpus, tmp_pa
     report = export_for("latentsync", corpus.root, tmp_path / "out", TrainerSettings(size=64))
     assert (report.clips, report.written) == (4, 4)
     assert report.left_out == {
-        corpus.clips[NO_FACE]: f"clip {corpus.clips[NO_FACE]}: has no face in 11 of {FRAMES + NO_FACE} frames"
+        corpus.clips[NO_FACE]: f"clip {corpus.clips[NO_FACE]}: has no face in 12 of {FRAMES + NO_FACE} frames"
     }
     samples = read_latentsync(tmp_path / "out/train")
     assert [sample["name"][:-4] for sample in samples] == names_of(corpus, 0, 1)
@@ -149,6 +150,23 @@ def test_musetalk_reads_boxes_points_and_both_sounds(corpus: Corpus, tmp_path: P
         assert is_tone(sample["sound"])
 
 
+def test_musetalks_boxes_and_points_lie_in_the_scaled_video(corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    for name, size in (("stored", None), ("twice", 48)):
+        export_for("musetalk", corpus.root, tmp_path / name, TrainerSettings(size=size))
+    for name in ("stored", "twice"):
+        (tmp_path / "dataset/HDTF").unlink(missing_ok=True)
+        (tmp_path / "dataset/HDTF").symlink_to(tmp_path / name)
+        samples = read_musetalk(tmp_path, "train.txt")
+        if name == "stored":
+            stored = samples
+    for small, large in zip(stored, samples, strict=True):
+        assert (small["video_size"], large["video_size"]) == ([24, 40], [48, 80])
+        for key in ("face_list", "landmark_list"):
+            apart = np.array(large[key]) - 2 * np.array(small[key])
+            assert np.abs(apart).max() <= 2, key  # whole px
+
+
 def test_hallo3_reads_videos_with_captions(corpus: Corpus, tmp_path: Path) -> None:
     report = export_for("hallo3", corpus.root, tmp_path / "out")
     assert report.clips == 5  # it needs no landmarks
@@ -166,13 +184,32 @@ def test_talkvid_reads_faces_at_24_frames_a_second(corpus: Corpus, tmp_path: Pat
     assert [Path(sample["video"]).stem for sample in samples] == names_of(corpus, 0, 1)
     for sample, count in zip(samples, corpus.num_frames, strict=False):
         assert (sample["num_frames"], sample["fps"]) == (count * 24 // 25, 24)
-        assert sample["size"] == (80, 80)
+        assert sample["size"] == (134, 80)  # 40x24 px, to even numbers
         lips = np.array(sample["lips"])
         assert (lips[:, :2] < lips[:, 2:]).all()
         assert lips.min() >= 0
-        assert lips.max() < 80
+        assert (lips[:, 2] < 134).all()
+        assert (lips[:, 3] < 80).all()
+        assert lips[:, 2].max() > 80  # in px of the scaled frames
         assert Path(sample["audio_embeds"]).parent == tmp_path / "out/train/short_clip_aud_embeds"
     assert {path.suffix for path in (tmp_path / "out/train/audios").iterdir()} == {".m4a"}
+
+
+@pytest.mark.parametrize(("trainer", "shortest"), [("hallo3", 55), ("talkvid", 53)])  # 50 frames at 24 a second
+def test_a_clip_is_as_long_as_its_loader_needs(trainer: str, shortest: int, tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=2, frames=shortest - 1)
+    for clip, count in zip(corpus.clips, corpus.num_frames, strict=True):
+        for folder, suffix, data in (
+            ("audio", "flac", encode_flac(np.ones((1, count * 640), np.int16), 16000)),
+            ("landmarks", "landmarks", encode_landmarks(whole_face(0, count))),
+        ):
+            (corpus.root / folder).mkdir(exist_ok=True)
+            (corpus.root / folder / f"{clip}.{suffix}").write_bytes(data)
+    report = export_for(trainer, corpus.root, tmp_path / "out")
+    assert list(report.left_out) == [corpus.clips[0]]
+    assert "the trainer's loader takes" in report.left_out[corpus.clips[0]]
+    out = tmp_path / "out"
+    assert len(read_hallo3(out / "train") if trainer == "hallo3" else read_talkvid(out / "train.json")) == 1
 
 
 def test_a_list_names_the_place_where_it_is_going_to_be_read(corpus: Corpus, tmp_path: Path) -> None:
@@ -273,6 +310,11 @@ def test_bad_input_is_one_error_or_left_out_with_its_reason(corpus: Corpus, tmp_
     report = export_for("hallo3", odd, tmp_path / "skipped", on_error="skip")
     assert set(report.left_out) == {corpus.clips[0], corpus.clips[1]}
     assert "lacks 1 of its frames" in report.left_out[corpus.clips[0]]
+    for damage in (b"no picture", (odd / "video" / corpus.clips[2] / "0000007.png").read_bytes()[:60]):
+        (odd / "video" / corpus.clips[2] / "0000007.png").write_bytes(damage)
+        with pytest.raises(CorruptSourceError, match=f"clip {corpus.clips[2]}, video/0000007.png: ") as caught:
+            export_for("hallo3", odd, tmp_path / "raised", clips=[corpus.clips[2]])
+        assert " object at 0x" not in str(caught.value)
     with pytest.raises(IncompatibleOutputError, match="name a new folder, or add --overwrite"):
         export_for("echomimic", corpus.root, tmp_path / "skipped")
     with pytest.raises(IncompatibleOutputError, match="is not empty"):
@@ -286,7 +328,7 @@ def test_the_command_says_what_was_left_out_and_what_comes_next(corpus: Corpus, 
     run = CliRunner().invoke
     result = run(app, ["export", str(corpus.root), str(tmp_path / "out"), "--for", "latentsync", "--size", "64"])
     assert result.exit_code == 0, result.output
-    assert f"left out: 1 clip: clip {corpus.clips[NO_FACE]}: has no face in 11 of" in result.output
+    assert f"left out: 1 clip: clip {corpus.clips[NO_FACE]}: has no face in 12 of" in result.output
     assert "4 clips" in result.output
     assert f"train_data_dir: {tmp_path}/out/train" in result.output
     result = run(app, ["export", str(corpus.root), str(tmp_path / "no"), "--for", "hallo3", "--format", "folder"])
