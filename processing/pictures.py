@@ -9,6 +9,7 @@ from mmvoxceleb.codecs.jpeg import JPEG_START
 from mmvoxceleb.codecs.pictures import PNG_START, check_content, check_side
 from mmvoxceleb.codecs.png import check_rows
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.files.quoting import shortened
 from mmvoxceleb.schema import PALETTE
 
 if TYPE_CHECKING:
@@ -87,4 +88,4 @@ def _decode_slowly(data: bytes, where: str) -> "NDArray[np.uint8]":
     except (CorruptSourceError, UnsafeArchiveError):
         raise
     except Exception as error:  # Pillow's plugins raise many kinds on bad bytes
-        raise CorruptSourceError(f"{where}: cannot be decoded ({error}); get this file again") from error
+        raise CorruptSourceError(f"{where}: cannot be decoded ({shortened(error)}); get this file again") from error

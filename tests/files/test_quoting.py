@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def test_a_quotation_is_one_short_line_of_ascii() -> None:
     assert quoted([LONG], 20) == "['xxxxxxxxxxxxxxx..."
     assert shortened("one\n  two") == "one two"
     assert len(shortened(ValueError(LONG))) == 300
+    assert shortened(f"cannot identify image file {io.BytesIO()!r}") == "cannot identify image file"
 
 
 @pytest.mark.parametrize(
