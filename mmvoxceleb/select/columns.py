@@ -10,6 +10,7 @@ from mmvoxceleb.codecs.video import FRAMES_PER_SECOND
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
+from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores import Store
@@ -199,8 +200,6 @@ class ClipColumns:
         if _FROM_META[0] in self._read:
             return
         import pyarrow as pa
-
-        from mmvoxceleb.viewer.facts import figures_in
 
         metas = self._of_each("provenance", lambda clip: clip.meta, among=self._store.clips(META.folder()))
         labelled = set(self._store.clips(LABEL.folder()))

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
+from mmvoxceleb.meta.figures import figures_in, finite
 from mmvoxceleb.modalities import LABEL, TEXT, VIDEO, FileModality, FrameModality, file_modalities
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.schema import ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores.clip import StoredClip
-from mmvoxceleb.viewer.facts import figures_in, finite, numbered_kinds, thresholds_in
+from mmvoxceleb.viewer.facts import numbered_kinds, thresholds_in
 from mmvoxceleb.viewer.over_time import has_curves
 from mmvoxceleb.viewer.pictures import folder_named
 

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
+from mmvoxceleb.meta.figures import figures_in, finite, is_number
 from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO, FileModality, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["ClipFacts", "facts_of", "figures_in", "finite", "margins_in", "numbered_kinds", "stamp_of", "thresholds_in"]
-
-_NO_FIGURES = frozenset({"seconds", "fps", "threshold", "start", "end"})
+__all__ = ["ClipFacts", "facts_of", "margins_in", "numbered_kinds", "stamp_of", "thresholds_in"]
 
 
 @dataclass(frozen=True)
@@ -91,29 +90,6 @@ def numbered_kinds() -> list[FileModality]:
     return [kind for kind in file_modalities() if type(kind).numbers is not FileModality.numbers]
 
 
-def finite(numbers: Mapping[str, Any]) -> dict[str, float]:
-    """Keep what is a number."""
-    return {name: float(value) for name, value in numbers.items() if _is_number(value) and np.isfinite(value)}
-
-
-def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:
-    """Collect the figures of a clip's provenance: those of ``quality`` by name, others by stage and name."""
-    found: dict[str, float] = {}
-    for stage, section in meta.items():
-        if not isinstance(section, Mapping):
-            continue
-        quality = section if stage == "quality" else section.get("quality")
-        if isinstance(quality, Mapping):
-            found |= {str(name): float(value) for name, value in quality.items() if _is_number(value)}
-        if stage != "quality":
-            found |= {
-                f"{stage}.{name}": value
-                for name, value in section.items()
-                if isinstance(value, float) and name not in _NO_FIGURES
-            }
-    return finite(found)
-
-
 def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]] | None":
     """Return probability less threshold of each attribute, float32 [40]; NaN where a hand has decided; or None."""
     section = meta.get(LABEL.name)
@@ -126,7 +102,7 @@ def margins_in(meta: Mapping[str, Any]) -> "np.ndarray[Any, np.dtype[np.float32]
     margins = np.full(len(ATTRIBUTES), np.nan, np.float32)
     for position, name in enumerate(ATTRIBUTES):
         value, limit = probabilities.get(name), limits.get(name, 0.5)
-        if name not in decided and _is_number(value) and _is_number(limit):
+        if name not in decided and is_number(value) and is_number(limit):
             margins[position] = value - limit
     return margins
 
@@ -141,8 +117,4 @@ def thresholds_in(section: Mapping[str, Any]) -> dict[str, float]:
     if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == len(ATTRIBUTES):
         found = dict(zip(ATTRIBUTES, found, strict=True))
     pairs = found.items() if isinstance(found, Mapping) else ()
-    return {str(name): float(value) for name, value in pairs if _is_number(value)}
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return {str(name): float(value) for name, value in pairs if is_number(value)}

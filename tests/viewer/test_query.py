@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.viewer.catalog import Catalog
-from mmvoxceleb.viewer.facts import ClipFacts, figures_in, margins_in
+from mmvoxceleb.viewer.facts import ClipFacts, margins_in
 from mmvoxceleb.viewer.query import Querying
 
 CLIPS = [f"id1027{number % 3}#video#{number:05d}.txt#000.mp4" for number in range(6)]
