@@ -2,10 +2,10 @@
 
 import os
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.extras import install_hint
@@ -16,7 +16,9 @@ from mmvoxceleb.processing.published import PUBLISHED
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["fit_state_dict", "load_state_dict", "sha256_of"]
+__all__ = ["fit_state_dict", "load_network", "load_state_dict", "sha256_of"]
+
+Network = TypeVar("Network", bound="nn.Module")
 
 PINNED_HASHES: frozenset[str] = frozenset(record.sha256 for record in PUBLISHED.values() if record.sha256)
 """The known hashes of :data:`PUBLISHED`."""
@@ -76,6 +78,34 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
                 f"{path}: {shortened(key, 80)} {problem}; the file is damaged or not a plain state dict: get it again"
             )
     return state
+
+
+def load_network(
+    build: "Callable[[], Network]",
+    path: str | os.PathLike[str],
+    *,
+    state: "Mapping[str, Tensor] | None" = None,
+) -> "Network":
+    """Build a network with the weights of a checkpoint, without making random ones first.
+
+    Args:
+        build: The network's class, or what calls it.
+        path: The checkpoint.
+        state: What of it is meant, by key; all by default.
+
+    Returns:
+        The network, in eval mode, on the CPU.
+
+    Raises:
+        WeightsError: As of :func:`load_state_dict` and :func:`fit_state_dict`.
+    """
+    import torch
+
+    with torch.device("meta"):
+        network = build()
+    network.to_empty(device="cpu")
+    fit_state_dict(network, load_state_dict(path) if state is None else state, source=path)
+    return network.eval()
 
 
 def fit_state_dict(

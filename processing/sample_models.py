@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, sha256_of
+from mmvoxceleb.processing.weights import load_network, load_state_dict, sha256_of
 from mmvoxceleb.sample import sample_path
 
 if TYPE_CHECKING:
@@ -54,20 +54,15 @@ def load_sample_network() -> "SampleNetwork":
     Raises:
         WeightsError: The file is not there or is not the one of this version.
     """
-    import torch
-
     from mmvoxceleb.processing.networks.sample import SampleNetwork
 
     path = sample_weights()
     state = load_state_dict(path)
     if sha256_of(path) != SAMPLE_SHA256:
         raise WeightsError(f"{path}: is not the file of this version of mmvoxceleb; reinstall the package")
-    with torch.device("meta"):
-        network = SampleNetwork()
-    network.to_empty(device="cpu")
-    fit_state_dict(network, state, source=path)
+    network = load_network(SampleNetwork, path, state=state)
     _say_what_it_is()
-    return network.eval()
+    return network
 
 
 def check_sample_options(weights: object, backend: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import ConfigError, WeightsError
-from mmvoxceleb.processing.checkpoints import fit_state_dict, load_state_dict, sha256_of
+from mmvoxceleb.processing.checkpoints import fit_state_dict, load_network, load_state_dict, sha256_of
 from mmvoxceleb.processing.download import download
 from mmvoxceleb.processing.published import PUBLISHED, WeightFile
 
@@ -17,6 +17,7 @@ __all__ = [
     "fetch",
     "find",
     "fit_state_dict",
+    "load_network",
     "load_state_dict",
     "locate",
     "sha256_of",

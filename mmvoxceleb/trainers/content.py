@@ -132,7 +132,7 @@ class ClipContent:
         return 2 * round(height * scale / 2), 2 * round(width * scale / 2)
 
     def resizer(self, side: int | None) -> Change | None:
-        """Return what scales a frame to `size_at`; None for frames that stay as they are."""
+        """Return what scales a frame to :meth:`size_at`; None for frames that stay as they are."""
         height, width = self.size_at(side)
         if (height, width) == self.frame_size:
             return None
@@ -183,7 +183,7 @@ class ClipContent:
         return points
 
     def points_at(self, side: int | None) -> "NDArray[np.float32]":
-        """`points` in px of frames of `size_at`."""
+        """:attr:`points` in px of frames of :meth:`size_at`."""
         (height, width), (stored_height, stored_width) = self.size_at(side), self.frame_size
         scale = np.array([width / stored_width, height / stored_height], np.float32)
         points: NDArray[np.float32] = self.points * scale

@@ -22,7 +22,7 @@ from mmvoxceleb.processing.device import (
     resolve_precision,
 )
 from mmvoxceleb.processing.resize import resized_on
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -179,11 +179,7 @@ class PortraitDrawer(Drawer):
 
         if self._batcher is not None:
             return
-        path = locate("portrait-drawing", self.weights)
-        with torch.device("meta"):
-            network = PortraitGenerator()
-        network.to_empty(device="cpu")
-        fit_state_dict(network, load_state_dict(path), source=path)
+        network = load_network(PortraitGenerator, locate("portrait-drawing", self.weights))
         self._batcher = Batcher(self.device, self._batch_size, most=8, bytes_per_frame=500_000_000)
         if self.backend == "ncnn":
             from mmvoxceleb.processing.networks.ncnn_networks import NcnnPortrait

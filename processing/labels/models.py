@@ -13,7 +13,7 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.labels.alignment import align_faces
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:
@@ -91,16 +91,9 @@ class FaRLModel(AttributeModel):
         return sha256_of(self._locate())
 
     def load(self, device: "torch.device", dtype: "torch.dtype") -> None:
-        import torch
-
         from mmvoxceleb.processing.networks.farl import FaRLAttributes
 
-        path = self._locate()
-        with torch.device("meta"):
-            network = FaRLAttributes()
-        network = network.to_empty(device="cpu")
-        fit_state_dict(network, load_state_dict(path), source=path)
-        self._network = network.eval().to(device, dtype)
+        self._network = load_network(FaRLAttributes, self._locate()).to(device, dtype)
 
     def unload(self) -> None:
         self._network = None

@@ -20,7 +20,7 @@ from mmvoxceleb.processing.device import (
     resolve_precision,
 )
 from mmvoxceleb.processing.resize import resized_on
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 from mmvoxceleb.schema import NUM_CLASSES
 
 if TYPE_CHECKING:
@@ -237,16 +237,9 @@ class FaceParser(NetworkParser):
         return {"model": "bisenet", "sha256": sha256_of(locate("bisenet", self.weights))}
 
     def _load(self) -> "torch.nn.Module":
-        import torch
-
         from mmvoxceleb.processing.networks.bisenet import BiSeNet
 
-        path = locate("bisenet", self.weights)
-        with torch.device("meta"):
-            network = BiSeNet(NUM_CLASSES)
-        network.to_empty(device="cpu")
-        fit_state_dict(network, load_state_dict(path), source=path)
-        return network.eval().fold()
+        return load_network(lambda: BiSeNet(NUM_CLASSES), locate("bisenet", self.weights)).fold()
 
     def _ready(self, network: "torch.nn.Module") -> Any:
         if self.backend == "torch":

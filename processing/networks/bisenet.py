@@ -20,7 +20,7 @@ __all__ = ["BiSeNet"]
 
 
 class BiSeNet(nn.Module):
-    """Face parser. Construction downloads nothing; load the weights with ``fit_state_dict``.
+    """Face parser. Construction downloads nothing; ``load_network`` gives it its weights.
 
     Args:
         num_classes: Classes of the heads; 19 in the published checkpoint.

@@ -25,7 +25,7 @@ _FFT, _HOP, _BINS = 256, 128, 129
 
 
 class SileroVad(nn.Module):
-    """Voice activity detector. Construction downloads nothing; load the weights with ``fit_state_dict``."""
+    """Voice activity detector. Construction downloads nothing; ``load_network`` gives it its weights."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ FEATURES = 1024
 
 
 class SyncNet(nn.Module):
-    """Both halves of the network. Construction downloads nothing; load the weights with ``fit_state_dict``."""
+    """Both halves of the network. Construction downloads nothing; ``load_network`` gives it its weights."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ import numpy as np
 from mmvoxceleb.processing.device import computation, faithful_kernels, resolve_device
 from mmvoxceleb.processing.scores.cepstra import RATE, cepstra
 from mmvoxceleb.processing.scores.face_crops import FaceTrack
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,16 +101,9 @@ class LipSync:
         """
         if self._network is not None:
             return
-        import torch
-
         from mmvoxceleb.processing.networks.syncnet import SyncNet
 
-        path = self._locate()
-        with torch.device("meta"):
-            network = SyncNet()
-        network.to_empty(device="cpu")
-        fit_state_dict(network, load_state_dict(path), source=path)
-        self._network = network.eval().requires_grad_(False).to(self.device)
+        self._network = load_network(SyncNet, self._locate()).requires_grad_(False).to(self.device)
 
     def teardown(self) -> None:
         """Release what ``setup`` loaded."""

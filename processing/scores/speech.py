@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.processing.weights import fit_state_dict, load_state_dict, locate, sha256_of
+from mmvoxceleb.processing.weights import load_network, load_state_dict, locate, sha256_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,18 +53,12 @@ class SpeechDetector:
         """
         if self._network is not None:
             return
-        import torch
-
         from mmvoxceleb.processing.networks.silero_vad import SileroVad
 
         path = self._locate()
-        with torch.device("meta"):
-            network = SileroVad()
-        network.to_empty(device="cpu")
         state = load_state_dict(path)
         kept = {key.removeprefix(_KEY_START): value for key, value in state.items() if key.startswith(_KEY_START)}
-        fit_state_dict(network, kept or state, source=path)
-        self._network = network.eval().requires_grad_(False)
+        self._network = load_network(SileroVad, path, state=kept or state).requires_grad_(False)
 
     def teardown(self) -> None:
         """Release what ``setup`` loaded."""
