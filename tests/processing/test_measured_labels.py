@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.meta.provenance import Provenance
@@ -21,11 +20,10 @@ from mmvoxceleb.processing.text.describing import describe
 from mmvoxceleb.processing.text.stage import TextStage
 from mmvoxceleb.schema import ATTRIBUTES, CLASSES
 from mmvoxceleb.schema.face_points import BLENDSHAPES
-from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head, points
+from tests.support.drawn_heads import CLIPS, FixedFace, Silhouette, drawn_head, points, write_drawn_clips
 from tests.support.trees import contents
 
 NAN = float("nan")
-CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(3)]
 HAIR = (60, 40, 30)
 
 
@@ -187,16 +185,7 @@ def test_rules_are_about_attributes_and_of_known_figures() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """The first clip shows a head, the second one in some frames, the third in none."""
-    for number, clip in enumerate(CLIPS):
-        folder = tmp_path / "in" / "video" / clip
-        folder.mkdir(parents=True)
-        for index in range(9):
-            picture, _ = drawn_head(shift=index)
-            if number == 2 or (number == 1 and index == 4):
-                picture[:] = 0
-            Image.fromarray(picture).save(folder / f"{index:07d}.png")
-    return tmp_path / "in"
+    return write_drawn_clips(tmp_path / "in", frames=9, without=(4,))
 
 
 def test_the_stage_reads_landmarks_and_masks_and_says_what_it_measured(store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from mmvoxceleb import load_dataset
 from mmvoxceleb.errors import ConfigError, WeightsError
@@ -21,10 +20,9 @@ from mmvoxceleb.processing.masks.head_geometry import PARTS, head_of
 from mmvoxceleb.processing.masks.open_parser import resolve_islands
 from mmvoxceleb.processing.masks.person_outline import SelfieSegmenter
 from mmvoxceleb.schema import CLASSES, NO_MASK, SIDE_PAIRS
-from tests.support.drawn_heads import FixedFace, Silhouette, drawn_head, points
+from tests.support.drawn_heads import CLIPS, FixedFace, Silhouette, drawn_head, points, write_drawn_clips
 from tests.support.trees import contents
 
-CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(3)]
 FEATURES = [
     CLASSES.index(name) for name in CLASSES if name in ("nose", "mouth") or name[1:] in ("_eye", "_brow", "_lip")
 ]
@@ -41,16 +39,7 @@ def iou(ids: NDArray[Any], truth: NDArray[Any], name: str) -> float:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """The first clip shows a head, the second one in some frames, the third in none."""
-    for number, clip in enumerate(CLIPS):
-        folder = tmp_path / "in" / "video" / clip
-        folder.mkdir(parents=True)
-        for index in range(6):
-            picture, _ = drawn_head(shift=index)
-            if number == 2 or (number == 1 and index in (0, 3)):
-                picture[:] = 0
-            Image.fromarray(picture).save(folder / f"{index:07d}.png")
-    return tmp_path / "in"
+    return write_drawn_clips(tmp_path / "in", frames=6, without=(0, 3))
 
 
 def test_a_drawn_head_comes_apart_as_it_was_drawn() -> None:

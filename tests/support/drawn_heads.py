@@ -1,17 +1,20 @@
 """A drawn head of true classes around real landmarks, and models without weights that see it in any process."""
 
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mmvoxceleb.processing.landmarks import Landmarker
 from mmvoxceleb.processing.masks.face_regions import OVAL, outline
 from mmvoxceleb.processing.masks.person_outline import PersonOutline
 from mmvoxceleb.schema import CLASSES
 
+CLIPS = [f"id10{number:03d}#AbCdEfGhIj{number}#0000{number}.txt#000.mp4" for number in range(3)]
 SIZE = 256
 _POINTS = Path(__file__).parents[1] / "processing" / "landmarks" / "mediapipe_d19.npz"
 _COLOURS = {
@@ -93,3 +96,16 @@ class Silhouette(PersonOutline):
     def __call__(self, frame: Any) -> Any:
         bright = frame * (225 / max(1, int(frame.max())))
         return (np.abs(bright - np.array(_COLOURS["background"])).max(axis=2) > 40).astype(np.float32)
+
+
+def write_drawn_clips(root: Path, *, frames: int, without: Collection[int]) -> Path:
+    """Write :data:`CLIPS`: a head in every frame, in all but those ``without``, in none."""
+    for number, clip in enumerate(CLIPS):
+        folder = root / "video" / clip
+        folder.mkdir(parents=True)
+        for index in range(frames):
+            picture, _ = drawn_head(shift=index)
+            if number == 2 or (number == 1 and index in without):
+                picture[:] = 0
+            Image.fromarray(picture).save(folder / f"{index:07d}.png")
+    return root
