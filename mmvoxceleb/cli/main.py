@@ -1,40 +1,89 @@
-"""The program ``mmvoxceleb``: one module per command, each with a ``register`` that adds it."""
+"""The program ``mmvoxceleb``: one module per command, imported when it is called."""
 
-import importlib
 import logging
 import os
 import sys
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.markup import escape
 
+from mmvoxceleb.cli.lazy import CommandEntry, lazy_group
 from mmvoxceleb.errors import MMVoxCelebError
 
 __all__ = ["app", "main"]
 
-COMMANDS: tuple[str, ...] = (
-    "info",
-    "download",
-    "weights",
-    "validate",
-    "preview",
-    "view",
-    "regenerate",
-    "label",
-    "select",
-    "diff",
-    "convert",
-    "copy",
-    "export",
-    "push",
-    "remove",
+COMMANDS = tuple(
+    CommandEntry(name, f"mmvoxceleb.cli.{module}", help)
+    for name, module, help in (
+        ("info", "info", "Show versions, devices, decoders and the cache, to paste into a bug report."),
+        (
+            "download",
+            "download",
+            "Download zips from Google Drive. A download that broke off resumes; files that are there are not fetched "
+            "again.",
+        ),
+        (
+            "weights",
+            "weights",
+            "List the models with their licences and what may be done with what they make; --get downloads some now.",
+        ),
+        (
+            "validate",
+            "validate",
+            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on "
+            "problems.",
+        ),
+        (
+            "preview",
+            "preview",
+            "Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips.",
+        ),
+        (
+            "view",
+            "view",
+            "Look at a dataset in the browser: filters, a player with all modalities, labels by hand, marks for "
+            "removal.",
+        ),
+        (
+            "select",
+            "select",
+            "Choose clips by scores, attributes, persons, length and chance, and write a clip list. Nothing is "
+            "deleted.",
+        ),
+        (
+            "diff",
+            "diff",
+            "Compare two clip lists, or two stores: clips, modalities and files that differ. Exits with 1 if anything "
+            "does.",
+        ),
+        ("convert", "convert", "Copy a store, with the frames as video files, or as pictures."),
+        ("copy", "copy", "Copy a store, or some of its clips."),
+        ("merge", "copy", "Bring several stores together in a new one."),
+        (
+            "split",
+            "copy",
+            "Share the clips of a store among several new ones; all clips of a person go into one.",
+        ),
+        ("export", "export", "Write a store as shards with a dataset card. A run that was stopped resumes."),
+        (
+            "push",
+            "push",
+            "Send an export to the Hugging Face Hub, by default privately. What the Hub already has is not sent again.",
+        ),
+        (
+            "remove",
+            "remove",
+            "Remove people, videos or clips. A store also notes them, so that later regenerate and export runs leave "
+            "them out.",
+        ),
+        ("regenerate", "regenerate", "Make modalities from videos or from an existing dataset."),
+        ("label", "label", "Import hand-made attributes into a dataset, and export labels."),
+    )
 )
-"""Modules of this package that add a command, in the order in which ``--help`` shows them."""
+"""Every command, in the order in which ``--help`` shows them."""
 
 app = typer.Typer(
     name="mmvoxceleb",
+    cls=lazy_group(COMMANDS),
     help="Multimodal VoxCeleb: load, check, look at, regenerate and publish talking-face clips.",
     no_args_is_help=True,
     add_completion=False,
@@ -47,14 +96,13 @@ app = typer.Typer(
 def _configure(
     log_level: str = typer.Option("WARNING", "--log-level", envvar="MMVOXCELEB_LOG", help="DEBUG, INFO, WARNING."),
 ) -> None:
+    from rich.console import Console
+    from rich.logging import RichHandler
+
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
     logging.basicConfig(level=log_level.upper(), format="%(message)s", handlers=[handler], force=True)
     if not logging.getLogger().isEnabledFor(logging.INFO):
         handler.addFilter(lambda record: not getattr(record, "is_repeated", False))
-
-
-for _command in COMMANDS:
-    importlib.import_module(f"mmvoxceleb.cli.{_command}").register(app)
 
 
 def main() -> None:
@@ -64,5 +112,8 @@ def main() -> None:
     except MMVoxCelebError as error:
         if os.environ.get("MMVOXCELEB_DEBUG"):
             raise
+        from rich.console import Console
+        from rich.markup import escape
+
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(1)
