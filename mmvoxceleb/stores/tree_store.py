@@ -17,9 +17,10 @@ from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file
+from mmvoxceleb.stores.packed_zip import packed_entries
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
-from mmvoxceleb.stores.zip_index import ZipEntry, read_index
+from mmvoxceleb.stores.zip_index import ZipEntry
 
 __all__ = ["TreeStore"]
 
@@ -107,8 +108,7 @@ class TreeStore(Store):
     def _packed_entries(self, place: _Place) -> list[ZipEntry]:
         entries = self._packed.get(place.path)
         if entries is None:
-            index = read_index(self._tree.source(place.path))
-            entries = [entry for path in index.folders for entry in index.entries(path)]
+            entries = packed_entries(self._tree.source(place.path))
             if len(self._packed) >= _MOST_KEPT_INDEXES:
                 self._packed.clear()
             self._packed[place.path] = entries

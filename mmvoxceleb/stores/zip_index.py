@@ -15,9 +15,9 @@ from mmvoxceleb.stores.zip_end import Directory, find_directory
 from mmvoxceleb.stores.zip_headers import LoneEntries, check_local_header, decode_name
 from mmvoxceleb.stores.zip_holes import tell_unlisted
 
-__all__ = ["ENTRY_SCHEMA", "FOLDER_SCHEMA", "ZipEntry", "ZipIndex", "read_index"]
+__all__ = ["ENTRY_SCHEMA", "FOLDER_SCHEMA", "LONGEST_FRAMING", "ZipEntry", "ZipIndex", "read_index"]
 
-_LONGEST_FRAMING = LOCAL_HEADER_BYTES + 2 * 0xFFFF + 24
+LONGEST_FRAMING = LOCAL_HEADER_BYTES + 2 * 0xFFFF + 24
 """Most bytes of local header, name, extra field and data descriptor around an entry's content."""
 ENTRY_SCHEMA = pa.schema(
     [
@@ -147,7 +147,7 @@ def build_tables(source: ByteSource, directory: Directory) -> tuple[pa.Table, pa
         tell_unlisted(source, offsets, least_ends, directory.start)
     keep = np.concatenate([kept for _, kept, _ in all_codes] or [np.zeros(0, bool)])
     codes = np.concatenate([codes for codes, _, _ in all_codes] or [np.zeros(0, np.int64)])[keep]
-    longest = table.column("offset").to_numpy() + table.column("packed").to_numpy() + _LONGEST_FRAMING
+    longest = table.column("offset").to_numpy() + table.column("packed").to_numpy() + LONGEST_FRAMING
     table = table.set_column(2, "end", pa.array(np.minimum(ends[keep], longest), pa.int64()))
     return _group(table, codes, [*codes_by_path])
 
