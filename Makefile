@@ -1,13 +1,14 @@
-# make demo | test | test-oldest | fuzz | lint | format | bench | clean. Each builds the environment that it needs.
+# make demo | test | test-oldest | fuzz | lint | format | docs | bench | clean. Each builds the environment that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
+DOCS ?= .venv-docs
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-oldest fuzz lint format bench clean
+.PHONY: demo test test-oldest fuzz lint format docs bench clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +19,11 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 $(OLDEST)/.installed: tests/oldest-requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python $(PIP) install -r tests/oldest-requirements.txt --editable .
+	touch $@
+
+$(DOCS)/.installed: docs/requirements.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP) install -r docs/requirements.txt
 	touch $@
 
 # VIDEOS=folder: of your own face videos, in place of the bundled ones
@@ -46,6 +52,10 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(VENV)/bin/python -m ruff check --fix .
 	$(VENV)/bin/python -m ruff format .
+
+# the site, in build/site; SITE_URL= is where it will be
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/python builder_scripts/site/build_site.py
 
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; done
