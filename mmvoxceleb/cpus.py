@@ -4,10 +4,9 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["usable_cpus"]
+from mmvoxceleb.cgroups import own_cgroups
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_OWN = Path("/proc/self/cgroup")
+__all__ = ["usable_cpus"]
 
 
 def usable_cpus() -> int:
@@ -17,26 +16,8 @@ def usable_cpus() -> int:
         At least 1. A quota of a part of a processor counts as a whole one.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quotas = [quota for folder in _own_cgroups() if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in own_cgroups("cpu") if (quota := _quota(folder)) is not None]
     return max(1, min([count, *map(math.ceil, quotas)]))
-
-
-def _own_cgroups() -> list[Path]:
-    """The folders of our control group and of those above, which bind too; version 2, else 1."""
-    try:
-        lines = _OWN.read_text().splitlines()
-    except OSError:
-        return []
-    folders = []
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, name = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = _CGROUPS / "cpu" if controllers else _CGROUPS
-        group = root / name.strip("/")
-        folders += [root, group, *(parent for parent in group.parents if root in parent.parents)]
-    return folders
 
 
 def _quota(folder: Path) -> float | None:

@@ -2,14 +2,14 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.modalities import Folder
-from mmvoxceleb.processing.pictures import decode_rgb
+from mmvoxceleb.processing.pictures import decode_rgb, picture_size
 from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Entry
@@ -33,7 +33,7 @@ class Frames:
     def __init__(self, pictures: "NDArray[np.uint8]", indices: Sequence[int], hashes: Sequence[bytes]) -> None:
         self.pictures = pictures
         self._position = {index: position for position, index in enumerate(indices)}
-        self._hashes = hashes
+        self._hashes = dict(zip(indices, hashes, strict=True))
 
     def take(self, indices: Sequence[int]) -> "NDArray[np.uint8]":
         """Give the pictures of ``indices``, in that order; without a copy where that is all of them."""
@@ -43,7 +43,14 @@ class Frames:
 
     def digest(self, indices: Sequence[int]) -> str:
         """Hash the bytes of the frames ``indices``."""
-        return hashlib.sha256(b"".join(self._hashes[self._position[index]] for index in indices)).hexdigest()
+        return hashlib.sha256(b"".join(self._hashes[index] for index in indices)).hexdigest()
+
+    def keep(self, indices: Collection[int]) -> None:
+        """Let go of all pictures but those of ``indices``."""
+        kept = [index for index in self._position if index in indices]
+        if len(kept) < len(self._position):
+            self.pictures = self.take(kept)
+            self._position = {index: position for position, index in enumerate(kept)}
 
 
 @dataclass
@@ -59,9 +66,11 @@ class Clip:
             ``uses_label``.
         entries: The file of each frame, parallel to ``frame_indices``; empty where frames are not files.
         location: Where the clip is, for messages.
-        read: Reads some entries: the bytes of their files, or uint8 [H, W, 3] in RGB of a clip that is a video file.
+        read: Reads some entries, by frame index, one after the other: the bytes of their files, or uint8 [H, W, 3] in
+            RGB of a clip that is a video file.
         file: The video file, of such a clip.
-        pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index.
+        pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index; taken out as they are read.
+        let_go: Called when its frames were read: they are not read again.
         stored: All of the clip, where it comes from a store.
         source: The video that it was cut from, where that is here.
         files: Name and content of the clip's files in the folders that some stage ``reads``, by the time that it
@@ -74,9 +83,10 @@ class Clip:
     label: Sequence[int] | None = None
     entries: Sequence[Entry] = ()
     location: str = ""
-    read: "Callable[[Sequence[Entry]], Sequence[bytes | NDArray[np.uint8]]]" = field(default=lambda _: [], repr=False)
+    read: "Callable[[Sequence[Entry]], Iterable[bytes | NDArray[np.uint8]]]" = field(default=lambda _: [], repr=False)
     file: Entry | None = None
-    pictures: "Mapping[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
+    pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict, repr=False)
+    let_go: Callable[[], None] = field(default=lambda: None, repr=False)
     stored: StoredClip | None = field(default=None, repr=False)
     source: SourceFile | None = field(default=None, repr=False)
     files: dict[Folder, Sequence[tuple[str, bytes]]] = field(default_factory=dict, repr=False)
@@ -118,8 +128,14 @@ class Clip:
             found[folder.path] = {"files": count, "sha256": digest.hexdigest()} if count else None
         return found
 
-    def frames(self, indices: Sequence[int]) -> Frames:
-        """Read and decode frames.
+    def frames(
+        self, indices: Sequence[int], *, sized: Callable[[int, int], None] = lambda height, width: None
+    ) -> Frames:
+        """Read and decode frames, and let go of what they were made of.
+
+        Args:
+            indices: Which frames.
+            sized: Called with the height and width of the first, before memory is taken for them.
 
         Raises:
             MMVoxCelebError: A frame is missing or broken, or of another size than the first; the message names it.
@@ -127,24 +143,45 @@ class Clip:
         import numpy as np
 
         entries = self._entries_of(indices)
-        pictures: list[NDArray[np.uint8]] = []
+        pictures = np.empty((0, 0, 0, 3), np.uint8)
         hashes: list[bytes] = []
+        for number, (picture, hashed) in enumerate(self.each(indices, sized=sized)):
+            if not number:
+                pictures = np.empty((len(entries), *picture.shape), np.uint8)
+            pictures[number] = picture
+            hashes.append(hashed)
+        self.let_go()
+        return Frames(pictures, [entry.index for entry in entries], hashes)
+
+    def each(
+        self, indices: Sequence[int], *, sized: Callable[[int, int], None] = lambda height, width: None
+    ) -> "Iterator[tuple[NDArray[np.uint8], bytes]]":
+        """Read and decode frames one after the other: each with the sha256 of its bytes, or of its pixels in a video.
+
+        Args:
+            indices: Which frames.
+            sized: Called with the height and width of the first, before it is given.
+
+        Raises:
+            MMVoxCelebError: As :meth:`frames`.
+        """
+        entries = self._entries_of(indices)
+        first: tuple[int, ...] | None = None
         for entry, data in zip(entries, self.read(entries) if entries else (), strict=True):
             where = f"{self.location}: clip {self.clip_id}, frame {entry.name}"
-            if isinstance(data, bytes):
-                kept = self.pictures.get(entry.index)
-                picture = decode_rgb(data, where=where) if kept is None else kept
-            else:
-                picture = data
-            if pictures and picture.shape != pictures[0].shape:
+            kept = self.pictures.pop(entry.index, None)
+            if first is None:
+                sized(*(picture_size(data) if isinstance(data, bytes) else data.shape[:2]))
+            picture = data if kept is None else kept
+            if isinstance(picture, bytes):
+                picture = decode_rgb(picture, where=where)
+            first = first or picture.shape
+            if picture.shape != first:
                 raise CorruptSourceError(
                     f"{where}: is {picture.shape[1]} x {picture.shape[0]} px where the clip began with "
-                    f"{pictures[0].shape[1]} x {pictures[0].shape[0]}; all frames of a clip must have one size"
+                    f"{first[1]} x {first[0]}; all frames of a clip must have one size"
                 )
-            pictures.append(picture)
-            hashes.append(hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).digest())
-        stacked = np.stack(pictures) if pictures else np.empty((0, 0, 0, 3), np.uint8)
-        return Frames(stacked, [entry.index for entry in entries], hashes)
+            yield picture, hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).digest()
 
     def _entries_of(self, indices: Sequence[int]) -> list[Entry]:
         wanted = set(indices)
@@ -152,15 +189,16 @@ class Clip:
 
 
 def clip_in_memory(
-    location: str, clip_id: str, files: Sequence[tuple[str, bytes]], pictures: "Mapping[int, NDArray[np.uint8]]"
+    location: str, clip_id: str, files: list[tuple[str, bytes]], pictures: "dict[int, NDArray[np.uint8]]"
 ) -> Clip:
     """Make a clip of frames that were encoded a moment ago: the same as is read of them in the store later.
 
     Args:
         location: Where the clip was written.
         clip_id: The key.
-        files: Name and content of each frame.
-        pictures: uint8 [H, W, 3], RGB, of some frames, by index; the others are decoded when they are wanted.
+        files: Name and content of each frame; emptied when the frames were read.
+        pictures: uint8 [H, W, 3], RGB, of some frames, by index; the others are decoded when they are wanted. Taken
+            out as they are read.
     """
     entries = [Entry(name, index, len(data)) for index, (name, data) in enumerate(files)]
     return Clip(
@@ -168,8 +206,9 @@ def clip_in_memory(
         range(len(entries)),
         entries=entries,
         location=location,
-        read=lambda wanted: [files[entry.index][1] for entry in wanted],
+        read=lambda wanted: (files[entry.index][1] for entry in wanted),
         pictures=pictures,
+        let_go=files.clear,
     )
 
 
@@ -188,6 +227,6 @@ def video_in_memory(location: str, clip_id: str, name: str, data: bytes) -> Clip
         range(len(video)),
         entries=[Entry(f"{index:07d}.png", index) for index in range(len(video))],
         location=location,
-        read=lambda wanted: video.decode([entry.index for entry in wanted]),
+        read=lambda wanted: video.each([entry.index for entry in wanted]),
         file=Entry(name, 0, len(data)),
     )

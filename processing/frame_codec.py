@@ -63,6 +63,11 @@ class FrameCodec:
             found["keyframe_every"] = self.keyframe_every
         return found
 
+    def most_bytes(self, frames: int, height: int, width: int) -> int:
+        """Bound the bytes of the files of so many frames: of PNGs and lossless video by the pixels, of mp4 by half."""
+        pixels = frames * height * width * 3
+        return pixels // 2 if self.codec == "mp4" else pixels
+
     def encode(
         self, clip_id: str, frames: "Iterable[NDArray[np.uint8]]", indices: Sequence[int] | None = None
     ) -> list[tuple[str, bytes]]:

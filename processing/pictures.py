@@ -15,10 +15,12 @@ from mmvoxceleb.schema import PALETTE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey"]
+__all__ = ["PICTURE_SUFFIXES", "decode_rgb", "encode_colour_mask", "encode_grey", "picture_size"]
 
 PICTURE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 """Endings of the files that count as frames."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 
 
 def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
@@ -47,6 +49,17 @@ def decode_rgb(data: bytes, *, where: str) -> "NDArray[np.uint8]":
             return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
         check_rows(data, where=where)
     return _decode_slowly(data, where)
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Read height and width from a picture's header; 0 and 0 where it has none, which decoding will tell."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            return image.height, image.width
+    except Exception:  # Pillow's plugins raise many kinds on bad bytes
+        return 0, 0
 
 
 def encode_colour_mask(ids: "NDArray[np.uint8]") -> bytes:
@@ -79,7 +92,7 @@ def _decode_slowly(data: bytes, where: str) -> "NDArray[np.uint8]":
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "BMP", "WEBP")) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             check_side(image.height, image.width, where=where)
             if image.mode.startswith("I;16"):
                 grey = (np.asarray(image) >> 8).astype(np.uint8)

@@ -80,6 +80,7 @@ class Pipeline:
         overwrite: bool = False,
         limit: int | None = None,
         workers: int | None = None,
+        memory: int | str | None = None,
         address: str | None = None,
         report: Callable[[ClipOutcome], None] | None = None,
         finished: Callable[[str], None] | None = None,
@@ -97,6 +98,8 @@ class Pipeline:
             overwrite: Replace results of other settings, inputs or origin.
             limit: Do at most this many units (clips, or videos) that are not finished yet.
             workers: Processes; by default according to the GPUs, and on Ray also the CPUs.
+            memory: Bytes that clips in flight may take on a machine, or a size as ``8G``, for all its workers; by
+                default half of what is free.
             address: Of the Ray cluster; by default that of ``RAY_ADDRESS``, of a cluster that runs on this machine,
                 or a new one on this machine.
             report: Called after every clip.
@@ -113,8 +116,9 @@ class Pipeline:
         """
         work = self.work(source, store, layout=layout, overwrite=overwrite)
         return run_work(
-            work, engine=engine, limit=limit, workers=workers, address=address, report=report, finished=finished
-        )
+            work, engine=engine, limit=limit, workers=workers, memory=memory, address=address, report=report,
+            finished=finished,
+        )  # fmt: skip
 
 
 def run_work(work: Work, *, engine: Engine = "local", address: str | None = None, **options: Any) -> Summary:

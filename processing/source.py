@@ -95,7 +95,7 @@ class StoredClips(ClipSource):
             label=label if with_label else None,
             entries=entries,
             location=self.location,
-            read=partial(stored.decoded, VIDEO.folder()),
+            read=partial(stored.each, VIDEO.folder()),
             stored=stored,
             file=stored.video_file(VIDEO.folder()) if self.with_frames else None,
         )

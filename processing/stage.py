@@ -39,12 +39,14 @@ class StageOutput:
         facts: What goes into the clip's provenance at the top level, for readers that do not know the stages:
             ``label_source``. Same rule.
         remark: What the summary of the run counts: why there are no files. Up to a colon it is the same for all clips.
+        frames_sha256: Of a stage that ``is_streamed``: sha256 over the hashes of its frames, from :meth:`Clip.each`.
     """
 
     files: Mapping[Folder, Sequence[tuple[str, bytes]]]
     meta: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
+    frames_sha256: str = ""
 
     @property
     def figures(self) -> dict[str, float]:
@@ -105,6 +107,10 @@ class Stage(PipelineStage):
     """Whether results of other settings or inputs are made anew without being asked: figures, which say something of
     other files and cost nobody any work. Results of unknown origin are refused all the same."""
 
+    is_streamed: ClassVar[bool] = False
+    """Whether it takes frames one after the other while it encodes, with :meth:`Clip.each`, so that they are never in
+    memory together: ``process`` is given none. It then says their sha256 as ``StageOutput.frames_sha256``."""
+
     device: str = "cpu"
     """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""
 
@@ -132,6 +138,22 @@ class Stage(PipelineStage):
     def inputs(self, clip: Clip) -> dict[str, Any]:
         """Tell what of a clip, beside its frames and label, is an input, as JSON values; where it changes, files do."""
         return {}
+
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        """Tell how many bytes its work on a clip takes at most beside the pictures that it is given.
+
+        That is the result, what it is made from, and the files: all that grows with the number of frames. By it a run
+        keeps within its memory.
+
+        Args:
+            frames: How many it selected.
+            height: Of the pictures.
+            width: Of the pictures.
+
+        Returns:
+            By default as much as the pictures for a result, and the same for files.
+        """
+        return 2 * frames * height * width * 3
 
     def makes_nothing(self, section: Mapping[str, Any]) -> bool:
         """Tell from a finished clip's provenance that it has no files, as there was nothing to be written."""

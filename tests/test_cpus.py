@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvoxceleb import cpus
+from mmvoxceleb import cgroups
 from mmvoxceleb.cpus import usable_cpus
 
 
@@ -40,7 +40,7 @@ def test_the_quotas_of_cgroups_count(
         (tmp_path / name).write_text(text)
     own = tmp_path / "self"
     own.write_text(group + "\n")
-    monkeypatch.setattr(cpus, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(cpus, "_OWN", own)
+    monkeypatch.setattr(cgroups, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(cgroups, "_OWN", own)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert usable_cpus() == expected

@@ -15,6 +15,7 @@ from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.sizes import parse_size
 from mmvoxceleb.trainers.settings import TrainerSettings
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def export(
         raise ConfigError("--size and --root go with --for TRAINER")
     settings = completed(settings, store, modality, original_colours)
     if max_shard_size:
-        settings = replace(settings, max_shard_bytes=parse_size(max_shard_size))
+        settings = replace(settings, max_shard_bytes=parse_size(max_shard_size, option="--max-shard-size"))
     if dry_run:
         show_plan(store, settings, limit, chosen)
         return
@@ -235,13 +236,3 @@ def known_models() -> dict[str, ModelFacts]:
             name += ", before November 2026: left and right brows, eyes and ears swapped"
         facts[found] = ModelFacts(name, model.purpose, model.licence, model.paper, model.terms, model.results)
     return facts
-
-
-def parse_size(text: str) -> int:
-    """Read a size such as ``64MB`` (powers of 1024, as the Hub counts shards) or a number of bytes."""
-    import re
-
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?", text.strip())
-    if match is None:
-        raise ConfigError(f"--max-shard-size {text!r}: expected a size such as 64MB")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))

@@ -3,6 +3,7 @@
 import bisect
 import itertools
 import struct
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -79,16 +80,21 @@ class VideoFrames:
         Raises:
             CorruptSourceError: The video is damaged, or has no such frame.
         """
-        with self._told(f"frames {list(positions)} of its video cannot be decoded"):
-            return self._decode(positions)
+        decoded = dict(zip(sorted(set(positions)), self.each(sorted(set(positions))), strict=True))
+        return [decoded[position] for position in positions]
 
-    def _decode(self, positions: Sequence[int]) -> "list[NDArray[np.uint8]]":
-        wanted = {self._times[position] for position in positions}
-        found: dict[int, NDArray[np.uint8]] = {}
+    def each(self, positions: Sequence[int]) -> "Iterator[NDArray[np.uint8]]":
+        """Do the same one after the other, for ascending positions; no more than one frame is held."""
+        with self._told(f"frames {list(positions)} of its video cannot be decoded"):
+            yield from self._decode(positions)
+
+    def _decode(self, positions: Sequence[int]) -> "Iterator[NDArray[np.uint8]]":
         with _open(self._data) as container:
             keys = self._keys
-            for key, group in itertools.groupby(sorted(wanted), key=lambda time: bisect.bisect_right(keys, time)):
-                last = max(group)
+            times = [self._times[position] for position in positions]
+            for key, group in itertools.groupby(times, key=lambda time: bisect.bisect_right(keys, time)):
+                wanted = deque(group)
+                found: dict[int, NDArray[np.uint8]] = {}
                 container.seek(keys[max(key - 1, 0)], backward=True, stream=container.streams.video[0])
                 for frame in container.decode(video=0):
                     if _is_turned(frame):
@@ -96,12 +102,13 @@ class VideoFrames:
                     if frame.pts in wanted and frame.pts not in found:
                         check_side(frame.height, frame.width, where=self._where)
                         found[frame.pts] = frame.to_ndarray(format="rgb24")
-                    if last in found:
+                    while wanted and wanted[0] in found:
+                        time = wanted.popleft()
+                        yield found[time] if time in wanted else found.pop(time)
+                    if not wanted:
                         break
-        lost = [position for position in positions if self._times[position] not in found]
-        if lost:
-            raise IndexError(f"frame {lost[0]} is missing")
-        return [found[self._times[position]] for position in positions]
+                if wanted:
+                    raise IndexError(f"frame {positions[times.index(wanted[0])]} is missing")
 
     def _not_as_stored(self, why: str) -> CorruptSourceError:
         """Refuse pictures that players show otherwise than they are stored: not all who read the file would agree."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.video import VideoFrames
 
-__all__ = ["StoredClip"]
+__all__ = ["READ_AT_A_TIME_BYTES", "StoredClip"]
 
 _FRAMES_AT_A_TIME = 32
 """Of a video file: 25 MB at 512 px."""
+
+READ_AT_A_TIME_BYTES = 1 << 25
+"""Of pictures that are taken one after the other: some 80 of 512 px."""
 
 
 class StoredClip:
@@ -145,6 +149,19 @@ class StoredClip:
             return self.store.read(folder, self.clip_id, entries)
         video = self._video(folder)
         return video.decode(np.searchsorted(video.indices, [entry.index for entry in entries]).tolist())
+
+    def each(self, folder: Folder, entries: Sequence[Entry]) -> "Iterator[bytes | NDArray[np.uint8]]":
+        """Do the same one after the other, for entries by frame index: read in parts, decoded when they are taken."""
+        if self.video_file(folder) is not None:
+            video = self._video(folder)
+            yield from video.each(np.searchsorted(video.indices, [entry.index for entry in entries]).tolist())
+            return
+        part: list[Entry] = []
+        for entry, following in zip_longest(entries, entries[1:]):
+            part.append(entry)
+            if following is None or sum(max(each.size, 0) for each in (*part, following)) > READ_AT_A_TIME_BYTES:
+                yield from self.store.read(folder, self.clip_id, part)
+                part = []
 
     def read(self, folder: Folder, entries: Sequence[Entry] | None = None) -> list[bytes]:
         """Read the content of some files, all by default, in the order given; see :meth:`Store.read`.

@@ -42,6 +42,11 @@ class WrittenClip:
     source_frames: dict[str, int] = field(default_factory=dict)
     source: SourceFile | None = None
 
+    def let_go(self) -> None:
+        """Let go of files and pictures: all was done with them."""
+        self.files.clear()
+        self.pictures.clear()
+
 
 @dataclass(frozen=True)
 class ClipFiles:
@@ -71,9 +76,11 @@ class ClipFiles:
             CorruptSourceError: The video breaks off.
         """
         frames: Iterable[NDArray[np.uint8]] = clip.frames
-        if keep is not None and not self.codec.is_file:
+        if keep is not None:
             expected = Clip(clip.clip_id, range(clip.meta["end"] - clip.meta["start"]), clip.meta)
-            frames = _keeping(frames, frozenset(keep(expected)), written.pictures)
+            indices = frozenset(keep(expected))
+            if not self.codec.is_file:
+                frames = _keeping(frames, indices, written.pictures)
         written.files = self.codec.encode(clip.clip_id, frames)
 
     def write(self, clip: CroppedClip, written: WrittenClip) -> dict[str, Any]:

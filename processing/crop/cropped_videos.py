@@ -22,6 +22,7 @@ from mmvoxceleb.processing.crop.result import SourceResult
 from mmvoxceleb.processing.crop.videos import BAD_ROW, SourceVideo, SourceVideos
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
+from mmvoxceleb.processing.engines.memory import Room
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.schema import ClipId
@@ -117,16 +118,39 @@ class CroppedVideos(ClipSource):
         if self.is_removed(unit, self.job.removed.now()):  # since the run began
             yield ClipOutcome(unit, rejected=REMOVED)
             return
+        with host.memory.room(host.check) as room:
+            yield from self._cropped(unit, result, steps, host, room)
+        for clip_id in result.removed:
+            yield ClipOutcome(clip_id, rejected=REMOVED)
+        for row in result.rows:
+            if row.status == "rejected":
+                yield ClipOutcome(row.clip_id, rejected=row.reason)
+
+    def _cropped(
+        self, unit: str, result: SourceResult, steps: "ClipSteps", host: Host, room: Room
+    ) -> Iterator[ClipOutcome]:
+        """Crop a video, and take each of its clips through the stages while its frames are in memory."""
+        waited = 0.0
+
+        def keep(clip: Clip) -> Collection[int]:
+            nonlocal waited
+            start = time.perf_counter()
+            side = self.job.settings.size_px
+            files = self.job.frame_codec.most_bytes(len(clip.frame_indices), side, side)
+            room.take(files + steps.need(clip, side, side))
+            waited = time.perf_counter() - start
+            return steps.select(clip)
+
         clips = self.job.clips(
             self.videos[unit],
             result,
             check=host.check,
-            keep=steps.select if steps.stages else None,
+            keep=keep,
             detector=self._detector(host),
             unrecorded=self._unrecorded.get(unit, ()),
         )
         while True:
-            start = time.perf_counter()
+            start, waited = time.perf_counter(), 0.0
             try:
                 clip = next(clips, None)
             except MMVoxCelebError:
@@ -136,15 +160,15 @@ class CroppedVideos(ClipSource):
                     f"{steps.writer.location}: cannot be written to, at video {unit} ({error}). Make room or mend its "
                     "permissions, then run the same command again; what is finished is kept"
                 ) from error
-            spent = time.perf_counter() - start
+            spent = time.perf_counter() - start - waited
             if clip is None:
                 break
-            yield self._through_stages(clip, spent, steps, host)
-        for clip_id in result.removed:
-            yield ClipOutcome(clip_id, rejected=REMOVED)
-        for row in result.rows:
-            if row.status == "rejected":
-                yield ClipOutcome(row.clip_id, rejected=row.reason)
+            if not clip.files:  # it was there: what was held is of one that was rejected
+                room.keep(0)
+            outcome = self._through_stages(clip, spent, steps, host, room)
+            clip.let_go()
+            room.keep(0)
+            yield outcome
 
     def end(self, steps: "ClipSteps") -> None:
         provenance = steps.provenance
@@ -167,12 +191,14 @@ class CroppedVideos(ClipSource):
         video = row.clip_id.rpartition("#")[0]
         return row.stage == CROP and row.reason.startswith(f"{BAD_ROW}:") and video not in {"", *self.videos}
 
-    def _through_stages(self, clip: WrittenClip, crop_seconds: float, steps: "ClipSteps", host: Host) -> ClipOutcome:
+    def _through_stages(
+        self, clip: WrittenClip, crop_seconds: float, steps: "ClipSteps", host: Host, held: Room
+    ) -> ClipOutcome:
         new = clip.num_new_frames > 0
         outcome = ClipOutcome(clip.clip_id)
         if steps.stages:
             with_frames = any(stage.reads_frames for stage in steps.stages)
-            outcome = steps.run(clip.clip_id, self._opened(clip, with_frames=with_frames), host)
+            outcome = steps.run(clip.clip_id, self._opened(clip, with_frames=with_frames), host, held)
         if outcome.rejected:
             self.job.take_away(clip.clip_id)
             return outcome

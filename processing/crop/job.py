@@ -137,7 +137,8 @@ class CropJob:
             video: The video.
             result: Filled with what became of it; complete at the end.
             check: Called for every frame that is decoded; what it raises ends the work.
-            keep: Chooses frames of a clip whose pictures are to be handed out; none by default.
+            keep: Chooses frames of a clip whose pictures are to be handed out, before any is decoded; none by default.
+                Of a clip that becomes a video file none is, as its frames are what is decoded of that.
             detector: Used in place of the job's own, whose settings it must have.
             unrecorded: Clips of the video that a stopped run left, perhaps one with other settings. Those that are not
                 made now are deleted.

@@ -11,7 +11,9 @@ from typing import Any
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
 from mmvoxceleb.meta.earlier import Earlier
 from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
+from mmvoxceleb.modalities import LABEL, Folder
 from mmvoxceleb.processing.device import device_kind
+from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage
@@ -78,6 +80,32 @@ class FinishedStages:
             )
         now._elsewhere.tell()
         return Plan(tuple(todo), tuple(finished))
+
+    def choose(self, loaded: Loaded) -> None:
+        """Find the stages of a clip that are to be run, the frames that each wants, and what else they read.
+
+        Raises:
+            IncompatibleOutputError: The output holds results of other settings, which are not to be replaced.
+            MMVoxCelebError: What a stage reads cannot be read.
+        """
+        clip = loaded.clip
+        changing: set[Folder] = set()
+        for folder in {folder for stage in self.stages for folder in stage.reads}:
+            clip.files[folder] = self._writer.read(folder, clip.clip_id) or clip.stored_files(folder)
+        for stage in self.stages:
+            indices = list(stage.select(clip))
+            current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
+            current |= stage.inputs(clip)
+            if stage.uses_label:
+                current["label"] = list(clip.label) if clip.label is not None else None
+            current.update(clip.digests(stage.reads))
+            is_older = (stage.uses_label and LABEL.folder() in changing) or not changing.isdisjoint(stage.reads)
+            if not is_older and self.has(stage, clip.clip_id, current):
+                loaded.skipped.append(stage.name)
+                continue
+            loaded.wanted[stage.name] = indices
+            loaded.inputs[stage.name] = current
+            changing.update(stage.folders)
 
     def has(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
         """Tell whether an earlier run did a stage with the settings of now and, where given, the inputs of now.

@@ -1,12 +1,14 @@
 """Between the clips, the stages and the engine of a run."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder
+from mmvoxceleb.processing.engines.memory import Memory, OwnMemory
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ class Host:
     Args:
         stopping: Whether the run is to end.
         on_device: Calls a function while nothing else uses the device, and returns what it returns.
+        memory: What clips take before their frames are decoded.
     """
 
     stopping: Callable[[], bool] = lambda: False
     on_device: Callable[[Callable[[], Any]], Any] = lambda function: function()
+    memory: Memory = field(default_factory=lambda: OwnMemory(sys.maxsize))
 
     def check(self) -> None:
         """Raise if the run is to end.

@@ -1,11 +1,12 @@
 """Run units within one process: each lane is a thread that takes one unit at a time through all its steps.
 
 While one lane reads and another writes, a third has the device, which belongs to the calling thread: models run
-there one at a time, and Ctrl-C ends even a long step of theirs. A lane holds one clip, so memory does not grow with
-the number of clips.
+there one at a time, and Ctrl-C ends even a long step of theirs. A lane holds one clip, and waits for the memory that
+it takes, so memory does not grow with the number of clips nor with their length.
 """
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.processing.engines.interface import Host, Stopped
+from mmvoxceleb.processing.engines.memory import Memory, OwnMemory
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.work import Work
 
@@ -47,6 +49,7 @@ def run_in_lanes(
     finished: Callable[[str], None],
     started: Callable[[str], None] = lambda unit: None,
     stop: threading.Event | None = None,
+    memory: Memory | None = None,
 ) -> None:
     """Run units on a few threads; the calling thread is the device's.
 
@@ -58,6 +61,7 @@ def run_in_lanes(
         finished: Called on the calling thread for every unit that is done.
         started: Called on the lane's thread before a unit is begun.
         stop: Set it to end the run; it is set when the run ends early.
+        memory: What clips take; without bounds by default.
 
     Raises:
         Stopped: ``stop`` was set.
@@ -73,7 +77,7 @@ def run_in_lanes(
         inbox.put(_Request(function, answer))
         return answer.result()
 
-    host = Host(stop.is_set, on_device)
+    host = Host(stop.is_set, on_device, memory or OwnMemory(sys.maxsize))
 
     def lane() -> None:
         error: BaseException | None = None

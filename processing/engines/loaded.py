@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.processing.clip import Clip, Frames
+from mmvoxceleb.processing.engines.memory import Room
+from mmvoxceleb.processing.engines.need import AFTER
 from mmvoxceleb.processing.stage import StageOutput
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Loaded"]
 
@@ -16,8 +22,12 @@ class Loaded:
 
     Args:
         clip: The clip.
-        frames: The union of what the stages selected; None when there is nothing to do.
-        wanted: Frame indices by stage, for the stages that are to be run.
+        room: The memory that it takes.
+        frames: The union of what the stages selected and still need; None when none needs any.
+        num_frames: How many frames were decoded.
+        need: Bytes that it takes at most, from each stage on; see :func:`bytes_needed`.
+        wanted: Frame indices by stage, for the stages that are to be run, in order.
+        given: Those of them whose pictures a stage is given; none where it reads them itself.
         inputs: What each of these stages reads, for its provenance.
         results: What ``process`` returned, by stage.
         outputs: What these became, by stage.
@@ -29,8 +39,12 @@ class Loaded:
     """
 
     clip: Clip
+    room: Room
     frames: Frames | None = None
+    num_frames: int = 0
+    need: dict[str, int] = field(default_factory=dict)
     wanted: dict[str, Sequence[int]] = field(default_factory=dict)
+    given: dict[str, Sequence[int]] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, StageOutput] = field(default_factory=dict)
@@ -39,3 +53,26 @@ class Loaded:
     failed: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     device_seconds: float = 0.0
+
+    def take(self, stage: str) -> "NDArray[np.uint8]":
+        """Give a stage its pictures, uint8 [N, H, W, 3], and let go of those that only earlier stages needed.
+
+        With the last stage that needs any, nothing here holds them. Call it in the order of the stages.
+        """
+        import numpy as np
+
+        self.room.keep(self.need[stage])
+        if self.frames is None:
+            return np.empty((0, 0, 0, 3), np.uint8)
+        names = list(self.given)
+        later = [self.given[name] for name in names[names.index(stage) :]]
+        self.frames.keep({index for indices in later for index in indices})
+        pictures = self.frames.take(self.given[stage])
+        if not any(later[1:]):
+            self.frames = None
+        return pictures
+
+    def let_go(self) -> None:
+        """Let go of all pictures: no stage needs them any more."""
+        self.frames = None
+        self.room.keep(self.need.get(AFTER, 0))

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.memory import Admissions, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
-from mmvoxceleb.processing.engines.processes import run_in_processes
+from mmvoxceleb.processing.engines.processes import Ticket, run_in_processes
 from mmvoxceleb.processing.engines.running import open_run
 from mmvoxceleb.processing.engines.work import Work
 
@@ -22,15 +23,17 @@ def run_local(
     limit: int | None = None,
     workers: int | None = None,
     lanes: int | None = None,
+    memory: int | str | None = None,
     report: Callable[[ClipOutcome], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> Summary:
     """Run work on this machine, going on where an earlier run stopped.
 
-    Reading and decoding, the device, and encoding and writing overlap; a few clips are in memory at a time. A clip
-    that fails is recorded and the rest goes on. After Ctrl-C (or SIGTERM) nothing half is visible, and the same call
-    goes on later. A worker process that dies is replaced; a unit that kills its worker three times is recorded as
-    failed. The files written are the same whatever the number of workers and lanes.
+    Reading and decoding, the device, and encoding and writing overlap; as many clips are in memory at a time as there
+    are lanes and as fit there. A clip that fails is recorded and the rest goes on. After Ctrl-C (or SIGTERM) nothing
+    half is visible, and the same call goes on later. A worker process that dies is replaced; a unit that kills its
+    worker three times is recorded as failed. The files written are the same whatever the number of workers and lanes,
+    and whatever the memory.
 
     Args:
         work: What to do.
@@ -38,6 +41,8 @@ def run_local(
         limit: Do at most this many that are not finished yet.
         workers: Processes. By default one per GPU for work on CUDA, else this process alone.
         lanes: Threads per worker, each with a clip; by default one more than its share of the cores, at most 16.
+        memory: Bytes that the clips of all workers may take together, or a size as ``8G``; by default half of what
+            this process may still use. A clip that takes more is worked on alone.
         report: Called after every clip, on the calling thread.
         finished: Called after every unit, likewise.
 
@@ -53,16 +58,21 @@ def run_local(
     """
     workers = default_workers(work) if workers is None else workers
     lanes = lanes_on(usable_cpus() // max(1, workers)) if lanes is None else lanes
+    budget = budget_of(memory)
     if lanes < 1:
         raise ConfigError(f"lanes is {lanes}; it must be at least 1")
     if workers > 1 and not work.writer.tree.is_shared:
         raise ConfigError(f"{work.writer.location} is seen by one process alone; write elsewhere, or with one worker")
     with open_run(work, units, limit, engine="local", workers=workers, report=report, finished=finished) as run:
         if workers > 1 and run.units:
-            run_in_processes(work, run.units, workers, lanes, report=run.report, finished=run.finished)
+            shared: Admissions[Ticket] = Admissions(budget)
+            run.memory_use = lambda: shared.use
+            run_in_processes(work, run.units, workers, lanes, shared, report=run.report, finished=run.finished)
         elif run.units:
+            own = OwnMemory(budget)
+            run.memory_use = lambda: own.use
             count = min(lanes, len(run.units))
-            run_in_lanes(work, iter(run.units), count, report=run.report, finished=run.finished)
+            run_in_lanes(work, iter(run.units), count, memory=own, report=run.report, finished=run.finished)
     return run.summary
 
 

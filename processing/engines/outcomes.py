@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmvoxceleb.errors import ProcessingError
+from mmvoxceleb.processing.engines.memory import MemoryUse
 
 __all__ = ["ClipOutcome", "Plan", "Summary"]
 
@@ -85,6 +86,7 @@ class Summary:
         source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
         notes: What else is to be said of the source, such as files that were not taken.
         remarks: How many clips of this run have no files of a stage, by reason: ``no sound``.
+        memory: How much memory clips might take and took together; on Ray those of one actor.
     """
 
     location: str
@@ -104,6 +106,7 @@ class Summary:
     source_frames: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
     remarks: Counter[str] = field(default_factory=Counter)
+    memory: MemoryUse = field(default_factory=MemoryUse)
 
     def add(self, outcome: ClipOutcome) -> None:
         """Count one clip."""
@@ -169,6 +172,7 @@ class Summary:
             "engine": self.engine,
             "workers": self.workers,
             "is_complete": self.is_complete,
+            "memory": self.memory.as_dict(),
             "source_frames": dict(sorted(self.source_frames.items())),
             "notes": list(self.notes),
             "remarks": dict(self.remarks.most_common()),

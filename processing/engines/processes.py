@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, TypeAlias
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Stopped
 from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.memory import Admissions, LentMemory
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import (
     Began,
@@ -31,9 +32,12 @@ from mmvoxceleb.processing.engines.scheduler import (
 )
 from mmvoxceleb.processing.engines.work import Work
 
-__all__ = ["run_in_processes"]
+__all__ = ["Ticket", "run_in_processes"]
 
 logger = logging.getLogger(__name__)
+
+Ticket: TypeAlias = tuple[int, int]
+"""A worker, and what it calls a clip."""
 
 _GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
@@ -45,13 +49,15 @@ def run_in_processes(
     units: Sequence[str],
     workers: int,
     lanes: int,
+    memory: Admissions[Ticket],
     *,
     report: Callable[[ClipOutcome], None],
     finished: Callable[[str], None],
 ) -> None:
     """Run units on ``workers`` processes with ``lanes`` threads each.
 
-    For work on ``cuda`` each worker sees one GPU. On the CPU the cores are shared out.
+    For work on ``cuda`` each worker sees one GPU. On the CPU the cores are shared out. The memory of clips is one for
+    all: a worker asks here before it decodes a clip.
 
     Raises:
         KeyboardInterrupt: The calling thread was interrupted; the workers are gone within seconds.
@@ -59,13 +65,14 @@ def run_in_processes(
         MMVoxCelebError: Whatever a worker raised.
     """
     size = min(workers, len(units))
-    run_on_workers(work, units, _Processes(work, size, lanes), size, report=report, finished=finished)
+    run_on_workers(work, units, _Processes(work, size, lanes, memory), size, report=report, finished=finished)
 
 
 class _Processes(Carrier):
     """Takes units to worker processes through pipes."""
 
-    def __init__(self, work: Work, size: int, lanes: int) -> None:
+    def __init__(self, work: Work, size: int, lanes: int, memory: Admissions[Ticket]) -> None:
+        self._memory = memory
         self.holds = lanes + 1  # one more than is worked on, so that no lane waits for us
         self._work = work
         self._size = size
@@ -75,7 +82,9 @@ class _Processes(Carrier):
     def start(self, number: int) -> bool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._work, self._lanes), daemon=True)
+        process = context.Process(
+            target=_serve, args=(theirs, self._work, self._lanes, self._memory.budget), daemon=True
+        )
         with _environment(self._work.device, number, self._size), _without_interrupts():
             process.start()
         theirs.close()
@@ -114,12 +123,26 @@ class _Processes(Carrier):
                 break
             if isinstance(message, Exception):
                 raise message  # not above: it may be an OSError too
-            yield _ANSWERS[message[0]](number, *message[1:])
+            if message[0] in _OF_MEMORY:
+                _OF_MEMORY[message[0]](self._memory, (number, message[1]), message[2])
+                self._admit()
+            else:
+                yield _ANSWERS[message[0]](number, *message[1:])
         if not process.is_alive():
             del self._workers[number]
             connection.close()
+            self._memory.forget(lambda who: who[0] == number)
+            self._admit()
             yield Lost(number, f"exit code {process.exitcode}")
 
+    def _admit(self) -> None:
+        for number, ticket in self._memory.admit():
+            _send(self._workers[number][1], ("admitted", ticket))
+
+
+_OF_MEMORY: dict[str, Callable[[Admissions[Ticket], Ticket, int], None]] = {
+    "ask": Admissions.ask, "keep": Admissions.keep,
+}  # fmt: skip
 
 _ANSWERS: dict[str, Callable[..., Event]] = {
     "ready": Ready,
@@ -173,7 +196,7 @@ def _gpu(number: int) -> str:
     return str(number % max(1, torch.cuda.device_count()))
 
 
-def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int) -> None:
+def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int, budget: int) -> None:
     """Be a worker: Ctrl-C is the parent's to handle, and a worker whose parent is gone ends at once."""
     import cv2
 
@@ -189,6 +212,8 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int) -> None:
         with sending:
             connection.send(message)
 
+    memory = LentMemory(budget, send)
+
     def listen() -> None:
         try:
             while True:
@@ -196,6 +221,8 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int) -> None:
                 with changed:
                     if message[0] == "unit":
                         given.append(message[1])
+                    elif message[0] == "admitted":
+                        memory.admit(message[1])
                     else:
                         stop.set()
                     changed.notify_all()
@@ -226,6 +253,7 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int) -> None:
             finished=lambda unit: send(("finished", unit)),
             started=lambda unit: send(("begun", unit)),
             stop=stop,
+            memory=memory,
         )
     except Stopped:
         pass

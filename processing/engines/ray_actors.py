@@ -1,14 +1,17 @@
 """Actors of a Ray cluster, which get their units as calls."""
 
+import functools
 import logging
+import operator
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Host, Stopped
+from mmvoxceleb.processing.engines.memory import MemoryUse, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import Began, Carrier, Event, Finished, Lost, Outcome, Ready
 from mmvoxceleb.processing.engines.work import Work
@@ -16,6 +19,9 @@ from mmvoxceleb.processing.engines.work import Work
 __all__ = ["RayActors"]
 
 logger = logging.getLogger(__name__)
+
+Answer: TypeAlias = tuple[list[ClipOutcome], MMVoxCelebError | None, MemoryUse]
+"""Of an actor: what became of clips, what ends the run, and the memory that clips took so far."""
 
 _GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
@@ -31,11 +37,22 @@ class RayActors(Carrier):
         lanes: Threads of an actor.
         num_cpus: Cores of an actor.
         num_gpus: GPUs of an actor.
+        memory: Bytes that the clips of all actors of a node may take together; None for the default of each node.
+        actors_per_node: How many share it, at most.
         room: Tells how many such actors the cluster has room for now, if nothing else runs on it.
     """
 
     def __init__(
-        self, work: Work, *, token: str, lanes: int, num_cpus: int, num_gpus: int, room: Callable[[], int]
+        self,
+        work: Work,
+        *,
+        token: str,
+        lanes: int,
+        num_cpus: int,
+        num_gpus: int,
+        memory: int | None,
+        actors_per_node: int,
+        room: Callable[[], int],
     ) -> None:
         import ray
 
@@ -43,7 +60,12 @@ class RayActors(Carrier):
         self._ray = ray
         self._work = ray.put(work)
         self._token = token
+        self._memory = memory
+        self._actors_per_node = actors_per_node
         self._room = room
+        self.memory_use = MemoryUse()
+        """How the actors used the memory of each: the largest figures."""
+        self._uses: dict[int, MemoryUse] = {}
         # Ray would wait for ever to start lost actors again on a cluster without spare cores; the scheduler does that
         self._class: Any = ray.remote(_Worker).options(
             num_cpus=num_cpus, num_gpus=num_gpus, max_concurrency=lanes + 1, max_restarts=0, max_task_retries=0
@@ -56,7 +78,7 @@ class RayActors(Carrier):
     def start(self, number: int) -> bool:
         if self._actors and len(self._actors) >= self._room():
             return False
-        actor = self._class.remote(self._work, self._token)
+        actor = self._class.remote(self._work, self._token, self._memory, self._actors_per_node)
         self._actors[number] = actor
         self._calls[actor.ready.remote()] = number, None
         return True
@@ -76,10 +98,12 @@ class RayActors(Carrier):
     def _answer(self, call: Any) -> Iterator[Event]:
         number, unit = self._calls[call]
         try:
-            outcomes, error = self._ray.get(call)
+            outcomes, error, use = self._ray.get(call)
         except self._ray.exceptions.RayError as lost:
             yield from self._lose(number, str(lost).strip().splitlines()[0])
             return
+        self._uses[number] = use
+        self.memory_use = functools.reduce(operator.or_, self._uses.values())
         del self._calls[call]
         if error is not None:
             raise error
@@ -114,7 +138,7 @@ class RayActors(Carrier):
 class _Worker:
     """An actor: runs units on its threads, and lets one at a time have its device."""
 
-    def __init__(self, work: Work, token: str) -> None:
+    def __init__(self, work: Work, token: str, memory: int | None, actors_per_node: int) -> None:
         import cv2
 
         cv2.setNumThreads(1)
@@ -122,25 +146,26 @@ class _Worker:
         self._token = token
         self._device = threading.Lock()
         self._stop = threading.Event()
-        self._host = Host(self._stop.is_set, self._on_device)
+        self._memory = OwnMemory(max(1, budget_of(memory) // actors_per_node))
+        self._host = Host(self._stop.is_set, self._on_device, self._memory)
 
-    def ready(self) -> tuple[list[ClipOutcome], MMVoxCelebError | None]:
+    def ready(self) -> Answer:
         output = self._work.writer
         if output.tree.kind(self._token) == "file":
-            return [], None
+            return [], None, self._memory.use
         where = f"{output.location}: is another folder, or none, on the Ray node {socket.gethostname()}"
-        return [], ConfigError(f"{where}; write to a folder that all nodes share, or a URL")
+        return [], ConfigError(f"{where}; write to a folder that all nodes share, or a URL"), self._memory.use
 
-    def run(self, unit: str) -> tuple[list[ClipOutcome], MMVoxCelebError | None]:
+    def run(self, unit: str) -> Answer:
         try:
-            return list(self._work.run(unit, self._host)), None
+            return list(self._work.run(unit, self._host)), None, self._memory.use
         except Stopped:
-            return [], None
+            return [], None, self._memory.use
         except MMVoxCelebError as error:
-            return [], error
+            return [], error, self._memory.use
         except Exception as error:
             logger.exception("unit %s failed", unit)
-            return [], ProcessingError(f"{unit}: {type(error).__name__}: {error}")
+            return [], ProcessingError(f"{unit}: {type(error).__name__}: {error}"), self._memory.use
 
     def stop(self) -> None:
         self._stop.set()

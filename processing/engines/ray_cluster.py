@@ -14,6 +14,7 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.meta.runs import token_in
 from mmvoxceleb.processing.engines.local import lanes_on
+from mmvoxceleb.processing.engines.memory import budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.ray_actors import RayActors
 from mmvoxceleb.processing.engines.running import open_run
@@ -34,6 +35,7 @@ def run_on_ray(
     limit: int | None = None,
     workers: int | None = None,
     lanes: int | None = None,
+    memory: int | str | None = None,
     report: Callable[[ClipOutcome], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -51,6 +53,8 @@ def run_on_ray(
         limit: Do at most this many that are not finished yet.
         workers: Actors. By default one per GPU for work on CUDA, else one per :data:`CPUS_PER_WORKER` cores.
         lanes: Threads per actor, each with a clip; by default one more than its cores, at most 16.
+        memory: Bytes that the clips of all actors of a node may take together, or a size as ``8G``; each has an equal
+            share. By default half of what a node has free when they start.
         report: Called after every clip, on the calling thread.
         finished: Called after every unit, likewise.
 
@@ -68,6 +72,7 @@ def run_on_ray(
         import ray
     except ImportError as error:
         raise ImportError(f"the ray engine needs: {install_hint('ray')}") from error
+    budget = None if memory is None else budget_of(memory)
     with _connected(ray, address):
         share = _share(ray, work, workers)
         count = share.workers
@@ -80,8 +85,11 @@ def run_on_ray(
                         lanes=lanes or lanes_on(share.num_cpus),
                         num_cpus=share.num_cpus,
                         num_gpus=share.num_gpus,
-                        room=lambda: _room(ray, share),
+                        memory=budget,
+                        actors_per_node=min(count, max(_rooms(ray, share), default=1)),
+                        room=lambda: sum(_rooms(ray, share)),
                     )
+                    run.memory_use = lambda: actors.memory_use
                     run_on_workers(work, run.units, actors, count, report=run.report, finished=run.finished)
         return run.summary
 
@@ -140,12 +148,10 @@ def _share(ray: Any, work: Work, workers: int | None) -> _Share:
     return _Share(workers, each, 0)
 
 
-def _room(ray: Any, share: _Share) -> int:
-    """How many workers the nodes that are left have room for."""
-    room = 0
+def _rooms(ray: Any, share: _Share) -> Iterator[int]:
+    """For how many workers each of the nodes that are left has room."""
     for node in ray.nodes():
         if node["Alive"]:
             resources = node["Resources"]
             by_cpus = int(resources.get("CPU", 0)) // share.num_cpus
-            room += min(by_cpus, int(resources.get("GPU", 0)) // share.num_gpus) if share.num_gpus else by_cpus
-    return room
+            yield min(by_cpus, int(resources.get("GPU", 0)) // share.num_gpus) if share.num_gpus else by_cpus

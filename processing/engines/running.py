@@ -12,6 +12,7 @@ from types import FrameType
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.meta.runs import save_run
 from mmvoxceleb.meta.watch import RemovalWatch
+from mmvoxceleb.processing.engines.memory import MemoryUse
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.removal import obey
@@ -28,12 +29,14 @@ class Run:
         summary: What was done so far.
         report: Call it for every outcome.
         finished: Call it for every unit that is done.
+        memory_use: Tells how the memory of clips is used; of the engine.
     """
 
     units: list[str]
     summary: Summary
     report: Callable[[ClipOutcome], None]
     finished: Callable[[str], None]
+    memory_use: Callable[[], MemoryUse] = MemoryUse
 
 
 @contextlib.contextmanager
@@ -78,16 +81,19 @@ def open_run(
         if finished is not None:
             finished(unit)
 
+    run = Run(todo, summary, count, count_unit)
     try:
         with _terminate_as_interrupt():
             if todo:
                 work.begin()
             for outcome in plan.rejected:
                 count(outcome)
-            yield Run(todo, summary, count, count_unit)
+            yield run
             summary.is_complete = True
     finally:
         work.teardown()
+        summary.memory = run.memory_use()
+        summary.notes += (summary.memory.note,) if summary.memory.note else ()
         summary.seconds = time.perf_counter() - start
         if todo:
             _end(work, summary, begun)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.meta.forgetting import forget_rows
@@ -15,9 +14,11 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import REMOVED, RemovalWatch
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.engines.decoding import Decoding
 from mmvoxceleb.processing.engines.finished import FinishedStages
 from mmvoxceleb.processing.engines.interface import Host
 from mmvoxceleb.processing.engines.loaded import Loaded
+from mmvoxceleb.processing.engines.memory import Room
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage, StageOutput
@@ -49,6 +50,7 @@ class ClipSteps:
         self.finished = FinishedStages(writer, self.stages, overwrite=overwrite)
         self.provenance = self.finished.provenance
         self.removed = RemovalWatch(writer.tree, source)
+        self._decoding = Decoding(self.stages)
         self._with_label = any(stage.uses_label for stage in self.stages)
         self._is_set_up = False
 
@@ -74,13 +76,18 @@ class ClipSteps:
         """Choose the frames that any stage needs."""
         return {index for stage in self.stages for index in stage.select(clip)}
 
-    def run(self, clip_id: str, opened: Callable[..., Clip], host: Host) -> ClipOutcome:
+    def need(self, clip: Clip, height: int, width: int) -> int:
+        """Count the bytes that a clip takes at most on its way through all stages."""
+        return self._decoding.need(clip, height, width)
+
+    def run(self, clip_id: str, opened: Callable[..., Clip], host: Host, held: Room | None = None) -> ClipOutcome:
         """Do all three steps of a clip.
 
         Args:
             clip_id: The clip.
             opened: Describes it, without reading its frames, when called with ``with_label``.
             host: What the engine offers.
+            held: Memory that the clip has, for one that is in memory; else it waits for some here.
 
         Raises:
             Stopped: The run is to end.
@@ -88,27 +95,29 @@ class ClipSteps:
             MMVoxCelebError: A stage cannot be set up.
         """
         host.check()
-        loaded = self.read(clip_id, opened)
-        host.check()
-        if loaded.wanted:
-            host.on_device(lambda: self.process(loaded))
-        return self.write(loaded)
+        with host.memory.room(host.check) as room:
+            loaded = self.read(clip_id, opened, held if held is not None and held.num_bytes else room)
+            host.check()
+            if loaded.wanted:
+                host.on_device(lambda: self.process(loaded))
+            return self.write(loaded)
 
-    def read(self, clip_id: str, opened: Callable[..., Clip]) -> Loaded:
-        """Find out what is to be done for a clip and decode the frames that it takes."""
+    def read(self, clip_id: str, opened: Callable[..., Clip], room: Room) -> Loaded:
+        """Find out what is to be done for a clip and decode the frames that it takes, when there is room for them.
+
+        Raises:
+            Stopped: The run is to end.
+        """
         start = time.perf_counter()
-        loaded = Loaded(Clip(clip_id, ()))
+        loaded = Loaded(Clip(clip_id, ()), room)
         try:
             loaded.clip = opened(with_label=self._with_label)
             loaded.clip.meta = {**loaded.clip.meta, **self.provenance.read(clip_id)}
             if self._with_label:
                 loaded.clip.label = self._own_label(clip_id) or loaded.clip.label
-            self._choose(loaded)
+            self.finished.choose(loaded)
             if loaded.wanted:
-                union = sorted({index for indices in loaded.wanted.values() for index in indices})
-                loaded.frames = loaded.clip.frames(union)
-                for name, indices in loaded.wanted.items():
-                    loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
+                start += self._decoding.decode(loaded)
         except (MMVoxCelebError, OSError) as error:
             reason = str(error)
             if isinstance(error, IncompatibleOutputError):
@@ -127,19 +136,18 @@ class ClipSteps:
         Raises:
             MMVoxCelebError: A stage cannot be set up.
         """
-        assert loaded.frames is not None
         start = time.perf_counter()
         self._set_up()
         for stage in self.stages:
             if stage.name in loaded.wanted:
                 with self._watched(stage, loaded):
                     loaded.inputs[stage.name].update(loaded.clip.digests(stage.reads))
-                    pictures = loaded.frames.take(loaded.wanted[stage.name])
-                    result = stage.process(loaded.clip, pictures)
+                    result = stage.process(loaded.clip, loaded.take(stage.name))
                     loaded.computations[stage.name] = stage.computation()
                     loaded.results[stage.name] = result
                 if self._is_read_later(stage) and stage.name in loaded.results:
                     self._encode_stage(stage, loaded)
+        loaded.let_go()
         loaded.device_seconds = time.perf_counter() - start
 
     def write(self, loaded: Loaded) -> ClipOutcome:
@@ -171,7 +179,7 @@ class ClipSteps:
             done=tuple(outputs),
             skipped=tuple(loaded.skipped),
             failed=loaded.failed,
-            frames=len(loaded.frames.pictures) if loaded.frames is not None else 0,
+            frames=loaded.num_frames,
             seconds=loaded.seconds,
             device_seconds=loaded.device_seconds,
             figures={f"{name}.{key}": value for name, one in outputs.items() for key, value in one.figures.items()},
@@ -202,6 +210,7 @@ class ClipSteps:
                         self.writer.write(folder, clip_id, files)
                     else:
                         self.writer.remove(folder, clip_id)
+                output.files = dict.fromkeys(output.files, ())
         self.provenance.record(rows)  # before the clip is finished: what is finished is never looked at again
         if outputs:
             self.provenance.finish(
@@ -236,26 +245,6 @@ class ClipSteps:
                 stage.setup()
             self._is_set_up = True
 
-    def _choose(self, loaded: Loaded) -> None:
-        clip = loaded.clip
-        changing: set[Folder] = set()
-        for folder in {folder for stage in self.stages for folder in stage.reads}:
-            clip.files[folder] = self.writer.read(folder, clip.clip_id) or clip.stored_files(folder)
-        for stage in self.stages:
-            indices = list(stage.select(clip))
-            current: dict[str, Any] = {"frames": len(indices), "listing": clip.listing(indices)}
-            current |= stage.inputs(clip)
-            if stage.uses_label:
-                current["label"] = list(clip.label) if clip.label is not None else None
-            current.update(clip.digests(stage.reads))
-            is_older = (stage.uses_label and LABEL.folder() in changing) or not changing.isdisjoint(stage.reads)
-            if not is_older and self.finished.has(stage, clip.clip_id, current):
-                loaded.skipped.append(stage.name)
-                continue
-            loaded.wanted[stage.name] = indices
-            loaded.inputs[stage.name] = current
-            changing.update(stage.folders)
-
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
         data = self.writer.tree.read(self.writer.path_of(LABEL.folder(), clip_id))
         return LABEL.parse(data, clip_id=clip_id) if data is not None else None
@@ -272,6 +261,8 @@ class ClipSteps:
                 label = loaded.clip.label
                 loaded.inputs[stage.name]["label"] = list(label) if label is not None else None
             output = stage.encode(loaded.clip, loaded.results.pop(stage.name))
+            if stage.is_streamed:
+                loaded.inputs[stage.name]["sha256"] = output.frames_sha256
             if self._with_label and LABEL.folder() in output.files:
                 ((_, data),) = output.files[LABEL.folder()]
                 loaded.clip.label = LABEL.parse(data, clip_id=loaded.clip.clip_id)

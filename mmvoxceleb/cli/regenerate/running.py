@@ -7,6 +7,7 @@ import typer
 
 from mmvoxceleb.cli.regenerate.shared import RunOptions
 from mmvoxceleb.cli.wording import SHOWN, counted, first_of
+from mmvoxceleb.sizes import format_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,6 +130,7 @@ class _Shown:
                     address=run.address,
                     limit=run.limit,
                     workers=run.workers,
+                    memory=run.memory,
                     report=lambda outcome: self._tell(outcome, progress),
                     finished=lambda unit: progress.advance(task),
                 )
@@ -202,6 +204,10 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
         if summary.done:
             shares = summary.shares()
             yield "spent on", ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share >= 0.005)
+    if summary.memory.peak:
+        each = " in each actor" if summary.engine == "ray" else ""
+        peak, budget = format_size(summary.memory.peak), format_size(summary.memory.budget)
+        yield "memory", f"clips in flight took up to {peak} of {budget}{each}"
     yield "results", summary.location
 
 

@@ -54,6 +54,7 @@ class RunOptions(ClipOptions):
         overwrite: Replace results of other settings, inputs or origin.
         engine: local: this machine. ray: a Ray cluster.
         workers: Processes. Default: one per GPU, or one; on Ray what the cluster has.
+        memory: What clips in flight may take together on a machine, such as 8G. Default: half of what is free.
         address: The Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a cluster of its own.
         limit: Do at most N that are not finished; 0 checks the inputs.
         dry_run: Say what would be done, and stop.
@@ -64,6 +65,7 @@ class RunOptions(ClipOptions):
     overwrite: bool = False
     engine: Annotated[Literal["local", "ray"], RUN] = "local"
     workers: Annotated[int | None, typer.Option(min=1, rich_help_panel="Run")] = None
+    memory: Annotated[str | None, RUN] = None
     address: Annotated[str | None, RUN] = None
     limit: Annotated[int | None, typer.Option(min=0, rich_help_panel="Run")] = None
     dry_run: Annotated[bool, RUN] = False
