@@ -14,11 +14,12 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import stalls
 from mmvoxceleb.files.version import version_of
 
-__all__ = ["Budget", "fetch", "fetch_range", "file_info", "list_page", "run", "together"]
+__all__ = ["AT_ONCE", "Budget", "fetch", "fetch_range", "fetch_tail", "file_info", "list_page", "run", "together"]
 
 LARGEST_PAGE_BYTES = 64 << 20
 """Most bytes of an index page; one of a million names has about as many."""
-_AT_ONCE = 32
+AT_ONCE = 32
+"""Requests to a server at a time."""
 
 Result = TypeVar("Result")
 
@@ -54,7 +55,7 @@ def run(options: Mapping[str, Any], get: Callable[[Any], Coroutine[Any, Any, Res
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     """Wait for several, some at a time."""
-    gate = asyncio.Semaphore(_AT_ONCE)
+    gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(coroutine: Coroutine[Any, Any, Result]) -> Result:
         async with gate:
@@ -136,6 +137,26 @@ async def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
                 "and pass its folder as data_dir, or serve it from one that does (nginx, Apache, caddy, S3, the Hub)"
             )
         return await _body(answer, url, stop=end - start)
+
+
+async def fetch_tail(system: Any, url: str, most: int) -> tuple[bytes, int, str] | None:
+    """Read the last bytes of a file, and what is said of its size and version; None where the server cannot do it.
+
+    Such servers answer with the whole file, of which nothing is read, or with an error of their own.
+    """
+    asked = {"Range": f"bytes=-{most}", "Accept-Encoding": "identity"}
+    async with _request(system, "GET", url, **asked) as answer:
+        if answer.status in (400, 405, 416, 501):
+            return None
+        answer.raise_for_status()
+        size, version = _told(answer.headers)
+        if answer.status != 206 or size is None:
+            return None
+        start = max(0, size - most)
+        if answer.headers["Content-Range"].replace(" ", "").lower() != f"bytes{start}-{size - 1}/{size}":
+            return None
+        data = await _body(answer, url, stop=size - start)
+    return (data, size, version) if len(data) == size - start else None
 
 
 async def fetch(system: Any, url: str, budget: Budget) -> bytes:

@@ -1,8 +1,8 @@
 """Files and folders on web servers; folders where the server shows index pages."""
 
 import urllib.parse
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from mmvoxceleb.files import http
 from mmvoxceleb.files.ranges import UrlSource
@@ -10,8 +10,6 @@ from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.tree import FileTree, Item, several, visible
 
 __all__ = ["HttpSource", "HttpTree"]
-
-Result = TypeVar("Result")
 
 
 class HttpSource(UrlSource):
@@ -23,6 +21,28 @@ class HttpSource(UrlSource):
     def _fetch(self, start: int, end: int) -> bytes:
         return http.run(self._options, lambda system: http.fetch_range(system, self.location, start, end))
 
+    def tail(self, most: int) -> bytes:
+        if "_told" in self.__dict__:
+            return super().tail(most)
+        failures: list[Exception] = []
+        try:
+            found = http.run(self._options, lambda system: http.fetch_tail(system, self.location, most))
+        except Exception as error:
+            failures.append(error)
+        else:
+            if found is not None:
+                data, size, version = found
+                self._told = size, version
+                return data
+
+        def ask() -> tuple[int | None, str]:  # servers that know no such range may answer it with anything
+            if failures:
+                raise failures.pop()
+            return self._ask()
+
+        self._told = self._known(self._patiently(ask))
+        return super().tail(most)
+
 
 class HttpTree(FileTree):
     """A folder on a web server, to read.
@@ -32,14 +52,13 @@ class HttpTree(FileTree):
         storage_options: Passed to the fsspec file system.
     """
 
+    reads_at_once = http.AT_ONCE
+
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
         self.address, self._options = url.rstrip("/"), dict(storage_options or {})
 
     def _url(self, path: str) -> str:
         return f"{self.address}/{urllib.parse.quote(path)}" if path else self.address
-
-    def _all(self, get: Callable[[Any], Sequence[Coroutine[Any, Any, Result]]], urls: Sequence[str]) -> list[Result]:
-        return with_retries(lambda: http.run(self._options, lambda system: http.together(get(system))), several(urls))
 
     def items(self, path: str = "") -> list[Item]:
         url = self._url(path)
@@ -53,15 +72,10 @@ class HttpTree(FileTree):
             budget = http.Budget(most_bytes)
             return [http.fetch(system, url, budget) for url in urls]
 
-        return self._all(get, urls)
+        return with_retries(lambda: http.run(self._options, lambda system: http.together(get(system))), several(urls))
 
-    def versions(self, paths: Sequence[str]) -> list[str]:
-        urls = [self._url(path) for path in paths]
-        infos = self._all(lambda system: [http.file_info(system, url) for url in urls], urls)
-        return [version for _, version in infos]
-
-    def source(self, path: str) -> HttpSource:
-        return HttpSource(self._url(path), self._options)
+    def source(self, path: str, told: Item | None = None) -> HttpSource:
+        return HttpSource(self._url(path), self._options)  # an index page tells nothing
 
     def below(self, path: str) -> "HttpTree":
         return HttpTree(self._url(path), self._options)

@@ -70,7 +70,7 @@ class LocalTree(OutputTree):
         full = [os.path.join(self.address, path) for path in paths]
         return [with_retries(partial(read, path), path) for path in full]
 
-    def source(self, path: str) -> LocalSource:
+    def source(self, path: str, told: Item | None = None) -> LocalSource:
         return LocalSource(os.path.join(self.address, path))
 
     def below(self, path: str) -> "LocalTree":

@@ -12,7 +12,7 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.retry import with_retries
 from mmvoxceleb.files.version import version_of_stat
 
-__all__ = ["ByteSource", "LocalSource", "ShortReadError", "UrlSource", "is_http", "is_url", "stat_file"]
+__all__ = ["ByteSource", "LocalSource", "ShortReadError", "TailSource", "UrlSource", "is_http", "is_url", "stat_file"]
 
 Result = TypeVar("Result")
 
@@ -43,6 +43,14 @@ class ByteSource(ABC):
         Raises:
             SourceUnavailableError: The file cannot be read, also after retries.
         """
+
+    def tail(self, most: int) -> bytes:
+        """Read the last ``most`` bytes, or all where there are fewer, without asking for the size first where it can.
+
+        Raises:
+            SourceUnavailableError: The file cannot be read, also after retries.
+        """
+        return self.read(max(0, self.size - most), self.size)
 
 
 def stat_file(path: str) -> os.stat_result:
@@ -120,10 +128,15 @@ class UrlSource(ByteSource):
     Args:
         url: The file.
         storage_options: Passed to the fsspec file system (credentials, endpoints).
+        told: Size and version, where they are known.
     """
 
-    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, url: str, storage_options: Mapping[str, Any] | None = None, told: tuple[int, str] | None = None
+    ) -> None:
         self.location, self._options = url, dict(storage_options or {})
+        if told is not None:
+            self._told = told
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = {key: value for key, value in self.__dict__.items() if key == "_told"}
@@ -142,7 +155,10 @@ class UrlSource(ByteSource):
 
     @cached_property
     def _told(self) -> tuple[int, str]:
-        size, version = self._patiently(self._ask)
+        return self._known(self._patiently(self._ask))
+
+    def _known(self, told: tuple[int | None, str]) -> tuple[int, str]:
+        size, version = told
         if size is None:
             raise SourceUnavailableError(
                 f"{self.location}: the server does not say how large the file is, so it cannot be read by ranges; "
@@ -166,6 +182,34 @@ class UrlSource(ByteSource):
             return data
 
         return self._patiently(fetch) if end > start else b""
+
+
+class TailSource(ByteSource):
+    """A file whose end is read in one go, and at once; what lies there is not asked for again.
+
+    Args:
+        source: The file.
+        most: Bytes of its end.
+    """
+
+    def __init__(self, source: ByteSource, most: int) -> None:
+        self.location, self._source = source.location, source
+        self._end = source.tail(most)
+        self._start = source.size - len(self._end)
+
+    @property
+    def size(self) -> int:
+        return self._source.size
+
+    @property
+    def version(self) -> str:
+        return self._source.version
+
+    def read(self, start: int, end: int) -> bytes:
+        if end <= self._start:
+            return self._source.read(start, end)
+        before = self._source.read(start, self._start) if start < self._start else b""
+        return before + self._end[max(0, start - self._start) : end - self._start]
 
 
 def is_http(url: str) -> bool:

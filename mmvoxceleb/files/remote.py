@@ -22,6 +22,9 @@ READ_ONLY = frozenset(["http", "https", "hf", "github", "git", "data", "zip", "t
 _FILE_SECONDS = 60.0
 """What is waited for a file of a store."""
 _ATTEMPTS_TO_BE_ALONE = 5
+_AT_ONCE = {"memory": 1, "ftp": 4, "sftp": 4, "ssh": 4, "smb": 4, "hf": 8}
+"""Reads at a time. To a server of sessions each is a login; the Hub counts requests."""
+_USUALLY_AT_ONCE = 32
 _CHUNK = 256
 """How many small files are asked for at once."""
 
@@ -42,6 +45,7 @@ class RemoteTree(OutputTree):
         self._options = dict(storage_options or {})
         self._remote = RemoteSystem(self.address, self._options)
         self.is_shared = self._remote.protocol != "memory"
+        self.reads_at_once = _AT_ONCE.get(self._remote.protocol, _USUALLY_AT_ONCE)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.address, self._options)
@@ -74,6 +78,21 @@ class RemoteTree(OutputTree):
     def items(self, path: str = "") -> list[Item]:
         return visible(self._remote.patiently(lambda: self._remote.list(path), self.where(path)))
 
+    def folders_in(self, base: str, names: Mapping[str, Sequence[str]]) -> dict[str, list[Item]]:
+        """List by prefix in object stores, which tell a thousand files of any folders at a time."""
+        found: dict[str, list[Item]] = {}
+        if self._remote.lists_by_prefix:
+            shared = {start: group for start, group in names.items() if len(group) > 1}
+
+            def below(start: str) -> dict[str, Sequence[Item]]:
+                full = self.where(f"{base}/{start}")
+                return self._remote.patiently(lambda: self._remote.list_below(base, start, set(shared[start])), full)
+
+            for _, listed in self._at_once(below, shared):
+                found |= {name: visible(items) for name, items in listed().items()}
+        lacking = [name for group in names.values() for name in group if name not in found]
+        return found | super().folders_in(base, {name: [name] for name in lacking})
+
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
         def fetch() -> list[bytes]:
             system, _ = self._remote.fresh(paths[0])
@@ -86,8 +105,9 @@ class RemoteTree(OutputTree):
 
         return self._remote.patiently(fetch, self.where(several(paths))) if paths else []
 
-    def source(self, path: str) -> RemoteSource:
-        return RemoteSource(_joined(self.address, path), self._options)
+    def source(self, path: str, told: Item | None = None) -> RemoteSource:
+        known = (told.size, told.version) if told is not None and told.size >= 0 and told.version else None
+        return RemoteSource(_joined(self.address, path), self._options, known)
 
     def below(self, path: str) -> "RemoteTree":
         return RemoteTree(_joined(self.address, path), self._options)

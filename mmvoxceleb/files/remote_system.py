@@ -5,7 +5,7 @@ import ftplib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mmvoxceleb.files.partial import partial_prefix
@@ -19,6 +19,9 @@ __all__ = ["RemoteSource", "RemoteSystem", "or_none"]
 
 OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos", "obs", "memory"])
 """Protocols of which an upload is seen when it is complete, and not before. Elsewhere files are renamed into place."""
+
+LIST_BY_PREFIX = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"])
+"""Those whose drivers list what lies anywhere below a beginning of names, a thousand or more a request."""
 
 _PATIENCE_SECONDS = 60.0
 _LEAST_BYTES_PER_SECOND = 64 << 10
@@ -42,6 +45,7 @@ class RemoteSystem(threading.local):
         self.address, self._options = address, options
         self.protocol = address.partition("://")[0].lower()
         self.is_object_store = self.protocol in OBJECT_STORES
+        self.lists_by_prefix = self.protocol in LIST_BY_PREFIX
         self._made: set[str] = set()
         self._system: Any = None
         self._file: Any = None
@@ -102,6 +106,19 @@ class RemoteSystem(threading.local):
         listed = within(5 * _PATIENCE_SECONDS, lambda: system.ls(full, detail=True), "the listing")
         return [_item(info) for info in listed if info["name"].strip("/") != full.strip("/")]
 
+    def list_below(self, path: str, start: str, names: Collection[str]) -> dict[str, Sequence[Item]]:
+        """List those of the folders ``names`` in a folder that have files, all of which begin with ``start``."""
+        system, full = self.fresh(path)
+        seconds = 5 * _PATIENCE_SECONDS + len(names)
+        listed = within(seconds, lambda: system.find(full, prefix=start, detail=True), "the listing")
+        found: dict[str, dict[str, Item]] = {}
+        for info in listed.values():
+            folder, _, rest = info["name"].strip("/").removeprefix(full.strip("/")).strip("/").partition("/")
+            if rest and folder in names:
+                name, slash, _ = rest.partition("/")
+                found.setdefault(folder, {}).setdefault(name, Item(name, True) if slash else _item(info))
+        return {folder: [*items.values()] for folder, items in found.items()}
+
     def put(self, path: str, data: bytes) -> None:
         """Write a file that is whole as soon as it is seen."""
         system, full = self.at(path)
@@ -146,8 +163,10 @@ class RemoteSystem(threading.local):
 class RemoteSource(UrlSource):
     """A file behind an fsspec URL other than HTTP."""
 
-    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
-        super().__init__(url, storage_options)
+    def __init__(
+        self, url: str, storage_options: Mapping[str, Any] | None = None, told: tuple[int, str] | None = None
+    ) -> None:
+        super().__init__(url, storage_options, told)
         self._remote = RemoteSystem(url, self._options)
 
     def _patiently(self, action: Callable[[], Result]) -> Result:
@@ -159,11 +178,16 @@ class RemoteSource(UrlSource):
         return info.get("size"), version_of(info)
 
     def _fetch(self, start: int, end: int) -> bytes:
-        file = self._remote.file()
+        system, path = self._remote.at("")
+        # of drivers that any thread may use at once, an open file asks for its size first
+        file = None if system.async_impl else self._remote.file()
 
         def read() -> bytes:
-            file.seek(start)
-            data: bytes = file.read(end - start)
+            if file is None:
+                data: bytes = system.cat_file(path, start=start, end=end)
+            else:
+                file.seek(start)
+                data = file.read(end - start)
             return data
 
         return within(_PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND, read, f"{end - start:,} bytes")

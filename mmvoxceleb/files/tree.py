@@ -1,12 +1,13 @@
 """A folder with everything below it, to read and to write: on disk, or behind an fsspec URL."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.retry import is_missing
@@ -16,6 +17,8 @@ __all__ = ["Content", "FileTree", "Item", "Kind", "OutputTree", "several", "visi
 Kind: TypeAlias = Literal["file", "folder"]
 Content: TypeAlias = bytes | Path
 """Of a file that is written: bytes, or a file on this machine."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class FileTree(ABC):
 
     address: str
 
+    reads_at_once = 1
+    """How many things to ask for at a time: one on disk, more where each answer has to be waited for."""
+
     @property
     def location(self) -> str:
         """The path or URL for messages, without a password."""
@@ -73,6 +79,25 @@ class FileTree(ABC):
         Raises:
             SourceUnavailableError: There is no such folder, or it cannot be listed.
         """
+
+    def folders_in(self, base: str, names: Mapping[str, Sequence[str]]) -> dict[str, list[Item]]:
+        """List several folders of one folder, as :meth:`items` does, with as few and as parallel requests as can be.
+
+        Args:
+            base: The folder that they are in.
+            names: Their names, by a beginning that they share with each other and with little else in ``base``.
+
+        Raises:
+            SourceUnavailableError: One of them is not there, or cannot be listed.
+        """
+        every = [name for group in names.values() for name in group]
+        return {name: items() for name, items in self._at_once(lambda name: self.items(f"{base}/{name}"), every)}
+
+    def _at_once(
+        self, ask: Callable[[str], Result], paths: Iterable[str]
+    ) -> Iterator[tuple[str, Callable[[], Result]]]:
+        """Ask something of several paths, as :func:`results_ahead` gives it."""
+        return results_ahead(ask, paths, ahead=self.reads_at_once if self.reads_at_once > 1 else 0)
 
     @abstractmethod
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
@@ -93,11 +118,16 @@ class FileTree(ABC):
         Raises:
             SourceUnavailableError: A file cannot be asked for.
         """
-        return [self.source(path).version for path in paths]
+        return [version() for _, version in self._at_once(lambda path: self.source(path).version, paths)]
 
     @abstractmethod
-    def source(self, path: str) -> ByteSource:
-        """Return the byte source of a file."""
+    def source(self, path: str, told: Item | None = None) -> ByteSource:
+        """Return the byte source of a file.
+
+        Args:
+            path: The file.
+            told: What a listing says of it; where that is size and version, they are not asked for again.
+        """
 
     def exists(self, path: str) -> bool:
         """Tell whether a file is there, listed or not.

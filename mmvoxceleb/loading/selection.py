@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
@@ -49,7 +50,8 @@ def choose_clips(
         ConfigError: A person or clip asked for is not in the store.
         CorruptSourceError: A clip is incomplete because an archive is damaged.
     """
-    by_folder = {folder: set(store.clips(folder)) for folder in folders}
+    listed = results_ahead(store.clips, folders, ahead=store.reads_ahead)
+    by_folder = {folder: set(clips()) for folder, clips in listed}
     empty = [str(folder) for folder, found in by_folder.items() if not found]
     if empty:
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"

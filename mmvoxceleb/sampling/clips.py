@@ -26,7 +26,7 @@ class SampledClip(Protocol):
             MissingModalityError: The clip lacks it.
         """
 
-    def pictures(self, folder: Folder, positions: Sequence[int]) -> "list[bytes | memoryview | NDArray[np.uint8]]":
+    def pictures(self, folder: Folder, positions: Sequence[int]) -> "Sequence[bytes | memoryview | NDArray[np.uint8]]":
         """Return some pictures: the content of their files, or uint8 [H, W, 3] in RGB out of a video.
 
         Args:
@@ -51,6 +51,9 @@ class SampledClips(ABC):
     """Clips in a fixed order, any of which can be had at any time. Cheap to pickle: workers get a copy."""
 
     clip_ids: Sequence[str]
+
+    reads_at_once = 1
+    """How many things to read at a time: one on disk, more where each answer has to be waited for."""
 
     def __len__(self) -> int:
         return len(self.clip_ids)

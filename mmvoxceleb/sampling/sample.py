@@ -192,7 +192,7 @@ class Sample:
                 f"clip {clip.clip_id}: it has no {modality.pictures}; leave that modality or that clip out"
             )
         positions = np.searchsorted(clip.indices(folder), chosen)
-        content: list[Any] = clip.pictures(folder, positions.tolist())
+        content: Sequence[Any] = clip.pictures(folder, positions.tolist())
         size = self.options.height_width
         where = f"clip {clip.clip_id}, {folder}"
         numbers = chosen.tolist()

@@ -4,6 +4,7 @@ import logging
 import operator
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_feed import addresses_of
-from mmvoxceleb.modalities import LABEL, VIDEO, check_modalities
+from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
+from mmvoxceleb.sampling.in_flight import ClipInFlight, ReadThreads
 from mmvoxceleb.sampling.partners import OtherLabels, SameVideo
 from mmvoxceleb.sampling.sample import Sample, SampleMaker
 from mmvoxceleb.sampling.sources import sampled_clips
@@ -108,6 +110,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
             told_of=addresses_of(options.removals),
         )  # fmt: skip
         self._take_modalities(self._source.modalities(self.options.style), "data")
+        at_once = self._source.reads_at_once
+        self._reading = ReadThreads(at_once) if at_once > 1 else None
         self._kept = self._long_enough()
         self._epochs = IndexEpochs(len(self))
         self._same_video = SameVideo(self.clip_ids) if self.options.has_other_clips else None
@@ -191,25 +195,60 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         """
         if type(self).__getitem__ is not ClipSampler.__getitem__:  # a subclass has more to do to each
             return [self[index] for index in indices]
-        most = _MOST_AT_ONCE if self._threads.count > 1 else 1
-        parts = (indices[first : first + most] for first in range(0, len(indices), most))
-        return [sample for part in parts for sample in self._samples(part)]
+        return self._samples(indices)
 
     def _samples(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         positions = [operator.index(index) for index in indices]
         for index in positions:
             if not -len(self) <= index < len(self):
                 raise IndexError(f"sample {index} of {len(self)}")
-        with self._threads.work() as work:
-            return [self._sample(index % len(self), work) for index in positions]
+        positions = [index % len(self) for index in positions]
+        if self._reading is not None:
+            return self._samples_from_afar(positions, self._reading)
+        most = _MOST_AT_ONCE if self._threads.count > 1 else 1
+        samples: list[dict[str, Any]] = []
+        for first in range(0, len(positions), most):
+            with self._threads.work() as work:
+                samples += [
+                    self._sample(index, self._clip_of(index), work) for index in positions[first : first + most]
+                ]
+        return samples
 
-    def _sample(self, index: int, work: DecodeWork) -> dict[str, Any]:
+    def _samples_from_afar(self, positions: Sequence[int], reading: ReadThreads) -> list[dict[str, Any]]:
+        """Make samples while what the next ones need is on its way: lists and values first, then the pictures."""
+        parts = [positions[first : first + _MOST_AT_ONCE] for first in range(0, len(positions), _MOST_AT_ONCE)]
+        begun = (self._begun(part, reading) for part in parts)
+        coming = next(begun, [])
+        samples: list[dict[str, Any]] = []
+        with ExitStack() as stack:
+            before: ExitStack | None = None
+            for part in parts:
+                clips, coming = coming, next(begun, [])
+                this = stack.enter_context(ExitStack())
+                work = this.enter_context(self._threads.work())
+                samples += [self._sample(index, clip, work) for index, clip in zip(part, clips, strict=True)]
+                if before is not None:
+                    before.close()
+                before = this
+        return samples
+
+    def _begun(self, positions: Sequence[int], reading: ReadThreads) -> list[SampledClip]:
+        frames = [kind for kind in self._table if isinstance(kind, FrameModality)]
+        frames = [kind for kind in frames if kind is VIDEO or self.options.place_of(kind.name) != "other_clip"]
+        folders = [kind.folder_of_style(self.options.style) for kind in frames]
+        files = [kind for kind in self._table if isinstance(kind, FileModality)]
+        return [ClipInFlight(self._clip_of(index), reading, folders, files) for index in positions]
+
+    def _clip_of(self, index: int) -> SampledClip:
+        return self._clip(index // self.options.windows)
+
+    def _sample(self, index: int, clip: SampledClip, work: DecodeWork) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
         seed = np.random.SeedSequence([self.options.seed, self._epochs.of(index), index])
         rng = np.random.Generator(np.random.PCG64(seed))
         same_video, other_labels = self._same_video, self._other_labels
         return Sample(
-            self._clip(position),
+            clip,
             self.options,
             self._table,
             rng,

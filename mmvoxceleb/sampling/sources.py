@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import numpy as np
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError
@@ -19,7 +20,7 @@ from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.sampling.record_clips import SampledRows
 from mmvoxceleb.schema import split_of
 from mmvoxceleb.stores import Store, open_store
-from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.stores.clip import StoredClip, listed_clips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +52,7 @@ class SampledStore(SampledClips):
         told_of: Collection[str] = (),
     ) -> None:
         self._store = store
+        self.reads_at_once = store.reads_at_once
         removals = read_removals(store.location, told_of=told_of) | (removals or Removals())
         folders = folders_of(wanted or self.modalities(style), (style,))
         clips = choose_clips(store, folders, clips=listed, missing=missing, removals=removals)
@@ -64,7 +66,9 @@ class SampledStore(SampledClips):
         return StoredClip(self._store, self.clip_ids[position])
 
     def num_pictures(self, folder: Folder) -> "NDArray[np.int64]":
-        return np.array([StoredClip(self._store, clip_id).num_frames(folder) for clip_id in self.clip_ids], np.int64)
+        clips = listed_clips(self._store, folder, self.clip_ids)
+        counts = results_ahead(lambda clip: clip.num_frames(folder), clips, ahead=self._store.reads_ahead)
+        return np.array([count() for _, count in counts], np.int64)
 
 
 class _SomeClips(SampledClips):
@@ -72,6 +76,7 @@ class _SomeClips(SampledClips):
 
     def __init__(self, clips: SampledClips, kept: Collection[str]) -> None:
         self._clips = clips
+        self.reads_at_once = clips.reads_at_once
         self._positions = [position for position, clip_id in enumerate(clips.clip_ids) if clip_id in kept]
         self.clip_ids = [clips.clip_ids[position] for position in self._positions]
 

@@ -19,13 +19,26 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.video import VideoFrames
 
-__all__ = ["READ_AT_A_TIME_BYTES", "StoredClip"]
+__all__ = ["READ_AT_A_TIME_BYTES", "StoredClip", "listed_clips"]
 
 _FRAMES_AT_A_TIME = 32
 """Of a video file: 25 MB at 512 px."""
 
 READ_AT_A_TIME_BYTES = 1 << 25
 """Of pictures that are taken one after the other: some 80 of 512 px."""
+
+
+def listed_clips(store: Store, folder: Folder, clip_ids: Sequence[str]) -> "Iterator[StoredClip]":
+    """Give clips of which it is known what they have in a folder; see :meth:`Store.entries_of`.
+
+    Raises:
+        MissingModalityError: The folder has no such clip.
+        MMVoxCelebError: As of :meth:`Store.entries`.
+    """
+    for clip_id, entries in zip(clip_ids, store.entries_of(folder, clip_ids), strict=True):
+        clip = StoredClip(store, clip_id)
+        clip._in_store[folder] = entries
+        yield clip
 
 
 class StoredClip:

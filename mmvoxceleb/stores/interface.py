@@ -3,10 +3,12 @@
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.stores.reference import Reference
@@ -74,6 +76,25 @@ class Store(ABC):
         Raises:
             MissingModalityError: The folder has no such clip.
         """
+
+    def entries_of(self, folder: Folder, clip_ids: Sequence[str]) -> Iterator[list[Entry]]:
+        """List the files of several clips, one clip after the other, with as few and as parallel requests as can be.
+
+        Raises:
+            MMVoxCelebError: As of :meth:`entries`.
+        """
+        for _, entries in results_ahead(partial(self.entries, folder), clip_ids, ahead=self.reads_ahead):
+            yield entries()
+
+    @property
+    def reads_at_once(self) -> int:
+        """How many clips to read at a time: one on disk, more where each answer has to be waited for."""
+        return 1
+
+    @property
+    def reads_ahead(self) -> int:
+        """What that is for :func:`mmvoxceleb.ahead.results_ahead`, which reads on disk no sooner than asked."""
+        return self.reads_at_once if self.reads_at_once > 1 else 0
 
     @abstractmethod
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:

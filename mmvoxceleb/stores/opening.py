@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.opening import forget_listings, open_source, open_tree
@@ -139,14 +140,20 @@ class MergedStore(Store):
         for part in self._parts:
             hint = part.hint if isinstance(part, ZipStore) else None
             (likely if hint is None or hint.modality == folder.modality else others).append(part)
-        found = [part for part in likely if part.clips(folder)]
+        clips = results_ahead(lambda part: part.clips(folder), likely, ahead=self.reads_ahead)
+        found = [part for part, its in clips if its()]
         if not found and folder.modality != "meta":
             found = [part for part in others if part.clips(folder)]
         self._holders_by_folder[folder] = found
         return found
 
     def folders(self) -> tuple[Folder, ...]:
-        return tuple(sorted({folder for part in self._parts for folder in part.folders()}))
+        found = results_ahead(lambda part: part.folders(), self._parts, ahead=self.reads_ahead)
+        return tuple(sorted({folder for _, folders in found for folder in folders()}))
+
+    @property
+    def reads_at_once(self) -> int:
+        return max(part.reads_at_once for part in self._parts)
 
     def clips(self, folder: Folder) -> list[str]:
         return sorted({clip for part in self._holders(folder) for clip in part.clips(folder)})
@@ -177,6 +184,11 @@ class MergedStore(Store):
             return holders[0].entries(folder, clip_id)
         entries = [entry for entry, _ in self._entries_by_part(folder, clip_id).values()]
         return sorted(entries, key=lambda entry: (entry.index, entry.name))
+
+    def entries_of(self, folder: Folder, clip_ids: Sequence[str]) -> Iterator[list[Entry]]:
+        if len(holders := self._holders(folder)) == 1:
+            return holders[0].entries_of(folder, clip_ids)
+        return super().entries_of(folder, clip_ids)
 
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
         if len(holders := self._holders(folder)) == 1:

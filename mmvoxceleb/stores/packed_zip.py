@@ -11,9 +11,9 @@ from mmvoxceleb.stores.zip_directory import LOCAL_HEADER_BYTES
 from mmvoxceleb.stores.zip_headers import check_local_header
 from mmvoxceleb.stores.zip_index import LONGEST_FRAMING, ZipEntry, read_index
 
-__all__ = ["packed_entries"]
+__all__ = ["TAIL_BYTES", "packed_entries"]
 
-_TAIL_BYTES = 32 << 10
+TAIL_BYTES = 32 << 10
 """Read at once; the directory of 500 pictures is in them."""
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR_BYTES = 20
@@ -41,11 +41,11 @@ def _plain_entries(source: ByteSource) -> list[ZipEntry] | None:
 
     Plain is a zip without comment, ZIP64, folders and unusual names, whose files follow one another without holes.
     """
+    tail = source.tail(TAIL_BYTES)
     size = source.size
     if size < _END.size:
         return None
-    tail_start = max(0, size - _TAIL_BYTES)
-    tail = source.read(tail_start, size)
+    tail_start = size - len(tail)
     at = len(tail) - _END.size
     signature, disk, first_disk, count_here, count, length, start, comment = _END.unpack_from(tail, at)
     locator = tail[max(0, at - _LOCATOR_BYTES) : at][:4]

@@ -4,10 +4,12 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.tree import FileTree, Item
@@ -19,12 +21,15 @@ from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_
 from mmvoxceleb.stores.naming import clip_of_file
 from mmvoxceleb.stores.packed_zip import packed_entries
 from mmvoxceleb.stores.reference import Reference, version_mark
+from mmvoxceleb.stores.remote_clips import RemoteClips
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
 from mmvoxceleb.stores.zip_index import ZipEntry
 
 __all__ = ["TreeStore"]
 
 _MOST_KEPT_INDEXES = 256
+_LISTED_TOGETHER = 512
+"""Clips' folders that are listed before what is in them is used; a folder has some 200 files."""
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +41,11 @@ class _Place:
     kind: str
     size: int
     version: str
+
+    @property
+    def item(self) -> Item:
+        """What the listing says of it."""
+        return Item(self.path.rpartition("/")[2], self.kind == "folder", self.size, self.version)
 
 
 class TreeStore(Store):
@@ -50,18 +60,21 @@ class TreeStore(Store):
         self._tree = tree
         self._bases = tuple(bases)
         self._places_by_modality: dict[str, dict[Folder, dict[str, _Place]]] = {}
+        self._counts: dict[Folder, Counter[str]] = {}
         self._packed: dict[str, list[ZipEntry]] = {}
-        self._lock = threading.Lock()
+        self._remote = None if isinstance(tree, LocalTree) else RemoteClips(tree)
+        self._locks: dict[str, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._tree, self._bases), {"_places_by_modality": self._places_by_modality}
+        state = {"_places_by_modality": self._places_by_modality, "_remote": self._remote}
+        return type(self), (self._tree, self._bases), state
 
     @property
     def location(self) -> str:
         return self._tree.address
 
     def _places(self, modality: str) -> dict[Folder, dict[str, _Place]]:
-        with self._lock:
+        with self._locks.setdefault(modality, threading.Lock()):
             if modality not in self._places_by_modality:
                 places: dict[Folder, dict[str, _Place]] = {}
                 for base in self._bases:
@@ -99,13 +112,20 @@ class TreeStore(Store):
             raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
 
     def folders(self) -> tuple[Folder, ...]:
-        kinds = {modality_of_name(base) for base in self._bases}
-        return tuple(sorted(folder for kind in kinds if kind for folder in self._places(kind.name)))
+        kinds = sorted({kind.name for kind in map(modality_of_name, self._bases) if kind})
+        listed = results_ahead(self._places, kinds, ahead=self.reads_ahead)
+        return tuple(sorted(folder for _, places in listed for folder in places()))
+
+    @property
+    def reads_at_once(self) -> int:
+        return self._tree.reads_at_once
 
     def clips(self, folder: Folder) -> list[str]:
         return sorted(self._places(folder.modality).get(folder, ()))
 
     def _packed_entries(self, place: _Place) -> list[ZipEntry]:
+        if self._remote is not None:
+            return self._remote.entries(place.path, place.item)
         entries = self._packed.get(place.path)
         if entries is None:
             entries = packed_entries(self._tree.source(place.path))
@@ -121,11 +141,44 @@ class TreeStore(Store):
             return [Entry(name, frame_index_of(name), place.size, place.version)]
         try:
             if place.kind == "packed":
-                return list_pictures(self._tree.source(place.path), self._packed_entries(place))
+                return list_pictures(self._tree.source(place.path, place.item), self._packed_entries(place))
+            if self._remote is not None:
+                return frame_entries((name, size, "") for name, size in self._remote.files(place.path))
             items = self._tree.items(place.path)
             return frame_entries((item.name, item.size, item.version) for item in items if not item.is_folder)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {self.location}/{place.path}: {error}") from error
+
+    def entries_of(self, folder: Folder, clip_ids: Sequence[str]) -> Iterator[list[Entry]]:
+        if self._remote is None:
+            yield from super().entries_of(folder, clip_ids)
+            return
+        for first in range(0, len(clip_ids), _LISTED_TOGETHER):
+            chunk = clip_ids[first : first + _LISTED_TOGETHER]
+            places = [place for clip in chunk if (place := self._place(folder, clip)).kind == "folder"]
+            for base, names in self._by_prefix(folder, places).items():
+                self._remote.add_folders(base, names)
+            yield from super().entries_of(folder, chunk)
+
+    def _by_prefix(self, folder: Folder, places: Iterable[_Place]) -> dict[str, dict[str, list[str]]]:
+        """Group the names of clips' folders, by the folder that they are in and by how they begin.
+
+        That is with the person where most of the person's clips are among them, and with the clip elsewhere.
+        """
+        if folder not in self._counts:
+            self._counts[folder] = Counter(map(_person_of, self._places(folder.modality)[folder]))
+        grouped: dict[str, dict[str, list[str]]] = {}
+        for place in places:
+            base, _, name = place.path.rpartition("/")
+            grouped.setdefault(base, {}).setdefault(_person_of(name), []).append(name)
+        for base, groups in grouped.items():
+            grouped[base] = {}
+            for person, names in groups.items():
+                if 2 * len(names) > self._counts[folder][person]:
+                    grouped[base][person] = names
+                else:
+                    grouped[base] |= {name: [name] for name in names}
+        return grouped
 
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
         place = self._place(folder, clip_id)
@@ -145,7 +198,7 @@ class TreeStore(Store):
         except KeyError as error:
             raise MissingModalityError(f"{self.location}/{place.path}: has no file {error.args[0]!r}") from None
         try:
-            return read_entries(self._tree.source(place.path), packed)
+            return read_entries(self._tree.source(place.path, place.item), packed)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
 
@@ -162,6 +215,18 @@ class TreeStore(Store):
         if name and any(entry.name != name for entry in entries):
             return None
         return [Reference(base, entry.name, False, version_mark(entry.size, entry.version)) for entry in entries]
+
+    def _listed_anew(self, folder: Folder, places: Sequence[_Place]) -> Iterator[list[Item]]:
+        if self._remote is None:
+            yield from (self._tree.items(place.path) for place in places)
+            return
+        for first in range(0, len(places), _LISTED_TOGETHER):
+            chunk = places[first : first + _LISTED_TOGETHER]
+            found: dict[str, list[Item]] = {}
+            for base, names in self._by_prefix(folder, chunk).items():
+                listed = self._tree.folders_in(base, names)
+                found |= {f"{base}/{name}": items for name, items in listed.items()}
+            yield from (found[place.path] for place in chunk)
 
     def strangers(self) -> list[str]:
         found: list[str] = []
@@ -180,10 +245,12 @@ class TreeStore(Store):
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         digest, unversioned = hashlib.sha256(), []
         for folder in sorted(set(folders)):
-            for clip_id, place in sorted(self._places(folder.modality).get(folder, {}).items()):
+            clips = sorted(self._places(folder.modality).get(folder, {}).items())
+            listed = self._listed_anew(folder, [place for _, place in clips if place.kind == "folder"])
+            for clip_id, place in clips:
                 digest.update(f"{folder} {clip_id} {place.kind} {place.size} {place.version}\n".encode())
                 if place.kind == "folder":
-                    for item in self._tree.items(place.path):
+                    for item in next(listed):
                         digest.update(f"{item.name} {item.size} {item.version}\n".encode())
                         if not item.version:
                             unversioned.append(f"{place.path}/{item.name}")
@@ -194,6 +261,10 @@ class TreeStore(Store):
         if lacking := versions.count(""):
             digest.update(no_version(self.location, lacking).encode())
         return digest.hexdigest()
+
+
+def _person_of(clip_id: str) -> str:
+    return clip_id.partition("#")[0] + "#"
 
 
 def _styles_among(items: Sequence[Item], kind: Modality) -> list[Item]:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import ByteSource, LocalSource
@@ -28,6 +29,7 @@ _GAP_BYTES = 64 << 10
 _LARGEST_RANGE_BYTES = 32 << 20
 _MOST_DOUBTFUL = 64
 """Headers that are read one by one from a server; whatever is read of a clip is checked in any case."""
+_HEADERS_AT_ONCE = 8
 _STORED, _DEFLATED, _FLAG_ENCRYPTED = 0, 8, 1
 
 
@@ -123,7 +125,11 @@ def list_pictures(source: ByteSource, entries: Sequence[ZipEntry]) -> list[Entry
     positions = doubtful_positions([entry.index for entry in found])
     if len(positions) <= _MOST_DOUBTFUL or isinstance(source, LocalSource):
         by_name = {entry.name: entry for entry in entries}
-        for position in positions:
-            entry = by_name[found[position].name]
-            check_local_header(source, entry.path, entry.offset)
+        doubtful = [by_name[found[position].name] for position in positions]
+        checks = results_ahead(
+            lambda entry: check_local_header(source, entry.path, entry.offset), doubtful,
+            ahead=0 if isinstance(source, LocalSource) else _HEADERS_AT_ONCE,
+        )  # fmt: skip
+        for _, check in checks:
+            check()
     return found

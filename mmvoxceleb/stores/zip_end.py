@@ -49,10 +49,10 @@ def find_directory(source: ByteSource) -> Directory:
         CorruptSourceError: There is no end record, so the file is cut short or no zip; or the record contradicts
             itself or the file's size.
     """
-    size = source.size
     for longest_comment in (0, _LONGEST_COMMENT):
-        tail_start = max(0, size - _END.size - longest_comment - _END64_LOCATOR.size - _END64.size)
-        tail = source.read(tail_start, size) if size else b""
+        tail = source.tail(_END.size + longest_comment + _END64_LOCATOR.size + _END64.size)
+        size = source.size
+        tail_start = size - len(tail)
         at = _find_end_record(tail)
         if at >= 0:
             break

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import ByteSource, LocalSource
@@ -21,6 +21,11 @@ from mmvoxceleb.stores.zip_index import ZipEntry, ZipIndex
 
 __all__ = ["ZipStore"]
 
+_REMOTE_READS_AT_ONCE = 32
+
+_Paths: TypeAlias = Mapping[Folder, Mapping[str, tuple[str, int]]]
+"""Per folder and clip: the path in the zip, and for a single file its position there (else -1)."""
+
 
 class ZipStore(Store):
     """A store in one zip: any leading folder, stored or deflated, ZIP64, local or remote.
@@ -34,7 +39,8 @@ class ZipStore(Store):
         self._source = source
         self._hint = hint
         self._lock = threading.Lock()
-        self._latest: tuple[Folder, str, list[ZipEntry], list[Entry]] | None = None
+        self._found: _Paths | None = None
+        self._latest: dict[tuple[Folder, str], tuple[list[ZipEntry], list[Entry]]] = {}
         self._repeated: dict[tuple[Folder, str], tuple[str, str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -49,34 +55,42 @@ class ZipStore(Store):
         """What the zip's own name says is in it."""
         return self._hint
 
+    @property
+    def reads_at_once(self) -> int:
+        return 1 if isinstance(self._source, LocalSource) else _REMOTE_READS_AT_ONCE
+
     @cached_property
     def _index(self) -> ZipIndex:
         return load_index(self._source)
 
-    @cached_property
-    def _paths(self) -> Mapping[Folder, Mapping[str, tuple[str, int]]]:
-        """Per folder and clip: the path in the zip, and for a single file its position there (else -1)."""
+    @property
+    def _paths(self) -> _Paths:
         with self._lock:
-            paths: dict[Folder, dict[str, tuple[str, int]]] = {}
-            strangers: list[tuple[str, int]] = []
-            for path in self._index.folders:
-                found = folder_of_path(path, self._hint)
-                if found is None:
-                    continue
-                folder, clip = found
-                clips = paths.setdefault(folder, {})
-                if clip is not None:
-                    self._place(folder, clip, path, -1, clips)
-                    continue
-                for position, name in enumerate(self._index.names(path)):
-                    single = clip_of_file(folder, name)
-                    if single is not None:
-                        self._place(folder, single, path, position, clips)
-                    elif not folder.is_frames:
-                        strangers.append((path, position))
-            if len(strangers) <= MOST_LONE_ENTRIES:
-                self._check_headers(self._index.row(*stranger) for stranger in strangers)
-            return {folder: clips for folder, clips in paths.items() if clips}
+            if self._found is None:
+                self._found = self._find()
+            return self._found
+
+    def _find(self) -> _Paths:
+        paths: dict[Folder, dict[str, tuple[str, int]]] = {}
+        strangers: list[tuple[str, int]] = []
+        for path in self._index.folders:
+            found = folder_of_path(path, self._hint)
+            if found is None:
+                continue
+            folder, clip = found
+            clips = paths.setdefault(folder, {})
+            if clip is not None:
+                self._place(folder, clip, path, -1, clips)
+                continue
+            for position, name in enumerate(self._index.names(path)):
+                single = clip_of_file(folder, name)
+                if single is not None:
+                    self._place(folder, single, path, position, clips)
+                elif not folder.is_frames:
+                    strangers.append((path, position))
+        if len(strangers) <= MOST_LONE_ENTRIES:
+            self._check_headers(self._index.row(*stranger) for stranger in strangers)
+        return {folder: clips for folder, clips in paths.items() if clips}
 
     def _place(self, folder: Folder, clip: str, path: str, position: int, clips: dict[str, tuple[str, int]]) -> None:
         first = clips.setdefault(clip, (path, position))
@@ -96,9 +110,9 @@ class ZipStore(Store):
             raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
 
     def _listed(self, folder: Folder, clip_id: str) -> tuple[list[ZipEntry], list[Entry]]:
-        latest = self._latest  # whoever asks for entries is likely to read some of them next
-        if latest is not None and latest[:2] == (folder, clip_id):
-            return latest[2:]
+        latest = self._latest.get((folder, clip_id))  # whoever asks for entries is likely to read some of them next
+        if latest is not None:
+            return latest
         path, position = self._place_of(folder, clip_id)
         if (folder, clip_id) in self._repeated:
             first, second = (path or "the top" for path in self._repeated[folder, clip_id])
@@ -115,7 +129,9 @@ class ZipStore(Store):
         else:
             found = [self._index.row(path, position)]
             entries = [Entry(found[0].name, frame_index_of(found[0].name), found[0].size)]
-        self._latest = folder, clip_id, found, entries
+        if len(self._latest) >= self.reads_at_once:
+            self._latest = {}
+        self._latest[folder, clip_id] = found, entries
         return found, entries
 
     def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
