@@ -22,7 +22,7 @@ class HttpSource(UrlSource):
         return http.run(self._options, lambda system: http.fetch_range(system, self.location, start, end))
 
     def tail(self, most: int) -> bytes:
-        if "_told" in self.__dict__:
+        if self._told is not None:
             return super().tail(most)
         failures: list[Exception] = []
         try:
@@ -40,7 +40,7 @@ class HttpSource(UrlSource):
                 raise failures.pop()
             return self._ask()
 
-        self._told = self._known(self._patiently(ask))
+        self._told = self._known_by(ask)
         return super().tail(most)
 
 

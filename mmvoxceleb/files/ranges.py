@@ -135,12 +135,10 @@ class UrlSource(ByteSource):
         self, url: str, storage_options: Mapping[str, Any] | None = None, told: tuple[int, str] | None = None
     ) -> None:
         self.location, self._options = url, dict(storage_options or {})
-        if told is not None:
-            self._told = told
+        self._told = told
 
     def __reduce__(self) -> tuple[Any, ...]:
-        told = {key: value for key, value in self.__dict__.items() if key == "_told"}
-        return type(self), (self.location, self._options), told
+        return type(self), (self.location, self._options, self._told)
 
     @abstractmethod
     def _ask(self) -> tuple[int | None, str]:
@@ -153,12 +151,14 @@ class UrlSource(ByteSource):
     def _patiently(self, action: Callable[[], Result]) -> Result:
         return with_retries(action, self.location)
 
-    @cached_property
-    def _told(self) -> tuple[int, str]:
-        return self._known(self._patiently(self._ask))
+    def _known(self) -> tuple[int, str]:
+        # no cached_property, which lets one source at a time ask up to Python 3.11
+        if self._told is None:
+            self._told = self._known_by(self._ask)
+        return self._told
 
-    def _known(self, told: tuple[int | None, str]) -> tuple[int, str]:
-        size, version = told
+    def _known_by(self, ask: Callable[[], tuple[int | None, str]]) -> tuple[int, str]:
+        size, version = self._patiently(ask)
         if size is None:
             raise SourceUnavailableError(
                 f"{self.location}: the server does not say how large the file is, so it cannot be read by ranges; "
@@ -168,11 +168,11 @@ class UrlSource(ByteSource):
 
     @property
     def size(self) -> int:
-        return self._told[0]
+        return self._known()[0]
 
     @property
     def version(self) -> str:
-        return self._told[1]
+        return self._known()[1]
 
     def read(self, start: int, end: int) -> bytes:
         def fetch() -> bytes:

@@ -3,14 +3,15 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, OutputError, SourceUnavailableError
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files.announced import announced
 from mmvoxceleb.files.inside import check_inside
-from mmvoxceleb.files.partial import PARTIAL, is_abandoned, partial_prefix
+from mmvoxceleb.files.partial import PARTIAL, is_abandoned
 from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, or_none
 from mmvoxceleb.files.stalls import within
 from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, several, visible
@@ -21,7 +22,6 @@ READ_ONLY = frozenset(["http", "https", "hf", "github", "git", "data", "zip", "t
 
 _FILE_SECONDS = 60.0
 """What is waited for a file of a store."""
-_ATTEMPTS_TO_BE_ALONE = 5
 _AT_ONCE = {"memory": 1, "ftp": 4, "sftp": 4, "ssh": 4, "smb": 4, "hf": 8}
 """Reads at a time. To a server of sessions each is a login; the Hub counts requests."""
 _USUALLY_AT_ONCE = 32
@@ -174,20 +174,8 @@ class RemoteTree(OutputTree):
     def lock(self, path: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    @contextmanager
-    def alone(self, folder: str, purpose: str) -> Iterator[None]:
-        """Announce it, and go on if nobody else has: of two who announce, at least one sees the other."""
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
-
-        tries = Retrying(
-            retry=retry_if_exception_type(OutputError), stop=stop_after_attempt(_ATTEMPTS_TO_BE_ALONE),
-            wait=wait_random(0.1, 1.5), reraise=True,
-        )  # fmt: skip
-        mine = tries(self._announce, folder, purpose)
-        try:
-            yield
-        finally:
-            self.remove(mine)
+    def alone(self, folder: str, purpose: str) -> AbstractContextManager[None]:
+        return announced(self, folder, purpose, self._is_abandoned)
 
     def clean_partial(self, folders: Iterable[str]) -> int:
         count = 0
@@ -238,23 +226,6 @@ class RemoteTree(OutputTree):
         for start in range(0, len(paths), _CHUNK):
             full = [self._own(path)[1] for path in paths[start : start + _CHUNK]]
             self._change(partial(lambda full: self._remote.at("")[0].rm(full), full), paths[start])
-
-    def _announce(self, folder: str, purpose: str) -> str:
-        mine = f"{folder}/{partial_prefix()}{purpose}-{secrets.token_hex(8)}"
-        self.write(mine, b"")
-        try:
-            announced = [f"{folder}/{name}" for name in self.names(folder) if f".{purpose}-" in name]
-            others = [path for path in announced if path != mine and not self._is_abandoned(path)]
-            if others:
-                raise OutputError(
-                    f"{self.location}: somebody else is doing a {purpose} there ({others[0]}), so nothing was changed; "
-                    "rerun this when it is done. The marker of a killed run counts for a day, or until you "
-                    "delete it"
-                )
-        except BaseException:
-            self.remove(mine)
-            raise
-        return mine
 
     def _is_abandoned(self, path: str) -> bool:
         def modified() -> float:

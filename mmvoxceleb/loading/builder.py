@@ -2,18 +2,18 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, ClassVar
+from functools import cached_property, partial
+from typing import Any, ClassVar, TypeAlias
 
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.ahead import GrowingAhead, results_ahead
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
-from mmvoxceleb.loading.config import MMVoxCelebConfig, config_modalities
-from mmvoxceleb.loading.record import record_of
+from mmvoxceleb.loading.config import Configs, MMVoxCelebConfig
+from mmvoxceleb.loading.record import bytes_of, record_of
 from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.meta.removal_feed import addresses_of, read_feeds
 from mmvoxceleb.meta.removal_list import read_removals
@@ -46,27 +46,23 @@ _DESCRIPTION = (
 )
 
 CLIPS_AHEAD = 2
-"""Clips that are read while one is written, in preparing. A stream reads no clip before it is asked for."""
+"""Clips that are read while one is written, in preparing. A stream reads no clip before it is asked for on disk, and
+from afar none before the third."""
+
+CLIPS_AHEAD_FROM_AFAR = 16
+"""Clips that are read from a URL, at most, as far as :data:`BYTES_AHEAD` go."""
+
+BYTES_AHEAD = 128 << 20
 
 _WRITER_BATCH_SIZE_IN_PLACE = 64
 """Rows of references have some ten kB."""
 
+_Position: TypeAlias = tuple[int, int, str]
+_Record: TypeAlias = dict[str, Any] | None
+_Records: TypeAlias = Iterator[tuple[_Position, Callable[[], _Record]]]
+
 register_scheme()
 logger = logging.getLogger(__name__)
-
-
-class _Configs(Mapping[str, MMVoxCelebConfig]):
-    """The configs by name, as many as there are modalities now."""
-
-    def __getitem__(self, name: str) -> MMVoxCelebConfig:
-        description = ", ".join(config_modalities()[name])
-        return MMVoxCelebConfig(name=name, version=datasets.Version("1.0.0"), description=description)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(config_modalities())
-
-    def __len__(self) -> int:
-        return len(config_modalities())
 
 
 class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
@@ -74,9 +70,9 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = MMVoxCelebConfig
-    BUILDER_CONFIGS: ClassVar = list(_Configs().values())
+    BUILDER_CONFIGS: ClassVar = list(Configs().values())
     # where datasets looks them up; its own would not see a modality that is registered later
-    builder_configs: ClassVar = _Configs()
+    builder_configs: ClassVar = Configs()
     DEFAULT_CONFIG_NAME = "all"
     # a row is up to 20 MB, and a batch is held in memory
     DEFAULT_WRITER_BATCH_SIZE = 4
@@ -141,6 +137,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
 
             raise SourceUnavailableError(f"there is nothing to stream from: Google Drive cannot be streamed. {WAYS_ON}")
         return super().as_streaming_dataset(split=split, base_path=base_path)
+
+    @cached_property
+    def _from_afar(self) -> GrowingAhead[_Record]:
+        return GrowingAhead(most=CLIPS_AHEAD_FROM_AFAR, most_bytes=BYTES_AHEAD, size_of=bytes_of)
 
     @property
     def _cache_dir_before_content(self) -> str:
@@ -253,7 +253,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         ]
         options = replace(self.config.record_options, styles=self._styles(store))
         skipped = too_short = 0
-        for position, result in results_ahead(partial(self._read, store, options), positions, ahead=self._clips_ahead):
+        for position, result in self._read_ahead(store, options, positions):
             try:
                 record = result()
             except MMVoxCelebError as error:
@@ -271,7 +271,13 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         if skipped:
             logger.warning("%s: skipped %d damaged clips, named above", store.location, skipped)
 
-    def _read(self, store: Store, options: RecordOptions, position: tuple[int, int, str]) -> dict[str, Any] | None:
+    def _read_ahead(self, store: Store, options: RecordOptions, positions: Sequence[_Position]) -> _Records:
+        read = partial(self._read, store, options)
+        if store.reads_at_once > 1:
+            return self._from_afar.results(read, positions, least=self._clips_ahead)
+        return results_ahead(read, positions, ahead=self._clips_ahead)
+
+    def _read(self, store: Store, options: RecordOptions, position: _Position) -> dict[str, Any] | None:
         """Read one record; None for a clip that is shorter than ``min_frames``."""
         clip = StoredClip(store, position[-1])
         if self.config.min_frames and clip.num_frames(VIDEO.folder()) < self.config.min_frames:

@@ -1,11 +1,11 @@
 """The configurations of the dataset and the arguments of ``load_dataset("mmvoxceleb", ...)``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from datasets import BuilderConfig
+from datasets import BuilderConfig, Version
 
 from mmvoxceleb.cliplists import ClipList, as_clip_list
 from mmvoxceleb.cliplists.reading import Clips
@@ -21,7 +21,7 @@ from mmvoxceleb.modalities import (
     modalities,
 )
 
-__all__ = ["MMVoxCelebConfig", "config_modalities"]
+__all__ = ["Configs", "MMVoxCelebConfig", "config_modalities"]
 
 
 def config_modalities() -> dict[str, tuple[str, ...]]:
@@ -180,3 +180,17 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         if self.clip_list is not None and self.clip_list.name:
             kept["clips"] = list(self.clip_list.clips)  # whatever its file is called, or says later
         return str(super().create_config_id(kept, custom_features=custom_features))
+
+
+class Configs(Mapping[str, MMVoxCelebConfig]):
+    """The configs by name, as many as there are modalities now."""
+
+    def __getitem__(self, name: str) -> MMVoxCelebConfig:
+        description = ", ".join(config_modalities()[name])
+        return MMVoxCelebConfig(name=name, version=Version("1.0.0"), description=description)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(config_modalities())
+
+    def __len__(self) -> int:
+        return len(config_modalities())

@@ -1,7 +1,10 @@
 """Read the record of one clip from a store."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.modalities import (
     VIDEO,
@@ -17,7 +20,7 @@ from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.stores.interface import Entry, Store
 
-__all__ = ["RecordOptions", "read_record", "record_of"]
+__all__ = ["RecordOptions", "bytes_of", "read_record", "record_of"]
 
 
 def read_record(store: Store, clip_id: str, options: RecordOptions) -> dict[str, Any]:
@@ -54,25 +57,47 @@ def record_of(stored: StoredClip, options: RecordOptions, *, in_place: bool = Fa
     entries = _entries_of_frames(stored, list(columns), options)
     if VIDEO.name in options.modalities or options.count_frames:
         record["num_frames"] = stored.num_frames(VIDEO.folder())
+    parts: list[Callable[[], dict[str, Any]]] = []
     for folder, (modality, (pictures, indices)) in columns.items():
         chosen = entries[folder]
         record[indices] = [entry.index for entry in chosen]
-        references = stored.references(folder, chosen) if in_place else None
-        if references is not None:
-            form = modality.form_of(options)
-            record[pictures] = [{"bytes": None, "path": reference.url(form)} for reference in references]
-            continue
-        content = stored.read(folder, chosen)
-        record[pictures] = [
-            {"bytes": modality.stored(data, options, clip_id=clip_id, name=f"{folder}/{entry.name}"), "path": None}
-            for entry, data in zip(chosen, content, strict=True)
-        ]
+        parts.append(partial(_pictures, pictures, modality, stored, folder, chosen, options, in_place=in_place))
     for kind in modalities(options.modalities):
         if _is_file(kind, options):
-            record[kind.name] = _video_file(kind, stored, options, in_place=in_place)
+            parts.append(partial(_video_file, kind, stored, options, in_place=in_place))
         elif isinstance(kind, FileModality):
-            record |= _fields(kind, stored, options, entries, in_place=in_place)
+            parts.append(partial(_fields, kind, stored, options, entries, in_place=in_place))
+    for _, part in results_ahead(lambda part: part(), parts, ahead=stored.store.reads_ahead):
+        record |= part()
     return record
+
+
+def bytes_of(record: dict[str, Any] | None) -> int:
+    """Count the bytes of the files in a record, which are nearly all of it."""
+    cells = [cell for value in (record or {}).values() for cell in (value if isinstance(value, list) else [value])]
+    return sum(len(cell["bytes"] or b"") for cell in cells if isinstance(cell, dict) and "bytes" in cell)
+
+
+def _pictures(
+    column: str,
+    modality: FrameModality,
+    stored: StoredClip,
+    folder: Folder,
+    chosen: list[Entry],
+    options: RecordOptions,
+    *,
+    in_place: bool,
+) -> dict[str, Any]:
+    references = stored.references(folder, chosen) if in_place else None
+    if references is not None:
+        form = modality.form_of(options)
+        return {column: [{"bytes": None, "path": reference.url(form)} for reference in references]}
+    content = stored.read(folder, chosen)
+    cells = [
+        {"bytes": modality.stored(data, options, clip_id=stored.clip_id, name=f"{folder}/{entry.name}"), "path": None}
+        for entry, data in zip(chosen, content, strict=True)
+    ]
+    return {column: cells}
 
 
 def _is_file(kind: Modality, options: RecordOptions) -> bool:
@@ -88,8 +113,8 @@ def _video_file(kind: Modality, stored: StoredClip, options: RecordOptions, *, i
         )
     references = stored.references(kind.folder(), [file]) if in_place else None
     if references is not None:
-        return {"bytes": None, "path": references[0].url(kind.form_of(options))}
-    return {"bytes": stored.content(kind.folder()), "path": None}
+        return {kind.name: {"bytes": None, "path": references[0].url(kind.form_of(options))}}
+    return {kind.name: {"bytes": stored.content(kind.folder()), "path": None}}
 
 
 def _fields(
@@ -128,7 +153,8 @@ def _kept(indices: list[int], entries: dict[Folder, list[Entry]], options: Recor
 
 def _entries_of_frames(stored: StoredClip, folders: list[Folder], options: RecordOptions) -> dict[Folder, list[Entry]]:
     """Choose the files to read, by frame index, before anything is read."""
-    chosen = {folder: stored.frames(folder) for folder in folders}
+    listed = results_ahead(stored.frames, folders, ahead=stored.store.reads_ahead)
+    chosen = {folder: frames() for folder, frames in listed}
     if options.frame_stride > 1:
         chosen = {
             folder: [entry for entry in entries if entry.index % options.frame_stride == 0]

@@ -1,7 +1,6 @@
 """One clip of a store: what it has, and the content of what is asked for."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +58,7 @@ class StoredClip:
         self._listed: dict[Folder, list[Entry]] = {}
         self._frames: dict[Folder, list[Entry]] = {}
         self._videos: dict[Folder, VideoFrames] = {}
+        self._meta: dict[str, Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredClip, (self.store, self.clip_id)
@@ -215,7 +215,7 @@ class StoredClip:
         """
         return modality.parse(self.content(modality.folder()), clip_id=self.clip_id)
 
-    @cached_property
+    @property
     def meta(self) -> dict[str, Any]:
         """The clip's provenance; empty where it has none.
 
@@ -223,6 +223,11 @@ class StoredClip:
             CorruptSourceError: It is damaged.
             SourceUnavailableError: The store cannot be read.
         """
+        if self._meta is None:  # a cached_property lets one clip at a time read, up to Python 3.11
+            self._meta = self._read_meta()
+        return self._meta
+
+    def _read_meta(self) -> dict[str, Any]:
         try:
             return dict(self.value(META))
         except MissingModalityError:

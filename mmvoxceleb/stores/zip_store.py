@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
@@ -39,7 +38,7 @@ class ZipStore(Store):
         self._source = source
         self._hint = hint
         self._lock = threading.Lock()
-        self._found: _Paths | None = None
+        self._found: tuple[ZipIndex, _Paths] | None = None
         self._latest: dict[tuple[Folder, str], tuple[list[ZipEntry], list[Entry]]] = {}
         self._repeated: dict[tuple[Folder, str], tuple[str, str]] = {}
 
@@ -59,21 +58,25 @@ class ZipStore(Store):
     def reads_at_once(self) -> int:
         return 1 if isinstance(self._source, LocalSource) else _REMOTE_READS_AT_ONCE
 
-    @cached_property
+    def _opened(self) -> tuple[ZipIndex, _Paths]:
+        with self._lock:
+            if self._found is None:
+                index = load_index(self._source)
+                self._found = index, self._find(index)
+            return self._found
+
+    @property
     def _index(self) -> ZipIndex:
-        return load_index(self._source)
+        return self._opened()[0]
 
     @property
     def _paths(self) -> _Paths:
-        with self._lock:
-            if self._found is None:
-                self._found = self._find()
-            return self._found
+        return self._opened()[1]
 
-    def _find(self) -> _Paths:
+    def _find(self, index: ZipIndex) -> _Paths:
         paths: dict[Folder, dict[str, tuple[str, int]]] = {}
         strangers: list[tuple[str, int]] = []
-        for path in self._index.folders:
+        for path in index.folders:
             found = folder_of_path(path, self._hint)
             if found is None:
                 continue
@@ -82,14 +85,14 @@ class ZipStore(Store):
             if clip is not None:
                 self._place(folder, clip, path, -1, clips)
                 continue
-            for position, name in enumerate(self._index.names(path)):
+            for position, name in enumerate(index.names(path)):
                 single = clip_of_file(folder, name)
                 if single is not None:
                     self._place(folder, single, path, position, clips)
                 elif not folder.is_frames:
                     strangers.append((path, position))
         if len(strangers) <= MOST_LONE_ENTRIES:
-            self._check_headers(self._index.row(*stranger) for stranger in strangers)
+            self._check_headers(index.row(*stranger) for stranger in strangers)
         return {folder: clips for folder, clips in paths.items() if clips}
 
     def _place(self, folder: Folder, clip: str, path: str, position: int, clips: dict[str, tuple[str, int]]) -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import CorruptSourceError, OutputError, SourceUnavailableError
-from mmvoxceleb.files import remote
+from mmvoxceleb.files import announced
 from mmvoxceleb.files.opening import open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow
 from mmvoxceleb.meta.provenance import Provenance
@@ -222,7 +222,7 @@ def test_two_who_remove_at_once_both_do_or_one_is_told(raw: Path, tmp_path: Path
 
 
 def test_who_removes_from_a_url_meanwhile_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_ATTEMPTS_TO_BE_ALONE", 1)
+    monkeypatch.setattr(announced, "_ATTEMPTS", 1)
     tree = open_output(url)
     tree.write("meta/.partial-elsewhere.1.remove-0", b"")
     with pytest.raises(OutputError, match=r"somebody else is doing a remove there \(meta/\.partial-elsewhere"):

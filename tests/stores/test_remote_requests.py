@@ -17,12 +17,12 @@ import pytest
 from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import retry
-from mmvoxceleb.files.opening import open_source
+from mmvoxceleb.files.opening import open_source, open_tree
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.kept_blobs import KeptBlobs
 from tests.stores.test_open_store import everything, pack
-from tests.support.corpus import Corpus, make_corpus, write_clip
+from tests.support.corpus import Corpus, make_corpus, write_clip, zip_corpus
 from tests.support.http_server import FileServer
 from tests.support.rude_server import Request, Start
 
@@ -74,6 +74,24 @@ def test_clips_are_listed_at_the_same_time(corpus: Corpus, tmp_path: Path, serve
     root = pack(corpus, tmp_path / "packed") if layout == "packed" else corpus.root
     server = serve(root, fault=together(len(corpus.clips)))
     assert names(open_store(server.url)) == names(open_store(root))
+
+
+def test_zips_are_opened_and_asked_at_the_same_time(corpus: Corpus, tmp_path: Path, serve: Serve) -> None:
+    zip_corpus(corpus, tmp_path)
+    barrier = threading.Barrier(5, timeout=20)
+
+    def fault(method: str, path: str, before: int) -> int | None:
+        if path.endswith(".zip"):
+            try:
+                barrier.wait()
+            except threading.BrokenBarrierError:
+                return 403
+        return None
+
+    url = serve(tmp_path, fault=fault).url
+    assert open_store(url).folders() == open_store(tmp_path).folders()
+    paths = [path.name for path in tmp_path.glob("*.zip")]
+    assert len(open_tree(url).versions(paths)) == 5
 
 
 def test_folders_of_clips_are_listed_once_and_anew_for_a_fingerprint(
