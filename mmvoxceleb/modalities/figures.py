@@ -65,8 +65,8 @@ _BUILT_IN = (
            needs=("landmarks",)),
     Figure("sharpness", "variance of the Laplacian of the grey frame, median over frames", "grey levels²",
            source="Pech-Pacheco et al., ICPR 2000"),
-    Figure("face_sharpness", "the same of the box around the landmarks, brought to 128 x 128 px, so that faces of all "
-           "sizes compare; median", "grey levels²", source="Pech-Pacheco et al., ICPR 2000",
+    Figure("face_sharpness", "the same for the box around the landmarks, resized to 128 x 128 px so that faces of "
+           "all sizes are comparable; median", "grey levels²", source="Pech-Pacheco et al., ICPR 2000",
            needs=("frames", "landmarks")),
     Figure("face_brightness", "mean grey level inside the outline of the landmarks, median over frames",
            "grey levels", high=255.0, needs=("frames", "landmarks")),
@@ -76,49 +76,51 @@ _BUILT_IN = (
            "frames", "share", high=1.0, needs=("frames", "landmarks")),
     Figure("motion", "mean absolute difference of the grey levels of a frame and the next, mean over frames",
            "grey levels", high=255.0),
-    Figure("cuts", "frames that begin another scene, as the crop finds them (docs/crop.md)", "frames"),
+    Figure("cuts", "number of frames that begin a new scene, as the crop finds them (docs/crop.md)", "frames"),
     Figure("blockiness", "mean absolute difference across the borders of blocks of 8 px, divided by that inside "
-           "blocks, for the place of the grid where it is largest, mean of across and down; 1 without blocks. Scaling "
-           "after compression hides it", "ratio", source=_JPEG),
+           "blocks, at the position of the grid where it is largest; mean of both directions; 1 without blocks. "
+           "Scaling after compression hides it", "ratio", source=_JPEG),
     Figure("face_share", "frames in which the landmarks have a face, divided by all frames looked at", "share",
            high=1.0, needs=("landmarks",)),
-    Figure("one_face_share", "frames in which YuNet finds exactly one face, divided by the frames looked at: up to 16, "
-           "evenly spread", "share", high=1.0, source="YuNet: Wu et al., MIR 2023"),
+    Figure("one_face_share", "frames in which YuNet finds exactly one face, divided by the frames looked at: up to "
+           "16, evenly spread", "share", high=1.0, source="YuNet: Wu et al., MIR 2023"),
     Figure("yaw", "how far the head is turned to the right in the picture, median over frames", "degrees", -180.0,
            180.0, needs=("landmarks",)),
-    Figure("pitch", "how far it is turned up, median over frames", "degrees", -180.0, 180.0, needs=("landmarks",)),
-    Figure("roll", "how far it is turned clockwise, median over frames", "degrees", -180.0, 180.0,
+    Figure("pitch", "how far the head is turned up, median over frames", "degrees", -180.0, 180.0,
            needs=("landmarks",)),
-    Figure("yaw_range", "95th less 5th percentile of yaw over the frames", "degrees", high=360.0,
+    Figure("roll", "how far the head is turned clockwise, median over frames", "degrees", -180.0, 180.0,
            needs=("landmarks",)),
-    Figure("pitch_range", "95th less 5th percentile of pitch over the frames", "degrees", high=360.0,
+    Figure("yaw_range", "95th minus 5th percentile of yaw over the frames", "degrees", high=360.0,
            needs=("landmarks",)),
-    Figure("rotation_speed", "angle between the head's rotation in a frame and the next, times 25, mean over frames",
+    Figure("pitch_range", "95th minus 5th percentile of pitch over the frames", "degrees", high=360.0,
+           needs=("landmarks",)),
+    Figure("rotation_speed", "angle between the head's rotations in a frame and the next, times 25, mean over frames",
            "degrees/s", high=4500.0, needs=("landmarks",)),
-    Figure("head_speed", "way of the middle of the landmarks from a frame to the next, times 25, in sizes of the face "
-           "(longer side of its box, median), mean over frames", "face sizes/s", needs=("landmarks",)),
-    Figure("drift_px", "distance of the middle of the landmarks from its mean over the clip, root mean square: how far "
-           "the face wanders in the crop", "px", needs=("landmarks",)),
-    Figure("jitter_px", "length of the second difference of the middle of the landmarks over three frames in a row, "
-           "mean: how much the crop shakes", "px", needs=("landmarks",)),
+    Figure("head_speed", "distance that the centre of the landmarks moves from a frame to the next, times 25, in "
+           "face sizes (longer side of the face's box, median), mean over frames", "face sizes/s",
+           needs=("landmarks",)),
+    Figure("drift_px", "distance of the centre of the landmarks from its mean over the clip, root mean square: how "
+           "far the face wanders in the crop", "px", needs=("landmarks",)),
+    Figure("jitter_px", "length of the second difference of the centre of the landmarks over three consecutive "
+           "frames, mean: how much the crop shakes", "px", needs=("landmarks",)),
     Figure("scale_spread", "standard deviation of the longer side of the landmarks' box over the frames, divided by "
            "its mean", "ratio", needs=("landmarks",)),
-    Figure("mask_flicker", "share of pixels whose class is another one in the clip's next mask, mean; real motion "
-           "counts, and masks that are farther apart give more", "share", high=1.0, needs=("masks",)),
+    Figure("mask_flicker", "share of pixels whose class differs in the clip's next mask, mean; real motion counts, "
+           "and masks that are farther apart give more", "share", high=1.0, needs=("masks",)),
     Figure("loudness", "integrated loudness of the whole sound", "LUFS", -70.0, source="ITU-R BS.1770-4, EBU R 128",
            needs=("audio",)),
     Figure("clipped_share", "samples in runs of at least 4 at the end of the scale, divided by all samples", "share",
            high=1.0, needs=("audio",)),
     Figure("silent_share", "windows of 20 ms whose level is below -60 dB of full scale in every channel, divided by "
            "all", "share", high=1.0, needs=("audio",)),
-    Figure("speech_share", "windows of 32 ms in which Silero VAD takes speech for at least as likely as none, divided "
-           "by all", "share", high=1.0, source="Silero VAD 6.2", needs=("audio",)),
-    Figure("sync_offset", "frames of 40 ms by which the sound comes too early: delayed by so many, it fits the lips "
-           "best; SyncNet looks for it from -15 to 15", "frames", -15.0, 15.0, source=_SYNCNET, needs=_LIPS),
-    Figure("sync_confidence", "median over the 31 offsets of SyncNet's mean distances of sound and lips, less the "
-           "least of them (LSE-C); about 0 where they have nothing to do with each other", "distance",
+    Figure("speech_share", "windows of 32 ms in which Silero VAD considers speech at least as likely as no speech, "
+           "divided by all", "share", high=1.0, source="Silero VAD 6.2", needs=("audio",)),
+    Figure("sync_offset", "frames of 40 ms by which the sound comes too early: delayed by this many, it fits the "
+           "lips best; SyncNet tries -15 to 15", "frames", -15.0, 15.0, source=_SYNCNET, needs=_LIPS),
+    Figure("sync_confidence", "median over the 31 offsets of SyncNet's mean distances between sound and lips, minus "
+           "the smallest of them (LSE-C); about 0 if they are unrelated", "distance",
            source=_SYNCNET, needs=_LIPS),
-    Figure("sync_distance", "the least of these mean distances (LSE-D)", "distance", source=_SYNCNET, needs=_LIPS),
+    Figure("sync_distance", "the smallest of these mean distances (LSE-D)", "distance", source=_SYNCNET, needs=_LIPS),
 )  # fmt: skip
 
 _figures: dict[str, Figure] = {}

@@ -155,7 +155,7 @@ def test_ranks_never_give_the_same_sample_twice(prepared: Dataset, monkeypatch: 
 
 def test_the_loop_of_the_readme(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    code = text.split("## Train on it")[1].split("```python\n")[1].split("```")[0]
+    code = text.split("## Train\n")[1].split("```python\n")[1].split("```")[0]
     assert "for epoch in range(" in code
     seen: list[list[int]] = []
     code = code.replace("/data/mmvoxceleb", str(corpus.root)).replace("num_frames=8, frame_step=4", "num_frames=2")

@@ -175,9 +175,9 @@ RULES: tuple[Rule, ...] = (
     Rule("Bangs", "`bangs`, 0.03 to 0.35", _single("bangs", 0.03, 0.35)),
     Rule("Bald", "`hair_area` 0.3 down to 0.08, and then `crown_skin` 0.3 to 0.7", _bald),
     Rule("Eyeglasses", "`glasses_area` from 0.1 on, or else `glasses_edges`, 3 to 16", _glasses),
-    Rule("Wearing_Hat", "`hat_area` from 0.1 on; never told absent", _found("hat_area", 0.1)),
-    Rule("Wearing_Earrings", "`earring_area` from 0.002 on; never told absent", _found("earring_area", 0.002)),
-    Rule("Wearing_Necklace", "`necklace_area` from 0.01 on; never told absent", _found("necklace_area", 0.01)),
+    Rule("Wearing_Hat", "`hat_area` from 0.1 on; never absent, only unknown", _found("hat_area", 0.1)),
+    Rule("Wearing_Earrings", "`earring_area` from 0.002 on; never absent, only unknown", _found("earring_area", 0.002)),
+    Rule("Wearing_Necklace", "`necklace_area` from 0.01 on; never absent, only unknown", _found("necklace_area", 0.01)),
     Rule(
         "No_Beard",
         "`chin_darkness`, `moustache_darkness` and `chin_texture` all low, or all high, which is a beard", _no_beard,

@@ -35,9 +35,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_command_of_the_readme_goes_from_a_tree_to_a_dataset(tree: Path) -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    (command,) = re.findall(r"^mmvoxceleb regenerate crop mp4 .*\n.*$", readme, re.MULTILINE)
+def test_the_command_of_the_guide_goes_from_a_tree_to_a_dataset(tree: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "crop.md").read_text()
+    (command,) = re.findall(r"^mmvoxceleb regenerate crop mp4 .*\n.*$", guide, re.MULTILINE)
     home = {"HOME": str(tree), "HF_HOME": str(tree / "hf"), "MMVOXCELEB_CACHE": str(tree / "cache")}
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     done = subprocess.run(
