@@ -23,7 +23,9 @@ RemovalsOption: TypeAlias = Annotated[
 ]
 RemovalsOfflineOption: TypeAlias = Annotated[
     Offline | None,
-    typer.Option("--removals-offline", help="Where it cannot be read: stop, or go on with the last one."),
+    typer.Option(
+        "--removals-offline", help="If it cannot be read: stop, or use the last one that was read on this machine."
+    ),
 ]
 
 
@@ -39,7 +41,7 @@ def obey(removals: Sequence[str] | None, offline: Offline | None) -> None:
     from mmvoxceleb.meta.removal_feed import follow, followed, followed_offline
 
     if not removals and not followed():
-        raise ConfigError("--removals-offline says what happens where --removals cannot be read; give --removals, too")
+        raise ConfigError("--removals-offline says what happens if --removals cannot be read; pass --removals, too")
     follow(removals or (), offline=offline or followed_offline())
 
 
@@ -48,10 +50,10 @@ class ClipOptions:
     """Which clips are taken.
 
     Args:
-        clips: Take these alone: a clip list (mmvoxceleb select), or a file with the name of a clip in each line.
-        missing: What becomes of listed clips that STORE lacks: raise an error, or skip and count them.
+        clips: Use only these clips: a clip list (mmvoxceleb select), or a file with one clip name per line.
+        missing: If STORE lacks a listed clip: raise an error, or skip and count it.
         removals: Obey this removal list elsewhere, too: path or URL; repeat it. Default: those of MMVOXCELEB_REMOVALS.
-        removals_offline: Where it cannot be read: stop, or go on with the last one that was read here.
+        removals_offline: If it cannot be read: stop, or use the last one that was read on this machine.
     """
 
     clips: Annotated[str | None, typer.Option(metavar="FILE", rich_help_panel="Clips")] = None

@@ -49,10 +49,10 @@ def convert(
     codec: CodecOptions,
     run: Annotated[RunOptions, without("licence")],
 ) -> None:
-    """Copy a store, with the frames as video files, or as pictures.
+    """Copy a store and convert its frames to video files, or to pictures.
 
-    Frame indices stay as they are, and masks, drawings, all other files and their provenance come along, also the
-    ledger and the removal list. What mp4 loses is measured. Run the command again to go on.
+    Frame indices stay the same. Masks, drawings, all other files, their provenance, the ledger and the removal list are
+    copied. The loss of mp4 is measured. Rerun the command to resume.
     """
     from mmvoxceleb.processing.convert import CONVERT, ConvertStage
     from mmvoxceleb.processing.pipeline import Pipeline

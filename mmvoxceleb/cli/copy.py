@@ -46,9 +46,9 @@ class CopyOptions(ClipOptions):
 
     Args:
         layout: A folder of files per clip, or one zip per clip. Default: folder; packed on a URL.
-        link: Make hard links on the same disk, which takes no room. Default: where possible.
-        overwrite: Replace what OUT has of a clip, where it differs.
-        workers: Threads that read. Default: all cores.
+        link: Make hard links on the same disk, which take no space. Default: where possible.
+        overwrite: Replace files of OUT that differ.
+        workers: Threads that read. Default: one per core.
     """
 
     layout: Literal["folder", "packed"] | None = None
@@ -69,7 +69,7 @@ def copy(
 ) -> None:
     """Copy a store, or some of its clips.
 
-    Provenance, ledger and removal list come along. Run the command again to resume.
+    Provenance, ledger and removal list are copied, too. Rerun the command to resume.
     """
     run([store], out, options, options.clip_list())
 
@@ -78,10 +78,11 @@ def merge(
     stores: Annotated[list[str], typer.Argument(metavar="STORE... OUT", help="Two or more stores, then the new one.")],
     options: CopyOptions,
 ) -> None:
-    """Bring several stores together in a new one.
+    """Merge several stores into a new one.
 
-    What two stores have of a clip must be equal, and is there once; what only one has is added. Stores that contradict
-    each other are refused before anything is written. Whoever is on a removal list of any of them stays out.
+    What several stores have of a clip must be equal, and is copied once; what only one has is added. Stores that
+    contradict each other are refused before anything is written. Whoever is on the removal list of one of them stays
+    out.
     """
     from mmvoxceleb.errors import ConfigError
 
@@ -96,10 +97,11 @@ def split(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or URL in which the new stores are made.")],
     options: CopyOptions,
     parts: Annotated[
-        int | None, typer.Option("--parts", min=1, help="So many stores of about equal size. Default: train and test.")
+        int | None,
+        typer.Option("--parts", min=1, help="Number of stores, of about equal size. Default: train and test."),
     ] = None,
 ) -> None:
-    """Share the clips of a store among several new ones; all clips of a person go into one.
+    """Split a store into several new ones; all clips of a person go into the same one.
 
     By default by split: OUT/train, and OUT/test with VoxCeleb1's test identities.
     """

@@ -32,33 +32,33 @@ def register(app: typer.Typer) -> None:
 
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="A clip list; or a store: folder, zip, URL, 'sample'.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another one of the same kind.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another clip list or store, to compare with A.")],
     deep: Annotated[
-        bool, typer.Option("--deep", help="Stores: compare the bytes of all files, not only names and sizes.")
+        bool, typer.Option("--deep", help="For stores: compare the bytes of all files, not only names and sizes.")
     ] = False,
     modality: ModalityOption = None,
     clips: Annotated[
-        str | None, typer.Option("--clips", metavar="FILE", help="Stores: compare the clips of this list alone.")
+        str | None, typer.Option("--clips", metavar="FILE", help="For stores: compare only the clips of this list.")
     ] = None,
     show: Annotated[int, typer.Option("--show", min=1, help="How many of each kind to list; all are counted.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
 ) -> None:
-    """Compare two clip lists, or two stores: clips, modalities and files that differ. Exits with 1 if anything does."""
+    """Compare two clip lists, or two stores: clips, modalities and files. Exits with 1 if anything differs."""
     from mmvoxceleb.diff import diff_lists
     from mmvoxceleb.errors import ConfigError
 
     lists = [_list_at(place) for place in (a, b)]
     if lists[0] is not None and lists[1] is not None:
         if deep or modality or clips:
-            raise ConfigError("--deep, --modality and --clips are about stores, and these are clip lists")
+            raise ConfigError("--deep, --modality and --clips compare stores, but these are clip lists")
         found = diff_lists(lists[0], lists[1])
         _tell(found.to_json()) if as_json else _show_lists(lists[0], lists[1], found, show)
         is_same = found.is_same
     elif lists[0] is not None or lists[1] is not None:
         one = a if lists[0] is not None else b
         raise ConfigError(
-            f"{one} is a clip list, and the other is none; compare two lists or two stores. Whether a store has the "
-            "clips of a list says: mmvoxceleb validate STORE --clips FILE"
+            f"{one} is a clip list, but the other is not; compare two lists or two stores. To check whether a "
+            "store has the clips of a list, run: mmvoxceleb validate STORE --clips FILE"
         )
     else:
         compared = _compare(a, b, deep, modality, clips)
@@ -83,7 +83,7 @@ def _compare(a: str, b: str, deep: bool, modality: list[str] | None, clips: str 
             progress=lambda folder, done, total: tell(f"{folder} (clips)", total, done=done),
         )  # fmt: skip
     if not found.folders:
-        raise ConfigError("there is nothing to compare: neither has clips of what was asked for")
+        raise ConfigError("nothing to compare: neither store has clips of these modalities")
     return found
 
 
@@ -145,7 +145,7 @@ def _show_stores(found: "StoreDiff", show: int) -> None:
                 console.print(escape(line), soft_wrap=True)
         if folder.unsized:
             console.print(
-                f"{escape(name)}: of {counted(folder.unsized, 'file')} the sizes are not told; --deep compares bytes"
+                f"{escape(name)}: of {counted(folder.unsized, 'file')} the sizes are not known; --deep compares bytes"
             )
     if found.removals_differ:
         console.print("the removal lists differ")

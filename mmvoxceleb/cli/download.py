@@ -25,14 +25,14 @@ def register(app: typer.Typer) -> None:
 def download(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the zips; load it with data_dir=OUT.")],
     ids: Annotated[
-        Path | None, typer.Option("--ids", help="JSON file of Drive ids by modality; the published ids by default.")
+        Path | None, typer.Option("--ids", help="JSON file of Drive ids by modality. Default: the published ids.")
     ] = None,
     modality: ModalityOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")] = False,
 ) -> None:
-    """Download zips from Google Drive. A download that broke off resumes; files that are there are not fetched again.
+    """Download zips from Google Drive. An interrupted download resumes, and existing files are kept.
 
-    The published files were withdrawn in June 2024; give a lab's own copies by --ids.
+    The published files were withdrawn in June 2024; name your lab's own copies with --ids.
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.files.json_text import parse_json_object

@@ -37,7 +37,7 @@ TRAINER = typer.Option(rich_help_panel="For a trainer")
 
 CARD = typer.Option(rich_help_panel="Card")
 WorkersOption = Annotated[
-    int, typer.Option("--workers", help="Threads that read and convert. Default: all cores.", show_default=False)
+    int, typer.Option("--workers", help="Threads that read and convert. Default: one per core.", show_default=False)
 ]
 
 
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder, or that of a run that was stopped.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder, or that of a stopped run.")],
     *,
     settings: Annotated[
         ExportSettings,
@@ -80,10 +80,10 @@ def export(
     trainer_settings: Annotated[TrainerSettings, without("crf"), TRAINER],
     workers: WorkersOption = 0,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of other settings.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export with other settings.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and stop.")] = False,
 ) -> None:
-    """Write a store as shards with a dataset card. A run that was stopped resumes.
+    """Write a store as shards with a dataset card. A stopped run resumes.
 
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """
@@ -201,7 +201,7 @@ def run_export(
                 progress=lambda part, more, total: tell(part, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo(f"stopped; finished shards are kept in {out}: the same command goes on from there", err=True)
+        typer.echo(f"stopped; finished shards are kept in {out}: rerun the command to resume", err=True)
         raise typer.Exit(130) from None
 
 

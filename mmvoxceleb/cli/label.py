@@ -34,7 +34,7 @@ EXPORT_EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``label import`` and ``label export``."""
-    label = typer.Typer(no_args_is_help=True, help="Import hand-made attributes into a dataset, and export labels.")
+    label = typer.Typer(no_args_is_help=True, help="Import manual labels into a dataset, and export labels.")
     label.command(name="import", epilog=IMPORT_EXAMPLES)(import_)
     label.command(name="export", epilog=EXPORT_EXAMPLES)(export)
     app.add_typer(label, name="label")
@@ -46,17 +46,17 @@ def import_(
     ],
     store: Annotated[Path, typer.Argument(metavar="STORE", help="Folder of the dataset.")],
     ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="Leave out names that are no CelebA attributes.")
+        bool, typer.Option("--ignore-unknown", help="Skip names that are not CelebA attributes.")
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Import clips of which no attribute holds, too.")
+        bool, typer.Option("--allow-empty", help="Also import clips without any attribute.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Unknown clips, empty labels and contradictions are errors.")
+        bool, typer.Option("--strict", help="Treat unknown clips, empty labels and contradictions as errors.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported, and stop.")] = False,
 ) -> None:
-    """Write hand-made labels into a dataset. They replace predicted ones, and later predictions leave them alone."""
+    """Write manual labels into a dataset. They replace predicted ones, and later predictions leave them alone."""
     from mmvoxceleb.processing.labels.importing import import_labels
 
     with progress_bar() as tell:
@@ -84,8 +84,8 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         typer.echo(f"  left out: {name!r} is not an attribute ({counted(count, 'time')})")
     for clips, why in (
         (report.unknown_clips, "not in the dataset"),
-        (report.empty, "no attribute holds; --allow-empty imports them"),
-        (report.predicted, "predicted by a model, says the file"),
+        (report.empty, "no attribute is set; --allow-empty imports them"),
+        (report.predicted, "the file says that a model predicted them"),
         (report.removed, "on the removal list"),
     ):
         if clips:
@@ -96,7 +96,7 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         typer.echo(f"  doubtful: {counted(len(report.contradictions) - 5, 'more clip')}")
     if report.stale_text:
         typer.echo(
-            f"  out of date: the text of {_some(report.stale_text)}; make it anew with: "
+            f"  out of date: the text of {_some(report.stale_text)}; regenerate it with: "
             f"mmvoxceleb regenerate text {store} --overwrite"
         )
 
@@ -111,10 +111,10 @@ def export(
         Path, typer.Argument(metavar="FILE", help="File to write: .csv, .json, or .txt for the parsed form.")
     ],
     predicted: Annotated[
-        bool, typer.Option("--predicted", help="Labels that a model predicted, too; the file says so.")
+        bool, typer.Option("--predicted", help="Also export labels that a model predicted, marked as such.")
     ] = False,
     drop_sensitive: Annotated[
-        bool, typer.Option("--drop-sensitive", help="Leave out the sensitive attributes (Male, Young, ...).")
+        bool, typer.Option("--drop-sensitive", help="Omit the sensitive attributes (Male, Young, ...).")
     ] = False,
 ) -> None:
     """Write the labels of a dataset into one file, which label import reads again."""
@@ -128,6 +128,6 @@ def export(
         typer.echo(f"  left out: {counted(len(report.left_out), 'sensitive attribute')}: {', '.join(report.left_out)}")
     if file.suffix.lower() == ".txt" and (report.left_out or report.open_values):
         typer.echo(
-            "  note: the parsed form cannot say that a value is unknown; a later import of this file would take it "
-            "for 'does not hold'. Write .csv or .json to keep that"
+            "  note: the parsed form cannot say that a value is unknown; a later import of this file would read "
+            "it as 'absent'. Write .csv or .json to keep it"
         )

@@ -18,13 +18,12 @@ COMMANDS = tuple(
         (
             "download",
             "download",
-            "Download zips from Google Drive. A download that broke off resumes; files that are there are not fetched "
-            "again.",
+            "Download zips from Google Drive. An interrupted download resumes, and existing files are kept.",
         ),
         (
             "weights",
             "weights",
-            "List the models with their licences and what may be done with what they make; --get downloads some now.",
+            "List the models with their licences and the permitted use of their results; --get downloads models now.",
         ),
         (
             "validate",
@@ -40,43 +39,41 @@ COMMANDS = tuple(
         (
             "view",
             "view",
-            "Look at a dataset in the browser: filters, a player with all modalities, labels by hand, marks for "
-            "removal.",
+            "Look at a dataset in the browser: filters, a player with all modalities, labelling by hand, marks "
+            "for removal.",
         ),
         (
             "select",
             "select",
-            "Choose clips by scores, attributes, persons, length and chance, and write a clip list. Nothing is "
+            "Choose clips by scores, attributes, persons and length, or at random, and write a clip list. Nothing is "
             "deleted.",
         ),
         (
             "diff",
             "diff",
-            "Compare two clip lists, or two stores: clips, modalities and files that differ. Exits with 1 if anything "
-            "does.",
+            "Compare two clip lists, or two stores: clips, modalities and files. Exits with 1 if anything differs.",
         ),
-        ("convert", "convert", "Copy a store, with the frames as video files, or as pictures."),
+        ("convert", "convert", "Copy a store and convert its frames to video files, or to pictures."),
         ("copy", "copy", "Copy a store, or some of its clips."),
-        ("merge", "copy", "Bring several stores together in a new one."),
+        ("merge", "copy", "Merge several stores into a new one."),
         (
             "split",
             "copy",
-            "Share the clips of a store among several new ones; all clips of a person go into one.",
+            "Split a store into several new ones; all clips of a person go into the same one.",
         ),
-        ("export", "export", "Write a store as shards with a dataset card. A run that was stopped resumes."),
+        ("export", "export", "Write a store as shards with a dataset card. A stopped run resumes."),
         (
             "push",
             "push",
-            "Send an export to the Hugging Face Hub, by default privately. What the Hub already has is not sent again.",
+            "Send an export to the Hugging Face Hub, privately by default. Files that the Hub has are not sent again.",
         ),
         (
             "remove",
             "remove",
-            "Remove people, videos or clips. A store also notes them, so that later regenerate and export runs leave "
-            "them out.",
+            "Remove people, videos or clips. A store also records them, so that later runs leave them out.",
         ),
         ("regenerate", "regenerate", "Make modalities from videos or from an existing dataset."),
-        ("label", "label", "Import hand-made attributes into a dataset, and export labels."),
+        ("label", "label", "Import manual labels into a dataset, and export labels."),
     )
 )
 """Every command, in the order in which ``--help`` shows them."""

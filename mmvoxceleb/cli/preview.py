@@ -39,25 +39,25 @@ def run(
         typer.Option(
             "--clips",
             metavar="NUMBER|FILE",
-            help="How many clips, spread over all; or a clip list, for 4 of it.",
+            help="How many clips, spread over the dataset; or a clip list, of which 4 are shown.",
         ),
     ] = "4",
-    clip: Annotated[
-        list[str] | None, typer.Option("--clip", help="A clip by its key; may be given several times.")
-    ] = None,
+    clip: Annotated[list[str] | None, typer.Option("--clip", help="Show this clip, by its key; repeat it.")] = None,
     missing: Annotated[
-        Missing, typer.Option("--missing", help="Clips of --clips FILE that are not there: raise an error, or skip.")
+        Missing, typer.Option("--missing", help="If a listed clip is missing: raise an error, or skip it.")
     ] = "raise",
     removals: RemovalsOption = None,
     removals_offline: RemovalsOfflineOption = None,
     columns: Annotated[int, typer.Option("--columns", min=1, max=24, help="Frames of each clip.")] = 8,
     style: Annotated[
-        str | None, typer.Option("--style", help="Drawing style. Default: style1, or the first that there is.")
+        str | None, typer.Option("--style", help="Drawing style. Default: style1, or the first one in the store.")
     ] = None,
     gif: Annotated[
-        bool, typer.Option("--gif", help="Write one clip, the first or that of --clip, as an animated GIF.")
+        bool, typer.Option("--gif", help="Write one clip as an animated GIF: that of --clip, or the first.")
     ] = False,
-    most_frames: Annotated[int, typer.Option("--most-frames", min=1, help="With --gif: cut longer clips.")] = 100,
+    most_frames: Annotated[
+        int, typer.Option("--most-frames", min=1, help="With --gif: at most this many frames.")
+    ] = 100,
 ) -> None:
     """Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips."""
     import io

@@ -35,15 +35,17 @@ def register(app: typer.Typer) -> None:
 
 
 def push(
-    source: Annotated[str, typer.Argument(metavar="EXPORT_OR_STORE", help="An export; or a store, exported first.")],
+    source: Annotated[
+        str, typer.Argument(metavar="EXPORT_OR_STORE", help="An export; or a store, which is exported first.")
+    ],
     repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Dataset repository; created if needed.")],
     public: Annotated[bool, typer.Option("--public", help="Make the repository public. Default: private.")] = False,
     gated: Annotated[
-        bool, typer.Option("--gated/--no-gated", help="Readers of a new public repository ask for access.")
+        bool, typer.Option("--gated/--no-gated", help="Readers of a new public repository must request access.")
     ] = True,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the clips may be public.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation with --public.")] = False,
     revision: Annotated[str, typer.Option("--revision", help="Branch; created if needed.")] = "main",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and stop.")] = False,
     work: Annotated[
         Path | None, typer.Option("--work", help="Where a store is exported to. Default: in the cache folder.")
     ] = None,
@@ -64,9 +66,9 @@ def push(
     chosen: ClipOptions,
     workers: WorkersOption = 0,
 ) -> None:
-    """Send an export to the Hugging Face Hub, by default privately. What the Hub already has is not sent again.
+    """Send an export to the Hugging Face Hub, privately by default. Files that the Hub has are not sent again.
 
-    A store that is no export yet is exported first, with the options below Export and Card.
+    A store is exported first, with the options under Export and Card.
     """
     from mmvoxceleb.cache import cache_dir
     from mmvoxceleb.cli.progress import progress_bar
@@ -78,10 +80,10 @@ def push(
 
     repo = HubRepo(repo_id, revision=revision)
     if public and not (yes or dry_run):
-        typer.confirm(f"Real people are shown, who were not asked. Make {repo_id} public?", abort=True)
+        typer.confirm(f"The clips show real people who did not consent. Make {repo_id} public?", abort=True)
     root = Path(source)
     if chosen.clips is not None and is_export(root):
-        raise ConfigError(f"{source}: is an export, which is sent as it is; give --clips where it is made")
+        raise ConfigError(f"{source}: is an export, which is sent as it is; pass --clips to mmvoxceleb export")
     if not is_export(root):
         source = path_of_location(source)
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
@@ -105,7 +107,7 @@ def push(
     try:
         _send(plan, repo_id, revision, public=public, gated=gated)
     except (KeyboardInterrupt, SourceUnavailableError) as error:
-        typer.echo("stopped; what was sent is kept: the same command goes on from there", err=True)
+        typer.echo("stopped; what was sent is kept: rerun the command to resume", err=True)
         if isinstance(error, SourceUnavailableError):
             raise
         raise typer.Exit(130) from None
@@ -120,11 +122,11 @@ def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
         f"{counted(len(plan.batches), 'commit')}, and {counted(len(plan.description), 'file')} of the card{there}"
     )
     for path in plan.stale:
-        typer.echo(f"of an earlier export, to be deleted on the branch: {path}")
+        typer.echo(f"from an earlier export, to be deleted on the branch: {path}")
     if plan.unchecked:
         typer.echo(
-            f"not checked, because the Hub could not be asked: whether {repo_id} is there, and private; what it has "
-            f"already; whether its tag v{plan.version} is free\n  {plan.unchecked}"
+            f"not checked, because the Hub could not be reached: whether {repo_id} exists and is private; what it "
+            f"already has; whether its tag v{plan.version} is free\n  {plan.unchecked}"
         )
 
 

@@ -19,7 +19,7 @@ EXAMPLES = """
   mmvoxceleb remove --person id10001 --rewrite-zips /data/zips
   mmvoxceleb remove --person id10001 --repo user/name --dry-run
   mmvoxceleb remove /data/mmvoxceleb --elsewhere https://lab.example/removed.jsonl
-  mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (who was marked in mmvoxceleb view)
+  mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (clips and persons marked in mmvoxceleb view)
 """
 
 
@@ -33,30 +33,38 @@ def remove(
         list[str] | None,
         typer.Argument(metavar="STORE_OR_EXPORT", help="Stores, exports, and URLs of stores, s3://..."),
     ] = None,
-    person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
+    person: Annotated[list[str] | None, typer.Option("--person", help="Identity, such as id10001; repeat it.")] = None,
     video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,
     clip: Annotated[list[str] | None, typer.Option("--clip", help="Name of a single clip; repeat it.")] = None,
     listed: Annotated[
         Path | None,
-        typer.Option("--list", help='File of such names, {"person_id": ...}, {"video_id": ...} or {"clip_id": ...}.'),
+        typer.Option(
+            "--list", help='File with {"person_id": ...}, {"video_id": ...} or {"clip_id": ...} on each line.'
+        ),
     ] = None,
     clips: Annotated[
-        str | None, typer.Option("--clips", metavar="FILE", help="Every clip of a clip list, or of a file of names.")
+        str | None,
+        typer.Option(
+            "--clips", metavar="FILE", help="Every clip of a clip list, or of a file with one clip name per line."
+        ),
     ] = None,
     elsewhere: Annotated[
         list[str] | None,
-        typer.Option("--elsewhere", help="URL of a list that whoever has this data should obey, too: noted in STORE."),
+        typer.Option(
+            "--elsewhere", help="URL of a removal list that users of this data should obey, too; recorded in STORE."
+        ),
     ] = None,
     repo: Annotated[str | None, typer.Option("--repo", help="user/name on the Hub.")] = None,
     revision: Annotated[str, typer.Option("--revision", help="Branch of the repository.")] = "main",
     rewrite_zips: Annotated[
-        bool, typer.Option("--rewrite-zips", help="Rewrite zips of many clips; needs as much free space.")
+        bool,
+        typer.Option("--rewrite-zips", help="Rewrite zips of many clips, which needs as much free space as they take."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
 ) -> None:
-    """Remove people, videos or clips. A store also notes them, so that later regenerate and export runs leave them out.
+    """Remove people, videos or clips. A store also records them, so that later runs leave them out.
 
-    In an export and on the Hub only the files that hold them are rewritten.
+    In an export and on the Hub, only the files that contain them are rewritten.
     """
     from mmvoxceleb.cliplists import read_clip_list
     from mmvoxceleb.errors import ConfigError
@@ -77,11 +85,11 @@ def remove(
             return
     if not removals:
         raise ConfigError(
-            "say who: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE"
+            "say what to remove: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE"
             + (f"; {listed} names nobody" * bool(listed))
         )
     if not places and repo is None:
-        raise ConfigError("say where: a store or an export, or --repo user/name")
+        raise ConfigError("say from where: a store, an export, or --repo user/name")
     for place in places or ():
         if "://" not in place and is_export(Path(place)):
             _from_export(Path(place), removals, dry_run=dry_run)

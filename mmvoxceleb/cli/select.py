@@ -28,7 +28,7 @@ EXAMPLES = """
   mmvoxceleb export STORE OUT --clips list.json
 
 Columns: clip_id, person_id, video_id, split, num_frames, seconds, has_mask, label_source, source, the 40 attributes by
-name, and every figure of the clips (mmvoxceleb regenerate score). An unknown one is an error that lists them all.
+name, and every figure of the clips (mmvoxceleb regenerate score). An unknown column is an error that lists them all.
 """
 
 _BAR_WIDTH = 24
@@ -43,33 +43,38 @@ def select(
     store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Clip list to write: .json; or .txt, a plain one of names alone."),
+        typer.Option("--output", "-o", help="Clip list to write: .json, or .txt for the names only."),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="CONDITION", help="What has to hold; repeat it.")
+        list[str] | None,
+        typer.Option("--where", metavar="CONDITION", help="Condition that a clip must fulfil; repeat it."),
     ] = None,
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="NAME", help="Published conditions: latentsync, talkvid.")
     ] = None,
-    person: Annotated[list[str] | None, typer.Option("--person", help="Identity, id10001; repeat it.")] = None,
+    person: Annotated[list[str] | None, typer.Option("--person", help="Identity, such as id10001; repeat it.")] = None,
     split: Annotated[Literal["train", "test"] | None, typer.Option("--split", help="Only this split.")] = None,
-    share: Annotated[float, typer.Option("--share", help="Keep this share of what is left, by chance.")] = 1.0,
+    share: Annotated[
+        float, typer.Option("--share", help="Keep this share of the remaining clips, chosen at random.")
+    ] = 1.0,
     per_video: Annotated[
-        int | None, typer.Option("--per-video", min=1, help="Keep at most so many of a source video, by chance.")
+        int | None,
+        typer.Option("--per-video", min=1, help="Keep at most this many clips of a source video, chosen at random."),
     ] = None,
     per_person: Annotated[
-        int | None, typer.Option("--per-person", min=1, help="Keep at most so many of a person, by chance.")
+        int | None,
+        typer.Option("--per-person", min=1, help="Keep at most this many clips of a person, chosen at random."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of what is chosen by chance.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a list of other clips.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each condition leaves.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choices.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing list of other clips.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show how many clips each condition leaves.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     *,
     chosen: ClipOptions,
 ) -> None:
-    """Choose clips by scores, attributes, persons, length and chance, and write a clip list. Nothing is deleted.
+    """Choose clips by scores, attributes, persons and length, or at random, and write a clip list. Nothing is deleted.
 
-    Every command takes the list as --clips, and load_dataset and ClipSampler as clips=.
+    Commands read the list with --clips; load_dataset and ClipSampler read it with clips=.
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.select import Choice, select_clips

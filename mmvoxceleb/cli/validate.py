@@ -39,7 +39,7 @@ def run(
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
     show: int = typer.Option(10, "--show", min=1, help="Problems of each kind to list; all are counted."),
     workers: int | None = typer.Option(
-        None, "--workers", min=1, help="Threads that decode; by default the cores, up to 8."
+        None, "--workers", min=1, help="Threads that decode. Default: one per core, up to 8."
     ),
     *,
     chosen: ClipOptions,

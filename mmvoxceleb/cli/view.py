@@ -34,28 +34,32 @@ def run(
         typer.Argument(metavar="PLACE", help="A folder, a zip, a URL, a Parquet export, or 'sample'."),
     ],
     host: Annotated[
-        str, typer.Option("--host", help="Where to listen. One that others can reach asks for --token.")
+        str, typer.Option("--host", help="Address to listen on. One that other machines can reach requires --token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")] = 0,
     token: Annotated[
-        str | None, typer.Option("--token", help="Secret part of the address; by default made by chance.")
+        str | None, typer.Option("--token", help="Secret part of the address. Default: a random one.")
     ] = None,
     compare: Annotated[
-        str | None, typer.Option("--compare", help="Another PLACE, whose pictures of the same clips are laid beside.")
+        str | None, typer.Option("--compare", help="Another PLACE, whose pictures of the same clips are shown beside.")
     ] = None,
     clips: Annotated[
         str | None,
         typer.Option(
-            "--clips", metavar="FILE", help="Show these alone: a clip list, or a file with a clip's name in each line."
+            "--clips", metavar="FILE", help="Show only these clips: a clip list, or a file with one clip name per line."
         ),
     ] = None,
     removals: RemovalsOption = None,
     removals_offline: RemovalsOfflineOption = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: nothing can be set or marked.")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who sets labels; by default the user's name.")] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Change nothing: labels and marks cannot be set.")
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Name to record with labels that you set. Default: your user name.")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Look at a dataset in the browser: filters, a player with all modalities, labels by hand, marks for removal."""
+    """Look at a dataset in the browser: filters, a player with all modalities, labelling by hand, marks for removal."""
     from mmvoxceleb.modalities import LABEL
     from mmvoxceleb.viewer.place import Place
     from mmvoxceleb.viewer.serving import serve
@@ -63,7 +67,7 @@ def run(
 
     def ready(address: str) -> None:
         typer.echo(address)
-        typer.echo("Ctrl+C ends it. Whoever has the address can see the clips.", err=True)
+        typer.echo("Press Ctrl+C to stop. Everyone who has the address can see the clips.", err=True)
         if browser:
             import webbrowser
 

@@ -30,15 +30,15 @@ def register(app: typer.Typer) -> None:
 
 def weights(
     get: Annotated[
-        list[str] | None, typer.Option("--get", metavar="NAME", help="Download this one now; repeat it.")
+        list[str] | None, typer.Option("--get", metavar="NAME", help="Download this model now; repeat it.")
     ] = None,
     licence: LicenceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """List the models with their licences and what may be done with what they make; --get downloads some now.
+    """List the models with their licences and the permitted use of their results; --get downloads models now.
 
-    Every command downloads what it needs when it needs it. Files in the folders named by MMVOXCELEB_WEIGHTS
-    come first. --licence permissive lists, and downloads, only models that may be used for anything.
+    Every command downloads the weights it needs. Files in the folders of MMVOXCELEB_WEIGHTS are used first.
+    --licence permissive lists, and downloads, only models that may be used for every purpose.
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.processing.published import INCLUDED, PUBLISHED

@@ -106,7 +106,7 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--annotations", "a", "--metadata", "b"], "two things about the same videos"),
+        (["--annotations", "a", "--metadata", "b"], "contradict each other"),
         (["--boxes", "annotation"], "--boxes annotation needs --annotations"),
         (["--smooth-box", "--metadata", "b"], "--smooth-box is for videos without annotations"),
         (["--identities", "i", "--annotations", "a"], "--identities is for videos without annotations"),

@@ -52,7 +52,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     assert "1 took the place of another label (predicted:transformers:tiny@" in said
     assert "1 clip (id1#x#1.txt#000.mp4): not in the dataset" in said
     said = mmvoxceleb(*predict, "--threshold", "0.9", "--overwrite")
-    assert "hand-made labels kept: 1 clip;" in said
+    assert "manual labels kept: 1 clip;" in said
     assert (root / "label" / f"{second}.txt").read_text().count("1") == 2
 
     describe = ("regenerate", "text", root)

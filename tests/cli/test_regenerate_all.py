@@ -109,7 +109,7 @@ def test_missing_weights_are_said_before_anything_is_done(inputs: Path, tmp_path
     [
         (["--stages", "crop,depth"], "unknown stage 'depth'; the known ones are crop, audio, mask, draw, label, text"),
         (["--stages", ","], "no stage was asked for"),
-        (["--metadata", "x.csv"], "say two things about the same videos"),
+        (["--metadata", "x.csv"], "contradict each other"),
     ],
 )
 def test_wrong_calls(inputs: Path, tmp_path: Path, options: list[str], message: str) -> None:

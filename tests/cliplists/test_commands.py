@@ -75,7 +75,7 @@ def test_make_things_for_the_clips_of_a_list(tmp_path: Path, listed: Path, comma
     assert other not in ledger
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.mp4").touch()
-    with pytest.raises(ConfigError, match="--clips chooses among clips that exist"):
+    with pytest.raises(ConfigError, match="--clips chooses among existing clips"):
         command(
             "regenerate", "all", tmp_path / "raw", tmp_path / "out", "--detector", "haar", "--stages", "crop",
             "--dry-run", "--clips", listed,
@@ -100,7 +100,7 @@ def test_an_export_cites_its_list_and_names_nobody(
     assert "a condition on persons, videos or clips, which the list has in full" in card
     assert json.loads((tmp_path / "out" / "export.json").read_bytes())["facts"]["clip_list"]["sha256"] == told
     command("export", corpus.root, tmp_path / "out", "--clips", listed, "--no-charts", "--modality", "label")
-    with pytest.raises(ConfigError, match="give --clips where it is made"):
+    with pytest.raises(ConfigError, match="pass --clips to mmvoxceleb export"):
         command("push", tmp_path / "out", "user/name", "--clips", listed, "--dry-run")
 
 

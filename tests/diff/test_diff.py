@@ -48,9 +48,9 @@ def test_lists(tmp_path: Path) -> None:
     assert "version of mmvoxceleb: 1 and none\nversion of scores: none and 2\n" in said
     told = json.loads(diff(a, b, "--json", code=1))
     assert (told["same"], told["only_a"], told["in_both"]) == (False, [CLIPS[0]], 3)
-    with pytest.raises(ConfigError, match=r"are about stores, and these are clip lists"):
+    with pytest.raises(ConfigError, match=r"compare stores, but these are clip lists"):
         diff(a, b, "--deep", code=2)
-    with pytest.raises(ConfigError, match=r"a.json is a clip list, and the other is none"):
+    with pytest.raises(ConfigError, match=r"a.json is a clip list, but the other is not"):
         diff(a, tmp_path, code=2)
 
 

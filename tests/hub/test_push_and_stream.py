@@ -247,7 +247,7 @@ def test_a_dry_run_needs_no_hub_and_says_what_it_did_not_check(exported: Path, p
     assert done.stderr.count("again in") == 1
     assert "would be sent: " in done.stdout
     assert "on the Hub already" not in done.stdout
-    assert "not checked, because the Hub could not be asked: whether lab/elsewhere is there" in done.stdout
+    assert "not checked, because the Hub could not be reached: whether lab/elsewhere exists" in done.stdout
     offline = program("push", exported, "lab/elsewhere", HF_HUB_OFFLINE="1")
     assert (offline.returncode, "HF_HUB_OFFLINE is set" in offline.stderr) == (1, True)
     refused = program("push", exported, "lab/elsewhere", "--dry-run", HF_TOKEN="hf_wrong")

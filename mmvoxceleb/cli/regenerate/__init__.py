@@ -16,7 +16,7 @@ STAGES = tuple(
         (
             "audio",
             "audio",
-            "Cut the sound of clips that mmvoxceleb regenerate crop made out of their videos, audio/CLIP.flac.",
+            "Cut the sound of existing clips out of their source videos: audio/CLIP.flac.",
         ),
         (
             "mask",
@@ -27,11 +27,10 @@ STAGES = tuple(
         (
             "landmarks",
             "landmarks",
-            "Find 478 points of the face, 52 blendshapes, and yaw, pitch and roll of every frame, "
-            "landmarks/CLIP.landmarks.",
+            "Find 478 landmarks, 52 blendshapes, and the head pose in every frame: landmarks/CLIP.landmarks.",
         ),
         ("label", "label", "Predict the 40 CelebA attributes of every clip."),
-        ("text", "text", "Describe the label of every clip in sentences, txt/CLIP.txt."),
+        ("text", "text", "Describe the label of every clip in sentences: txt/CLIP.txt."),
         (
             "score",
             "score",

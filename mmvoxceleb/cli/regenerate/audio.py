@@ -24,17 +24,18 @@ def register(app: typer.Typer) -> None:
 def audio(
     store: StoreArgument,
     raw: Annotated[
-        str, typer.Option("--raw", help="Folder of the videos that the clips were cut from, or one; or URL.")
+        str, typer.Option("--raw", help="Folder or URL of the videos from which the clips were cut, or one video.")
     ],
     out: OutOption = None,
     *,
     form: AudioForm,
     run: Annotated[RunOptions, without("layout")],
 ) -> None:
-    """Cut the sound of clips that mmvoxceleb regenerate crop made out of their videos, audio/CLIP.flac.
+    """Cut the sound of existing clips out of their source videos: audio/CLIP.flac.
 
-    Sample 0 is the moment of frame 0, and the sound is exactly as long as the frames. Which video a clip comes from is
-    known from its meta; files may have been renamed since. Clips of videos without sound get no file, and meta says so.
+    Sample 0 is the moment of frame 0, and the sound is exactly as long as the frames. The meta of a clip, which
+    mmvoxceleb regenerate crop writes, says which video it comes from; you may have renamed the file. Clips of videos
+    without sound get no file, and meta says so.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 

@@ -26,7 +26,7 @@ The same with the annotated boxes, without a detector:
 
   mmvoxceleb regenerate crop videos/ out/ --annotations txt/ --boxes annotation
 
-Clips that are cropped already, such as VoxCeleb2's mp4/<person>/<video>/<utterance>.mp4:
+Clips that are already cropped, such as VoxCeleb2's mp4/<person>/<video>/<utterance>.mp4:
 
   mmvoxceleb regenerate crop mp4/ out/ --cropped
 
@@ -55,10 +55,10 @@ def crop(
 ) -> None:
     """Cut face videos into clips of 256x256 frames.
 
-    With VoxCeleb's annotations (--annotations) by the rules of the original; with vox-metadata.csv (--metadata) by its
-    boxes. Clips that are cropped already (--cropped) are taken as they are. With none of these, faces are found in any
-    video. The sound is kept beside the clips (--no-audio leaves it out). Run the command again to go on: finished
-    videos are skipped.
+    With VoxCeleb's annotations (--annotations), the rules are those of the original; with vox-metadata.csv
+    (--metadata), its boxes are used. Clips that are already cropped (--cropped) are taken as they are. With none of
+    these, faces are found in any video. The sound is kept beside the clips (--no-audio leaves it out). Rerun the
+    command to resume: finished videos are skipped.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 

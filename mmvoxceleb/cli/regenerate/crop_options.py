@@ -30,17 +30,17 @@ class CropChoices:
         raw: Folder of videos, in any container, or one video; also a URL (s3://...).
         annotations: VoxCeleb's folder txt/<person>/<video>/<utterance>.txt.
         metadata: vox-metadata.csv of the project video-preprocessing.
-        identities: CSV with the columns file, person_id and, if you like, video_id, for videos without annotations.
-        listed: A list of clips by time and box, of another dataset or your own.
+        identities: CSV with the columns file, person_id and optionally video_id, for videos without annotations.
+        listed: A list of clips with their times and boxes, from another dataset or your own.
         list_form: The format of the list.
-        cropped: RAW holds clips that are cropped already, such as VoxCeleb2's mp4/: take the whole picture.
+        cropped: RAW has clips that are already cropped, such as VoxCeleb2's mp4/; use the whole picture.
         download: Fetch missing videos into RAW with yt-dlp.
-        download_url: Where videos come from; {video_id} is filled in.
-        detector: What finds faces. Default: s3fd with annotations, as the original; yunet without.
-        detector_weights: The detector's weights; downloaded by default.
+        download_url: Address of a video; {video_id} is filled in.
+        detector: Face detector. Default: s3fd with annotations, as in the original; yunet without.
+        detector_weights: The detector's weights. Default: download them.
         device: For s3fd: auto, cuda, mps or cpu.
-        boxes: annotation: use the annotated boxes, and no detector.
-        decoder: What decodes videos. All give the same frames.
+        boxes: detect: find the face in every frame. annotation: use the annotated boxes, without a detector.
+        decoder: Library that decodes videos. All of them give the same frames.
 
     Raises:
         ConfigError: Two choices contradict each other.
@@ -78,9 +78,9 @@ class CropChoices:
         lists = {"--annotations": self.annotations, "--metadata": self.metadata, "--list": self.listed}
         named = [name for name, path in lists.items() if path is not None]
         if len(named) > 1:
-            raise ConfigError(f"{' and '.join(named)} say two things about the same videos; give one of them")
+            raise ConfigError(f"{' and '.join(named)} contradict each other; pass one of them")
         if self.list_form != "csv" and self.listed is None:
-            raise ConfigError("--list-form says whose form --list has; give --list")
+            raise ConfigError("--list-form is the format of --list; pass --list, too")
         if self.identities is not None and named:
             raise ConfigError("--identities is for videos without annotations; leave it out")
         if self.boxes == "annotation" and self.annotations is None:
@@ -95,12 +95,12 @@ class CropChoices:
             }  # fmt: skip
             for name, value in said.items():
                 if value is not None:
-                    raise ConfigError(f"--cropped takes the whole picture, so {name} says nothing; leave it out")
+                    raise ConfigError(f"--cropped takes the whole picture, so {name} has no effect; leave it out")
         if self.codec == "mp4" and (self.size or 0) % 2:
             raise ConfigError(f"--codec mp4 needs an even --size, got {self.size}")
         refuse_idle_quality(self.codec, self.crf, self.keyframe_every)
         if self.download and "://" in str(self.raw):
-            raise ConfigError(f"--download puts videos into RAW, and {self.raw} is no folder on this machine")
+            raise ConfigError(f"--download puts videos into RAW, but {self.raw} is not a folder on this machine")
         if self.download and not named:
             raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 

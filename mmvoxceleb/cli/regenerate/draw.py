@@ -50,7 +50,7 @@ def draw(
         str | None,
         typer.Option(
             "--styles",
-            help="style1, style2, style3, separated by commas; of the open drawer lines, sketch. Default: the first.",
+            help="style1, style2, style3, separated by commas; for the open drawer: lines, sketch. Default: the first.",
         ),
     ] = None,
     stride: StrideOption = 4,
@@ -58,21 +58,21 @@ def draw(
         str,
         typer.Option(
             "--drawer",
-            help="portrait; open: without weights, for any use; or sample: comes with the package, for demonstration.",
+            help="portrait; open: without weights, for any use; sample: bundled, for demonstration.",
         ),
     ] = "portrait",
     background: Annotated[
         Literal["keep", "white"],
-        typer.Option("--background", help="white: the open drawer leaves out what the masks call background."),
+        typer.Option("--background", help="white: the open drawer draws nothing where the masks say background."),
     ] = "keep",
-    weights: Annotated[Path | None, typer.Option("--weights", help="200_net_G_A.pth; downloaded by default.")] = None,
+    weights: Annotated[Path | None, typer.Option("--weights", help="200_net_G_A.pth. Default: download it.")] = None,
     *,
     network: NetworkOptions,
     run: RunOptions,
 ) -> None:
     """Make a line drawing of every 4th frame: an 8-bit grey PNG of 512 px in draw/<style>/.
 
-    Several styles cost less together than apart. Finished clips are skipped, so the same command resumes a run.
+    Several styles cost less together than one by one. Finished clips are skipped, so the same command resumes a run.
     """
     from mmvoxceleb.processing.drawings import DrawStage, make_drawer
     from mmvoxceleb.processing.pipeline import Pipeline

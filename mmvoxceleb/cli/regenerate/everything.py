@@ -77,7 +77,7 @@ class StageOptions(ModelChoices):
     Args:
         styles: Drawing styles, separated by commas: style1, style2, style3; of the open drawer lines, sketch. Default:
             the drawer's first.
-        text_style: original is MMVID's grammar, natural is ours.
+        text_style: original: MMVID's grammar. natural: ours.
         figures: Measure figures of every clip, too, as regenerate score does: all, or their names, separated by commas.
     """
 

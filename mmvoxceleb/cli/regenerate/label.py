@@ -44,25 +44,27 @@ def label(
         str | None,
         typer.Option(
             "--weights",
-            help="FaRL checkpoint; transformers:FOLDER or transformers:USER/NAME@REVISION; open: what can be measured, "
-            "for any use; sample: for demonstration.",
+            help="FaRL checkpoint; transformers:FOLDER or transformers:USER/NAME@REVISION; open: about 20 attributes "
+            "by measurement, for any use; sample: for demonstration.",
         ),
     ] = None,
     detector: Annotated[
-        str, typer.Option("--detector", help="What finds faces; FaRL needs one that gives landmarks, as yunet does.")
+        str, typer.Option("--detector", help="Face detector; FaRL needs one that gives landmarks, such as yunet.")
     ] = "yunet",
     detector_weights: Annotated[
-        Path | None, typer.Option("--detector-weights", help="The detector's file; downloaded by default.")
+        Path | None, typer.Option("--detector-weights", help="The detector's file. Default: download it.")
     ] = None,
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames looked at, spread over the clip.")] = 16,
+    frames: Annotated[
+        int, typer.Option("--frames", min=1, help="Number of frames to look at, spread over the clip.")
+    ] = 16,
     threshold: Annotated[
-        float, typer.Option("--threshold", min=0, max=1, help="An attribute holds above this probability.")
+        float, typer.Option("--threshold", min=0, max=1, help="An attribute is present above this probability.")
     ] = 0.5,
     thresholds: Annotated[
-        Path | None, typer.Option("--thresholds", help="JSON file of other thresholds by attribute.")
+        Path | None, typer.Option("--thresholds", help="JSON file with thresholds for single attributes.")
     ] = None,
     overwrite_manual: Annotated[
-        bool, typer.Option("--overwrite-manual", help="Replace labels made by hand, too. Implies --overwrite.")
+        bool, typer.Option("--overwrite-manual", help="Also replace manual labels. Implies --overwrite.")
     ] = False,
     *,
     model: ModelOptions,
@@ -70,8 +72,8 @@ def label(
 ) -> None:
     """Predict the 40 CelebA attributes of every clip.
 
-    Writes label/CLIP.txt, and the probabilities and the model into meta/CLIP.json. Labels made by hand stay. A clip
-    without a face in the frames looked at gets no label; the reason is in meta/ledger.jsonl.
+    Writes label/CLIP.txt, and the probabilities and the model into meta/CLIP.json. Manual labels stay. A clip
+    without a face in these frames gets no label; meta/ledger.jsonl has the reason.
     """
     from mmvoxceleb.processing.labels import read_thresholds
     from mmvoxceleb.processing.labels.making import make_label_stage
@@ -95,4 +97,4 @@ def label(
     run = replace(run, overwrite=run.overwrite or overwrite_manual)
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
     if stage.kept:
-        typer.echo(f"hand-made labels kept: {counted(len(stage.kept), 'clip')}; --overwrite-manual replaces them")
+        typer.echo(f"manual labels kept: {counted(len(stage.kept), 'clip')}; --overwrite-manual replaces them")

@@ -24,12 +24,12 @@ EXAMPLES = """
 
 @dataclass(frozen=True)
 class SmoothOptions:
-    """Whether and how the points are made steadier over time.
+    """Whether and how the points are steadied over time.
 
     Args:
         smooth: Filter the points with a one-euro filter (Casiez et al., CHI 2012).
         min_cutoff: Its cutoff at rest, in Hz; lower is steadier.
-        beta: How fast the cutoff rises with the speed, in faces a second; higher lags less behind.
+        beta: How fast the cutoff rises with the speed, in face sizes per second; higher lags less.
     """
 
     smooth: bool = False
@@ -52,16 +52,16 @@ def landmarks(
     store: StoreArgument,
     out: OutOption = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="MediaPipe's face_landmarker.task; downloaded by default.")
+        Path | None, typer.Option("--weights", help="MediaPipe's face_landmarker.task. Default: download it.")
     ] = None,
     *,
     smoothing: SmoothOptions,
     run: Annotated[RunOptions, without("layout")],
 ) -> None:
-    """Find 478 points of the face, 52 blendshapes, and yaw, pitch and roll of every frame, landmarks/CLIP.landmarks.
+    """Find 478 landmarks, 52 blendshapes, and the head pose in every frame: landmarks/CLIP.landmarks.
 
-    By MediaPipe's face landmarker, on the CPU. One face is followed through the clip: the largest, or rather the most
-    central. Frames without a face are null. Finished clips are skipped, so the same command resumes a run.
+    Uses MediaPipe's face landmarker on the CPU. One face is followed through the clip: the largest one near the middle.
+    Frames without a face are null. Finished clips are skipped, so the same command resumes a run.
     """
     from mmvoxceleb.processing.landmarks import FaceLandmarker, LandmarkStage
     from mmvoxceleb.processing.pipeline import Pipeline

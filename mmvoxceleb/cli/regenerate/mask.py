@@ -49,27 +49,31 @@ def mask(
     out: OutOption = None,
     stride: StrideOption = 4,
     original_colours: Annotated[
-        bool, typer.Option("--original-colours", help="RGB pictures in the original colours, not palette PNGs.")
+        bool,
+        typer.Option("--original-colours", help="Write RGB pictures in the original colours instead of palette PNGs."),
     ] = False,
     smooth: Annotated[
-        int, typer.Option("--smooth", min=0, help="Average over N frames before and after; 0 as in the original.")
+        int,
+        typer.Option(
+            "--smooth", min=0, help="Average over N frames before and after; 0, as in the original, does not."
+        ),
     ] = 0,
     parser: Annotated[
         str,
         typer.Option(
             "--parser",
-            help="bisenet; open: models of permissive licences; transformers:<repository or folder>; sample: "
-            "comes with the package, for demonstration.",
+            help="bisenet; open: models with permissive licences; transformers:<repository or folder>; sample: "
+            "bundled, for demonstration.",
         ),
     ] = "bisenet",
-    weights: Annotated[Path | None, typer.Option("--weights", help="79999_iter.pth; downloaded by default.")] = None,
+    weights: Annotated[Path | None, typer.Option("--weights", help="79999_iter.pth. Default: download it.")] = None,
     *,
     network: NetworkOptions,
     run: RunOptions,
 ) -> None:
     """Make a mask for every 4th frame: an 8-bit palette PNG whose pixel values are class ids 0 to 18.
 
-    Finished clips are skipped, so the same command resumes a run that was stopped.
+    Finished clips are skipped, so the same command resumes a stopped run.
     """
     from mmvoxceleb.processing.masks import MaskStage, make_parser
     from mmvoxceleb.processing.pipeline import Pipeline

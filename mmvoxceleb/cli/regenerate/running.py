@@ -48,7 +48,7 @@ def _chosen(source: "Source", run: RunOptions) -> "Source":
     if not isinstance(source, str):
         from mmvoxceleb.errors import ConfigError
 
-        raise ConfigError("--clips chooses among clips that exist, and a crop makes them; leave it out")
+        raise ConfigError("--clips chooses among existing clips, but a crop makes new ones; leave it out")
     from mmvoxceleb.stores import open_store
 
     return run.of(open_store(source))
@@ -178,7 +178,7 @@ class _Shown:
 
 
 def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
-    """The table at the end; what there was none of is left out."""
+    """The table at the end; empty rows are left out."""
     if unit == "video":
         yield "videos", f"{summary.units:,} processed"
     if summary.done or not (summary.skipped or summary.failed or summary.rejected):

@@ -30,17 +30,18 @@ def score(
     out: OutOption = None,
     figures: Annotated[
         str | None,
-        typer.Option("--figures", help="Measure these alone, separated by commas, and what comes with them; all by "
-                     "default (docs/scores.md)."),
+        typer.Option("--figures", help="Measure only these, separated by commas, and what is computed with them. "
+                     "Default: all (docs/scores.md)."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="Where models compute: auto, cpu, cuda, mps.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="Device of the models: auto, cpu, cuda, mps.")] = "auto",
     *,
     run: Annotated[RunOptions, without("layout")],
 ) -> None:  # fmt: skip
     """Measure how large, sharp, bright and steady faces are and how heads turn: score/CLIP.json, meta/scores.parquet.
 
-    From the frames, and from landmarks, masks, sound and provenance where a clip has them; what cannot be told is null,
-    with the reason. Clips whose inputs, or a formula, have changed are measured again; the others are skipped.
+    Reads the frames, and the landmarks, masks, sound and provenance of clips that have them. A figure that cannot be
+    measured is null, with the reason. Clips whose inputs or formulas have changed are measured again; the others are
+    skipped.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 

@@ -35,13 +35,13 @@ StoreArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="STORE", help="Folder, zip or URL with video/<clip>/.")
 ]
 OutOption: TypeAlias = Annotated[
-    str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results; STORE itself by default.")
+    str | None, typer.Option("--out", help="Folder or URL (s3://...) for the results. Default: STORE itself.")
 ]
 LicenceOption: TypeAlias = Annotated[
     Literal["permissive"] | None,
-    typer.Option("--licence", help="permissive: refuse every model that may not be used for anything."),
+    typer.Option("--licence", help="permissive: refuse every model that may not be used for every purpose."),
 ]
-StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Make one for every N-th frame.")]
+StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Make one for every Nth frame.")]
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class RunOptions(ClipOptions):
     """Which clips are taken, what is written, and what runs it.
 
     Args:
-        layout: A folder of files per clip, as the original has it, or one zip per clip. Default: folder; packed on a
-            URL, where there is no other.
-        overwrite: Replace results of other settings, inputs or origin.
+        layout: A folder of files per clip, as in the original, or one zip per clip. Default: folder; on a URL always
+            packed.
+        overwrite: Replace results that were made with other settings or inputs.
         engine: local: this machine. ray: a Ray cluster.
-        workers: Processes. Default: one per GPU, or one; on Ray what the cluster has.
-        memory: What clips in flight may take together on a machine, such as 8G. Default: half of what is free.
-        address: The Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a cluster of its own.
-        limit: Do at most N that are not finished; 0 checks the inputs.
-        dry_run: Say what would be done, and stop.
-        licence: permissive: refuse every model that may not be used for anything, and what such models made.
+        workers: Number of processes. Default: one per GPU, or one; on Ray as many as the cluster has room for.
+        memory: Memory for the clips in progress on a machine, such as 8G. Default: half of the free memory.
+        address: Address of the Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a new local cluster.
+        limit: Process at most N unfinished clips or videos; 0 only checks the inputs.
+        dry_run: Show what would be done, and stop.
+        licence: permissive: refuse every model that may not be used for every purpose, and results of such models.
     """
 
     layout: Literal["folder", "packed"] | None = None
@@ -85,8 +85,8 @@ class AudioForm:
     """How the sound of clips is written.
 
     Args:
-        audio_rate: Samples a second.
-        audio_channels: 1, or 2; what a video has more is mixed down.
+        audio_rate: Samples per second.
+        audio_channels: 1 or 2; more channels are mixed down.
     """
 
     audio_rate: Annotated[int, AUDIO] = 16000
@@ -108,7 +108,7 @@ class AudioOptions(AudioForm):
     """Whether the sound of videos is kept, and how.
 
     Args:
-        audio: Keep the sound of videos that have one, in step with the frames.
+        audio: Keep the sound of videos that have sound, in sync with the frames.
     """
 
     audio: Annotated[bool, AUDIO] = True
@@ -121,7 +121,7 @@ class ModelOptions:
     Args:
         device: auto, cpu, cuda, cuda:1, mps.
         precision: auto: fp16 on CUDA, fp32 elsewhere. fp32 is the most faithful.
-        batch_size: Frames per batch on a GPU; chosen by default. A CPU takes one at a time.
+        batch_size: Frames per batch on a GPU. Default: chosen by free memory. A CPU takes one at a time.
     """
 
     device: str = "auto"
@@ -135,7 +135,7 @@ class NetworkOptions(ModelOptions):
 
     Args:
         compile: Compile the network first, which takes a minute and makes every frame faster.
-        backend: auto: ncnn for fp32 on a CPU where it is installed, which is faster; else torch.
+        backend: auto: ncnn, which is faster, for fp32 on a CPU if it is installed; otherwise torch.
     """
 
     compile: bool = False
@@ -183,6 +183,6 @@ def target_of(store: str, out: str | None) -> str:
 
     if out is None and not Path(store).is_dir():
         raise ConfigError(
-            f"{store} is no local folder, so results do not go into it unasked; name a folder or URL with --out"
+            f"{store} is not a local folder, so results are not written into it; name a folder or URL with --out"
         )
     return out if out is not None else store

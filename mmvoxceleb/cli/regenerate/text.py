@@ -25,16 +25,16 @@ def register(app: typer.Typer) -> None:
 def text(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with label/<clip>.txt.")],
     out: OutOption = None,
-    style: Annotated[str, typer.Option("--style", help="original is MMVID's grammar, natural is ours.")] = "original",
+    style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
     lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lines.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choices.")] = 0,
     *,
     run: Annotated[RunOptions, without("layout")],
 ) -> None:
-    """Describe the label of every clip in sentences, txt/CLIP.txt.
+    """Describe the label of every clip in sentences: txt/CLIP.txt.
 
-    A clip's text depends on its label, its name, the seed and the style alone. Where a label has changed since, the
-    old text is an error, unless --overwrite makes it anew; text that is up to date is left as it is.
+    A clip's text depends only on its label, its name, the seed and the style. If a label has changed since, the command
+    stops with an error unless you pass --overwrite, which regenerates that text; text that is up to date stays.
     """
     from mmvoxceleb.processing.pipeline import Pipeline
     from mmvoxceleb.processing.text.stage import TextStage
