@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,13 +23,16 @@ from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, visible
+from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, several, visible
 from mmvoxceleb.files.version import version_of_stat
 
 __all__ = ["LocalTree"]
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 """What the system says of a path at which there is nothing, or a circle of links."""
+
+_FEW, _THREADS = 1024, 4
+"""Files that one thread looks at, and threads for more."""
 
 
 class LocalTree(OutputTree):
@@ -39,6 +43,7 @@ class LocalTree(OutputTree):
     """
 
     is_local = True
+    outlines_sizes = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.address = os.fspath(path)
@@ -60,6 +65,27 @@ class LocalTree(OutputTree):
                 return [_item(entry) for entry in entries]
 
         return visible(with_retries(scan, folder))
+
+    def outline(self, path: str = "") -> list[Item]:
+        folder = os.path.join(self.address, path)
+
+        def scan() -> list[Item]:
+            with os.scandir(folder) as entries:
+                return [Item(entry.name, entry.is_dir()) for entry in entries]
+
+        return visible(with_retries(scan, folder))
+
+    def look(self, paths: Sequence[str]) -> list[Item]:
+        """Say of files what :meth:`items` says; of many on several threads, for the disk may be a network's."""
+        if len(paths) < _FEW:
+            return self._look(paths)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            chunks = [paths[first : first + _FEW] for first in range(0, len(paths), _FEW)]
+            return [item for items in pool.map(self._look, chunks) for item in items]
+
+    def _look(self, paths: Sequence[str]) -> list[Item]:
+        start = os.path.join(self.address, "")
+        return with_retries(lambda: [_looked_at(start + path) for path in paths], self.where(several(paths)))
 
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
         def read(path: str) -> bytes:
@@ -181,6 +207,15 @@ class LocalTree(OutputTree):
     def clean_partial(self, folders: Iterable[str]) -> int:
         bases = [self._at(folder) for folder in folders]
         return clean_partial(path for base in bases if base.is_dir() for path in base.glob(f"{PARTIAL}*"))
+
+
+def _looked_at(path: str) -> Item:
+    name = path.rpartition("/")[2]
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:  # a dangling link
+        return Item(name, is_folder=False)
+    return Item(name, is_folder=False, size=status.st_size, version=version_of_stat(status))
 
 
 def _item(entry: "os.DirEntry[str]") -> Item:

@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
@@ -21,8 +20,7 @@ Content: TypeAlias = bytes | Path
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """Something in a folder.
 
     Args:
@@ -98,6 +96,30 @@ class FileTree(ABC):
     ) -> Iterator[tuple[str, Callable[[], Result]]]:
         """Ask something of several paths, as :func:`results_ahead` gives it."""
         return results_ahead(ask, paths, ahead=self.reads_at_once if self.reads_at_once > 1 else 0)
+
+    outlines_sizes = True
+    """Whether :meth:`outline` tells sizes and versions as :meth:`items` does."""
+
+    def outline(self, path: str = "") -> list[Item]:
+        """List a folder as :meth:`items` does, sizes and versions only where they come with the names.
+
+        Raises:
+            SourceUnavailableError: There is no such folder, or it cannot be listed.
+        """
+        return self.items(path)
+
+    def look(self, paths: Sequence[str]) -> list[Item]:
+        """Say of files what :meth:`items` says.
+
+        Raises:
+            SourceUnavailableError: A folder of theirs cannot be listed, or one of them is no longer there.
+        """
+        parents = dict.fromkeys(path.rpartition("/")[0] for path in paths)
+        listed = {parent: {item.name: item for item in self.items(parent)} for parent in parents}
+        found = [listed[parent].get(name) for parent, _, name in (path.rpartition("/") for path in paths)]
+        if None in found:
+            raise SourceUnavailableError(f"{self.where(paths[found.index(None)])}: is no longer there; load it again")
+        return [item for item in found if item is not None]
 
     @abstractmethod
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Recognise the modalities by the names of folders and archives, whatever stands in front of them."""
 
 import re
+from collections.abc import Callable
 
 from mmvoxceleb.modalities import FileModality, Folder, FrameModality
 from mmvoxceleb.modalities.registry import modality_of_name, names_in
@@ -48,7 +49,7 @@ def folder_of_path(path: str, hint: Folder | None) -> tuple[Folder, str | None] 
     return folder, clip
 
 
-def clip_of_file(folder: Folder, name: str) -> str | None:
+def clip_of_file(folder: Folder, name: str, is_clip: Callable[[str], bool] = ClipId.matches) -> str | None:
     """Return the clip of which a folder holds all in one file, None for other files.
 
     That is ``<clip>.txt`` or ``<clip>.json`` of a modality with one file per clip, and of frames in a video file
@@ -57,8 +58,8 @@ def clip_of_file(folder: Folder, name: str) -> str | None:
     kind = folder.kind
     if isinstance(kind, FileModality):
         clip = name.removesuffix(kind.suffix)
-        return clip if clip != name and ClipId.matches(clip) else None
+        return clip if clip != name and is_clip(clip) else None
     assert isinstance(kind, FrameModality)
     if not kind.file_suffix or not name.endswith(kind.file_suffix):
         return None
-    return next(filter(ClipId.matches, (name, name.removesuffix(kind.file_suffix))), None)
+    return next(filter(is_clip, (name, name.removesuffix(kind.file_suffix))), None)

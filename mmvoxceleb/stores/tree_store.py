@@ -6,20 +6,20 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.local import LocalTree
+from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder, Modality
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
-from mmvoxceleb.stores.naming import clip_of_file
 from mmvoxceleb.stores.packed_zip import packed_entries
+from mmvoxceleb.stores.places import ClipPlaces, Place, clip_of_item
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.remote_clips import RemoteClips
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -33,21 +33,6 @@ _LISTED_TOGETHER = 512
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a clip of a folder is: a folder of files, a packed zip, or a single file."""
-
-    path: str
-    kind: str
-    size: int
-    version: str
-
-    @property
-    def item(self) -> Item:
-        """What the listing says of it."""
-        return Item(self.path.rpartition("/")[2], self.kind == "folder", self.size, self.version)
-
-
 class TreeStore(Store):
     """A store in the original layout as folders, and in the packed layout that we write.
 
@@ -59,7 +44,8 @@ class TreeStore(Store):
     def __init__(self, tree: FileTree, bases: Sequence[str]) -> None:
         self._tree = tree
         self._bases = tuple(bases)
-        self._places_by_modality: dict[str, dict[Folder, dict[str, _Place]]] = {}
+        self._places_by_modality: dict[str, dict[Folder, ClipPlaces]] = {}
+        self._names: dict[str, str] = {}
         self._counts: dict[Folder, Counter[str]] = {}
         self._packed: dict[str, list[ZipEntry]] = {}
         self._remote = None if isinstance(tree, LocalTree) else RemoteClips(tree)
@@ -73,10 +59,10 @@ class TreeStore(Store):
     def location(self) -> str:
         return self._tree.address
 
-    def _places(self, modality: str) -> dict[Folder, dict[str, _Place]]:
+    def _places(self, modality: str) -> dict[Folder, ClipPlaces]:
         with self._locks.setdefault(modality, threading.Lock()):
             if modality not in self._places_by_modality:
-                places: dict[Folder, dict[str, _Place]] = {}
+                places: dict[Folder, ClipPlaces] = {}
                 for base in self._bases:
                     kind = modality_of_name(base)
                     if kind is not None and kind.name == modality:
@@ -84,28 +70,24 @@ class TreeStore(Store):
                 self._places_by_modality[modality] = places
             return self._places_by_modality[modality]
 
-    def _scan(self, kind: Modality, base: str, places: dict[Folder, dict[str, _Place]]) -> None:
-        items = self._tree.items(base)
+    def _scan(self, kind: Modality, base: str, places: dict[Folder, ClipPlaces]) -> None:
+        items = self._tree.outline(base)
         self._add(kind.folder_of_style(""), base, items, places)
         for style in _styles_among(items, kind):
             path = f"{base}/{style.name}"
-            self._add(kind.folder(style.name), path, self._tree.items(path), places)
+            self._add(kind.folder(style.name), path, self._tree.outline(path), places)
 
-    @staticmethod
-    def _add(folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, dict[str, _Place]]) -> None:
-        for item in items:
-            found = _clip_of_item(folder, item)
-            if found is not None:
-                clip, kind = found
-                place = _Place(f"{base}/{item.name}", kind, item.size, item.version)
-                first = places.setdefault(folder, {}).setdefault(clip, place)
-                if first is not place:
-                    logger.warning(
-                        "clip %s, %s: is there twice, as %s and as %s; the first is read, so delete the wrong one",
-                        clip, folder, first.path, place.path,
-                    )  # fmt: skip
+    def _add(self, folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, ClipPlaces]) -> None:
+        clips = places.get(folder) or ClipPlaces(self._tree, self._names)
+        for clip, first, second in clips.add(folder, base, items):
+            logger.warning(
+                "clip %s, %s: is there twice, as %s and as %s; the first is read, so delete the wrong one",
+                clip, folder, first, second,
+            )  # fmt: skip
+        if clips:
+            places[folder] = clips
 
-    def _place(self, folder: Folder, clip_id: str) -> _Place:
+    def _place(self, folder: Folder, clip_id: str) -> Place:
         try:
             return self._places(folder.modality)[folder][clip_id]
         except KeyError:
@@ -123,12 +105,15 @@ class TreeStore(Store):
     def clips(self, folder: Folder) -> list[str]:
         return sorted(self._places(folder.modality).get(folder, ()))
 
-    def _packed_entries(self, place: _Place) -> list[ZipEntry]:
+    def _source(self, place: Place) -> ByteSource:
+        return self._tree.source(place.path, None if self._remote is None else place.item)
+
+    def _packed_entries(self, place: Place) -> list[ZipEntry]:
         if self._remote is not None:
             return self._remote.entries(place.path, place.item)
         entries = self._packed.get(place.path)
         if entries is None:
-            entries = packed_entries(self._tree.source(place.path))
+            entries = packed_entries(self._source(place))
             if len(self._packed) >= _MOST_KEPT_INDEXES:
                 self._packed.clear()
             self._packed[place.path] = entries
@@ -141,7 +126,7 @@ class TreeStore(Store):
             return [Entry(name, frame_index_of(name), place.size, place.version)]
         try:
             if place.kind == "packed":
-                return list_pictures(self._tree.source(place.path, place.item), self._packed_entries(place))
+                return list_pictures(self._source(place), self._packed_entries(place))
             if self._remote is not None:
                 return frame_entries((name, size, "") for name, size in self._remote.files(place.path))
             items = self._tree.items(place.path)
@@ -160,7 +145,7 @@ class TreeStore(Store):
                 self._remote.add_folders(base, names)
             yield from super().entries_of(folder, chunk)
 
-    def _by_prefix(self, folder: Folder, places: Iterable[_Place]) -> dict[str, dict[str, list[str]]]:
+    def _by_prefix(self, folder: Folder, places: Iterable[Place]) -> dict[str, dict[str, list[str]]]:
         """Group the names of clips' folders, by the folder that they are in and by how they begin.
 
         That is with the person where most of the person's clips are among them, and with the clip elsewhere.
@@ -198,7 +183,7 @@ class TreeStore(Store):
         except KeyError as error:
             raise MissingModalityError(f"{self.location}/{place.path}: has no file {error.args[0]!r}") from None
         try:
-            return read_entries(self._tree.source(place.path, place.item), packed)
+            return read_entries(self._source(place), packed)
         except (CorruptSourceError, UnsafeArchiveError) as error:
             raise type(error)(f"clip {clip_id}, {folder}: {error}") from error
 
@@ -216,7 +201,7 @@ class TreeStore(Store):
             return None
         return [Reference(base, entry.name, False, version_mark(entry.size, entry.version)) for entry in entries]
 
-    def _listed_anew(self, folder: Folder, places: Sequence[_Place]) -> Iterator[list[Item]]:
+    def _listed_anew(self, folder: Folder, places: Sequence[Place]) -> Iterator[list[Item]]:
         if self._remote is None:
             yield from (self._tree.items(place.path) for place in places)
             return
@@ -234,20 +219,22 @@ class TreeStore(Store):
             kind = modality_of_name(base)
             if kind is None or kind is META:
                 continue
-            items = self._tree.items(base)
+            items = self._tree.outline(base)
             styles = _styles_among(items, kind)
             places = [(base, item) for item in items if item not in styles]
             for style in styles:
-                places += [(f"{base}/{style.name}", item) for item in self._tree.items(f"{base}/{style.name}")]
-            found += [f"{path}/{item.name}" for path, item in places if _clip_of_item(kind.folder(), item) is None]
+                places += [(f"{base}/{style.name}", item) for item in self._tree.outline(f"{base}/{style.name}")]
+            found += [f"{path}/{item.name}" for path, item in places if clip_of_item(kind.folder(), item) is None]
         return sorted(found)
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         digest, unversioned = hashlib.sha256(), []
         for folder in sorted(set(folders)):
-            clips = sorted(self._places(folder.modality).get(folder, {}).items())
-            listed = self._listed_anew(folder, [place for _, place in clips if place.kind == "folder"])
-            for clip_id, place in clips:
+            places = self._places(folder.modality).get(folder)
+            if places is None:
+                continue
+            listed = self._listed_anew(folder, places.of_kind("folder"))
+            for clip_id, place in places.looked_at():
                 digest.update(f"{folder} {clip_id} {place.kind} {place.size} {place.version}\n".encode())
                 if place.kind == "folder":
                     for item in next(listed):
@@ -269,13 +256,3 @@ def _person_of(clip_id: str) -> str:
 
 def _styles_among(items: Sequence[Item], kind: Modality) -> list[Item]:
     return [item for item in items if kind.has_styles and item.is_folder and not ClipId.matches(item.name)]
-
-
-def _clip_of_item(folder: Folder, item: Item) -> tuple[str, str] | None:
-    """Tell which clip something in a folder is, and of what kind: folder, packed or file; None for anything else."""
-    if not item.is_folder and (clip := clip_of_file(folder, item.name)) is not None:
-        return clip, "file"
-    clip = item.name.removesuffix(".zip")
-    if not folder.is_frames or not ClipId.matches(clip) or item.is_folder != (clip == item.name):
-        return None
-    return clip, "folder" if item.is_folder else "packed"
