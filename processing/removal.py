@@ -13,6 +13,7 @@ from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.forgetting import clean_files, forget_rows, is_ours, is_record_of, records_of, take_away
 from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.provenance_index import forget_in_index
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.watch import RemovalWatch
@@ -96,6 +97,7 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
     files, kept = _sweep(tree, removals, report)
     names = Names(removals, kept)
     forget_rows(tree, removals)
+    forget_in_index(tree, removals)
     for start in range(0, len(files), _TOGETHER):
         some = files[start : start + _TOGETHER]
         clean_files(tree, some, removals, names)
@@ -126,6 +128,7 @@ def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> No
     for path in records_of(now, removals):
         take_away(tree, path)
     forget_rows(tree, removals)
+    forget_in_index(tree, removals, is_all=True)
     if count:
         logger.warning(
             "%s: deleted %d files and folders of clips that are on the removal list, %s",

@@ -62,7 +62,7 @@ class StoredClips(ClipSource):
         if not isinstance(self.store, ChosenStore):
             removals.tell_unmatched(units, self.location)
         kept = removals.keep(units)
-        return replace(steps.plan(kept), removed=len(units) - len(kept))
+        return replace(steps.plan(kept, self.store), removed=len(units) - len(kept))
 
     def run(self, unit: str, steps: "ClipSteps", host: Host) -> Iterator[ClipOutcome]:
         yield steps.run(unit, partial(self.clip, unit), host)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.modalities import LABEL, VIDEO
 from mmvoxceleb.processing.clip import Clip
 from mmvoxceleb.processing.engines.interface import ClipSource
 from mmvoxceleb.processing.output import StoreWriter
@@ -103,6 +104,10 @@ class Stage(PipelineStage):
     """Folders whose files of the clip are inputs where there are any, made by an earlier stage or run: ``Clip.files``.
     A finished clip in which they have changed is then not finished."""
 
+    inputs_from: ClassVar[tuple[Folder, ...] | None] = ()
+    """Folders of the clip, beside its frames, label and ``reads``, that ``inputs`` looks at. None where it looks at
+    others, too: finished clips are then looked at in every run."""
+
     is_renewed: ClassVar[bool] = False
     """Whether results of other settings or inputs are made anew without being asked: figures, which say something of
     other files and cost nobody any work. Results of unknown origin are refused all the same."""
@@ -136,8 +141,18 @@ class Stage(PipelineStage):
         return {}
 
     def inputs(self, clip: Clip) -> dict[str, Any]:
-        """Tell what of a clip, beside its frames and label, is an input, as JSON values; where it changes, files do."""
+        """Tell what of a clip, beside its frames and label, is an input, as JSON values; where it changes, files do.
+
+        Say in ``inputs_from`` where it comes from.
+        """
         return {}
+
+    def read_folders(self) -> tuple[Folder, ...] | None:
+        """List the folders that tell whether a finished clip's inputs have changed; None where others may, too."""
+        if self.inputs_from is None or (type(self).inputs is not Stage.inputs and not self.inputs_from):
+            return None
+        frames, label = (VIDEO.folder(),), (LABEL.folder(),)
+        return (*frames, *(label if self.uses_label else ()), *self.reads, *self.inputs_from)
 
     def extra_bytes(self, frames: int, height: int, width: int) -> int:
         """Tell how many bytes its work on a clip takes at most beside the pictures that it is given.

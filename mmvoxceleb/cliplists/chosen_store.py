@@ -118,6 +118,9 @@ class ChosenStore(Store):
         self._check(clip_id)
         return self.store.references(folder, clip_id, entries)
 
+    def mark(self, folder: Folder, clip_id: str) -> str | None:
+        return self.store.mark(folder, clip_id)
+
     def _check(self, clip_id: str) -> None:
         if clip_id not in self.chosen:
             raise MissingModalityError(f"{self.location}: clip {clip_id} is none of those that were chosen")

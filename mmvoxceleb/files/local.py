@@ -23,7 +23,7 @@ from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, several, visible
+from mmvoxceleb.files.tree import Content, Item, Kind, Mark, OutputTree, several, visible
 from mmvoxceleb.files.version import version_of_stat
 
 __all__ = ["LocalTree"]
@@ -139,6 +139,14 @@ class LocalTree(OutputTree):
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def mark(self, path: str) -> Mark | None:
+        try:
+            status = os.lstat(self._text_at(path))
+        except OSError:
+            return None
+        is_file = stat.S_ISREG(status.st_mode)  # what a link leads to may change unseen
+        return (status.st_size, status.st_mtime_ns, status.st_ino) if is_file else None
 
     def names(self, path: str) -> list[str]:
         try:

@@ -11,11 +11,14 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.retry import is_missing
 
-__all__ = ["Content", "FileTree", "Item", "Kind", "OutputTree", "several", "visible"]
+__all__ = ["Content", "FileTree", "Item", "Kind", "Mark", "OutputTree", "several", "visible"]
 
 Kind: TypeAlias = Literal["file", "folder"]
 Content: TypeAlias = bytes | Path
 """Of a file that is written: bytes, or a file on this machine."""
+Mark: TypeAlias = tuple[int, int, int]
+"""Of a file on a disk: its bytes, when it was changed, in nanoseconds, and its number there. A file that takes the
+place of another has another number."""
 
 Result = TypeVar("Result")
 
@@ -205,6 +208,10 @@ class OutputTree(FileTree):
     @abstractmethod
     def read(self, path: str) -> bytes | None:
         """Read a file; None where there is none."""
+
+    def mark(self, path: str) -> Mark | None:
+        """Tell a file from what it was before, without reading it; None where there is none, or nothing tells."""
+        return None
 
     def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
         """Read files, in their order."""

@@ -7,6 +7,7 @@ from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
 from mmvoxceleb.meta.marks import MARKS_PATH, marks_without
 from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.provenance_table import INDEX_PATH, INDEX_STAMP_PATH
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.scores import SCORES_PATH, forget_scores
 from mmvoxceleb.meta.videos import RECORDS, VideoRecord, names_video_of
@@ -15,6 +16,8 @@ from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import ClipId
 
 __all__ = ["clean_files", "forget_rows", "is_ours", "is_record_of", "records_of", "take_away"]
+
+_OTHERS = (REMOVALS_PATH, LEDGER_PATH, SCORES_PATH, INDEX_PATH, INDEX_STAMP_PATH)
 
 
 def is_ours(path: str) -> bool:
@@ -52,8 +55,8 @@ def forget_rows(tree: OutputTree, removals: Removals) -> None:
 
 
 def clean_files(tree: OutputTree, paths: Sequence[str], removals: Removals, names: Names) -> None:
-    """Take the names out of the files of ``meta``, but for the ledger, the removal list and the table of scores."""
-    ours = [path for path in paths if is_ours(path) and path not in (REMOVALS_PATH, LEDGER_PATH, SCORES_PATH)]
+    """Take the names out of the files of ``meta``, but for the ledger, the removal list and the tables."""
+    ours = [path for path in paths if is_ours(path) and path not in _OTHERS]
     for path, data in zip(ours, tree.read_many(ours), strict=True):
         if data is not None and names.are_in(data):
             _clean_file(tree, path, removals, names)

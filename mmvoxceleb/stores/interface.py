@@ -126,6 +126,14 @@ class Store(ABC):
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
 
+    def mark(self, folder: Folder, clip_id: str) -> str | None:
+        """Tell a clip in a folder from what it was before, without listing or reading it; empty where it is not there.
+
+        Returns:
+            None where only listing or reading its files would tell.
+        """
+        return None
+
     def check_names(self, folder: Folder, clip_id: str) -> None:  # noqa: B027  folders have nothing to compare
         """Check that a clip's files are stored under the names in the listing, if the store has both.
 

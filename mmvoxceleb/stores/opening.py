@@ -225,6 +225,10 @@ class MergedStore(Store):
                 digest.update(f"{folder} {part.fingerprint([folder])}\n".encode())
         return digest.hexdigest()
 
+    def mark(self, folder: Folder, clip_id: str) -> str | None:
+        marks = [part.mark(folder, clip_id) for part in self._holders(folder)]
+        return None if None in marks else "\n".join(mark for mark in marks if mark)
+
     def check_names(self, folder: Folder, clip_id: str) -> None:
         for part in self._holders(folder):
             if clip_id in part.clips(folder):

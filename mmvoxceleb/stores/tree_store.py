@@ -213,6 +213,13 @@ class TreeStore(Store):
                 found |= {f"{base}/{name}": items for name, items in listed.items()}
             yield from (found[place.path] for place in chunk)
 
+    def mark(self, folder: Folder, clip_id: str) -> str | None:
+        places = self._places(folder.modality).get(folder)
+        place = places.get(clip_id) if places is not None else None
+        if place is None:
+            return ""
+        return f"{place.path} {place.size} {place.version}" if place.kind != "folder" and place.version else None
+
     def strangers(self) -> list[str]:
         found: list[str] = []
         for base in self._bases:

@@ -167,6 +167,12 @@ class ZipStore(Store):
         start = f"{path}/" if path else ""
         return [Reference(place, f"{start}{entry.name}", True, mark) for entry in entries]
 
+    def mark(self, folder: Folder, clip_id: str) -> str | None:
+        if clip_id not in self._paths.get(folder, ()):
+            return ""
+        version = self._source.version
+        return f"{self._source.location} {self._source.size} {version}" if version else None
+
     def check_names(self, folder: Folder, clip_id: str) -> None:
         self._check_headers(self._listed(folder, clip_id)[0])
 

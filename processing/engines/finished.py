@@ -11,12 +11,16 @@ from typing import Any
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
 from mmvoxceleb.meta.earlier import Earlier
 from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
+from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import LABEL, Folder
 from mmvoxceleb.processing.device import device_kind
 from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import Plan
+from mmvoxceleb.processing.engines.unchanged import InputMarks
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage
+from mmvoxceleb.stores import Store
 
 __all__ = ["FinishedStages"]
 
@@ -47,20 +51,32 @@ class FinishedStages:
         self._writer = writer
         self._earlier = Earlier(self.provenance, overwrite)
         self._elsewhere = _Elsewhere()
+        self.inputs = InputMarks(self.stages)
 
-    def plan(self, clip_ids: Iterable[str]) -> Plan:
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "inputs": InputMarks(self.stages)}  # workers have no use for a million marks
+
+    def plan(self, clip_ids: Iterable[str], store: Store | None = None) -> Plan:
         """Compare the settings of clips with those of an earlier run, and tell of other devices.
+
+        Args:
+            clip_ids: The clips, sorted.
+            store: Where they come from, if from a store: those whose inputs are unchanged are told.
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
         now = copy.copy(self)
         now._writer = self._writer.snapshot()
-        now.provenance = Provenance(now._writer.tree)
+        now.provenance = indexed = IndexedProvenance(now._writer.tree)
+        self.inputs = InputMarks(self.stages)
+        if store is not None:
+            self.inputs.look_in(store, now._writer)
         now._earlier = replace(self._earlier, provenance=now.provenance)
         now._elsewhere = _Elsewhere()
         todo: list[str] = []
         finished: list[str] = []
+        unchanged: list[str] = []
         conflicts: list[str] = []
         for clip_id in clip_ids:
             states = []
@@ -71,7 +87,10 @@ class FinishedStages:
                     conflicts.append(str(error))
                 except CorruptSourceError:
                     states.append(False)  # reading the clip will say so, for this clip alone
-            (finished if states and all(states) else todo).append(clip_id)
+            is_finished = bool(states) and all(states)
+            (finished if is_finished else todo).append(clip_id)
+            if self.inputs.is_unchanged(clip_id, indexed.checked(clip_id) if is_finished else {}):
+                unchanged.append(clip_id)
         if conflicts:
             more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
             raise IncompatibleOutputError(
@@ -79,7 +98,15 @@ class FinishedStages:
                 "or replace them with --overwrite"
             )
         now._elsewhere.tell()
-        return Plan(tuple(todo), tuple(finished))
+        return Plan(tuple(todo), tuple(finished), unchanged=tuple(unchanged))
+
+    def save_index(self, removals: Removals) -> None:
+        """Let the next run read at once what all clips are made of.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        save_index(self._writer.tree, self.inputs.checked(), removals)
 
     def choose(self, loaded: Loaded) -> None:
         """Find the stages of a clip that are to be run, the frames that each wants, and what else they read.

@@ -55,6 +55,7 @@ class Plan:
         removed: How many clips, or utterances of videos, are left out because they are on a removal list.
         rejected: What is known not to become a clip before anything is run: bad rows of a list.
         notes: What else is to be said of the source, a sentence each.
+        unchanged: Those of the finished units of which nothing has changed since a run looked at them.
     """
 
     todo: tuple[str, ...]
@@ -62,6 +63,7 @@ class Plan:
     removed: int = 0
     rejected: tuple[ClipOutcome, ...] = ()
     notes: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
 
 
 @dataclass

@@ -65,13 +65,14 @@ def open_run(
     watch = RemovalWatch(work.writer.tree)
     removals = watch.now()
     plan = work.plan(work.units() if units is None else units)
-    todo = sorted({*plan.todo[:limit], *plan.finished})
+    todo = sorted({*plan.todo[:limit], *plan.finished} - {*plan.unchanged})
     summary = Summary(work.writer.location, engine=engine, workers=workers, notes=plan.notes)
     if plan.removed:
         summary.rejected["removed"] = plan.removed
     begun, start = datetime.now(timezone.utc), time.perf_counter()
 
     def count(outcome: ClipOutcome) -> None:
+        work.note(outcome)
         summary.add(outcome)
         if report is not None:
             report(outcome)
@@ -88,6 +89,9 @@ def open_run(
                 work.begin()
             for outcome in plan.rejected:
                 count(outcome)
+            for unit in plan.unchanged:
+                count(ClipOutcome(unit, skipped=work.stages))
+                count_unit(unit)
             yield run
             summary.is_complete = True
     finally:

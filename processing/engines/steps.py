@@ -23,6 +23,7 @@ from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage, StageOutput
 from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import Store
 
 __all__ = ["ClipSteps"]
 
@@ -64,13 +65,13 @@ class ClipSteps:
         """The device of the stages' models: the first that is not the CPU."""
         return next((stage.device for stage in self.stages if stage.device != "cpu"), "cpu")
 
-    def plan(self, clip_ids: Iterable[str]) -> Plan:
-        """Compare the settings of clips with those of an earlier run, and tell of other devices.
+    def plan(self, clip_ids: Iterable[str], store: Store | None = None) -> Plan:
+        """Compare the settings of clips with those of an earlier run; see :meth:`FinishedStages.plan`.
 
         Raises:
             IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
         """
-        return self.finished.plan(clip_ids)
+        return self.finished.plan(clip_ids, store)
 
     def select(self, clip: Clip) -> set[int]:
         """Choose the frames that any stage needs."""

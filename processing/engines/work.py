@@ -88,6 +88,10 @@ class Work:
         self.steps.provenance.record(LedgerRow(unit, stage, "failed", text) for stage, text in failed.items())
         return ClipOutcome(unit, failed=failed)
 
+    def note(self, outcome: ClipOutcome) -> None:
+        """Take note of what became of a clip in this run. Called where the run was planned."""
+        self.steps.finished.inputs.note(outcome)
+
     def begin(self) -> None:
         """Make the output ready, free of what dead processes left. Called before the units, and when a worker died."""
         self._clean()
@@ -98,6 +102,7 @@ class Work:
         self.source.end(self.steps)
         for stage in self.steps.stages:
             stage.end(self.writer)
+        self.steps.finished.save_index(self.steps.removed.now())
         if self.writer.tree.is_local:  # workers of a run that was killed just before this one began have died since
             self._clean()
 

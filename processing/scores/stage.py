@@ -11,7 +11,7 @@ import numpy as np
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.meta.scores import save_scores
 from mmvoxceleb.meta.videos import CROP
-from mmvoxceleb.modalities import SCORES, ClipScores, Folder
+from mmvoxceleb.modalities import META, SCORES, ClipScores, Folder
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.scores.interface import Measured, Scorer
 from mmvoxceleb.processing.scores.material import Material
@@ -41,6 +41,7 @@ class ScoreStage(Stage):
 
     name = "score"
     is_renewed = True
+    inputs_from = (META.folder(),)
 
     def __init__(self, scorers: Sequence[Scorer] | None = None) -> None:
         self.scorers = list(make_scorers() if scorers is None else scorers)
