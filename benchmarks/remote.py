@@ -143,7 +143,7 @@ def task(what: str, url: str, address: str, threads: int) -> dict[str, Any]:
     import mmvoxceleb.sampling.sampler
 
     with contextlib.suppress(ImportError):
-        import_module("s3fs")
+        import_module("aiohttp"), import_module("s3fs")
 
     def begin() -> None:
         if address:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError
 from mmvoxceleb.files.quoting import quoted
-from mmvoxceleb.files.ranges import ByteSource
+from mmvoxceleb.files.ranges import ByteSource, LocalSource
 from mmvoxceleb.stores.zip_end import Directory
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _FIXED = _RECORD.itemsize
 LOCAL_HEADER_BYTES = 30
 """Bytes of a local header without its name and extra field (section 4.3.7)."""
 _BLOCK_BYTES = 4 << 20
+_BLOCKS_AHEAD = 4
+"""Read from a server while one is parsed."""
 _LONGEST_RECORD = _FIXED + 3 * _LONGEST_FIELD
 _UNIX, _FILE_KIND, _SYMLINK = 3, 0o170000, 0o120000
 
@@ -79,23 +82,28 @@ def iterate_records(source: ByteSource, directory: Directory) -> Iterator[Record
         CorruptSourceError: The records do not chain up, are not as many as the end record says, or place an entry
             outside the file.
     """
-    position, end, found = directory.start, directory.start + directory.size, 0
+    end, found = directory.start + directory.size, 0
     rest = b""
-    read_bytes = _BLOCK_BYTES
-    while position < end or rest:
-        piece = source.read(position, min(position + read_bytes, end))
-        position += len(piece)
-        buffer = rest + piece
+    firsts = range(directory.start, end, _BLOCK_BYTES)
+    pieces = results_ahead(
+        lambda first: source.read(first, min(first + _BLOCK_BYTES, end)), firsts,
+        ahead=0 if isinstance(source, LocalSource) else _BLOCKS_AHEAD,
+    )  # fmt: skip
+    for first, piece in pieces:
+        buffer = rest + piece()
         starts = _record_starts(buffer, source.location)
         if not len(starts):
             raise CorruptSourceError(f"{source.location}: its directory ends within an entry; get the file again")
         used = int(starts[-1])
-        for first in range(0, len(starts) - 1, 1 << 16):
-            block = _parse(buffer, starts[first : first + (1 << 16) + 1], directory, source.location)
+        for row in range(0, len(starts) - 1, 1 << 16):
+            block = _parse(buffer, starts[row : row + (1 << 16) + 1], directory, source.location)
             found += len(block)
             yield block
         rest = buffer[used:]
-        if used == 0 and (position >= end or len(rest) > _LONGEST_RECORD):
+        is_last = first + _BLOCK_BYTES >= end
+        if rest and is_last:
+            _record_starts(rest, source.location)  # says so where it is none at all
+        if rest and (is_last or (used == 0 and len(rest) > _LONGEST_RECORD)):
             raise CorruptSourceError(f"{source.location}: its directory ends within an entry; get the file again")
     if found != directory.count:
         raise CorruptSourceError(

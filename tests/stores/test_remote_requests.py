@@ -19,7 +19,7 @@ from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files import retry
 from mmvoxceleb.files.opening import open_source, open_tree
 from mmvoxceleb.schema import Folder
-from mmvoxceleb.stores import Store, open_store
+from mmvoxceleb.stores import Store, open_store, zip_directory
 from mmvoxceleb.stores.kept_blobs import KeptBlobs
 from tests.stores.test_open_store import everything, pack
 from tests.support.corpus import Corpus, make_corpus, write_clip, zip_corpus
@@ -92,6 +92,24 @@ def test_zips_are_opened_and_asked_at_the_same_time(corpus: Corpus, tmp_path: Pa
     assert open_store(url).folders() == open_store(tmp_path).folders()
     paths = [path.name for path in tmp_path.glob("*.zip")]
     assert len(open_tree(url).versions(paths)) == 5
+
+
+def test_the_directory_of_a_large_zip_is_read_ahead(
+    corpus: Corpus, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zip_corpus(corpus, tmp_path)
+    expected = names(open_store(tmp_path / "video.zip"))
+    shutil.rmtree(cache_dir())
+    monkeypatch.setattr(zip_directory, "_BLOCK_BYTES", 1000)
+    barrier = threading.Barrier(3, timeout=20)
+
+    def fault(method: str, path: str, before: int) -> int | None:
+        if 1 <= before <= 3:  # after the end record
+            barrier.wait()
+        return None
+
+    assert names(open_store(f"{serve(tmp_path, fault=fault).url}/video.zip")) == expected
+    assert not barrier.broken
 
 
 def test_folders_of_clips_are_listed_once_and_anew_for_a_fingerprint(
