@@ -1,4 +1,4 @@
-# make demo | test | test-oldest | fuzz | lint | format | docs | bench | clean. Each builds the environment that it needs.
+# make demo | test | test-oldest | fuzz | lint | format | docs | notebooks | bench | clean. Each builds what it needs.
 PYTHON ?= python3
 VENV ?= .venv
 OLDEST ?= .venv-oldest
@@ -8,7 +8,7 @@ COUNT ?= 5000
 SEED ?= 0
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-oldest fuzz lint format docs bench clean
+.PHONY: demo test test-oldest fuzz lint format docs notebooks bench clean
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -56,6 +56,10 @@ format: $(VENV)/.installed
 # the site, in build/site; SITE_URL= is where it will be
 docs: $(DOCS)/.installed
 	$(DOCS)/bin/python builder_scripts/site/build_site.py
+
+# runs them and stores what they give
+notebooks: $(VENV)/.installed
+	$(VENV)/bin/python builder_scripts/site/run_notebook.py
 
 bench: $(VENV)/.installed
 	for name in $(BENCHMARKS); do echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; done
