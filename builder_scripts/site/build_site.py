@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tomllib
-from links import LinkError
+from links import PageError
 from plots import check_plot, read_plot
 from staging import stage_package, stage_pages
 from third_parties import fetched_from_elsewhere
@@ -74,7 +74,7 @@ def main() -> None:
     address = repository()
     try:
         pages = stage_pages(ROOT, BUILD / "site-pages", address)
-    except LinkError as error:
+    except PageError as error:
         sys.exit(str(error))
     stage_package(ROOT, BUILD / "site-package")
     config = load_config("mkdocs.yml", repo_url=address, repo_name=address.removeprefix("https://github.com/"))

@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["LinkError", "outside_code", "rewrite_links"]
+__all__ = ["PageError", "check_blocks", "outside_code", "rewrite_links"]
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_SHALLOW = re.compile(r"^ {2,3}(`{3}|~{3}|[-*] |\d+\. )")
+_FENCE = re.compile(r"^ {0,1}(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _TARGET = re.compile(
     r"(?P<before>\]\()(?P<target>[^()\s]+)(?P<after>\))|(?P<tag>\b(?:src|srcset|href)=\")(?P<value>[^\"]+)"
@@ -16,8 +17,25 @@ _PICTURE_FROM_ELSEWHERE = re.compile(r"!\[(?P<text>[^\]]*)\]\(https?://[^)\s]+\)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#")
 
 
-class LinkError(ValueError):
-    """A page links to a file that the repository does not have."""
+class PageError(ValueError):
+    """A page cannot be shown as it is meant."""
+
+
+def check_blocks(text: str, source: str) -> None:
+    """Refuse lists and blocks of code within list items that only GitHub takes for what they are.
+
+    Raises:
+        PageError: One is indented by 2 or 3 spaces.
+    """
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if not fence and (found := _SHALLOW.match(line)):
+            raise PageError(f"{source}: indent what is within a list item by 4 spaces, at {found[0].strip()!r}")
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence):
+            fence = ""
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
@@ -65,7 +83,7 @@ def rewrite_links(text: str, source: str, *, pages: Mapping[str, str], root: Pat
         repository: The address where it is published, without a slash at the end.
 
     Raises:
-        LinkError: A link names a file that does not exist, or leaves the repository.
+        PageError: A link names a file that does not exist, or leaves the repository.
     """
 
     def new_target(target: str) -> str:
@@ -74,7 +92,7 @@ def rewrite_links(text: str, source: str, *, pages: Mapping[str, str], root: Pat
         path, mark, anchor = target.partition("#")
         place = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         if place.startswith("../") or not (root / place).exists():
-            raise LinkError(f"{source}: the link {target} leads to {place}, which the repository does not have")
+            raise PageError(f"{source}: the link {target} leads to {place}, which the repository does not have")
         if place in pages:
             place = posixpath.relpath(pages[place], posixpath.dirname(pages[source]) or ".")
         else:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from diagrams import draw_diagrams
-from links import rewrite_links
+from links import check_blocks, rewrite_links
 from notebook_page import notebook_page
 from plots import place_plots
 
@@ -51,7 +51,7 @@ def stage_pages(root: Path, out: Path, repository: str) -> list[str]:
         The places of the pages in the site, in the order of the files.
 
     Raises:
-        LinkError: A page links to a file that does not exist.
+        PageError: A page links to a file that does not exist, or has lists that the site would not show.
     """
     pages = pages_of(root)
     for source, place in pages.items():
@@ -63,7 +63,9 @@ def stage_pages(root: Path, out: Path, repository: str) -> list[str]:
         if source.endswith(".ipynb"):
             text = notebook_page(root / source, (out / place).parent, relink)
         else:
-            text = relink((root / source).read_text("utf-8"))
+            text = (root / source).read_text("utf-8")
+            check_blocks(text, source)
+            text = relink(text)
         text = place_plots(draw_diagrams(text), root / "benchmarks" / "results")
         (out / place).write_text(text, "utf-8")
     return [place for place in pages.values() if place.endswith(".md")]

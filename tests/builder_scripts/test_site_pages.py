@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from links import LinkError, rewrite_links
+from links import PageError, check_blocks, rewrite_links
 from staging import pages_of
 from third_parties import fetched_from_elsewhere
 
@@ -46,16 +46,27 @@ def test_code_is_left_alone(repo: Path) -> None:
 
 @pytest.mark.parametrize("target", ["none.md", "../../outside", "../code/none.py"])
 def test_links_that_lead_nowhere_are_errors(repo: Path, target: str) -> None:
-    with pytest.raises(LinkError, match=rf"^docs/a\.md: the link {target} leads to .*does not have$"):
+    with pytest.raises(PageError, match=rf"^docs/a\.md: the link {target} leads to .*does not have$"):
         rewrite(repo, f"[x]({target})")
 
 
-def test_every_link_of_our_pages_leads_somewhere() -> None:
+@pytest.mark.parametrize("block", ["  ```sh\n  ls\n  ```", "   - b", "  1. b"])
+def test_blocks_that_only_github_shows_are_errors(block: str) -> None:
+    with pytest.raises(PageError, match=r"^docs/a\.md: indent what is within a list item by 4 spaces, at '"):
+        check_blocks(f"- a\n\n{block}\n", "docs/a.md")
+    check_blocks(
+        f"- a\n\n    - b\n\n    ```sh\n    ls\n    ```\n\n```yaml\n{block.replace('`', '')}\n```\n", "docs/a.md"
+    )
+
+
+def test_our_pages_can_be_shown_and_every_link_leads_somewhere() -> None:
     pages = pages_of(ROOT)
     sources = [source for source in pages if source.endswith(".md")]
     assert len(sources) > 40
     for source in sources:
-        rewrite_links((ROOT / source).read_text("utf-8"), source, pages=pages, root=ROOT, repository="https://host/us")
+        text = (ROOT / source).read_text("utf-8")
+        check_blocks(text, source)
+        rewrite_links(text, source, pages=pages, root=ROOT, repository="https://host/us")
 
 
 def test_no_two_files_become_one_page() -> None:
