@@ -38,8 +38,6 @@ __all__ = ["CONVERT", "ConvertStage", "ledger_of"]
 CONVERT = "convert"
 """Key of the provenance."""
 
-_FRAMES_AT_A_TIME = 32
-
 logger = logging.getLogger(__name__)
 
 
@@ -55,6 +53,7 @@ class ConvertStage(Stage):
     """
 
     name = CONVERT
+    is_streamed = True
     folders = (VIDEO.folder(),)
 
     def __init__(self, codec: FrameCodec) -> None:
@@ -93,12 +92,15 @@ class ConvertStage(Stage):
         ]
         return {"others": hashlib.sha256("".join(lines).encode()).hexdigest()}
 
-    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-        return frames
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        return 2 * self.codec.most_bytes(frames, height, width)  # the files, and what they are written through
 
-    def encode(self, clip: Clip, result: "NDArray[np.uint8]") -> StageOutput:
-        stored = _stored(clip)
-        files, section = self._encoded(clip, stored, result)
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> None:
+        """Nothing needs the device."""
+
+    def encode(self, clip: Clip, result: None) -> StageOutput:
+        stored, frames = _stored(clip), _Frames(clip)
+        files, section = self._encoded(clip, stored, frames)
         others = {
             folder: [(entry.name, data) for entry, data in zip(entries, stored.read(folder, entries), strict=True)]
             for folder in self._others(clip)
@@ -107,20 +109,22 @@ class ConvertStage(Stage):
         if self.name in stored.meta:
             section["before"] = stored.meta[self.name]
         facts = {key: value for key, value in stored.meta.items() if key not in (self.name, "clip_id", "pending")}
-        return StageOutput({VIDEO.folder(): files, **others}, section, facts)
+        return StageOutput({VIDEO.folder(): files, **others}, section, facts, frames_sha256=frames.sha256)
 
     def _others(self, clip: Clip) -> Iterator[Folder]:
         return (folder for folder in self.also if _stored(clip).has(folder))
 
     def _encoded(
-        self, clip: Clip, stored: StoredClip, frames: "NDArray[np.uint8]"
+        self, clip: Clip, stored: StoredClip, frames: "_Frames"
     ) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
         """Return the files of the frames, and what is to be said of them."""
-        section: dict[str, Any] = {"num_frames": len(frames)}
+        section: dict[str, Any] = {"num_frames": len(clip.frame_indices)}
         if clip.file is None and not self.codec.is_file:
+            frames.check()
             names = [entry.name for entry in clip.entries]
             files = list(zip(names, stored.read(VIDEO.folder(), clip.entries), strict=True))
         elif clip.file is not None and self._is_same(stored.meta):
+            frames.check()
             files = [(clip.clip_id, stored.content(VIDEO.folder()))]
         else:
             files = self.codec.encode(clip.clip_id, frames, clip.frame_indices)
@@ -135,23 +139,53 @@ class ConvertStage(Stage):
         wanted = self.codec.settings()
         return isinstance(settings, dict) and {key: settings.get(key) for key in wanted} == wanted
 
-    def _loss(self, clip: Clip, frames: "NDArray[np.uint8]", data: bytes) -> dict[str, Any]:
-        """Decode a video file again, and compare."""
+    def _loss(self, clip: Clip, frames: "_Frames", data: bytes) -> dict[str, Any]:
+        """Decode a video file and the frames that it was made of again, and compare."""
         video = VideoFrames(data, clip_id=clip.clip_id)
         if video.indices.tolist() != list(clip.frame_indices):
             raise ProcessingError(f"clip {clip.clip_id}: the encoded video has other frames than the clip")
         is_lossless = self.codec.codec == "mp4-lossless"
-        if is_lossless and not all(map(np.array_equal, frames, _decoded(video))):
+        decoded = video.each(range(len(video)))
+        if is_lossless and not all(map(np.array_equal, frames, decoded)):
             raise ProcessingError(
                 f"clip {clip.clip_id}: the encoder lost something although it was told to lose nothing"
             )
         if is_lossless:
             return {}
-        quality = measure_quality(zip(frames, _decoded(video), strict=True))
+        quality = measure_quality(zip(frames, decoded, strict=True))
         return {
             "psnr_db": round(quality.psnr_mean, 2), "psnr_min_db": round(quality.psnr_min, 2),
             "ssim": round(quality.ssim_mean, 4),
         }  # fmt: skip
+
+
+class _Frames:
+    """The frames of a clip one after the other, uint8 [H, W, 3]: read and decoded each time, and never held together.
+
+    Args:
+        clip: The clip.
+    """
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self.sha256 = ""
+        """Over the hashes of all frames; there once they were gone through."""
+
+    def __iter__(self) -> "Iterator[NDArray[np.uint8]]":
+        digest = hashlib.sha256()
+        for picture, hashed in self._clip.each(self._clip.frame_indices):
+            digest.update(hashed)
+            yield picture
+        self.sha256 = digest.hexdigest()
+
+    def check(self) -> None:
+        """Read and decode them all, and forget them.
+
+        Raises:
+            CorruptSourceError: One is damaged, or of another size than the first.
+        """
+        for _ in self:
+            pass
 
 
 class _ConvertedClips(StoredClips):
@@ -189,11 +223,6 @@ def ledger_of(store: Store) -> list[LedgerRow]:
             return []
         raise
     return parse_ledger(data, f"{root}/{LEDGER_PATH}")
-
-
-def _decoded(video: VideoFrames) -> "Iterator[NDArray[np.uint8]]":
-    for start in range(0, len(video), _FRAMES_AT_A_TIME):
-        yield from video.decode(range(start, min(start + _FRAMES_AT_A_TIME, len(video))))
 
 
 def _stored(clip: Clip) -> StoredClip:

@@ -8,7 +8,7 @@ from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend
-from mmvoxceleb.processing.drawings.drawer import Drawer, PortraitDrawer
+from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer, PortraitDrawer
 from mmvoxceleb.processing.model_names import OPEN
 from mmvoxceleb.processing.pictures import encode_grey
 from mmvoxceleb.processing.sample_models import SAMPLE, check_sample_options
@@ -68,6 +68,10 @@ class DrawStage(Stage):
 
     def select(self, clip: Clip) -> Sequence[int]:
         return every(clip.frame_indices, self.stride)
+
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        # a drawing and its file in each style, and the mask that it is guided by
+        return (2 * len(self.drawer.styles) + self.drawer.uses_masks) * frames * DRAWING_SIZE_PX * DRAWING_SIZE_PX
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
         if not self.drawer.uses_masks:

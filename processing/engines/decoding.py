@@ -17,7 +17,8 @@ class Decoding:
     """Decodes the frames of clips. May be used by several threads, for different clips.
 
     What a clip takes is known when the header of its first frame is. Until then it is taken to be of the size of the
-    clip before it. Where it is larger, it gives back what it holds and asks once more, before it is decoded.
+    clip before it; the first clip of all is looked at. Where it is larger, it gives back what it holds and asks once
+    more, before it is decoded.
 
     Args:
         stages: Those of the run, in order.
@@ -25,8 +26,8 @@ class Decoding:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = tuple(stages)
-        self._size_px = 512, 512
-        """Height and width; what most clips have."""
+        self._size_px: tuple[int, int] | None = None
+        """Height and width of the last clip."""
 
     def need(self, clip: Clip, height: int, width: int) -> int:
         """Count the bytes that a clip takes at most on its way through all stages."""
@@ -51,13 +52,14 @@ class Decoding:
         reading = sum(max(entry.size, 0) for entry in clip.entries)
         if not is_held:
             reading = min(reading, READ_AT_A_TIME_BYTES)
-        file = clip.file.size if clip.file is not None else 0
+        beside = max(clip.file.size, 0) if clip.file is not None else 0
+        beside += reading if streamed else 0  # it reads while it encodes
 
         def admit(height: int, width: int, most: int = sys.maxsize) -> None:
             nonlocal waited
             needed = bytes_needed(stages, loaded.wanted, height, width)
-            loaded.need = {name: count + max(file, 0) for name, count in needed.items()}
-            wanted = min(loaded.need[stages[0].name] + reading, most)
+            loaded.need = {name: count + beside for name, count in needed.items()}
+            wanted = min(loaded.need[stages[0].name] + (reading if union else 0), most)
             if is_held or wanted <= room.num_bytes:
                 room.keep(wanted)
                 return
@@ -69,16 +71,21 @@ class Decoding:
             self._size_px = height, width
             admit(height, width)
 
-        if union or streamed:
-            admit(*self._size_px, most=room.budget)
-        else:
-            admit(0, 0)
-        if not union and streamed:
-            for _ in clip.each(streamed[:1], sized=sized):
-                pass
+        size_px = self._size_px
+        if not is_held and (streamed or (union and size_px is None)):
+            size_px = self._size_px = _size_of(clip, (union or streamed)[0])
+        admit(*(size_px or (0, 0)), most=room.budget if union else sys.maxsize)
         loaded.frames = clip.frames(union, sized=sized)
         loaded.num_frames = len(union) or len(streamed)
         for name, indices in loaded.given.items():
             loaded.inputs[name]["sha256"] = loaded.frames.digest(indices)
         room.keep(loaded.need[stages[0].name])
         return waited
+
+
+def _size_of(clip: Clip, index: int) -> tuple[int, int]:
+    """Read height and width of one of a clip's frames."""
+    found = [(0, 0)]
+    for _ in clip.each([index], sized=lambda height, width: found.append((height, width))):
+        pass
+    return found[-1]

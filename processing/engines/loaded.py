@@ -57,7 +57,7 @@ class Loaded:
     def take(self, stage: str) -> "NDArray[np.uint8]":
         """Give a stage its pictures, uint8 [N, H, W, 3], and let go of those that only earlier stages needed.
 
-        With the last stage that needs any, nothing here holds them. Call it in the order of the stages.
+        Call it in the order of the stages.
         """
         import numpy as np
 
@@ -67,10 +67,7 @@ class Loaded:
         names = list(self.given)
         later = [self.given[name] for name in names[names.index(stage) :]]
         self.frames.keep({index for indices in later for index in indices})
-        pictures = self.frames.take(self.given[stage])
-        if not any(later[1:]):
-            self.frames = None
-        return pictures
+        return self.frames.take(self.given[stage])
 
     def let_go(self) -> None:
         """Let go of all pictures: no stage needs them any more."""

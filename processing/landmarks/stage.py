@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LandmarkStage"]
 
+_BYTES_PER_FRAME = 1 << 16
+"""478 points in 64 bits before and after smoothing, and what is written."""
+
 
 class LandmarkStage(Stage):
     """Writes ``landmarks/<clip_id>.landmarks``: of every frame the landmarks, blendshapes and head pose of one face.
@@ -52,6 +55,9 @@ class LandmarkStage(Stage):
 
     def select(self, clip: Clip) -> Sequence[int]:
         return clip.frame_indices
+
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        return frames * _BYTES_PER_FRAME
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> FaceLandmarks:
         return self.landmarker(frames, indices=np.array(clip.frame_indices, np.int64), smooth=self.smooth)

@@ -10,7 +10,7 @@ from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import LANDMARKS, MASKS, ORIGINAL_STRIDE, Folder
 from mmvoxceleb.processing.device import Backend, resolve_device
-from mmvoxceleb.processing.masks.parser import FaceParser, NetworkParser, Parser
+from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, FaceParser, NetworkParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.model_names import OPEN
 from mmvoxceleb.processing.pictures import encode_colour_mask
@@ -93,6 +93,10 @@ class MaskStage(Stage):
 
     def select(self, clip: Clip) -> Sequence[int]:
         return around(clip.frame_indices, self._wanted(clip), self.smooth)
+
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        # class ids, with and without smoothing; where they change; files
+        return 4 * frames * MASK_SIZE_PX * MASK_SIZE_PX
 
     def makes_nothing(self, section: Mapping[str, Any]) -> bool:
         return _WITHOUT in section

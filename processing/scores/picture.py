@@ -57,7 +57,8 @@ def blockiness(grey: "NDArray[np.uint8]") -> Measured:
     if min(grey.shape[1:]) < _SMALLEST_PX:
         return f"frames under {_SMALLEST_PX} px"
     sums = [np.zeros(grey.shape[axis] - 1) for axis in (2, 1)]
-    for frame in grey.astype(np.int16):
+    for levels in grey:
+        frame = levels.astype(np.int16)
         sums[0] += np.abs(np.diff(frame, axis=1)).mean(axis=0)
         sums[1] += np.abs(np.diff(frame, axis=0)).mean(axis=1)
     ratios = [_strongest_grid(differences) for differences in sums]

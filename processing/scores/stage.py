@@ -25,6 +25,9 @@ __all__ = ["ScoreStage"]
 
 _QUALITY = "quality"
 
+_OTHER_BYTES = 1 << 16
+"""Of each frame: landmarks, sound, features of the face's pictures."""
+
 
 class ScoreStage(Stage):
     """Writes ``score/<clip_id>.json``, and ``meta/scores.parquet`` at the end of a run.
@@ -90,6 +93,9 @@ class ScoreStage(Stage):
 
     def select(self, clip: Clip) -> Sequence[int]:
         return clip.frame_indices if any(scorer.reads_frames for scorer in self.scorers) else ()
+
+    def extra_bytes(self, frames: int, height: int, width: int) -> int:
+        return frames * (height * width + _OTHER_BYTES)  # grey levels
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> dict[str, Measured]:
         indices = np.array(clip.frame_indices, np.int64)
