@@ -17,6 +17,8 @@ __all__ = ["RemoteClips"]
 
 _FORMAT = "1"
 _MOST_IN_MEMORY = 4096
+_MOST_RECENT = 128
+"""Listings that are held unpacked: whoever asks for one is likely to read some of it next."""
 
 
 class RemoteClips:
@@ -33,6 +35,7 @@ class RemoteClips:
         self._tree = tree
         self._folders: dict[str, bytes] = {}
         self._versions: dict[str, str] = {}
+        self._recent: dict[str, list[ZipEntry]] = {}
         self._in_memory: dict[str, bytes] = {}
         """Of zips without a version, or without a cache; a few."""
         self._kept = KeptBlobs(cache_dir() / "packed-index.sqlite")
@@ -70,6 +73,15 @@ class RemoteClips:
         Raises:
             MMVoxCelebError: As of :func:`packed_entries`.
         """
+        if (recent := self._recent.get(path)) is not None:
+            return recent
+        entries = self._known_or_read(path, told)
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent = {}
+        self._recent[path] = entries
+        return entries
+
+    def _known_or_read(self, path: str, told: Item) -> list[ZipEntry]:
         place = f"{_FORMAT} {self._tree.address}/{path}"
         version = told.version if told.size >= 0 and told.version else self._versions.get(path, "")
         kept = (self._kept.get(place, version) if version else None) or self._in_memory.get(path)
