@@ -23,6 +23,7 @@ from mmvoxceleb.modalities import (
     check_modalities,
     modalities,
 )
+from mmvoxceleb.sampling.batches import BatchRoom, new_tensor
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.threads import DecodeThreads, DecodeWork
@@ -83,6 +84,7 @@ class Sample:
         window: Which of the clip's windows.
         partner: Gives another clip of the same video.
         other_label: Gives a clip with another label.
+        room: Where the pictures of the batch go, and which of its samples this is; None for a sample by itself.
     """
 
     clip: SampledClip
@@ -93,6 +95,7 @@ class Sample:
     window: int = 0
     partner: Callable[[], SampledClip] | None = None
     other_label: Callable[[], SampledClip] | None = None
+    room: tuple[BatchRoom, int] | None = None
     view: View = field(default=WHOLE, init=False)
     partner_clip: SampledClip | None = field(default=None, init=False)
     values: dict[str, Any] = field(default_factory=dict, init=False)
@@ -110,11 +113,11 @@ class Sample:
         self.view = choose_view(options, self.rng)
         if VIDEO in self.table and frames is not None:
             key, index_key = VIDEO.sample_keys
-            sample |= {key: self._pictures(VIDEO, self.clip, frames), index_key: torch.from_numpy(frames)}
+            sample |= {key: self._pictures(VIDEO, self.clip, frames, key), index_key: torch.from_numpy(frames)}
         if options.image_at is not None:
             clip = self._clip_at(options.image_at)
             chosen = self._any_of(clip.indices(VIDEO.folder()))
-            sample["image"] = self._pictures(VIDEO, clip, chosen)[0]
+            sample["image"] = self._pictures(VIDEO, clip, chosen, "image")[0]
             sample |= {"image_index": int(chosen[0]), "image_clip_id": clip.clip_id}
         for modality in self.table:
             if isinstance(modality, FileModality):
@@ -175,8 +178,8 @@ class Sample:
             chosen = self._any_of(frames[np.isin(frames, indices)])
         else:
             chosen = self._any_of(indices)
-        made = self._pictures(modality, clip, chosen)
         key, index_key, clip_key = modality.sample_keys
+        made = self._pictures(modality, clip, chosen, key)
         if place == "every":
             return {key: made, index_key: torch.from_numpy(chosen)}
         found: dict[str, Any] = {key: made[0], index_key: int(chosen[0])}
@@ -184,7 +187,9 @@ class Sample:
             found[clip_key] = clip.clip_id
         return found
 
-    def _pictures(self, modality: FrameModality, clip: SampledClip, chosen: "NDArray[np.int64]") -> torch.Tensor:
+    def _pictures(
+        self, modality: FrameModality, clip: SampledClip, chosen: "NDArray[np.int64]", key: str
+    ) -> torch.Tensor:
         """Read pictures, and make a tensor [N, *channels, H, W]; the work fills it with them."""
         folder, form = modality.folder_of_style(self.options.style), modality.form(self.options)
         if len(chosen) == 0:
@@ -210,9 +215,15 @@ class Sample:
             form.put(picture, stack[place])
 
         height, width = size or decoded(0).shape[:2]
-        stack = np.empty((len(chosen), *form.channels, height, width), form.dtype)
+        shape = (len(chosen), *form.channels, height, width)
+        if self.room is None:
+            made = new_tensor(shape, form.dtype)
+        else:
+            room, number = self.room
+            made = room.part(number, key, shape, form.dtype)
+        stack = made.numpy()
         self.work.add(functools.partial(fill, place) for place in range(len(chosen)))
-        return torch.from_numpy(stack)
+        return made
 
     def _value(self, modality: FileModality) -> Any:
         if modality.name not in self.values:

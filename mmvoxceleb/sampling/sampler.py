@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_feed import addresses_of
 from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities
+from mmvoxceleb.sampling.batches import BatchedSample, BatchRoom
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.in_flight import ClipInFlight, ReadThreads
@@ -195,26 +196,30 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         """
         if type(self).__getitem__ is not ClipSampler.__getitem__:  # a subclass has more to do to each
             return [self[index] for index in indices]
-        return self._samples(indices)
+        return [BatchedSample(sample) for sample in self._samples(indices, BatchRoom(len(indices)))]
 
-    def _samples(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+    def _samples(self, indices: Sequence[int], room: BatchRoom | None = None) -> list[dict[str, Any]]:
         positions = [operator.index(index) for index in indices]
         for index in positions:
             if not -len(self) <= index < len(self):
                 raise IndexError(f"sample {index} of {len(self)}")
         positions = [index % len(self) for index in positions]
+        rooms = [None if room is None else (room, place) for place in range(len(positions))]
         if self._reading is not None:
-            return self._samples_from_afar(positions, self._reading)
+            return self._samples_from_afar(positions, rooms, self._reading)
         most = _MOST_AT_ONCE if self._threads.count > 1 else 1
         samples: list[dict[str, Any]] = []
         for first in range(0, len(positions), most):
             with self._threads.work() as work:
                 samples += [
-                    self._sample(index, self._clip_of(index), work) for index in positions[first : first + most]
+                    self._sample(positions[place], self._clip_of(positions[place]), work, rooms[place])
+                    for place in range(first, min(first + most, len(positions)))
                 ]
         return samples
 
-    def _samples_from_afar(self, positions: Sequence[int], reading: ReadThreads) -> list[dict[str, Any]]:
+    def _samples_from_afar(
+        self, positions: Sequence[int], rooms: Sequence[tuple[BatchRoom, int] | None], reading: ReadThreads
+    ) -> list[dict[str, Any]]:
         """Make samples while what the next ones need is on its way: lists and values first, then the pictures."""
         parts = [positions[first : first + _MOST_AT_ONCE] for first in range(0, len(positions), _MOST_AT_ONCE)]
         begun = (self._begun(part, reading) for part in parts)
@@ -226,7 +231,10 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
                 clips, coming = coming, next(begun, [])
                 this = stack.enter_context(ExitStack())
                 work = this.enter_context(self._threads.work())
-                samples += [self._sample(index, clip, work) for index, clip in zip(part, clips, strict=True)]
+                samples += [
+                    self._sample(index, clip, work, rooms[place])
+                    for place, (index, clip) in enumerate(zip(part, clips, strict=True), len(samples))
+                ]
                 if before is not None:
                     before.close()
                 before = this
@@ -242,7 +250,9 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     def _clip_of(self, index: int) -> SampledClip:
         return self._clip(index // self.options.windows)
 
-    def _sample(self, index: int, clip: SampledClip, work: DecodeWork) -> dict[str, Any]:
+    def _sample(
+        self, index: int, clip: SampledClip, work: DecodeWork, room: tuple[BatchRoom, int] | None
+    ) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
         seed = np.random.SeedSequence([self.options.seed, self._epochs.of(index), index])
         rng = np.random.Generator(np.random.PCG64(seed))
@@ -256,6 +266,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
             window,
             partner=None if same_video is None else lambda: self._clip(same_video.choose(position, rng)),
             other_label=None if other_labels is None else lambda: self._clip(other_labels.choose(position, rng)),
+            room=room,
         ).made()
 
     def _clip(self, position: int) -> SampledClip:
