@@ -5,7 +5,7 @@ tensor of a batch, be it of eight numbers: a quarter of the time of a sample (be
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.utils.data._utils.collate import collate, default_collate_fn_map
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["BatchRoom", "BatchedSample", "new_tensor"]
+__all__ = ["BatchRoom", "BatchedSample", "Place", "new_tensor"]
 
 _SMALL_BYTES = 1 << 15
 """Tensors up to this are copied, and go through the pipe with the rest of the batch."""
@@ -52,6 +52,10 @@ class BatchRoom:
             whole = self._tensors[key] = new_tensor((self._count, *shape), dtype, is_shared=is_sent)
         part = whole[place]
         return part if part.shape == tuple(shape) else new_tensor(shape, dtype)
+
+
+Place: TypeAlias = tuple[BatchRoom, int]
+"""Where a sample of a batch goes: the room, and which of the samples it is."""
 
 
 def new_tensor(shape: Sequence[int], dtype: "DTypeLike", *, is_shared: bool = False) -> torch.Tensor:

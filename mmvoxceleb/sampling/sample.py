@@ -23,7 +23,7 @@ from mmvoxceleb.modalities import (
     check_modalities,
     modalities,
 )
-from mmvoxceleb.sampling.batches import BatchRoom, new_tensor
+from mmvoxceleb.sampling.batches import Place, new_tensor
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.options import SampleOptions
 from mmvoxceleb.sampling.threads import DecodeThreads, DecodeWork
@@ -95,7 +95,7 @@ class Sample:
     window: int = 0
     partner: Callable[[], SampledClip] | None = None
     other_label: Callable[[], SampledClip] | None = None
-    room: tuple[BatchRoom, int] | None = None
+    room: Place | None = None
     view: View = field(default=WHOLE, init=False)
     partner_clip: SampledClip | None = field(default=None, init=False)
     values: dict[str, Any] = field(default_factory=dict, init=False)

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_feed import addresses_of
 from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities
-from mmvoxceleb.sampling.batches import BatchedSample, BatchRoom
+from mmvoxceleb.sampling.batches import BatchedSample, BatchRoom, Place
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
 from mmvoxceleb.sampling.in_flight import ClipInFlight, ReadThreads
@@ -218,7 +218,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         return samples
 
     def _samples_from_afar(
-        self, positions: Sequence[int], rooms: Sequence[tuple[BatchRoom, int] | None], reading: ReadThreads
+        self, positions: Sequence[int], rooms: Sequence[Place | None], reading: ReadThreads
     ) -> list[dict[str, Any]]:
         """Make samples while what the next ones need is on its way: lists and values first, then the pictures."""
         parts = [positions[first : first + _MOST_AT_ONCE] for first in range(0, len(positions), _MOST_AT_ONCE)]
@@ -250,9 +250,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     def _clip_of(self, index: int) -> SampledClip:
         return self._clip(index // self.options.windows)
 
-    def _sample(
-        self, index: int, clip: SampledClip, work: DecodeWork, room: tuple[BatchRoom, int] | None
-    ) -> dict[str, Any]:
+    def _sample(self, index: int, clip: SampledClip, work: DecodeWork, room: Place | None) -> dict[str, Any]:
         position, window = divmod(index, self.options.windows)
         seed = np.random.SeedSequence([self.options.seed, self._epochs.of(index), index])
         rng = np.random.Generator(np.random.PCG64(seed))
