@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -42,7 +43,7 @@ class Item(NamedTuple):
 def visible(items: Iterable[Item]) -> list[Item]:
     """Leave out what is nameless, hidden or ``__MACOSX``, and sort the others by name."""
     shown = [item for item in items if item.name and not item.name.startswith(".") and item.name != "__MACOSX"]
-    return sorted(shown, key=lambda item: item.name)
+    return sorted(shown, key=attrgetter("name"))
 
 
 def several(names: Sequence[str]) -> str:

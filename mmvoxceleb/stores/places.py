@@ -83,13 +83,19 @@ class ClipPlaces(Mapping[str, Place]):
             return name in names or matches(name)
 
         is_told = self._tree.outlines_sizes
+        usual, kind_of_usual = (".zip", "packed") if folder.is_frames else (getattr(folder.kind, "suffix", ""), "file")
+        length = -len(usual)
         for item in items:
-            found = clip_of_item(folder, item, is_clip)
-            if found is None:
-                continue
-            name, kind = found
-            clip = names.setdefault(name, name)
-            suffix = item.name[len(clip) :]
+            suffix, kind = usual, kind_of_usual
+            is_usual = not item.is_folder and item.name.endswith(usual)
+            clip = names.get(item.name[:length]) if is_usual else None
+            if clip is None:  # not named as a clip of another folder is
+                found = clip_of_item(folder, item, is_clip)
+                if found is None:
+                    continue
+                name, kind = found
+                clip = names.setdefault(name, name)
+                suffix = item.name[len(clip) :]
             form = forms.get((kind, suffix))
             if form is None:
                 form = forms[kind, suffix] = _Form(base, kind, suffix)
