@@ -19,12 +19,16 @@ CLIPS = typer.Option(rich_help_panel="Clips")
 REMOVALS = typer.Option(rich_help_panel="Removals")
 RemovalsOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--removals", help="Obey this removal list elsewhere, too: path or URL; repeat it."),
+    typer.Option(
+        "--removals", help="Obey this removal list elsewhere, too: path or URL; repeat it.", rich_help_panel="Removals"
+    ),
 ]
 RemovalsOfflineOption: TypeAlias = Annotated[
     Offline | None,
     typer.Option(
-        "--removals-offline", help="If it cannot be read: stop, or use the last one that was read on this machine."
+        "--removals-offline",
+        help="If it cannot be read: stop, or use the last one that was read on this machine.",
+        rich_help_panel="Removals",
     ),
 ]
 

@@ -1,7 +1,8 @@
 """``mmvoxceleb convert``: clips as video files, or as pictures."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from mmvoxceleb.cli.options import given, like, takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import RunOptions, refuse_idle_quality
 from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.outcomes import Summary
 
 __all__ = ["register"]
 
@@ -57,10 +61,12 @@ def convert(
     from mmvoxceleb.processing.convert import CONVERT, ConvertStage
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    summary = run_pipeline(Pipeline([ConvertStage(FrameCodec(**given(codec, FrameCodec)))]), store, out, run)
-    figures = summary.figures if summary is not None else {}
-    if levels := figures.get(f"{CONVERT}.psnr_db"):
-        worst = min(figures[f"{CONVERT}.psnr_min_db"])
-        typer.echo(
-            f"PSNR: {sum(levels) / len(levels):.1f} dB on average of the clips, {worst:.1f} dB in the worst frame"
-        )
+    def rows(summary: "Summary") -> Iterator[tuple[str, str]]:
+        if levels := summary.figures.get(f"{CONVERT}.psnr_db"):
+            worst = min(summary.figures[f"{CONVERT}.psnr_min_db"])
+            yield (
+                "PSNR",
+                f"{sum(levels) / len(levels):.1f} dB on average of the clips, {worst:.1f} dB in the worst frame",
+            )
+
+    run_pipeline(Pipeline([ConvertStage(FrameCodec(**given(codec, FrameCodec)))]), store, out, run, rows)

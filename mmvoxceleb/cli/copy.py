@@ -1,7 +1,7 @@
 """``mmvoxceleb copy``, ``merge`` and ``split``: stores as material for others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,12 +10,14 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.telling import JsonOptions, end, stopped
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
 
 if TYPE_CHECKING:
     from mmvoxceleb.cliplists import ClipList
     from mmvoxceleb.meta.ledger import LedgerRow
+    from mmvoxceleb.processing.copying import CopyReport
 
 COPY_EXAMPLES = """
 [bold]Examples[/]
@@ -40,6 +42,9 @@ SPLIT_EXAMPLES = """
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="New store: a folder, or a URL.")]
 
 
+RUN = typer.Option(rich_help_panel="Run")
+
+
 @dataclass(frozen=True)
 class CopyOptions(ClipOptions):
     """Which clips are copied, and how.
@@ -53,8 +58,8 @@ class CopyOptions(ClipOptions):
 
     layout: Literal["folder", "packed"] | None = None
     link: bool = True
-    overwrite: bool = False
-    workers: int = 0
+    overwrite: Annotated[bool, RUN] = False
+    workers: Annotated[int, typer.Option(rich_help_panel="Run", show_default=False)] = 0
 
 
 def register(app: typer.Typer) -> None:
@@ -65,18 +70,22 @@ def register(app: typer.Typer) -> None:
 
 
 def copy(
-    store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)], out: OutArgument, options: CopyOptions
+    store: Annotated[str, typer.Argument(metavar="STORE", help=LOCATION_HELP)],
+    out: OutArgument,
+    options: CopyOptions,
+    output: JsonOptions,
 ) -> None:
     """Copy a store, or some of its clips.
 
     Provenance, ledger and removal list are copied, too. Rerun the command to resume.
     """
-    run([store], out, options, options.clip_list())
+    _end({out: _copy([store], out, options, options.clip_list())})
 
 
 def merge(
     stores: Annotated[list[str], typer.Argument(metavar="STORE... OUT", help="Two or more stores, then the new one.")],
     options: CopyOptions,
+    output: JsonOptions,
 ) -> None:
     """Merge several stores into a new one.
 
@@ -89,7 +98,7 @@ def merge(
     *sources, out = stores
     if len(sources) < 2:
         raise ConfigError("merge takes two or more stores and OUT; to copy one: mmvoxceleb copy STORE OUT")
-    run(sources, out, options, options.clip_list())
+    _end({out: _copy(sources, out, options, options.clip_list())})
 
 
 def split(
@@ -100,6 +109,8 @@ def split(
         int | None,
         typer.Option("--parts", min=1, help="Number of stores, of about equal size. Default: train and test."),
     ] = None,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Split a store into several new ones; all clips of a person go into the same one.
 
@@ -116,43 +127,58 @@ def split(
         shares = {name: list(found) for name, found in split_clips(clips).items()}
     else:
         shares = {f"part-{n}-of-{parts}": share for n, share in enumerate(split_persons(whole, parts))}
+    done = {}
     for name, clips in shares.items():
         persons = {clip.partition("#")[0] for clip in clips}
-        run(
-            [store], f"{out.rstrip('/')}/{name}", options, ClipList.of(clips),
+        place = f"{out.rstrip('/')}/{name}"
+        done[place] = _copy(
+            [store], place, options, ClipList.of(clips),
             keeps_row=lambda row, persons=persons: row.clip_id.partition("#")[0] in persons,  # type: ignore[misc]  # bound now
         )  # fmt: skip
+    _end(done)
 
 
-def run(
+def _copy(
     stores: list[str],
     out: str,
     options: CopyOptions,
     clips: "ClipList | None",
     keeps_row: "Callable[[LedgerRow], bool] | None" = None,
-) -> None:
-    """Copy with a progress bar, and say what was done."""
-    from mmvoxceleb.errors import ProcessingError
+) -> "CopyReport":
     from mmvoxceleb.processing.copying import copy_stores
 
     try:
         with progress_bar() as tell:
-            report = copy_stores(
+            return copy_stores(
                 [path_of_location(store) for store in stores], out,
                 clips=clips, missing=options.missing, layout=options.layout, link=options.link,
                 overwrite=options.overwrite, workers=options.workers or usable_cpus(), keeps_row=keeps_row,
                 progress=lambda what, more, total: tell(what, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo(f"stopped; finished clips are kept in {out}: rerun the command to resume", err=True)
-        raise typer.Exit(130) from None
-    parts = [f"{report.kept:,} there already"] if report.kept else []
-    parts += [f"{report.shared:,} in several stores"] if report.shared else []
-    parts += [f"{report.removed:,} on a removal list left out"] if report.removed else []
-    typer.echo(
-        f"{out}: {counted(report.clips, 'clip')}{' (' + ', '.join(parts) + ')' if parts else ''}; "
-        f"{counted(report.linked, 'file')} linked, {report.copied:,} copied ({counted(report.bytes, 'byte')})"
-    )
-    if report.failed:
-        reasons = "\n".join(report.failed.values())
-        raise ProcessingError(f"{counted(len(report.failed), 'clip')} could not be copied:\n{reasons}")
+        raise stopped(out) from None
+
+
+def _end(reports: "dict[str, CopyReport]") -> None:
+    """Say what became of the new stores, by their places.
+
+    Raises:
+        ProcessingError: Clips could not be copied.
+    """
+    from mmvoxceleb.errors import ProcessingError
+
+    rows = []
+    for place, report in reports.items():
+        parts = [f"{report.kept:,} there already"] if report.kept else []
+        parts += [f"{report.shared:,} in several stores"] if report.shared else []
+        parts += [f"{report.removed:,} on a removal list left out"] if report.removed else []
+        rows += [
+            ("store", place),
+            ("clips", f"{report.clips:,}{' (' + ', '.join(parts) + ')' if parts else ''}"),
+            ("files", f"{report.linked:,} linked, {report.copied:,} copied ({counted(report.bytes, 'byte')})"),
+        ]
+    failed = [reason for report in reports.values() for reason in report.failed.values()]
+    stores = [{"location": place, **asdict(report)} for place, report in reports.items()]
+    end({"stores": stores}, rows, next_command=None if failed else f"mmvoxceleb validate {next(iter(reports))}")
+    if failed:
+        raise ProcessingError(f"{counted(len(failed), 'clip')} could not be copied:\n" + "\n".join(failed))

@@ -1,13 +1,14 @@
 """``mmvoxceleb diff``: what differs between two clip lists, or two stores."""
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmvoxceleb.cli.locations import ModalityOption, open_location
+from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.telling import JsonOptions, end, paper, say
 from mmvoxceleb.cli.wording import counted, first_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``diff``."""
-    app.command("diff", epilog=EXAMPLES, no_args_is_help=True)(diff)
+    app.command("diff", epilog=EXAMPLES, no_args_is_help=True)(takes_options(diff))
 
 
 def diff(
@@ -38,10 +39,14 @@ def diff(
     ] = False,
     modality: ModalityOption = None,
     clips: Annotated[
-        str | None, typer.Option("--clips", metavar="FILE", help="For stores: compare only the clips of this list.")
+        str | None,
+        typer.Option(
+            "--clips", metavar="FILE", help="For stores: compare only the clips of this list.", rich_help_panel="Clips"
+        ),
     ] = None,
     show: Annotated[int, typer.Option("--show", min=1, help="How many of each kind to list; all are counted.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Compare two clip lists, or two stores: clips, modalities and files. Exits with 1 if anything differs."""
     from mmvoxceleb.diff import diff_lists
@@ -52,7 +57,8 @@ def diff(
         if deep or modality or clips:
             raise ConfigError("--deep, --modality and --clips compare stores, but these are clip lists")
         found = diff_lists(lists[0], lists[1])
-        _tell(found.to_json()) if as_json else _show_lists(lists[0], lists[1], found, show)
+        _show_lists(lists[0], lists[1], found, show)
+        end(found.to_json())
         is_same = found.is_same
     elif lists[0] is not None or lists[1] is not None:
         one = a if lists[0] is not None else b
@@ -62,7 +68,9 @@ def diff(
         )
     else:
         compared = _compare(a, b, deep, modality, clips)
-        _tell(compared.to_json()) if as_json else _show_stores(compared, show)
+        _show_stores(compared, show)
+        again = f"mmvoxceleb diff {a} {b} --deep" if compared.is_same and not deep else None
+        end(compared.to_json(), next_command=again)
         is_same = compared.is_same
     if not is_same:
         raise typer.Exit(1)
@@ -96,33 +104,28 @@ def _list_at(place: str) -> "ClipList | None":
     return read_clip_list(place) if is_file and not name.endswith(".zip") else None
 
 
-def _tell(content: object) -> None:
-    typer.echo(json.dumps(content, indent=2))
-
-
 def _show_lists(a: "ClipList", b: "ClipList", found: "ListDiff", show: int) -> None:
     for name, listed in (("A", a), ("B", b)):
-        typer.echo(f"{name}: {listed.name}, {counted(len(listed), 'clip')}, sha256 {listed.sha256}")
+        say(f"{name}: {listed.name}, {counted(len(listed), 'clip')}, sha256 {listed.sha256}")
     if found.is_same:
-        typer.echo("the same")
+        say("the same")
         return
     for name, clips in (("A", found.only_a), ("B", found.only_b)):
         if clips:
-            typer.echo(f"only in {name}: {counted(len(clips), 'clip')}")
+            say(f"only in {name}: {counted(len(clips), 'clip')}")
             for line in first_of(clips, len(clips), shown=show):
-                typer.echo(line)
-    typer.echo(f"in both: {counted(found.in_both, 'clip')}" if found.only_a or found.only_b else "the same clips")
+                say(line)
+    say(f"in both: {counted(found.in_both, 'clip')}" if found.only_a or found.only_b else "the same clips")
     for line in found.others:
-        typer.echo(line)
+        say(line)
 
 
 def _show_stores(found: "StoreDiff", show: int) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = paper()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("folder")
     for name in ("only in A", "only in B", "in both", "differ"):

@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from mmvoxceleb.cli.locations import ModalityOption
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.telling import JsonOptions, end
+from mmvoxceleb.cli.wording import counted
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -19,7 +22,7 @@ our-copies.json holds Drive ids by modality: {"video": "1eG4...", "mask": "1Y36.
 
 def register(app: typer.Typer) -> None:
     """Add ``download``."""
-    app.command(epilog=EXAMPLES)(download)
+    app.command(epilog=EXAMPLES)(takes_options(download))
 
 
 def download(
@@ -29,6 +32,8 @@ def download(
     ] = None,
     modality: ModalityOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bars.")] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Download zips from Google Drive. An interrupted download resumes, and existing files are kept.
 
@@ -48,7 +53,10 @@ def download(
         if not all(isinstance(value, str) for value in chosen.values()):
             raise ConfigError(f"--ids {ids}: should be one JSON object of Drive ids by modality")
     wanted = modality or [name for name in MODALITIES if chosen is None or name in chosen]
-    folder = download_modalities(wanted, ids=chosen, folder=out, quiet=quiet)
-    for path in sorted(folder.glob("*.zip")):
-        typer.echo(f"{path}  {path.stat().st_size:,} bytes")
-    typer.echo(f"load it with: load_dataset('mmvoxceleb', data_dir={str(folder)!r})")
+    folder = download_modalities(wanted, ids=chosen, folder=out, quiet=quiet or output.json)
+    sizes = {str(path): path.stat().st_size for path in sorted(folder.glob("*.zip"))}
+    end(
+        {"location": str(folder), "bytes": sizes},
+        [(path, counted(size, "byte")) for path, size in sizes.items()],
+        next_command=f"load_dataset('mmvoxceleb', data_dir={str(folder)!r})",
+    )

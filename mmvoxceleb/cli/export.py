@@ -1,6 +1,6 @@
 """``mmvoxceleb export``: a store as Parquet shards, WebDataset tars or the original layout, with a dataset card."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,11 +10,14 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
+from mmvoxceleb.cli.wording import counted, names_in
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.settings import ExportSettings
+from mmvoxceleb.processing.frame_codec import Codec
+from mmvoxceleb.schema import DEFAULT_STYLE
 from mmvoxceleb.sizes import parse_size
 from mmvoxceleb.trainers.settings import TrainerSettings
 
@@ -25,7 +28,7 @@ EXAMPLES = """
 [bold]Examples[/]
 
   mmvoxceleb export /data/mmvoxceleb out
-  mmvoxceleb export /data/mmvoxceleb out --video mp4 --crf 18
+  mmvoxceleb export /data/mmvoxceleb out --codec mp4 --crf 18
   mmvoxceleb export /data/mmvoxceleb tars --format webdataset
   mmvoxceleb export /data/mmvoxceleb original --format folder
   mmvoxceleb export /data/mmvoxceleb out --clips list.json
@@ -37,8 +40,39 @@ TRAINER = typer.Option(rich_help_panel="For a trainer")
 
 CARD = typer.Option(rich_help_panel="Card")
 WorkersOption = Annotated[
-    int, typer.Option("--workers", help="Threads that read and convert. Default: one per core.", show_default=False)
+    int,
+    typer.Option(
+        "--workers",
+        help="Threads that read and convert. Default: one per core.",
+        show_default=False,
+        rich_help_panel="Run",
+    ),
 ]
+
+
+@dataclass(frozen=True)
+class FormOptions:
+    """How the pictures of an export are stored.
+
+    Args:
+        styles: Drawing styles, separated by commas.
+        codec: png: the frames as they are; mp4, mp4-lossless: one H.264 file a clip, not for the format folder.
+        crf: H.264 constant rate factor of mp4, 0 to 51; lower is better and larger.
+    """
+
+    styles: str = DEFAULT_STYLE
+    codec: Codec = "png"
+    crf: int = ExportSettings.crf
+
+    def of(self, settings: ExportSettings) -> ExportSettings:
+        """Put them into settings."""
+        return replace(
+            settings,
+            styles=tuple(names_in(self.styles)),
+            video="png" if self.codec == "png" else "mp4",
+            lossless=self.codec == "mp4-lossless",
+            crf=self.crf,
+        )
 
 
 def register(app: typer.Typer) -> None:
@@ -52,9 +86,10 @@ def export(
     *,
     settings: Annotated[
         ExportSettings,
-        without("modalities", "mask_encoding", "max_shard_bytes"),
-        named(styles="--style", version="--dataset-version"),
+        without("modalities", "styles", "video", "crf", "lossless", "mask_encoding", "max_shard_bytes", "on_error"),
+        named(version="--dataset-version"),
     ],
+    form: FormOptions,
     modality: ModalityOption = None,
     original_colours: Annotated[
         bool | None,
@@ -66,7 +101,9 @@ def export(
     max_shard_size: Annotated[
         str | None, typer.Option("--max-shard-size", help="For example 64MB. Default: 32MB Parquet, 256MB tars.")
     ] = None,
-    facts: Annotated[CardFacts, without("models", "clip_list", "elsewhere"), named(repo_id="--repo"), CARD],
+    facts: Annotated[
+        CardFacts, without("models", "clip_list", "elsewhere"), named(repo_id="--repo", licence="--card-licence"), CARD
+    ],
     chosen: ClipOptions,
     trainer: Annotated[
         str | None,
@@ -79,15 +116,27 @@ def export(
     ] = None,
     trainer_settings: Annotated[TrainerSettings, without("crf"), TRAINER],
     workers: WorkersOption = 0,
-    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export with other settings.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and stop.")] = False,
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(
+            "--on-error", help="raise at the first damaged clip, or skip it and record why.", rich_help_panel="Run"
+        ),
+    ] = "raise",
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N clips.", rich_help_panel="Run")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an export with other settings.", rich_help_panel="Run")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written, and stop.", rich_help_panel="Run")
+    ] = False,
+    output: JsonOptions,
 ) -> None:
     """Write a store as shards with a dataset card. A stopped run resumes.
 
     Parquet shards are what stock load_dataset reads from the Hub; push them with mmvoxceleb push.
     """
     store = path_of_location(store)
+    settings = form.of(replace(settings, on_error=on_error))
     if trainer is not None:
         refuse_for_trainer(settings, modality=modality, facts=facts, dry_run=dry_run)
         trainer_settings = replace(trainer_settings, crf=settings.crf)
@@ -107,13 +156,17 @@ def export(
     facts = replace(facts, models=known_models())
     report = run_export(store, out, settings, facts, chosen, workers=workers, limit=limit, overwrite=overwrite)
     for reason in report.skipped.values():
-        typer.echo(f"left out: {reason}")
-    typer.echo(
-        f"{out}: {counted(report.clips, 'clip')}, {counted(report.bytes, 'byte')}; "
-        f"{counted(report.written, 'shard')} written, {report.kept:,} kept"
-    )
-    if settings.format != "folder":
-        typer.echo(f"look at {out}/README.md, then: mmvoxceleb push {out} user/name --dry-run")
+        say(f"left out: {reason}")
+    rows = [
+        ("export", str(out)),
+        ("clips", f"{report.clips:,}{f' ({len(report.skipped):,} left out)' if report.skipped else ''}"),
+        ("shards", f"{report.written:,} written, {report.kept:,} kept ({counted(report.bytes, 'byte')})"),
+    ]
+    if settings.format == "folder":
+        end({"location": str(out), **asdict(report)}, rows)
+        return
+    rows.append(("card", f"{out}/README.md"))
+    end({"location": str(out), **asdict(report)}, rows, next_command=f"mmvoxceleb push {out} user/name --dry-run")
 
 
 def refuse_for_trainer(
@@ -151,17 +204,19 @@ def run_export_for(
                 progress=lambda part, more, total: tell(part, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo(f"stopped; finished clips are kept in {out}: rerun the command to resume", err=True)
-        raise typer.Exit(130) from None
+        raise stopped(out) from None
     for count, reason in reasons(report.left_out):
-        typer.echo(f"left out: {counted(count, 'clip')}: {reason}{', and others like it' if count > 1 else ''}")
+        say(f"left out: {counted(count, 'clip')}: {reason}{', and others like it' if count > 1 else ''}")
     if report.removed:
-        typer.echo(f"deleted: {counted(len(report.removed), 'clip')} that {out} held and the removal list names")
-    typer.echo(
-        f"{out}: {counted(report.clips, 'clip')}, {counted(report.bytes, 'byte')}; "
-        f"{report.written:,} written, {report.kept:,} kept"
-    )
-    typer.echo(report.next_steps)
+        say(f"deleted: {counted(len(report.removed), 'clip')} that {out} held and the removal list names")
+    rows = [
+        ("export", str(out)),
+        (
+            "clips",
+            f"{report.clips:,}: {report.written:,} written, {report.kept:,} kept ({counted(report.bytes, 'byte')})",
+        ),
+    ]
+    end({"location": str(out), **asdict(report)}, rows, next_command=report.next_steps)
 
 
 def completed(
@@ -201,8 +256,7 @@ def run_export(
                 progress=lambda part, more, total: tell(part, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo(f"stopped; finished shards are kept in {out}: rerun the command to resume", err=True)
-        raise typer.Exit(130) from None
+        raise stopped(out, of="shards") from None
 
 
 def show_plan(store: str, settings: ExportSettings, limit: int | None, chosen: ClipOptions) -> None:
@@ -214,9 +268,12 @@ def show_plan(store: str, settings: ExportSettings, limit: int | None, chosen: C
     removals = read_removals(store)
     shards = plan_shards(chosen.of(open_store(store)), settings, removals, limit=limit)
     for shard in shards:
-        typer.echo(f"{shard.path}  {counted(len(shard.clips), 'clip')}")
-    clips = counted(sum(len(shard.clips) for shard in shards), "clip")
-    typer.echo(f"{clips} in {counted(len(shards), 'shard')}; nothing was written")
+        say(f"{shard.path}  {counted(len(shard.clips), 'clip')}")
+    clips = sum(len(shard.clips) for shard in shards)
+    end(
+        {"dry_run": True, "clips": clips, "shards": {shard.path: list(shard.clips) for shard in shards}},
+        [("plan", f"{counted(clips, 'clip')} in {counted(len(shards), 'shard')}; nothing was written")],
+    )
 
 
 def known_models() -> dict[str, ModelFacts]:

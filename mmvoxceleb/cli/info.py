@@ -1,6 +1,5 @@
 """``mmvoxceleb info``: versions, devices, decoders and the cache, for reports of bugs."""
 
-import json
 import os
 import platform
 import shutil
@@ -11,6 +10,8 @@ from typing import Any
 
 import typer
 
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.telling import JsonOptions, end, paper
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.files.quoting import first_line
 
@@ -44,20 +45,16 @@ _MODULE_BY_DECODER = {"pyav": "av", "torchcodec": "torchcodec.decoders", "opencv
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("info", epilog=EXAMPLES)(run)
+    app.command("info", epilog=EXAMPLES)(takes_options(run))
 
 
-def run(as_json: bool = typer.Option(False, "--json", help="Print it as JSON.")) -> None:
+def run(output: JsonOptions) -> None:
     """Show versions, devices, decoders and the cache, to paste into a bug report."""
     found = collect()
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = paper()
     for title, values in found.items():
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(min_width=24, style="dim")
@@ -67,6 +64,7 @@ def run(as_json: bool = typer.Option(False, "--json", help="Print it as JSON."))
         console.print(f"[bold]{title}[/]")
         console.print(table)
         console.print()
+    end(found)
 
 
 def collect() -> dict[str, dict[str, str | None]]:

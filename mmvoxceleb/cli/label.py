@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.telling import JsonOptions, end, say
 from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ EXPORT_EXAMPLES = """
 def register(app: typer.Typer) -> None:
     """Add ``label import`` and ``label export``."""
     label = typer.Typer(no_args_is_help=True, help="Import manual labels into a dataset, and export labels.")
-    label.command(name="import", epilog=IMPORT_EXAMPLES)(import_)
-    label.command(name="export", epilog=EXPORT_EXAMPLES)(export)
+    label.command(name="import", epilog=IMPORT_EXAMPLES)(takes_options(import_))
+    label.command(name="export", epilog=EXPORT_EXAMPLES)(takes_options(export))
     app.add_typer(label, name="label")
 
 
@@ -54,7 +56,11 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Treat unknown clips, empty labels and contradictions as errors.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be imported, and stop.", rich_help_panel="Run")
+    ] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Write manual labels into a dataset. They replace predicted ones, and later predictions leave them alone."""
     from mmvoxceleb.processing.labels.importing import import_labels
@@ -74,14 +80,10 @@ def import_(
 
 def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
     verb = "would be written" if dry_run else "written"
-    typer.echo(
-        f"label import: {counted(len(report.written), 'label')} {verb}, {len(report.unchanged):,} already there, "
-        f"in {store}"
-    )
     for source, count in sorted(report.replaced.items()):
-        typer.echo(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
+        say(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
     for name, count in report.unknown_names.most_common():
-        typer.echo(f"  left out: {name!r} is not an attribute ({counted(count, 'time')})")
+        say(f"  left out: {name!r} is not an attribute ({counted(count, 'time')})")
     for clips, why in (
         (report.unknown_clips, "not in the dataset"),
         (report.empty, "no attribute is set; --allow-empty imports them"),
@@ -89,16 +91,22 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         (report.removed, "on the removal list"),
     ):
         if clips:
-            typer.echo(f"  left out: {_some(clips)}: {why}")
+            say(f"  left out: {_some(clips)}: {why}")
     for clip, both in list(report.contradictions.items())[:5]:
-        typer.echo(f"  doubtful: {clip}: {'; '.join(both)}")
+        say(f"  doubtful: {clip}: {'; '.join(both)}")
     if len(report.contradictions) > 5:
-        typer.echo(f"  doubtful: {counted(len(report.contradictions) - 5, 'more clip')}")
+        say(f"  doubtful: {counted(len(report.contradictions) - 5, 'more clip')}")
     if report.stale_text:
-        typer.echo(
-            f"  out of date: the text of {_some(report.stale_text)}; regenerate it with: "
-            f"mmvoxceleb regenerate text {store} --overwrite"
-        )
+        say(f"  out of date: the text of {_some(report.stale_text)}")
+    again = f"mmvoxceleb regenerate text {store} --overwrite" if report.stale_text else f"mmvoxceleb view {store}"
+    end(
+        {"location": str(store), "dry_run": dry_run, **vars(report)},
+        [
+            ("store", str(store)),
+            ("labels", f"{counted(len(report.written), 'label')} {verb}, {len(report.unchanged):,} already there"),
+        ],
+        next_command=None if dry_run else again,
+    )
 
 
 def _some(clips: list[str]) -> str:
@@ -116,18 +124,24 @@ def export(
     drop_sensitive: Annotated[
         bool, typer.Option("--drop-sensitive", help="Omit the sensitive attributes (Male, Young, ...).")
     ] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Write the labels of a dataset into one file, which label import reads again."""
     from mmvoxceleb.processing.labels.importing import export_labels
 
     report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
-    typer.echo(f"label export: {counted(len(report.written), 'label')} written to {file}")
     if report.predicted:
-        typer.echo(f"  left out: {counted(len(report.predicted), 'predicted label')}; --predicted writes them, too")
+        say(f"  left out: {counted(len(report.predicted), 'predicted label')}; --predicted writes them, too")
     if report.left_out:
-        typer.echo(f"  left out: {counted(len(report.left_out), 'sensitive attribute')}: {', '.join(report.left_out)}")
+        say(f"  left out: {counted(len(report.left_out), 'sensitive attribute')}: {', '.join(report.left_out)}")
     if file.suffix.lower() == ".txt" and (report.left_out or report.open_values):
-        typer.echo(
+        say(
             "  note: the parsed form cannot say that a value is unknown; a later import of this file would read "
             "it as 'absent'. Write .csv or .json to keep it"
         )
+    end(
+        {"output": str(file), **vars(report)},
+        [("file", str(file)), ("labels", f"{len(report.written):,} written")],
+        next_command=f"mmvoxceleb label import {file} STORE",
+    )

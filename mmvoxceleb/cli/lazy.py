@@ -17,11 +17,13 @@ class CommandEntry(NamedTuple):
         name: What users type.
         module: Where it is: the module has a ``register`` that adds it, among others perhaps.
         help: The first paragraph of its help, as one line.
+        group: Under which heading it stands in the list.
     """
 
     name: str
     module: str
     help: str
+    group: str | None = None
 
 
 class LazyGroup(TyperGroup):
@@ -31,7 +33,12 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands.update({entry.name: TyperCommand(entry.name, help=entry.help) for entry in self.entries})
+        self.commands.update(
+            {
+                entry.name: TyperCommand(entry.name, help=entry.help, rich_help_panel=entry.group)
+                for entry in self.entries
+            }
+        )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments begin with, and import it."""

@@ -12,78 +12,97 @@ from mmvoxceleb.errors import MMVoxCelebError
 __all__ = ["app", "main"]
 
 COMMANDS = tuple(
-    CommandEntry(name, f"mmvoxceleb.cli.{module}", help)
-    for name, module, help in (
-        ("info", "info", "Show versions, devices, decoders and the cache, to paste into a bug report."),
+    CommandEntry(name, f"mmvoxceleb.cli.{module}", help, group)
+    for group, name, module, help in (
+        ("Get", "info", "info", "Show versions, devices, decoders and the cache, to paste into a bug report."),
         (
+            "Get",
             "download",
             "download",
             "Download zips from Google Drive. An interrupted download resumes, and existing files are kept.",
         ),
         (
+            "Get",
             "weights",
             "weights",
             "List the models with their licences and the permitted use of their results; --get downloads models now.",
         ),
+        ("Make", "regenerate", "regenerate", "Make modalities from videos or from an existing dataset."),
+        ("Make", "convert", "convert", "Copy a store and convert its frames to video files, or to pictures."),
+        ("Make", "label", "label", "Import manual labels into a dataset, and export labels."),
         (
-            "validate",
-            "validate",
-            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on "
-            "problems.",
-        ),
-        (
-            "preview",
-            "preview",
-            "Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips.",
-        ),
-        (
+            "Look and check",
             "view",
             "view",
             "Look at a dataset in the browser: filters, a player with all modalities, labelling by hand, marks "
             "for removal.",
         ),
         (
+            "Look and check",
+            "preview",
+            "preview",
+            "Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips.",
+        ),
+        (
+            "Look and check",
+            "validate",
+            "validate",
+            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on "
+            "problems.",
+        ),
+        (
+            "Choose and share out",
             "select",
             "select",
             "Choose clips by scores, attributes, persons and length, or at random, and write a clip list. Nothing is "
             "deleted.",
         ),
         (
+            "Choose and share out",
             "diff",
             "diff",
             "Compare two clip lists, or two stores: clips, modalities and files. Exits with 1 if anything differs.",
         ),
-        ("convert", "convert", "Copy a store and convert its frames to video files, or to pictures."),
-        ("copy", "copy", "Copy a store, or some of its clips."),
-        ("merge", "copy", "Merge several stores into a new one."),
+        ("Choose and share out", "copy", "copy", "Copy a store, or some of its clips."),
+        ("Choose and share out", "merge", "copy", "Merge several stores into a new one."),
         (
+            "Choose and share out",
             "split",
             "copy",
             "Split a store into several new ones; all clips of a person go into the same one.",
         ),
-        ("export", "export", "Write a store as shards with a dataset card. A stopped run resumes."),
+        ("Publish", "export", "export", "Write a store as shards with a dataset card. A stopped run resumes."),
         (
+            "Publish",
             "push",
             "push",
             "Send an export to the Hugging Face Hub, privately by default. Files that the Hub has are not sent again.",
         ),
         (
+            "Publish",
             "remove",
             "remove",
             "Remove people, videos or clips. A store also records them, so that later runs leave them out.",
         ),
-        ("regenerate", "regenerate", "Make modalities from videos or from an existing dataset."),
-        ("label", "label", "Import manual labels into a dataset, and export labels."),
     )
 )
 """Every command, in the order in which ``--help`` shows them."""
+
+EXIT_CODES = """
+Exit codes: 0 done; 1 an error, which is one line on stderr, or clips that failed; 2 a wrong command line; 130 Ctrl-C.
+validate and diff answer with theirs: 0 no problem, or the same; 1 problems, or different; 2 an error.
+"""
+
+ANSWERING = ("validate", "diff")
+"""Commands whose exit code 1 is an answer, so that an error is 2, as of the diff of POSIX."""
 
 app = typer.Typer(
     name="mmvoxceleb",
     cls=lazy_group(COMMANDS),
     help="Multimodal VoxCeleb: load, check, look at, regenerate and publish talking-face clips.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -103,7 +122,7 @@ def _configure(
 
 
 def main() -> None:
-    """Run the program. A known error is one line and exit code 1; ``MMVOXCELEB_DEBUG=1`` shows the trace."""
+    """Run the program. A known error is one line on stderr; ``MMVOXCELEB_DEBUG=1`` shows the trace."""
     try:
         app()
     except MMVoxCelebError as error:
@@ -113,4 +132,9 @@ def main() -> None:
         from rich.markup import escape
 
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}")
-        sys.exit(1)
+        sys.exit(2 if _called() in ANSWERING else 1)
+
+
+def _called() -> str | None:
+    names = {entry.name for entry in COMMANDS}
+    return next((argument for argument in sys.argv[1:] if argument in names), None)

@@ -22,7 +22,15 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 import typer
 from typer.models import OptionInfo
 
-__all__ = ["given", "like", "named", "takes_options", "without"]
+__all__ = ["PANELS", "given", "like", "named", "takes_options", "without"]
+
+PANELS: tuple[str | None, ...] = (
+    None, "Input", "Faces", "Rules", "Sound", "Models", "Device", "Export", "Card", "For a trainer",
+    "Clips", "Removals", "Run",
+)  # fmt: skip
+"""The groups in which ``--help`` shows options, in their order; None for those of the command itself."""
+
+_RUN_ORDER = ("engine", "workers", "memory", "address", "limit", "on_error", "overwrite", "dry_run")
 
 Kind = TypeVar("Kind")
 
@@ -95,9 +103,19 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = kind(**{each: tuple(v) if isinstance(v, list) else v for each, v in own.items()})
         command(**values)
 
+    parameters.sort(key=_rank)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect reads
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _rank(parameter: inspect.Parameter) -> tuple[int, int]:
+    """Where ``--help`` shows a parameter: by group; those of a run in one order, and ``--json`` before ``--help``."""
+    info = _extra(parameter.annotation, OptionInfo)
+    panel = info.rich_help_panel if info is not None else None
+    name = parameter.name
+    within = _RUN_ORDER.index(name) if name in _RUN_ORDER and panel == "Run" else len(_RUN_ORDER) * (name == "json")
+    return PANELS.index(panel), within
 
 
 def _parameters(kind: type, hint: Any) -> Iterator[inspect.Parameter]:

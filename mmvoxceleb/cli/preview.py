@@ -7,6 +7,8 @@ import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions, Missing, RemovalsOfflineOption, RemovalsOption
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.telling import JsonOptions, end
 from mmvoxceleb.schema import DEFAULT_STYLE
 
 __all__ = ["register"]
@@ -23,7 +25,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("preview", epilog=EXAMPLES)(run)
+    app.command("preview", epilog=EXAMPLES)(takes_options(run))
 
 
 def run(
@@ -40,11 +42,17 @@ def run(
             "--clips",
             metavar="NUMBER|FILE",
             help="How many clips, spread over the dataset; or a clip list, of which 4 are shown.",
+            rich_help_panel="Clips",
         ),
     ] = "4",
     clip: Annotated[list[str] | None, typer.Option("--clip", help="Show this clip, by its key; repeat it.")] = None,
     missing: Annotated[
-        Missing, typer.Option("--missing", help="If a listed clip is missing: raise an error, or skip it.")
+        Missing,
+        typer.Option(
+            "--missing",
+            help="If a listed clip is missing: raise an error, or skip it.",
+            rich_help_panel="Clips",
+        ),
     ] = "raise",
     removals: RemovalsOption = None,
     removals_offline: RemovalsOfflineOption = None,
@@ -58,6 +66,8 @@ def run(
     most_frames: Annotated[
         int, typer.Option("--most-frames", min=1, help="With --gif: at most this many frames.")
     ] = 100,
+    *,
+    printed: JsonOptions,
 ) -> None:
     """Draw a contact sheet: frames, masks, drawings, attributes and the first sentence of some clips."""
     import io
@@ -94,4 +104,8 @@ def run(
         data, what = buffer.getvalue(), f"{sheet.width} x {sheet.height} px"
     with writing(path):
         write_atomically(path, data)
-    typer.echo(f"{path} ({what})")
+    end(
+        {"output": str(path), "what": what},
+        [("picture", f"{path} ({what})")],
+        next_command=f"mmvoxceleb view {location}",
+    )

@@ -1,32 +1,36 @@
 """``mmvoxceleb push``: to the Hugging Face Hub."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions
-from mmvoxceleb.cli.export import CARD, WorkersOption, completed, known_models, run_export
+from mmvoxceleb.cli.export import CARD, FormOptions, WorkersOption, completed, known_models, run_export
 from mmvoxceleb.cli.locations import ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
+from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.hub.card_facts import CardFacts
 from mmvoxceleb.hub.settings import ExportSettings
 
 if TYPE_CHECKING:
-    from mmvoxceleb.hub.push import PushPlan
+    from mmvoxceleb.hub.push import PushPlan, PushReport
 
 EXAMPLES = """
 [bold]Examples[/]
 
   mmvoxceleb export /data/mmvoxceleb out && mmvoxceleb push out user/name --dry-run
   mmvoxceleb push out user/name
-  mmvoxceleb push /data/mmvoxceleb user/name --video mp4 --work /scratch/export
+  mmvoxceleb push /data/mmvoxceleb user/name --codec mp4 --work /scratch/export
   mmvoxceleb push out lab/name --public --yes
 
 Log in once with: hf auth login
 """
+
+
+EXPORT = typer.Option(rich_help_panel="Export")
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +49,9 @@ def push(
     ] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation with --public.")] = False,
     revision: Annotated[str, typer.Option("--revision", help="Branch; created if needed.")] = "main",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, and stop.", rich_help_panel="Run")
+    ] = False,
     work: Annotated[
         Path | None, typer.Option("--work", help="Where a store is exported to. Default: in the cache folder.")
     ] = None,
@@ -55,16 +61,30 @@ def push(
     *,
     settings: Annotated[
         ExportSettings,
-        without("modalities", "mask_encoding", "version", "max_shard_bytes", "on_error"),
-        named(styles="--style"),
-        typer.Option(rich_help_panel="Export"),
+        without(
+            "modalities",
+            "styles",
+            "video",
+            "crf",
+            "lossless",
+            "mask_encoding",
+            "version",
+            "max_shard_bytes",
+            "on_error",
+        ),
+        EXPORT,
     ],
+    form: Annotated[FormOptions, EXPORT],
     modality: ModalityOption = None,
     facts: Annotated[
-        CardFacts, without("repo_id", "title", "label_accuracy", "models", "charts", "clip_list", "elsewhere"), CARD
+        CardFacts,
+        without("repo_id", "title", "label_accuracy", "models", "charts", "clip_list", "elsewhere"),
+        named(licence="--card-licence"),
+        CARD,
     ],
     chosen: ClipOptions,
     workers: WorkersOption = 0,
+    output: JsonOptions,
 ) -> None:
     """Send an export to the Hugging Face Hub, privately by default. Files that the Hub has are not sent again.
 
@@ -87,10 +107,10 @@ def push(
     if not is_export(root):
         source = path_of_location(source)
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
-        settings = completed(replace(settings, version=version or settings.version), source, modality)
+        settings = completed(replace(form.of(settings), version=version or settings.version), source, modality)
         facts = replace(facts, repo_id=repo_id, models=known_models())
         run_export(source, root, settings, facts, chosen, workers=workers)
-        typer.echo(f"exported to {root}")
+        say(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
     with progress_bar() as tell:
@@ -102,35 +122,56 @@ def push(
             progress=lambda more, total: tell("checking (shards)", total, more=more),
         )
     _show(plan, repo_id, private=not public, verb="would be sent" if dry_run else "to be sent")
+    planned = {
+        "repo": repo_id,
+        "private": not public,
+        "is_new": plan.is_new,
+        "version": plan.version,
+        "shards": len(plan.shards),
+        "bytes": plan.bytes,
+        "stale": list(plan.stale),
+        "unchecked": plan.unchecked,
+    }
     if dry_run:
+        end({"dry_run": True, **planned}, next_command=f"mmvoxceleb push {source} {repo_id}{' --public' * public}")
         return
     try:
-        _send(plan, repo_id, revision, public=public, gated=gated)
+        report = _send(plan, repo_id, revision, public=public, gated=gated)
     except (KeyboardInterrupt, SourceUnavailableError) as error:
-        typer.echo("stopped; what was sent is kept: rerun the command to resume", err=True)
+        ended = stopped(repo_id, of="commits")
         if isinstance(error, SourceUnavailableError):
             raise
-        raise typer.Exit(130) from None
+        raise ended from None
+    end(
+        {"dry_run": False, **planned, **asdict(report)},
+        [
+            ("repository", repo_id),
+            ("sent", f"{counted(report.sent, 'shard')} in {counted(len(report.commits), 'commit')}"),
+            ("unchanged", counted(report.unchanged, "shard")),
+            ("tag", report.tag),
+        ],
+        next_command=f"load_dataset({repo_id!r}, split='train', streaming=True)",
+    )
 
 
 def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
     kind = f"new {'private' if private else 'public'} repository" if plan.is_new else "repository"
-    typer.echo(f"{kind} {repo_id}, version {plan.version}")
+    say(f"{kind} {repo_id}, version {plan.version}")
     there = "" if plan.unchecked else f"; on the Hub already: {counted(plan.unchanged, 'shard')}"
-    typer.echo(
+    say(
         f"{verb}: {counted(len(plan.shards), 'shard')} of {counted(plan.bytes, 'byte')} in "
         f"{counted(len(plan.batches), 'commit')}, and {counted(len(plan.description), 'file')} of the card{there}"
     )
     for path in plan.stale:
-        typer.echo(f"from an earlier export, to be deleted on the branch: {path}")
+        say(f"from an earlier export, to be deleted on the branch: {path}")
     if plan.unchecked:
-        typer.echo(
+        say(
             f"not checked, because the Hub could not be reached: whether {repo_id} exists and is private; what it "
             f"already has; whether its tag v{plan.version} is free\n  {plan.unchecked}"
         )
 
 
-def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool) -> None:
+def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool) -> "PushReport":
     from huggingface_hub.utils.tqdm import disable_progress_bars
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -142,15 +183,10 @@ def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated:
     columns = (TextColumn("sending"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("sending", total=plan.bytes)
-        report = push_export(
+        return push_export(
             plan,
             HubRepo(repo_id, revision=revision),
             public=public,
             gated=gated,
             progress=lambda _, size: bar.advance(task, size),
         )
-    typer.echo(
-        f"sent {counted(report.sent, 'shard')} in {counted(len(report.commits), 'commit')}; "
-        f"{report.unchanged:,} were there; tag {report.tag}"
-    )
-    typer.echo(f"load it with: load_dataset({repo_id!r}, split='train', streaming=True)")

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.telling import JsonOptions, end, say
 from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``remove``."""
-    app.command(epilog=EXAMPLES)(remove)
+    app.command(epilog=EXAMPLES)(takes_options(remove))
 
 
 def remove(
@@ -45,7 +47,10 @@ def remove(
     clips: Annotated[
         str | None,
         typer.Option(
-            "--clips", metavar="FILE", help="Every clip of a clip list, or of a file with one clip name per line."
+            "--clips",
+            metavar="FILE",
+            help="Every clip of a clip list, or of a file with one clip name per line.",
+            rich_help_panel="Clips",
         ),
     ] = None,
     elsewhere: Annotated[
@@ -60,7 +65,11 @@ def remove(
         bool,
         typer.Option("--rewrite-zips", help="Rewrite zips of many clips, which needs as much free space as they take."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed, and stop.", rich_help_panel="Run")
+    ] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Remove people, videos or clips. A store also records them, so that later runs leave them out.
 
@@ -82,6 +91,7 @@ def remove(
     if elsewhere:
         _name_elsewhere(places or (), elsewhere, dry_run=dry_run)
         if not removals:
+            end({"dry_run": dry_run, "elsewhere": sorted(elsewhere), "places": {place: {} for place in places or ()}})
             return
     if not removals:
         raise ConfigError(
@@ -90,13 +100,21 @@ def remove(
         )
     if not places and repo is None:
         raise ConfigError("say from where: a store, an export, or --repo user/name")
+    done: dict[str, dict[str, Any]] = {}
     for place in places or ():
         if "://" not in place and is_export(Path(place)):
-            _from_export(Path(place), removals, dry_run=dry_run)
+            done[place] = _from_export(Path(place), removals, dry_run=dry_run)
         else:
-            _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
+            done[place] = _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
-        _from_hub(repo, revision, removals, dry_run=dry_run)
+        done[repo] = _from_hub(repo, revision, removals, dry_run=dry_run)
+    stores = [place for place in places or () if "holding" in done[place]]
+    end(
+        {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
+        [(place, f"{counted(len(found['clips']), 'clip')} {'to be taken out' if dry_run else 'taken out'}")
+         for place, found in done.items()],
+        next_command=f"mmvoxceleb validate {stores[0]}" if stores else None,
+    )  # fmt: skip
 
 
 def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run: bool) -> None:
@@ -115,7 +133,7 @@ def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run:
             )
         if not dry_run:
             add_removals(place, named)
-        typer.echo(f"{place}: {'would name' if dry_run else 'names'} {', '.join(sorted(addresses))}")
+        say(f"{place}: {'would name' if dry_run else 'names'} {', '.join(sorted(addresses))}")
 
 
 def _read_list(path: Path) -> "Removals":
@@ -132,7 +150,7 @@ def _read_list(path: Path) -> "Removals":
     return parse_removals(data, str(path))
 
 
-def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> None:
+def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> dict[str, Any]:
     from mmvoxceleb.processing.removal import remove_from_store
 
     if dry_run:
@@ -141,26 +159,30 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
         store = open_store(place)
         clips = sorted({name for folder in store.folders() for name in store.clips(folder) if name in removals})
         _list(f"{place}: would lose", clips)
-        return
+        return {"clips": clips}
     report = remove_from_store(place, removals, rewrite_zips=rewrite_zips)
     _list(f"{place}: noted on the removal list; took out", report.clips)
     for path in report.rewritten:
-        typer.echo(f"written again without them: {path}")
+        say(f"written again without them: {path}")
     for path in report.holding:
-        typer.echo(
+        say(
             f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; pass --rewrite-zips. "
             "Exports leave them out all the same."
         )
     for path in report.naming:
-        typer.echo(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
+        say(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
     for entry in report.unmatched:
-        typer.echo(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
+        say(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
     for path in report.caches:
-        typer.echo(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
-    typer.echo("prepared copies in the cache of datasets, if any, still have them: clear them with `hf cache` or rm")
+        say(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
+    say("prepared copies in the cache of datasets, if any, still have them: clear them with `hf cache` or rm")
+    return {
+        name: [str(each) for each in value] if isinstance(value, list) else value
+        for name, value in vars(report).items()
+    }
 
 
-def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
+def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
     from mmvoxceleb.cli.progress import progress_bar
     from mmvoxceleb.hub.dropping import concerned, remove_from_export
     from mmvoxceleb.hub.manifest import ExportFolder
@@ -169,17 +191,18 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> None:
         touched = concerned(ExportFolder(place).notes(), removals)
         clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
         _list(f"{place}: would lose", sorted(clips))
-        typer.echo(f"to be written again: {counted(len(touched), 'shard')}")
-        return
+        say(f"to be written again: {counted(len(touched), 'shard')}")
+        return {"clips": sorted(clips), "rewritten": [note.path for note in touched]}
     with progress_bar() as tell:
         dropped = remove_from_export(
             place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
         )
     _list(f"{place}: took out", dropped.clips)
-    typer.echo(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
+    say(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
+    return {"clips": dropped.clips, "rewritten": dropped.rewritten, "deleted": dropped.deleted}
 
 
-def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> None:
+def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     from mmvoxceleb.hub.hub_client import HubRepo
@@ -189,16 +212,18 @@ def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: boo
     report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
     _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
     if dry_run:
-        typer.echo(f"to be sent again: {counted(len(report.rewritten), 'shard')}")
+        say(f"to be sent again: {counted(len(report.rewritten), 'shard')}")
     elif report.commit:
-        typer.echo(
+        say(
             f"commit {report.commit}: {counted(len(report.rewritten), 'shard')} sent again, "
             f"{len(report.deleted):,} deleted"
         )
-        typer.echo(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
+        say(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
+    names = ("clips", "rewritten", "deleted", "commit", "tags")
+    return {name: getattr(report, name) for name in names}
 
 
 def _list(what: str, clips: list[str]) -> None:
-    typer.echo(f"{what} {counted(len(clips), 'clip')}")
+    say(f"{what} {counted(len(clips), 'clip')}")
     for name in clips:
-        typer.echo(f"  {name}")
+        say(f"  {name}")

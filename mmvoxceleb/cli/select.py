@@ -1,6 +1,5 @@
 """``mmvoxceleb select``: choose clips of a store by what is known of them."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.telling import JsonOptions, end, paper
 from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -66,10 +66,14 @@ def select(
         typer.Option("--per-person", min=1, help="Keep at most this many clips of a person, chosen at random."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the random choices.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing list of other clips.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show how many clips each condition leaves.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing list of other clips.", rich_help_panel="Run")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show how many clips each condition leaves.", rich_help_panel="Run")
+    ] = False,
     *,
+    printed: JsonOptions,
     chosen: ClipOptions,
 ) -> None:
     """Choose clips by scores, attributes, persons and length, or at random, and write a clip list. Nothing is deleted.
@@ -89,17 +93,18 @@ def select(
             path_of_location(store), choice, clips=chosen.clip_list(), missing=chosen.missing,
             progress=lambda what, done, total: tell(f"reading ({what})", total, done=done),
         )  # fmt: skip
-    if as_json:
-        typer.echo(json.dumps(_as_json(selected), indent=2))
-    else:
-        _show(selected)
+    _show(selected)
     if dry_run:
+        end(_as_json(selected))
         return
     assert output is not None
     listed = selected.clip_list()
     _write(output, listed, overwrite=overwrite)
-    if not as_json:
-        typer.echo(f"{output}: {counted(len(listed), 'clip')}, sha256 {listed.sha256}")
+    end(
+        _as_json(selected) | {"output": str(output), "sha256": listed.sha256},
+        [("list", str(output)), ("clips", f"{len(listed):,}"), ("sha256", listed.sha256)],
+        next_command=f"mmvoxceleb export {store} OUT --clips {output}",
+    )
 
 
 def _write(output: Path, listed: "ClipList", *, overwrite: bool) -> None:
@@ -136,11 +141,10 @@ def _as_json(selected: "Selected") -> dict[str, object]:
 
 def _show(selected: "Selected") -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = paper()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("condition", overflow="fold")
     for name in ("fulfilled", "unknown", "left"):

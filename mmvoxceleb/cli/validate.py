@@ -1,7 +1,6 @@
 """``mmvoxceleb validate``: find what is wrong with a store."""
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +8,7 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
+from mmvoxceleb.cli.telling import JsonOptions, end, paper
 from mmvoxceleb.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -34,19 +34,22 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    location: str = typer.Argument(..., metavar="PATH", help=LOCATION_HELP),
-    deep: bool = typer.Option(False, "--deep", help="Decode every picture, and check the colours of the masks."),
-    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
-    show: int = typer.Option(10, "--show", min=1, help="Problems of each kind to list; all are counted."),
-    workers: int | None = typer.Option(
-        None, "--workers", min=1, help="Threads that decode. Default: one per core, up to 8."
-    ),
+    location: Annotated[str, typer.Argument(metavar="PATH", help=LOCATION_HELP)],
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Decode every picture, and check the colours of the masks.")
+    ] = False,
+    show: Annotated[int, typer.Option("--show", min=1, help="Problems of each kind to list; all are counted.")] = 10,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="Threads that decode. Default: one per core, up to 8.", rich_help_panel="Run"
+        ),
+    ] = None,
     *,
     chosen: ClipOptions,
+    output: JsonOptions,
 ) -> None:
     """Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on problems."""
-    from rich.console import Console
-
     from mmvoxceleb.validation import validate_store
 
     store = chosen.of(open_location(location))
@@ -58,10 +61,8 @@ def run(
             workers=workers,
             progress=lambda done, total: tell("checking (clips)", total, done=done),
         )
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2))
-    else:
-        _print(report, Console(highlight=False))
+    _print(report, paper())
+    end(report.to_json(), next_command=f"mmvoxceleb validate {location} --deep" if report.ok and not deep else None)
     if not report.ok:
         raise typer.Exit(1)
 

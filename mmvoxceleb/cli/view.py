@@ -9,6 +9,8 @@ import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions, RemovalsOfflineOption, RemovalsOption, obey
 from mmvoxceleb.cli.locations import SAMPLE, path_of_location
+from mmvoxceleb.cli.options import takes_options
+from mmvoxceleb.cli.telling import JsonOptions, end, say
 
 __all__ = ["register"]
 
@@ -25,7 +27,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("view", epilog=EXAMPLES)(run)
+    app.command("view", epilog=EXAMPLES)(takes_options(run))
 
 
 def run(
@@ -46,7 +48,10 @@ def run(
     clips: Annotated[
         str | None,
         typer.Option(
-            "--clips", metavar="FILE", help="Show only these clips: a clip list, or a file with one clip name per line."
+            "--clips",
+            metavar="FILE",
+            help="Show only these clips: a clip list, or a file with one clip name per line.",
+            rich_help_panel="Clips",
         ),
     ] = None,
     removals: RemovalsOption = None,
@@ -58,6 +63,8 @@ def run(
         str | None, typer.Option("--by", help="Name to record with labels that you set. Default: your user name.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    *,
+    output: JsonOptions,
 ) -> None:
     """Look at a dataset in the browser: filters, a player with all modalities, labelling by hand, marks for removal."""
     from mmvoxceleb.modalities import LABEL
@@ -66,7 +73,8 @@ def run(
     from mmvoxceleb.viewer.viewing import Viewing
 
     def ready(address: str) -> None:
-        typer.echo(address)
+        say(address)
+        end({"address": address})
         typer.echo("Press Ctrl+C to stop. Everyone who has the address can see the clips.", err=True)
         if browser:
             import webbrowser

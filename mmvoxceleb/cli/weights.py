@@ -1,11 +1,12 @@
 """``mmvoxceleb weights``: the models, their licences, what may be done with results, and whether they are here."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.regenerate.shared import LicenceOption
+from mmvoxceleb.cli.telling import JsonOptions, end, say
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.published import Model
@@ -25,7 +26,7 @@ EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``weights``."""
-    app.command(epilog=EXAMPLES)(weights)
+    app.command(epilog=EXAMPLES)(takes_options(weights))
 
 
 def weights(
@@ -33,7 +34,8 @@ def weights(
         list[str] | None, typer.Option("--get", metavar="NAME", help="Download this model now; repeat it.")
     ] = None,
     licence: LicenceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    *,
+    output: JsonOptions,
 ) -> None:
     """List the models with their licences and the permitted use of their results; --get downloads models now.
 
@@ -53,11 +55,10 @@ def weights(
             )
         locate(name)
     models = [model for model in (*PUBLISHED.values(), *INCLUDED.values()) if model.is_permissive or not licence]
-    if as_json:
-        typer.echo(json.dumps([described(model) for model in models], indent=2))
-        return
-    for model in models:
-        _show(described(model))
+    found = [described(model) for model in models]
+    for said in found:
+        _show(said)
+    end(found)
 
 
 def described(model: "Model") -> dict[str, Any]:
@@ -90,15 +91,15 @@ def described(model: "Model") -> dict[str, Any]:
 def _show(said: dict[str, Any]) -> None:
     from mmvoxceleb.processing.weights import weights_cache_dir
 
-    typer.echo(f"{said['name']}  ({said.get('file', 'included')})")
+    say(f"{said['name']}  ({said.get('file', 'included')})")
     for name in ("for", "licence"):
-        typer.echo(f"  {name:<8} {said[name]}")
-    typer.echo(f"  results  {said['terms']}: {said['results']}")
-    typer.echo(f"  says     {said['stated_at']}")
-    typer.echo(f"  paper    {said['paper']}")
+        say(f"  {name:<8} {said[name]}")
+    say(f"  results  {said['terms']}: {said['results']}")
+    say(f"  says     {said['stated_at']}")
+    say(f"  paper    {said['paper']}")
     if "file" in said:
         size = f"{said['bytes']:,} bytes" if said["bytes"] else "size not published"
-        typer.echo(f"  file     {size}, sha256 {said['sha256'] or 'not published'}")
-    typer.echo(f"  use      {said['use']}")
+        say(f"  file     {size}, sha256 {said['sha256'] or 'not published'}")
+    say(f"  use      {said['use']}")
     if "here" in said:
-        typer.echo(f"  here     {said['here'] or 'no; downloaded when needed to ' + str(weights_cache_dir())}")
+        say(f"  here     {said['here'] or 'no; downloaded when needed to ' + str(weights_cache_dir())}")

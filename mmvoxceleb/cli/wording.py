@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-__all__ = ["SHOWN", "counted", "first_of"]
+__all__ = ["SHOWN", "counted", "first_of", "names_in"]
 
 SHOWN = 5
 """How many of a list are shown."""
@@ -26,3 +26,8 @@ def first_of(lines: Iterable[str], count: int, more: str = "", shown: int = SHOW
     yield from (f"  {line}" for line in islice(lines, shown))
     if count > shown:
         yield f"  and {count - shown:,} more{more}"
+
+
+def names_in(text: str) -> list[str]:
+    """Split names at commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -290,7 +290,7 @@ def _tools(settings: ExportSettings) -> dict[str, str]:
         try:
             import av
         except ImportError as error:
-            raise ConfigError(f"--video mp4 needs PyAV: {install_hint('processing')}") from error
+            raise ConfigError(f"--codec mp4 needs PyAV: {install_hint('processing')}") from error
         tools["av"] = av.__version__
     return tools
 

@@ -45,7 +45,7 @@ def encode_mp4(
     """
     pictures = [_decode(data, clip_id) for data in frames]
     if len({picture.shape for picture in pictures}) != 1:
-        raise CorruptSourceError(f"clip {clip_id}: its frames differ in size; export them with --video png")
+        raise CorruptSourceError(f"clip {clip_id}: its frames differ in size; export them with --codec png")
     data = encode_h264(
         pictures,
         fps=FRAMES_PER_SECOND,

@@ -74,7 +74,7 @@ class ExportSettings:
         if not 0 <= self.crf <= 51:
             raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
         if self.format == "folder" and self.video == "mp4":
-            raise ConfigError("the original layout holds PNG frames; --video mp4 goes with parquet and webdataset")
+            raise ConfigError("the original layout holds PNG frames; --codec mp4 goes with parquet and webdataset")
         if _VERSION.fullmatch(self.version) is None:
             raise ConfigError(f"version={self.version!r}; expected MAJOR.MINOR.PATCH, such as 1.0.0")
         if self.max_shard_bytes is not None and self.max_shard_bytes < 1:

@@ -52,12 +52,12 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     assert "1 took the place of another label (predicted:transformers:tiny@" in said
     assert "1 clip (id1#x#1.txt#000.mp4): not in the dataset" in said
     said = mmvoxceleb(*predict, "--threshold", "0.9", "--overwrite")
-    assert "manual labels kept: 1 clip;" in said
+    assert "manual labels of 1 clip;" in said
     assert (root / "label" / f"{second}.txt").read_text().count("1") == 2
 
     describe = ("regenerate", "text", root)
     assert "unknown origin" in mmvoxceleb(*describe, ok=False)
-    said = mmvoxceleb(*describe, "--overwrite", "--style", "natural", "--lines", "5")
+    said = mmvoxceleb(*describe, "--overwrite", "--text-style", "natural", "--lines", "5")
     assert "2 clips" in said
     assert " frames" not in said
     assert "rejected" not in said
@@ -67,7 +67,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     assert "style was" in mmvoxceleb(*describe, "--lines", "5", ok=False)
 
     exported = tmp_path / "labels.csv"
-    assert "1 label written" in mmvoxceleb("label", "export", root, exported, "--drop-sensitive")
+    assert "1 written" in mmvoxceleb("label", "export", root, exported, "--drop-sensitive")
     assert "Young" not in exported.read_text()
     assert first not in exported.read_text()
 
@@ -75,7 +75,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
 def test_mistakes_are_one_line_with_a_hint(mmvoxceleb: Callable[..., str], tmp_path: Path, own_corpus: Corpus) -> None:
     root = own_corpus.root
     assert "--out" in mmvoxceleb("regenerate", "text", "https://127.0.0.1:9/store", ok=False)
-    said = mmvoxceleb("regenerate", "text", root, "--out", tmp_path / "out", "--style", "poem", ok=False)
+    said = mmvoxceleb("regenerate", "text", root, "--out", tmp_path / "out", "--text-style", "poem", ok=False)
     assert "the known ones are original, natural" in said
     said = mmvoxceleb(
         "regenerate", "label", root, "--weights", tmp_path / "absent.pt", "--out", tmp_path / "o", ok=False

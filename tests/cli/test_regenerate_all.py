@@ -91,7 +91,7 @@ def test_ctrl_c_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert time.monotonic() - asked < 15
     assert process.returncode == 130, said
-    assert "Run the same command again to go on" in " ".join(said.split())
+    assert "rerun the command to resume" in " ".join(said.split())
     assert "Traceback" not in said
     call(*command)
     call(*arguments(inputs, tmp_path / "fresh", "--stages", "crop"))

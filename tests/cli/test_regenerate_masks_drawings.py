@@ -148,7 +148,7 @@ def test_other_parsers_are_mapped_by_class_name(store: Path, segformer: Path, tm
             (model / "config.json").write_text(json.dumps(config))
         result = run("regenerate", "mask", store, "--out", tmp_path / out, "--parser", f"transformers:{model}")
         assert result.returncode == 0, result.stderr
-        assert "flicker: " in result.stdout
+        assert "flicker  " in result.stdout
     theirs, ours = (masks_of(tmp_path / out, CLIPS[1]) for out in ("theirs", "ours"))
     assert len(theirs) == 2  # frames 0 and 4
     to_ours = np.array([CLASSES.index(name) for name in CELEBA_ORDER], np.uint8)

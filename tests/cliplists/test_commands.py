@@ -88,7 +88,7 @@ def test_an_export_cites_its_list_and_names_nobody(
     plan = command("export", corpus.root, tmp_path / "out", "--clips", listed, "--dry-run", "--modality", "label")
     assert "2 clips in 2 shards" in plan
     said = command("export", corpus.root, tmp_path / "out", "--clips", listed, "--no-charts", "--modality", "label")
-    assert "2 clips" in said
+    assert "clips   2\n" in said
     card = (tmp_path / "out" / "README.md").read_text()
     chosen = ClipList.of(json.loads(listed.read_bytes())["clips"])
     told = json.loads(listed.read_bytes())["sha256"]

@@ -64,7 +64,7 @@ def test_pushing_again_sends_nothing(pushed: object, hub: Hub, exported: Path, p
     uploads, commits = len(hub.uploads()), len(hub.repos[REPO].commits)
     done = program("push", exported, REPO)
     assert done.returncode == 0, done.stderr
-    assert "sent 0 shards in 0 commits" in done.stdout
+    assert "sent        0 shards in 0 commits" in done.stdout
     assert (len(hub.uploads()), len(hub.repos[REPO].commits)) == (uploads, commits)
 
 

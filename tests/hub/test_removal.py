@@ -176,7 +176,7 @@ print(sorted(load_dataset("lab/removal", "label", split=None)["train"]["clip_id"
 """
     told = stock(code).stdout.splitlines()[-1]
     again = program("push", tmp_path / "out", "lab/removal", "--dataset-version", "1.0.1")
-    assert "sent 0 shards in 1 commit" in again.stdout, again.stderr
+    assert "sent        0 shards in 1 commit" in again.stdout, again.stderr
     assert set(repo.tags) == {"v1.0.0", "v1.0.1"}
     assert told == str(sorted(clip for clip in store.clips[1:] if not clip.startswith("id10271")))
 

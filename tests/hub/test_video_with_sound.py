@@ -56,7 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_they_go_to_the_hub_and_come_back(store: Path, program: Run, stock: Run, tmp_path: Path) -> None:
     for command in (
-        ("export", store, tmp_path / "out", "--video", "mp4", *(f"--modality={name}" for name in NAMES), "--no-charts"),
+        ("export", store, tmp_path / "out", "--codec", "mp4", *(f"--modality={name}" for name in NAMES), "--no-charts"),
         ("push", tmp_path / "out", REPO),
     ):
         done = program(*command)

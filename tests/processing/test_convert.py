@@ -139,7 +139,7 @@ def test_the_command_says_what_was_lost(corpus: Corpus, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "3 clips, 27 frames" in result.output
-    assert "PSNR: 3" in result.output
+    assert "PSNR      3" in result.output
     result = CliRunner().invoke(app, [*command[:3], "--codec", "png", "--crf", "30"])
     assert isinstance(result.exception, ConfigError)
 

@@ -82,7 +82,7 @@ def test_the_whole_way_is_permissive_and_says_so(tmp_path: Path, shared: Path, m
     call("preview", out, "-o", tmp_path / "sheet.png")
     contact_sheet(open_store(out), style="lines").save(tmp_path / "lines.png")
     assert Image.open(tmp_path / "sheet.png").size == Image.open(tmp_path / "lines.png").size
-    said = call("export", out, tmp_path / "export", "--licence", "cc-by-4.0")
+    said = call("export", out, tmp_path / "export", "--card-licence", "cc-by-4.0")
     assert "mmvoxceleb push" in said
     card = DatasetCard.load(tmp_path / "export" / "README.md")
     assert card.data.to_dict()["license"] == "cc-by-4.0"

@@ -329,7 +329,7 @@ def test_the_command_says_what_was_left_out_and_what_comes_next(corpus: Corpus, 
     result = run(app, ["export", str(corpus.root), str(tmp_path / "out"), "--for", "latentsync", "--size", "64"])
     assert result.exit_code == 0, result.output
     assert f"left out: 1 clip: clip {corpus.clips[NO_FACE]}: has no face in 12 of" in result.output
-    assert "4 clips" in result.output
+    assert "clips   4: 4 written" in result.output
     assert f"train_data_dir: {tmp_path}/out/train" in result.output
     result = run(app, ["export", str(corpus.root), str(tmp_path / "no"), "--for", "hallo3", "--format", "folder"])
     assert isinstance(result.exception, ConfigError)

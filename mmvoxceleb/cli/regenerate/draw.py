@@ -15,9 +15,9 @@ from mmvoxceleb.cli.regenerate.shared import (
     StoreArgument,
     StrideOption,
     check_licence,
-    names_in,
     target_of,
 )
+from mmvoxceleb.cli.wording import names_in
 
 EXAMPLES = """
 [bold]Examples[/]

@@ -15,8 +15,8 @@ from mmvoxceleb.cli.regenerate.shared import (
     RunOptions,
     StrideOption,
     check_licence,
-    names_in,
 )
+from mmvoxceleb.cli.wording import names_in
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.model_sets import ModelChoices, make_stages
 

@@ -1,8 +1,9 @@
 """``mmvoxceleb regenerate label``: predict the 40 attributes of every clip."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,9 @@ from mmvoxceleb.cli.regenerate.shared import (
     target_of,
 )
 from mmvoxceleb.cli.wording import counted
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.outcomes import Summary
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -95,6 +99,9 @@ def label(
     if isinstance(stage, LabelStage) and stage.detector is not None:
         check_licence(run, "detector", detector, detector_weights)
     run = replace(run, overwrite=run.overwrite or overwrite_manual)
-    run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
-    if stage.kept:
-        typer.echo(f"manual labels kept: {counted(len(stage.kept), 'clip')}; --overwrite-manual replaces them")
+
+    def rows(summary: "Summary") -> Iterator[tuple[str, str]]:
+        if stage.kept:
+            yield "kept", f"manual labels of {counted(len(stage.kept), 'clip')}; --overwrite-manual replaces them"
+
+    run_pipeline(Pipeline([stage]), store, target_of(store, out), run, rows)

@@ -1,8 +1,9 @@
 """``mmvoxceleb regenerate mask``: face masks of 19 classes."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,9 @@ from mmvoxceleb.cli.regenerate.shared import (
     check_licence,
     target_of,
 )
+
+if TYPE_CHECKING:
+    from mmvoxceleb.processing.engines.outcomes import Summary
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -81,10 +85,14 @@ def mask(
     check_licence(run, "parser", parser, weights)
     made = make_parser(parser, str(weights) if weights else None, **asdict(network))
     stage = MaskStage(made, stride=stride, smooth=smooth, encoding="original" if original_colours else "palette")
-    summary = run_pipeline(Pipeline([stage]), store, target_of(store, out), run)
-    figures = summary.as_dict()["mean_figures"] if summary is not None else {}
+    run_pipeline(Pipeline([stage]), store, target_of(store, out), run, _rows)
+
+
+def _rows(summary: "Summary") -> Iterator[tuple[str, str]]:
+    figures = summary.as_dict()["mean_figures"]
     if "mask.flicker" in figures:
-        was = f", {figures['mask.flicker_before']:.2%} without smoothing" if smooth else ""
-        typer.echo(f"flicker: {figures['mask.flicker']:.2%} of the pixels change class from one mask to the next{was}")
+        before = figures.get("mask.flicker_before")
+        was = f", {before:.2%} without smoothing" if before is not None else ""
+        yield "flicker", f"{figures['mask.flicker']:.2%} of the pixels change class from one mask to the next{was}"
     if figures.get("mask.frames_without_face"):
-        typer.echo(f"no face, so no mask: {figures['mask.frames_without_face']:.1f} frames of a clip on average")
+        yield "no mask", f"{figures['mask.frames_without_face']:.1f} frames of a clip on average, as they show no face"

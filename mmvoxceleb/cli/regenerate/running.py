@@ -1,11 +1,10 @@
 """A run as ``regenerate`` shows it: what would be done, the progress, the table at the end, the exit code."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import typer
-
 from mmvoxceleb.cli.regenerate.shared import RunOptions
+from mmvoxceleb.cli.telling import end, say, stopped
 from mmvoxceleb.cli.wording import SHOWN, counted, first_of
 from mmvoxceleb.sizes import format_size
 
@@ -22,8 +21,21 @@ if TYPE_CHECKING:
 __all__ = ["run_pipeline"]
 
 
-def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptions) -> "Summary | None":
-    """Run a pipeline with progress and a table at the end; None where nothing was to be run.
+def run_pipeline(
+    pipeline: "Pipeline",
+    source: "Source",
+    out: str,
+    run: RunOptions,
+    more: "Callable[[Summary], Iterable[tuple[str, str]]]" = lambda summary: (),
+) -> None:
+    """Run a pipeline, with its progress, and say what it did.
+
+    Args:
+        pipeline: The stages.
+        source: What they begin with.
+        out: Where results go.
+        run: What the user chose.
+        more: Rows for the table at the end.
 
     Raises:
         ProcessingError: Clips failed.
@@ -36,10 +48,13 @@ def run_pipeline(pipeline: "Pipeline", source: "Source", out: str, run: RunOptio
         check_work(work)
     if run.is_dry:
         _say_what_would_be_done(work)
-        return None
-    summary = _Shown(work).run(run)
+        return
+    shown = _Shown(work)
+    summary = shown.run(run)
+    ready = summary.clips and not summary.failed
+    rows = [*shown.rows(summary), *more(summary)]
+    end(summary.as_dict(), rows, next_command=f"mmvoxceleb validate {out}" if ready else None)
     summary.raise_if_failed()
-    return summary
 
 
 def _chosen(source: "Source", run: RunOptions) -> "Source":
@@ -60,7 +75,7 @@ def _say_what_would_be_done(work: "Work") -> None:
 
     plan = work.plan(work.units())
     stages = ", ".join(work.stages)
-    typer.echo(
+    say(
         f"{counted(len(plan.todo), work.unit)} to do, {len(plan.finished):,} finished: "
         f"{stages} in {work.writer.location}"
     )
@@ -71,17 +86,30 @@ def _say_what_would_be_done(work: "Work") -> None:
     else:
         lines, count = list(plan.todo[:10]), len(plan.todo)
     for line in first_of(lines, count, shown=10):
-        typer.echo(line)
+        say(line)
     rejected = [f"rejected: {outcome.clip_id}: {outcome.rejected}" for outcome in plan.rejected]
     for line in (*first_of(rejected, len(rejected), shown=10), *plan.notes):
-        typer.echo(line)
+        say(line)
+    end(
+        {
+            "dry_run": True,
+            "location": work.writer.location,
+            "stages": list(work.stages),
+            "unit": work.unit,
+            "todo": list(plan.todo),
+            "finished": len(plan.finished),
+            "removed": plan.removed,
+            "rejected": {outcome.clip_id: outcome.rejected for outcome in plan.rejected},
+            "notes": list(plan.notes),
+        }
+    )
 
 
 def _absent_videos(source: "CroppedVideos") -> tuple[list[str], int]:
     missing = sorted(key for key, video in source.videos.items() if video.path is None)
     wanted = sum(len(video.utterances) for video in source.videos.values())
     absent = f"; {len(missing):,} not there yet" if missing else ""
-    typer.echo(f"{counted(len(source.videos), 'video')} with {counted(wanted, 'utterance')}{absent}")
+    say(f"{counted(len(source.videos), 'video')} with {counted(wanted, 'utterance')}{absent}")
     what = "would be fetched" if source.job.download_to else "missing"
     return [f"{what}: {key}" for key in missing], len(missing)
 
@@ -139,13 +167,8 @@ class _Shown:
             except KeyboardInterrupt:
                 progress.stop()
                 self.seen.seconds = progress.tasks[0].elapsed or 0.0
-                self._print(self.seen)
-                self.console.print(
-                    f"stopped; what is finished is kept in {self.work.writer.location}. Run the same command again to "
-                    "go on"
-                )
-                raise typer.Exit(130) from None
-        self._print(summary)
+                end(self.seen.as_dict(), self.rows(self.seen))
+                raise stopped(self.work.writer.location) from None
         return summary
 
     def _tell(self, outcome: "ClipOutcome", progress: "Progress") -> None:
@@ -162,19 +185,14 @@ class _Shown:
             progress.tasks[0].id, rate=_rate(self.seen, elapsed) if elapsed and self.seen.done else "", shares=shares
         )
 
-    def _print(self, summary: "Summary") -> None:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(show_header=False, box=None, pad_edge=False)
-        for name, text in _rows(summary, self.work.unit):
-            table.add_row(name, text)
-        Console(soft_wrap=True, highlight=False).print(table)
+    def rows(self, summary: "Summary") -> list[tuple[str, str]]:
+        """The table at the end, after what was rejected."""
         count = sum(self.seen.rejected.values())
         if count:
-            typer.echo("rejected:")
+            say("rejected:")
             for line in first_of(self.rejected, count, f": see {summary.location}/meta/ledger.jsonl"):
-                typer.echo(line)
+                say(line)
+        return list(_rows(summary, self.work.unit))
 
 
 def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ import typer
 
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
-from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, names_in, target_of
+from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, target_of
+from mmvoxceleb.cli.wording import names_in
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.scores import ScoreStage
@@ -30,13 +31,18 @@ def score(
     out: OutOption = None,
     figures: Annotated[
         str | None,
-        typer.Option("--figures", help="Measure only these, separated by commas, and what is computed with them. "
-                     "Default: all (docs/scores.md)."),
+        typer.Option(
+            "--figures",
+            help="Measure only these, separated by commas, and what is computed with them. Default: all "
+            "(docs/scores.md).",
+        ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="Device of the models: auto, cpu, cuda, mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option("--device", help="Device of the models: auto, cpu, cuda, mps.", rich_help_panel="Device")
+    ] = "auto",
     *,
     run: Annotated[RunOptions, without("layout")],
-) -> None:  # fmt: skip
+) -> None:
     """Measure how large, sharp, bright and steady faces are and how heads turn: score/CLIP.json, meta/scores.parquet.
 
     Reads the frames, and the landmarks, masks, sound and provenance of clips that have them. A figure that cannot be

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions
+from mmvoxceleb.cli.telling import JsonOptions
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.audio import AudioStage
@@ -24,7 +25,6 @@ __all__ = [
     "StoreArgument",
     "StrideOption",
     "check_licence",
-    "names_in",
     "refuse_idle_quality",
     "target_of",
 ]
@@ -39,13 +39,17 @@ OutOption: TypeAlias = Annotated[
 ]
 LicenceOption: TypeAlias = Annotated[
     Literal["permissive"] | None,
-    typer.Option("--licence", help="permissive: refuse every model that may not be used for every purpose."),
+    typer.Option(
+        "--licence",
+        help="permissive: refuse every model that may not be used for every purpose.",
+        rich_help_panel="Models",
+    ),
 ]
 StrideOption: TypeAlias = Annotated[int, typer.Option("--stride", min=1, help="Make one for every Nth frame.")]
 
 
 @dataclass(frozen=True)
-class RunOptions(ClipOptions):
+class RunOptions(JsonOptions, ClipOptions):
     """Which clips are taken, what is written, and what runs it.
 
     Args:
@@ -62,7 +66,7 @@ class RunOptions(ClipOptions):
     """
 
     layout: Literal["folder", "packed"] | None = None
-    overwrite: bool = False
+    overwrite: Annotated[bool, RUN] = False
     engine: Annotated[Literal["local", "ray"], RUN] = "local"
     workers: Annotated[int | None, typer.Option(min=1, rich_help_panel="Run")] = None
     memory: Annotated[str | None, RUN] = None
@@ -70,6 +74,11 @@ class RunOptions(ClipOptions):
     limit: Annotated[int | None, typer.Option(min=0, rich_help_panel="Run")] = None
     dry_run: Annotated[bool, RUN] = False
     licence: Annotated[Literal["permissive"] | None, typer.Option(rich_help_panel="Models")] = None
+
+    def __post_init__(self) -> None:
+        """As both bases do."""
+        JsonOptions.__post_init__(self)
+        ClipOptions.__post_init__(self)
 
     @property
     def is_dry(self) -> bool:
@@ -114,6 +123,9 @@ class AudioOptions(AudioForm):
     audio: Annotated[bool, AUDIO] = True
 
 
+DEVICE = typer.Option(rich_help_panel="Device")
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """Where and how a model computes.
@@ -124,9 +136,9 @@ class ModelOptions:
         batch_size: Frames per batch on a GPU. Default: chosen by free memory. A CPU takes one at a time.
     """
 
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    batch_size: Annotated[int | None, typer.Option(min=1)] = None
+    device: Annotated[str, DEVICE] = "auto"
+    precision: Annotated[Literal["auto", "fp32", "fp16", "bf16"], DEVICE] = "auto"
+    batch_size: Annotated[int | None, typer.Option(min=1, rich_help_panel="Device")] = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +150,8 @@ class NetworkOptions(ModelOptions):
         backend: auto: ncnn, which is faster, for fp32 on a CPU if it is installed; otherwise torch.
     """
 
-    compile: bool = False
-    backend: Literal["auto", "torch", "ncnn"] = "auto"
+    compile: Annotated[bool, DEVICE] = False
+    backend: Annotated[Literal["auto", "torch", "ncnn"], DEVICE] = "auto"
 
 
 def check_licence(run: RunOptions, role: "Role", name: str, path: str | os.PathLike[str] | None = None) -> None:
@@ -166,11 +178,6 @@ def refuse_idle_quality(codec: str, crf: int | None, keyframe_every: int | None)
         raise ConfigError(f"--crf is the quality of --codec mp4; leave it out with --codec {codec}")
     if keyframe_every is not None and codec == "png":
         raise ConfigError("--keyframe-every is for --codec mp4 and mp4-lossless; leave it out")
-
-
-def names_in(text: str) -> list[str]:
-    """Split names at commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def target_of(store: str, out: str | None) -> str:

@@ -12,7 +12,7 @@ EXAMPLES = """
 [bold]Examples[/]
 
   mmvoxceleb regenerate text my-dataset
-  mmvoxceleb regenerate text my-dataset --style natural --seed 7 --overwrite
+  mmvoxceleb regenerate text my-dataset --text-style natural --seed 7 --overwrite
   mmvoxceleb regenerate text label.zip --out my-text --lines 5
 """
 
@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 def text(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Folder, zip or URL with label/<clip>.txt.")],
     out: OutOption = None,
-    style: Annotated[str, typer.Option("--style", help="original: MMVID's grammar. natural: ours.")] = "original",
+    text_style: Annotated[
+        str, typer.Option("--text-style", help="original: MMVID's grammar. natural: ours.")
+    ] = "original",
     lines: Annotated[int, typer.Option("--lines", min=1, help="Lines per clip.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the random choices.")] = 0,
     *,
@@ -39,5 +41,5 @@ def text(
     from mmvoxceleb.processing.pipeline import Pipeline
     from mmvoxceleb.processing.text.stage import TextStage
 
-    stage = TextStage(num_lines=lines, seed=seed, style=style)  # type: ignore[arg-type]  # it says what it knows
+    stage = TextStage(num_lines=lines, seed=seed, style=text_style)  # type: ignore[arg-type]  # it says what it knows
     run_pipeline(Pipeline([stage]), store, target_of(store, out), run)

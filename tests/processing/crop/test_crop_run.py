@@ -296,7 +296,7 @@ def test_killed_or_stopped_and_gone_on(inputs: Path, reference: Path, tmp_path: 
     _, errors = process.communicate(timeout=60)
     if kind == signal.SIGINT and process.returncode != 0:
         assert process.returncode == 130
-        assert "Run the same command again to go on" in errors
+        assert "rerun the command to resume" in errors
     for clip in (tmp_path / "video").glob("id*"):
         assert len(list(clip.iterdir())) in (24, 17)  # whole, whenever it is seen
     time.sleep(0.5)

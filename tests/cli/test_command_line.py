@@ -1,0 +1,179 @@
+"""The same on every command: names and groups of options, ``--json``, the next command, exit codes, completion."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mmvoxceleb.cli.main import app
+from mmvoxceleb.cli.options import PANELS
+
+PROGRAM = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()"]
+
+OWN_GROUP = {
+    "--device": "of crop it is about the detector: Faces",
+    "--detector": "regenerate label has one detector and no group of them",
+    "--detector-weights": "likewise",
+    "--drawer": "regenerate all groups the models of its stages",
+    "--parser": "likewise",
+    "--styles": "likewise, and push those of the export",
+    "--figures": "likewise",
+    "--text-style": "likewise",
+    "--weights": "crop groups what is about the detector",
+    "--list": "of remove names people, of a crop videos",
+    "--repo": "of export it stands on the card",
+    "--size": "of a crop, and of pictures for a trainer",
+    "--codec": "push groups those of the export",
+    "--crf": "likewise",
+    "--format": "likewise",
+    "--index": "likewise",
+    "--drop-sensitive": "likewise",
+}
+"""Options that stand in several groups, and why."""
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name in list(group.commands):
+        if hasattr(group, "load"):
+            group.load(name)
+        command = group.commands[name]
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def call(*arguments: object) -> Any:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def told(*arguments: object) -> Any:
+    done = call(*arguments, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    return json.loads(done.stdout)
+
+
+def test_an_option_stands_in_one_group_and_groups_in_one_order() -> None:
+    groups: dict[str, set[str | None]] = {}
+    for path, command in COMMANDS.items():
+        options = [each for each in command.params if each.param_type_name == "option"]
+        order = [PANELS.index(option.rich_help_panel) for option in options if option.name != "help"]
+        assert order == sorted(order), path
+        for option in options:
+            groups.setdefault(option.opts[0], set()).add(option.rich_help_panel)
+    assert {name for name, found in groups.items() if len(found) > 1} <= set(OWN_GROUP)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_prints_json_if_asked(path: tuple[str, ...]) -> None:
+    (option,) = [each for each in COMMANDS[path].params if each.opts == ["--json"]]
+    assert option.help == "Print JSON instead of text."
+
+
+def test_json_of_commands_and_a_next_command_that_exists(tmp_path: Path) -> None:
+    store, listed, labels = tmp_path / "store", tmp_path / "list.json", tmp_path / "labels.csv"
+    results = [
+        told("copy", "sample", store),
+        told("merge", "sample", store, tmp_path / "both"),
+        told("split", store, tmp_path / "parts"),
+        told("validate", store),
+        told("validate", store, "--deep"),
+        told("select", store, "--where", "num_frames > 12", "-o", listed),
+        told("diff", store, "sample"),
+        told("label", "export", store, labels),
+        told("label", "import", labels, store),
+        told("regenerate", "text", store, "--overwrite"),
+        told("regenerate", "text", store, "--dry-run"),
+        told("convert", store, tmp_path / "mp4", "--limit", 1, "--clips", listed),
+        told("export", store, tmp_path / "export", "--no-charts", "--modality", "label"),
+        told("export", store, tmp_path / "plan", "--dry-run"),
+        told("push", tmp_path / "export", "user/name", "--dry-run"),
+        told("preview", store, "-o", tmp_path / "sheet.png", "--clips", 1, "--columns", 1),
+        told("remove", store, "--person", "id00000", "--dry-run"),
+        told("remove", store, "--person", "id00000"),
+        told("info"),
+    ]
+    assert isinstance(told("weights"), list)
+    nexts = [shlex.split(found["next"]) for found in results if "next" in found]
+    assert len(nexts) > 10
+    for program, *arguments in nexts:
+        assert program == "mmvoxceleb"
+        assert any(tuple(arguments[: len(path)]) == path for path in COMMANDS), arguments
+    assert results[0]["stores"][0]["clips"] == 4
+    assert results[12]["clips"] == 4
+    assert len(results[-2]["places"][str(store)]["clips"]) == 2
+
+
+def test_text_ends_with_the_next_command(tmp_path: Path) -> None:
+    said = call("copy", "sample", tmp_path / "store").stdout.splitlines()
+    assert said[-1] == f"next   mmvoxceleb validate {tmp_path / 'store'}"
+
+
+def test_what_failed_is_in_the_json_too(own_corpus: Any, tmp_path: Path) -> None:
+    broken = own_corpus.clips[0]
+    for path in (own_corpus.root / "video" / broken).iterdir():
+        path.write_bytes(b"no picture")
+    done = subprocess.run(
+        [*PROGRAM, "convert", str(own_corpus.root), str(tmp_path / "out"), "--json"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert list(json.loads(done.stdout)["failed"]) == [broken]
+    assert "error: 1 of 2 clips failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["validate", "sample"], 0),
+        (["validate", "absent"], 2),
+        (["validate", "broken"], 1),
+        (["diff", "sample", "sample"], 0),
+        (["diff", "sample", "broken"], 1),
+        (["diff", "sample", "absent"], 2),
+        (["export", "absent", "out"], 1),
+        (["export"], 2),
+        (["export", "sample", "out", "--no-such-option"], 2),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
+    broken = tmp_path / "broken" / "label"
+    broken.mkdir(parents=True)
+    (broken / "id00000#sample-look#00001.txt#000.mp4.txt").write_text("1,2")
+    done = subprocess.run([*PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("vali", ["validate"]),
+        ("regenerate ma", ["mask"]),
+        ("regenerate mask --par", ["--parser"]),
+        ("export --codec ", ["png", "mp4", "mp4-lossless"]),
+    ],
+)
+def test_completion_offers_commands_options_and_values(typed: str, offered: list[str]) -> None:
+    words = f"mmvoxceleb {typed}"
+    asked = {"_MMVOXCELEB_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv[0] = 'mmvoxceleb'\n" + PROGRAM[2]],
+        env={**os.environ, **asked}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.split() == offered, done.stderr
+
+
+def test_h_is_help_on_every_level() -> None:
+    for path in ((), ("export",), ("regenerate", "mask"), ("label", "import")):
+        assert "Usage: " in call(*path, "-h").stdout
