@@ -12,7 +12,7 @@ from mmvoxceleb.modalities import ORIGINAL_STRIDE
 from mmvoxceleb.processing.model_names import OPEN
 
 if TYPE_CHECKING:
-    from mmvoxceleb.processing.device import Backend
+    from mmvoxceleb.processing.devices import Backend
     from mmvoxceleb.processing.licences import Role
     from mmvoxceleb.processing.stage import Stage
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.processing.devices.transfer import to_device
+
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
@@ -20,27 +22,25 @@ _BITS = 22
 """Pillow holds the weights of 8-bit pictures as integers of so many fractional bits (libImaging/Resample.c)."""
 
 
-def resized_on(device: "torch.device", pictures: "NDArray[np.uint8]", height: int, width: int) -> "Tensor":
+def resized_on(device: "torch.device", pictures: "Tensor", height: int, width: int) -> "Tensor":
     """Bring pictures to a device in another size, by whatever is fastest there.
 
     Args:
         device: Where the result is wanted.
-        pictures: uint8 [N, H, W, 3].
+        pictures: uint8 [N, H, W, 3], in the host's memory.
         height: Of the result, in px.
         width: Of the result, in px.
 
     Returns:
-        uint8 [N, height, width, 3], on ``device``.
+        uint8 [N, height, width, 3], on ``device``; the same bits of a picture whatever is resized with it.
     """
     import torch
 
-    if device.type == "cpu" and pictures.shape[1:3] != (height, width):
+    if device.type == "cpu" and tuple(pictures.shape[1:3]) != (height, width):
         if _torch_agrees((pictures.shape[1], pictures.shape[2]), (height, width)):
             return _resize_by_torch(pictures, height, width)
-        pictures = resize_bilinear_pillow(pictures, height, width)
-    # torch wants memory that it might write to
-    tensor = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(device)
-    return resize_bilinear(tensor, height, width)
+        return torch.from_numpy(resize_bilinear_pillow(pictures.numpy(), height, width))
+    return resize_bilinear(to_device(pictures, device), height, width)
 
 
 def resize_bilinear(pictures: "Tensor", height: int, width: int) -> "Tensor":
@@ -71,11 +71,10 @@ def resize_bilinear(pictures: "Tensor", height: int, width: int) -> "Tensor":
     return pictures
 
 
-def _resize_by_torch(pictures: "NDArray[np.uint8]", height: int, width: int) -> "Tensor":
-    import torch
+def _resize_by_torch(pictures: "Tensor", height: int, width: int) -> "Tensor":
     from torch.nn import functional
 
-    planes = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).permute(0, 3, 1, 2)
+    planes = pictures.permute(0, 3, 1, 2)
     resized = functional.interpolate(planes, (height, width), mode="bilinear", antialias=True, align_corners=False)
     return resized.permute(0, 2, 3, 1)
 
@@ -108,13 +107,13 @@ def _resize_axis(pictures: "Tensor", axis: int, size: int) -> "Tensor":
 
     if pictures.shape[axis] == size:
         return pictures
-    positions, weights = _taps(pictures.shape[axis], size)
+    positions, weights = _taps_on(pictures.device, pictures.shape[axis], size)
     shape = [1, 1, 1, 1]
     shape[axis] = size
     total: Tensor | None = None
     for position, weight in zip(positions, weights, strict=True):
-        source = pictures.index_select(axis, torch.from_numpy(position).to(pictures.device)).to(torch.int32)
-        source *= torch.from_numpy(weight).to(pictures.device).view(shape)
+        source = pictures.index_select(axis, position).to(torch.int32)
+        source *= weight.view(shape)
         total = source if total is None else total.add_(source)
     assert total is not None
     return total.add_(1 << (_BITS - 1)).bitwise_right_shift_(_BITS).clamp_(0, 255).to(torch.uint8)
@@ -127,8 +126,11 @@ def _torch_agrees(source: tuple[int, int], target: tuple[int, int]) -> bool:
     It holds the weights in 16 bits, Pillow in 22. Where 16 hold them exactly, as in every enlarging to 512 px, nothing
     differs; where not (most sizes above 512 px), hundreds of pixels of a noise picture do.
     """
+    import torch
+
     noise = np.random.default_rng(0).integers(0, 256, (1, *source, 3), dtype=np.uint8)
-    return np.array_equal(_resize_by_torch(noise, *target).numpy(), resize_bilinear_pillow(noise, *target))
+    resized = _resize_by_torch(torch.from_numpy(noise), *target)
+    return np.array_equal(resized.numpy(), resize_bilinear_pillow(noise, *target))
 
 
 @lru_cache(maxsize=64)
@@ -143,6 +145,15 @@ def _order(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int] 
         if np.array_equal(_resize_axis(result, second, target[second - 1]).numpy(), expected):
             return first, second
     return None
+
+
+@lru_cache(maxsize=64)
+def _taps_on(device: "torch.device", source: int, target: int) -> "tuple[Tensor, Tensor]":
+    """Keep :func:`_taps` on a device, for copying them there would wait until it has computed all that it was told."""
+    import torch
+
+    positions, weights = (torch.from_numpy(taps).to(device) for taps in _taps(source, target))
+    return positions, weights
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,9 @@
 """What a modality must offer so that every engine can run it: the stage protocol.
 
-An engine takes a clip through three steps on three kinds of threads, so that reading, the device and
-writing overlap: ``select`` and decoding (readers), ``process`` (the one thread that owns the device) and
-``encode`` (writers). A new modality is one class with these methods.
+An engine takes several clips at once through the same steps, each on a thread of its own, so that reading, the device
+and writing overlap: ``select`` and decoding, then ``request`` and ``finish`` around a model that computes frames of
+several clips in one batch, or else ``process`` with the device to itself, and ``encode``. A new modality is one class
+with these methods.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import LABEL, VIDEO
 from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.devices import Computed, Request
 from mmvoxceleb.processing.engines.interface import ClipSource
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.source import StoredClips
@@ -136,7 +138,8 @@ class Stage(PipelineStage):
 
         Recorded for each clip under ``computation`` and not compared, so a run may continue on another device or with
         less memory; if ``device`` is in it, the run reports clips of another one. Called after ``process``, on its
-        thread. The same machines must give the same values: no host names or worker numbers.
+        thread, or after a request was computed, whose own ``batch_sizes`` then replace those told here. The same
+        machines must give the same values: no host names or worker numbers.
         """
         return {}
 
@@ -204,9 +207,28 @@ class Stage(PipelineStage):
         """Choose the frame indices that ``process`` needs. None by default."""
         return ()
 
+    def request(self, clip: Clip, frames: "NDArray[np.uint8]") -> Request | None:
+        """Say what a model is to compute of a clip, so that its frames share batches with those of other clips.
+
+        Runs on the clip's thread, with others at the same time, after ``setup``. By default, and where it gives None,
+        ``process`` computes the clip instead.
+
+        Args:
+            clip: The clip.
+            frames: uint8 [N, H, W, 3], RGB, the frames that ``select`` chose, in that order.
+
+        Raises:
+            MMVoxCelebError: The clip cannot be processed; it is recorded with the message as reason.
+        """
+        return None
+
+    def finish(self, clip: Clip, computed: Computed) -> Any:
+        """Turn what a model made of ``request`` into what ``encode`` wants. Runs on the clip's thread."""
+        raise NotImplementedError(f"the stage {self.name} requests something and does not say what to make of it")
+
     @abstractmethod
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> Any:
-        """Run the model.
+        """Run the model, with the device to itself.
 
         Args:
             clip: The clip.
@@ -221,7 +243,7 @@ class Stage(PipelineStage):
 
     @abstractmethod
     def encode(self, clip: Clip, result: Any) -> StageOutput:
-        """Turn a result into files. Runs on a writer thread, without the device."""
+        """Turn a result into files. Runs on the clip's thread, without the device."""
 
     def end(self, writer: StoreWriter) -> None:
         """Bring in order what the stage keeps of all clips together.

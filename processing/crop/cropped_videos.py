@@ -118,7 +118,7 @@ class CroppedVideos(ClipSource):
         if self.is_removed(unit, self.job.removed.now()):  # since the run began
             yield ClipOutcome(unit, rejected=REMOVED)
             return
-        with host.memory.room(host.check) as room:
+        with host.room() as room:
             yield from self._cropped(unit, result, steps, host, room)
         for clip_id in result.removed:
             yield ClipOutcome(clip_id, rejected=REMOVED)
@@ -152,7 +152,8 @@ class CroppedVideos(ClipSource):
         while True:
             start, waited = time.perf_counter(), 0.0
             try:
-                clip = next(clips, None)
+                with host.away():  # a video may be decoded for minutes before it gives a clip
+                    clip = next(clips, None)
             except MMVoxCelebError:
                 raise
             except OSError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from mmvoxceleb.errors import WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
-from mmvoxceleb.processing.device import device_kind
+from mmvoxceleb.processing.devices import device_kind
 from mmvoxceleb.processing.weights import locate, sha256_of
 
 if TYPE_CHECKING:

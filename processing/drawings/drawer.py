@@ -1,7 +1,7 @@
 """From pictures of faces to line drawings, array to array."""
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -9,8 +9,10 @@ import numpy as np
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import DEFAULT_STYLE, STYLES
-from mmvoxceleb.processing.device import (
+from mmvoxceleb.processing.devices import (
     Batcher,
+    BatchModel,
+    Request,
     check_frames,
     compiled,
     computation,
@@ -34,7 +36,7 @@ DRAWING_SIZE_PX = 512
 """Side of a drawing; the original's, and the only one whose style map fits the published weights."""
 
 
-class Drawer(ABC):
+class Drawer(BatchModel):
     """Turns faces into line drawings. The constructor loads nothing; the first call does.
 
     Args:
@@ -71,23 +73,22 @@ class Drawer(ABC):
         self.precision = resolve_precision(precision, self.device)
         self.compile = compile
         self._batch_size = batch_size
-        self._batcher: Batcher | None = None
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
-        return computation(self.device, self._batcher, backend=self.backend, compile=self._is_compiled)
+        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
+        return computation(self.device, self.batcher, backend=self.backend, compile=self._is_compiled)
 
     @abstractmethod
     def setup(self) -> None:
         """Load the network and move it to the device. Otherwise the first call does."""
 
     @abstractmethod
-    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
-        """Draw one batch, perhaps with masks: for each style uint8 [N, 512, 512]."""
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Draw one batch: uint8 [N, 512, 512] for each of ``styles``."""
 
     def __call__(
         self, frames: "NDArray[np.uint8]", masks: "NDArray[np.uint8] | None" = None
@@ -105,25 +106,24 @@ class Drawer(ABC):
             ConfigError: ``frames`` or ``masks`` has another shape or type, or the drawer uses no masks.
             WeightsError: The weights are absent or do not fit.
         """
-        frames = check_frames(frames)
-        shape = (len(frames), DRAWING_SIZE_PX, DRAWING_SIZE_PX)
-        beside = () if masks is None else (self._checked(masks, len(frames)),)
-        drawings = {style: np.empty(shape, np.uint8) for style in self.styles}
-        if not len(frames):
-            return drawings
+        request = self.request(frames, masks)
+        if not len(request):
+            return {style: np.empty((0, DRAWING_SIZE_PX, DRAWING_SIZE_PX), np.uint8) for style in self.styles}
         self.setup()
-        assert self._batcher is not None
-        done = 0
-        with faithful_kernels():
-            for count, batch in self._batcher.run(frames, self._draw, *beside):
-                for style, drawn in batch.items():
-                    drawings[style][done : done + count] = drawn[:count].cpu().numpy()
-                done += count
-        return drawings
+        return self.by_style(self.computed(*request.arrays))
+
+    def request(self, frames: "NDArray[np.uint8]", masks: "NDArray[np.uint8] | None" = None) -> Request:
+        """Say what is to be computed, for an engine; arguments and errors as of ``__call__``."""
+        frames = check_frames(frames)
+        return Request(self, (frames,) if masks is None else (frames, self._checked(masks, len(frames))))
+
+    def by_style(self, drawings: "Sequence[NDArray[np.uint8]]") -> "dict[str, NDArray[np.uint8]]":
+        """Name what was computed."""
+        return dict(zip(self.styles, drawings, strict=True))
 
     def teardown(self) -> None:
         """Release the network."""
-        self._batcher = None
+        self.batcher = None
 
     def _checked(self, masks: "NDArray[np.uint8]", count: int) -> "NDArray[np.uint8]":
         masks = np.asarray(masks)
@@ -152,6 +152,8 @@ class PortraitDrawer(Drawer):
         ConfigError: A style, device, precision or backend is unknown.
     """
 
+    takes_any_size = True
+
     def __init__(
         self,
         weights: str | os.PathLike[str] | None = None,
@@ -177,10 +179,10 @@ class PortraitDrawer(Drawer):
 
         from mmvoxceleb.processing.networks.portrait import PortraitGenerator
 
-        if self._batcher is not None:
+        if self.batcher is not None:
             return
         network = load_network(PortraitGenerator, locate("portrait-drawing", self.weights))
-        self._batcher = Batcher(self.device, self._batch_size, most=8, bytes_per_frame=500_000_000)
+        self.batcher = Batcher(self.device, self._batch_size, most=8, bytes_per_frame=500_000_000)
         if self.backend == "ncnn":
             from mmvoxceleb.processing.networks.ncnn_networks import NcnnPortrait
 
@@ -190,7 +192,8 @@ class PortraitDrawer(Drawer):
         on_device(network, self.device, self.precision)
         self._encode, self._decode = network.encode, network.decode
         if self.compile:
-            example = np.zeros((self._batcher.size, DRAWING_SIZE_PX, DRAWING_SIZE_PX, 3), np.uint8)
+            shape = (self.batcher.size, DRAWING_SIZE_PX, DRAWING_SIZE_PX, 3)
+            example = torch.zeros(shape, dtype=torch.uint8, device=self.device)
             with torch.inference_mode(), faithful_kernels():
                 pictures = self._normalised(example)
                 self._encode = compiled(network.encode, pictures)
@@ -203,18 +206,20 @@ class PortraitDrawer(Drawer):
         super().teardown()
         self._encode = self._decode = None
 
-    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Resize as Pillow does: uint8 [N, H, W, 3] to uint8 [N, 512, 512, 3]."""
+        (frames,) = arrays
+        return (resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX),)
+
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        (pictures,) = prepared
+        features = self._encode(self._normalised(pictures))
+        return tuple(_quantised(self._decode(features, STYLES.index(style))) for style in self.styles)
+
+    def _normalised(self, pictures: "torch.Tensor") -> "torch.Tensor":
+        """Bring to -1 to 1: float [N, 3, 512, 512] in channels-last order."""
         import torch
 
-        with torch.inference_mode():
-            features = self._encode(self._normalised(frames))
-            return {style: _quantised(self._decode(features, STYLES.index(style))) for style in self.styles}
-
-    def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        """Resize as Pillow does and bring to -1 to 1: float [N, 3, 512, 512] in channels-last order."""
-        import torch
-
-        pictures = resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX)
         values = pictures.to(torch.float32).div_(255.0).sub_(0.5).div_(0.5)
         return values.to(dtype_of(self.precision)).permute(0, 3, 1, 2)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.device import Batcher
+from mmvoxceleb.processing.devices import Batcher, to_device
 from mmvoxceleb.processing.drawings.coherent import (
     Flow,
     blurred,
@@ -25,7 +25,6 @@ from mmvoxceleb.schema import NO_MASK
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
     from torch import Tensor
 
 __all__ = ["MODEL", "OPEN_STYLES", "Background", "OpenDrawer"]
@@ -74,6 +73,7 @@ class OpenDrawer(Drawer):
 
     known_styles = OPEN_STYLES
     uses_masks = True
+    takes_any_size = True
 
     def __init__(
         self,
@@ -108,36 +108,49 @@ class OpenDrawer(Drawer):
     def setup(self) -> None:
         import torch
 
-        if self._batcher is None:
+        if self.batcher is None:
             grain = np.random.RandomState(0).standard_normal((1, 1, DRAWING_SIZE_PX, DRAWING_SIZE_PX))
             self._noise = torch.from_numpy(grain.astype(np.float32)).to(self.device)
-            self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=150_000_000)
+            self.batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=150_000_000)
 
     def teardown(self) -> None:
         super().teardown()
         self._noise = None
 
-    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, Tensor]":
+    def prepare(self, *arrays: "Tensor") -> "tuple[Tensor, ...]":
+        """Resize frames as Pillow does: uint8 [N, 512, 512, 3]; masks, where there are any, stay as they are."""
+        frames, *masks = arrays
+        resized = resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX)
+        return resized, *(to_device(ids, self.device) for ids in masks)
+
+    def compute(self, *prepared: "Tensor") -> "tuple[Tensor, ...]":
         import torch
 
-        side = DRAWING_SIZE_PX
+        pictures, *masks = prepared
         with torch.inference_mode(), _one_thread(self.device):
-            guide = None
-            if masks and (masks[0] != NO_MASK).any():
-                guide = guide_of(
-                    torch.from_numpy(np.ascontiguousarray(masks[0])).to(self.device),
-                    side,
-                    leave_out=self.background == "white",
-                )
-            tone = even_contrast(resized_on(self.device, frames, side, side), _PARAMETERS["surroundings_px"])
+            guide = self._guide(*masks) if masks else None
+            tone = even_contrast(pictures, _PARAMETERS["surroundings_px"])
             flow = flow_of(tone)
             paths = walks(flow, _PARAMETERS["along_px"])
             ink = self._ink(tone, flow, paths, guide)
-            drawn = {}
+            drawn = []
             for style in self.styles:
                 white = 1.0 - ink if style == "lines" else self._sketch(tone, ink, paths, guide)
-                drawn[style] = white.mul(255.0).round_()[:, 0].to(torch.uint8)
-            return drawn
+                drawn.append(white.mul(255.0).round_()[:, 0].to(torch.uint8))
+            return tuple(drawn)
+
+    def _guide(self, masks: "Tensor") -> Guide | None:
+        """Make the guide of a batch; a frame without a mask is drawn as where there is none at all."""
+        import torch
+
+        is_known = (masks != NO_MASK).flatten(1).any(dim=1)
+        if not is_known.any():
+            return None
+        guide = guide_of(masks, DRAWING_SIZE_PX, leave_out=self.background == "white")
+        if is_known.all():
+            return guide
+        chosen = is_known.view(-1, 1, 1, 1)
+        return Guide(*(torch.where(chosen, part, torch.ones_like(part)) for part in guide))
 
     def _ink(
         self, tone: "Tensor", flow: Flow, paths: "Sequence[tuple[Tensor, float]]", guide: Guide | None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.device import Batcher, compiled, dtype_of, faithful_kernels, on_device
+from mmvoxceleb.processing.devices import Batcher, compiled, dtype_of, faithful_kernels, on_device
 from mmvoxceleb.processing.drawings.drawer import Drawer
 from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.sample_models import load_sample_network, sample_weights
@@ -12,9 +12,7 @@ from mmvoxceleb.processing.weights import sha256_of
 from mmvoxceleb.schema import DEFAULT_STYLE
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
 
 __all__ = ["SampleDrawer"]
 
@@ -28,6 +26,8 @@ class SampleDrawer(Drawer):
         ConfigError: Another style than ``style1`` is asked for.
     """
 
+    takes_any_size = True
+
     def __init__(self, styles: Iterable[str] = (DEFAULT_STYLE,), *arguments: Any, **options: Any) -> None:
         super().__init__(styles, *arguments, **options)
         if self.styles != (DEFAULT_STYLE,):
@@ -38,15 +38,15 @@ class SampleDrawer(Drawer):
         return {"model": "sample-drawing", "sha256": sha256_of(sample_weights())}
 
     def setup(self) -> None:
-        import numpy as np
         import torch
 
-        if self._batcher is not None:
+        if self.batcher is not None:
             return
         self._lines = on_device(load_sample_network(), self.device, self.precision).drawing
-        self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=50_000_000)
+        self.batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=50_000_000)
         if self.compile:
-            example = np.zeros((self._batcher.size, _INPUT_PX, _INPUT_PX, 3), np.uint8)
+            shape = (self.batcher.size, _INPUT_PX, _INPUT_PX, 3)
+            example = torch.zeros(shape, dtype=torch.uint8, device=self.device)
             with torch.inference_mode(), faithful_kernels():
                 plain = self._lines
                 self._lines = compiled(plain, self._normalised(example))
@@ -56,16 +56,21 @@ class SampleDrawer(Drawer):
         super().teardown()
         self._lines = None
 
-    def _draw(self, frames: "NDArray[np.uint8]", *masks: "NDArray[np.uint8]") -> "dict[str, torch.Tensor]":
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Resize as Pillow does: uint8 [N, H, W, 3] to uint8 [N, 256, 256, 3]."""
+        (frames,) = arrays
+        return (resized_on(self.device, frames, _INPUT_PX, _INPUT_PX),)
+
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
         import torch
 
-        with torch.inference_mode():
-            lines = self._lines(self._normalised(frames))[:, 0].float()
-            return {DEFAULT_STYLE: lines.mul(255).round().to(torch.uint8)}
+        (pictures,) = prepared
+        lines = self._lines(self._normalised(pictures))[:, 0].float()
+        return (lines.mul(255).round().to(torch.uint8),)
 
-    def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        """Resize as Pillow does and bring to -1 to 1: float [N, 3, 256, 256] in channels-last order."""
+    def _normalised(self, pictures: "torch.Tensor") -> "torch.Tensor":
+        """Bring to -1 to 1: float [N, 3, 256, 256] in channels-last order."""
         import torch
 
-        values = resized_on(self.device, frames, _INPUT_PX, _INPUT_PX).to(torch.float32).div_(127.5).sub_(1)
+        values = pictures.to(torch.float32).div_(127.5).sub_(1)
         return values.to(dtype_of(self.precision)).permute(0, 3, 1, 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mmvoxceleb.codecs.masks import read_mask_ids
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import DEFAULT_STYLE, DRAWINGS, MASKS, ORIGINAL_STRIDE, Folder
-from mmvoxceleb.processing.device import Backend
+from mmvoxceleb.processing.devices import Backend, Computed, Request
 from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer, PortraitDrawer
 from mmvoxceleb.processing.model_names import OPEN
 from mmvoxceleb.processing.pictures import encode_grey
@@ -72,6 +72,14 @@ class DrawStage(Stage):
     def extra_bytes(self, frames: int, height: int, width: int) -> int:
         # a drawing and its file in each style, and the mask that it is guided by
         return (2 * len(self.drawer.styles) + self.drawer.uses_masks) * frames * DRAWING_SIZE_PX * DRAWING_SIZE_PX
+
+    def request(self, clip: Clip, frames: "NDArray[np.uint8]") -> Request | None:
+        if not len(frames):
+            return None
+        return self.drawer.request(frames, self._masks(clip) if self.drawer.uses_masks else None)
+
+    def finish(self, clip: Clip, computed: Computed) -> "dict[str, NDArray[np.uint8]]":
+        return self.drawer.by_style(computed.arrays)
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "dict[str, NDArray[np.uint8]]":
         if not self.drawer.uses_masks:

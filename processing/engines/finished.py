@@ -14,7 +14,7 @@ from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
 from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import LABEL, Folder
-from mmvoxceleb.processing.device import device_kind
+from mmvoxceleb.processing.devices import device_kind
 from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import Plan
 from mmvoxceleb.processing.engines.unchanged import InputMarks

@@ -3,12 +3,14 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder
-from mmvoxceleb.processing.engines.memory import Memory, OwnMemory
+from mmvoxceleb.processing.devices import Computed, Request, compute_alone
+from mmvoxceleb.processing.engines.memory import Memory, OwnMemory, Room
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
 
 if TYPE_CHECKING:
@@ -29,11 +31,22 @@ class Host:
         stopping: Whether the run is to end.
         on_device: Calls a function while nothing else uses the device, and returns what it returns.
         memory: What clips take before their frames are decoded.
+        compute: Has a model compute what is requested of a clip, in batches with what is of other clips, and returns
+            what became of it, or raises what went wrong.
+        away: Surrounds what may take long, or waits for other clips, and requests nothing meanwhile: batches that are
+            not full do not wait for this thread then. A clip that waits for another one in any other way may be what
+            that one waits for.
     """
 
     stopping: Callable[[], bool] = lambda: False
     on_device: Callable[[Callable[[], Any]], Any] = lambda function: function()
     memory: Memory = field(default_factory=lambda: OwnMemory(sys.maxsize))
+    compute: Callable[[Request], Computed] = compute_alone
+    away: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def room(self) -> AbstractContextManager[Room]:
+        """Offer memory for a clip, for which it may have to wait; what it holds in the end is given back."""
+        return self.memory.room(self.check, self.away)
 
     def check(self) -> None:
         """Raise if the run is to end.

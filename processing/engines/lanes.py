@@ -1,48 +1,57 @@
 """Run units within one process: each lane is a thread that takes one unit at a time through all its steps.
 
-While one lane reads and another writes, a third has the device, which belongs to the calling thread: models run
-there one at a time, and Ctrl-C ends even a long step of theirs. A lane holds one clip, and waits for the memory that
-it takes, so memory does not grow with the number of clips nor with their length.
+While some lanes read and others write, the frames of those that wait are computed, in batches that they share. The
+calling thread has the device: where computing has no threads of its own, models run there one at a time, and Ctrl-C
+ends even a long step of theirs. A lane holds one clip, and waits for the memory that it takes, so memory does not grow
+with the number of clips nor with their length.
 """
 
 import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from functools import partial
 
+from mmvoxceleb.processing.devices import DeviceLoop
 from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.memory import Memory, OwnMemory
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.work import Work
 
-__all__ = ["run_in_lanes"]
+__all__ = ["Supply", "Units", "run_in_lanes"]
 
 _PATIENCE_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class _Request:
-    function: Callable[[], Any]
-    answer: "Future[Any]"
+class Supply(ABC):
+    """Where lanes get their units from; they ask at the same time."""
+
+    @abstractmethod
+    def take(self) -> str | None:
+        """Take the next unit; None if there is none now."""
+
+    def wait(self) -> str | None:
+        """Wait for the next unit and take it; None if there will be none."""
+        return None
 
 
-@dataclass(frozen=True)
-class _Finished:
-    unit: str
+class Units(Supply):
+    """Units that are all known from the start."""
 
+    def __init__(self, units: Iterable[str]) -> None:
+        self._units = iter(units)
+        self._taking = threading.Lock()
 
-@dataclass(frozen=True)
-class _LaneEnded:
-    error: BaseException | None
+    def take(self) -> str | None:
+        with self._taking:
+            return next(self._units, None)
 
 
 def run_in_lanes(
     work: Work,
-    units: Iterator[str],
+    units: Supply,
     lanes: int,
     *,
     report: Callable[[ClipOutcome], None],
@@ -68,79 +77,61 @@ def run_in_lanes(
         KeyboardInterrupt: The calling thread was interrupted. What was being written is finished.
         MMVoxCelebError: A unit cannot go on, nor could others.
     """
-    inbox: queue.SimpleQueue[_Request | _Finished | _LaneEnded | ClipOutcome] = queue.SimpleQueue()
     stop = stop or threading.Event()
-    taking = threading.Lock()
+    loop = DeviceLoop(refusal=Stopped)
+    host = Host(stop.is_set, loop.run_alone, memory or OwnMemory(sys.maxsize), loop.compute, loop.away)
+    alive, failure = lanes, None
 
-    def on_device(function: Callable[[], Any]) -> Any:
-        answer: Future[Any] = Future()
-        inbox.put(_Request(function, answer))
-        return answer.result()
+    def ended(error: BaseException | None) -> None:
+        nonlocal alive, failure
+        alive -= 1
+        failure = failure or error
 
-    host = Host(stop.is_set, on_device, memory or OwnMemory(sys.maxsize))
+    def next_unit() -> str | None:
+        unit = units.take()
+        if unit is None:
+            with loop.away():
+                unit = units.wait()
+        return unit
 
     def lane() -> None:
         error: BaseException | None = None
         try:
-            while not stop.is_set():
-                with taking:
-                    unit = next(units, None)
-                if unit is None:
-                    break
+            while not stop.is_set() and (unit := next_unit()) is not None:
                 started(unit)
                 for outcome in work.run(unit, host):
-                    inbox.put(outcome)
-                inbox.put(_Finished(unit))
+                    loop.tell(partial(report, outcome))
+                loop.tell(partial(finished, unit))
         except Stopped:
             pass
         except BaseException as raised:
             error = raised
             stop.set()
-        inbox.put(_LaneEnded(error))
+        loop.leave()
+        loop.tell(lambda: ended(error))
 
     threads = [threading.Thread(target=lane, name=f"lane-{number}", daemon=True) for number in range(lanes)]
     for thread in threads:
+        loop.come()
         thread.start()
-    alive, failure = len(threads), None
-
-    def handle(message: "_Request | _Finished | _LaneEnded | ClipOutcome") -> None:
-        nonlocal alive, failure
-        if isinstance(message, ClipOutcome):
-            report(message)
-        elif isinstance(message, _Finished):
-            finished(message.unit)
-        elif isinstance(message, _LaneEnded):
-            alive -= 1
-            failure = failure or message.error
-        else:
-            _answer(message, stop)
-
     try:
         while alive:
-            handle(inbox.get())
+            if stop.is_set():
+                loop.refuse()
+            loop.turn()
     except BaseException:
         stop.set()
+        loop.refuse()
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while alive and (left := deadline - time.monotonic()) > 0:
             try:
-                handle(inbox.get(timeout=left))
+                loop.turn(left)
             except queue.Empty:
                 break
         raise
+    finally:
+        loop.close()
     if failure is not None:
         raise failure
     if stop.is_set():
         raise Stopped
-
-
-def _answer(request: _Request, stop: threading.Event) -> None:
-    if stop.is_set():
-        request.answer.set_exception(Stopped())
-        return
-    try:
-        request.answer.set_result(request.function())
-    except Exception as error:
-        request.answer.set_exception(error)
-    except BaseException:
-        request.answer.set_exception(Stopped())
-        raise

@@ -73,3 +73,7 @@ class Loaded:
         """Let go of all pictures: no stage needs them any more."""
         self.frames = None
         self.room.keep(self.need.get(AFTER, 0))
+
+    def spend(self, step: str, seconds: float) -> None:
+        """Count time that a step took."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.lanes import Units, run_in_lanes
 from mmvoxceleb.processing.engines.memory import Admissions, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.processes import Ticket, run_in_processes
@@ -72,7 +72,7 @@ def run_local(
             own = OwnMemory(budget)
             run.memory_use = lambda: own.use
             count = min(lanes, len(run.units))
-            run_in_lanes(work, iter(run.units), count, memory=own, report=run.report, finished=run.finished)
+            run_in_lanes(work, Units(run.units), count, memory=own, report=run.report, finished=run.finished)
     return run.summary
 
 

@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -153,11 +153,15 @@ class Room:
     Args:
         memory: What it is taken from.
         check: Raises where the run is to end.
+        away: Surrounds waiting, see :class:`Host`.
     """
 
-    def __init__(self, memory: "Memory", check: Callable[[], None]) -> None:
+    def __init__(
+        self, memory: "Memory", check: Callable[[], None], away: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._memory = memory
-        self._check = check
+        self.check = check
+        self.away = away
         self.num_bytes = 0
 
     @property
@@ -173,7 +177,7 @@ class Room:
         """
         self.keep(0)
         if num_bytes > 0:
-            self._memory.take(self, num_bytes, self._check)
+            self._memory.take(self, num_bytes)
             self.num_bytes = num_bytes
 
     def keep(self, num_bytes: int) -> None:
@@ -194,13 +198,16 @@ class Memory(ABC):
         self.budget = budget
 
     @contextmanager
-    def room(self, check: Callable[[], None]) -> Iterator[Room]:
+    def room(
+        self, check: Callable[[], None], away: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Iterator[Room]:
         """Offer room for a clip; what it holds in the end is given back.
 
         Args:
             check: Called while it waits; what it raises ends the waiting.
+            away: Surrounds the waiting.
         """
-        room = Room(self, check)
+        room = Room(self, check, away)
         try:
             yield room
         finally:
@@ -212,7 +219,7 @@ class Memory(ABC):
         """How many clips of this process wait, and come no further before others give something back."""
 
     @abstractmethod
-    def take(self, room: Room, num_bytes: int, check: Callable[[], None]) -> None:
+    def take(self, room: Room, num_bytes: int) -> None:
         """Wait for bytes; see :meth:`Room.take`."""
 
     @abstractmethod
@@ -249,14 +256,17 @@ class OwnMemory(Memory):
         with self._changed:
             return len(self._admissions.waiting)
 
-    def take(self, room: Room, num_bytes: int, check: Callable[[], None]) -> None:
+    def take(self, room: Room, num_bytes: int) -> None:
         with self._changed:
             self._admissions.ask(room, num_bytes)
             self._admit()
+            if room in self._admissions.held:
+                return
             try:
-                while room not in self._admissions.held:
-                    check()
-                    self._changed.wait(_LOOK_SECONDS)
+                with room.away():
+                    while room not in self._admissions.held:
+                        room.check()
+                        self._changed.wait(_LOOK_SECONDS)
             except BaseException:
                 self._admissions.keep(room, 0)
                 self._admit()
@@ -298,15 +308,15 @@ class LentMemory(Memory):
     def num_waiting(self) -> int:
         return len(self._waiting)
 
-    def take(self, room: Room, num_bytes: int, check: Callable[[], None]) -> None:
+    def take(self, room: Room, num_bytes: int) -> None:
         with self._changed:
             ticket = self._by_room[room] = next(self._tickets)
             self._waiting.add(ticket)
         self._send(("ask", ticket, num_bytes))
         try:
-            with self._changed:
+            with room.away(), self._changed:
                 while ticket in self._waiting:
-                    check()
+                    room.check()
                     self._changed.wait(_LOOK_SECONDS)
         except BaseException:
             self.keep(room, 0)

@@ -4,10 +4,10 @@ import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import queue
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import MMVoxCelebError, ProcessingError
 from mmvoxceleb.processing.engines.interface import Stopped
-from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.lanes import Supply, run_in_lanes
 from mmvoxceleb.processing.engines.memory import Admissions, LentMemory
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import (
@@ -196,6 +196,32 @@ def _gpu(number: int) -> str:
     return str(number % max(1, torch.cuda.device_count()))
 
 
+class _Given(Supply):
+    """Units that a worker was given and has not begun."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._units: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def put(self, unit: str | None) -> None:
+        """Add one; None wakes all that wait, after ``stop`` was set."""
+        self._units.put(unit)
+
+    def take(self) -> str | None:
+        with suppress(queue.Empty):
+            return self._units.get_nowait()
+        return None
+
+    def wait(self) -> str | None:
+        unit = None
+        while unit is None and not self._stop.is_set():
+            with suppress(queue.Empty):
+                unit = self._units.get(timeout=_LOOK_SECONDS)  # another lane may set stop without a word
+        if unit is None:
+            self._units.put(None)
+        return unit
+
+
 def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int, budget: int) -> None:
     """Be a worker: Ctrl-C is the parent's to handle, and a worker whose parent is gone ends at once."""
     import cv2
@@ -203,9 +229,8 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int, budget: i
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    given: deque[str] = deque()
-    changed = threading.Condition()
     stop = threading.Event()
+    given = _Given(stop)
     sending = threading.Lock()
 
     def send(message: "tuple[Any, ...] | Exception") -> None:
@@ -218,36 +243,24 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int, budget: i
         try:
             while True:
                 message = connection.recv()
-                with changed:
-                    if message[0] == "unit":
-                        given.append(message[1])
-                    elif message[0] == "admitted":
-                        memory.admit(message[1])
-                    else:
-                        stop.set()
-                    changed.notify_all()
-                if stop.is_set():
+                if message[0] == "unit":
+                    given.put(message[1])
+                elif message[0] == "admitted":
+                    memory.admit(message[1])
+                else:
+                    stop.set()
+                    given.put(None)
                     time.sleep(_GRACE_SECONDS)
                     os._exit(0)
         except (EOFError, OSError):
             os._exit(1)
-
-    def units() -> Iterator[str]:
-        while True:
-            with changed:
-                while not given and not stop.is_set():
-                    changed.wait(_LOOK_SECONDS)  # another lane may set stop without a word
-                if stop.is_set():
-                    return
-                unit = given.popleft()
-            yield unit
 
     threading.Thread(target=listen, daemon=True).start()
     try:
         send(("ready",))
         run_in_lanes(
             work,
-            units(),
+            given,
             lanes,
             report=lambda outcome: send(("outcome", outcome)),
             finished=lambda unit: send(("finished", unit)),

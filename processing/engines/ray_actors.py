@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.processing.devices import DeviceLoop
 from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.memory import MemoryUse, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
@@ -136,7 +137,7 @@ class RayActors(Carrier):
 
 
 class _Worker:
-    """An actor: runs units on its threads, and lets one at a time have its device."""
+    """An actor: runs units on its threads, while one thread has its device."""
 
     def __init__(self, work: Work, token: str, memory: int | None, actors_per_node: int) -> None:
         import cv2
@@ -144,10 +145,11 @@ class _Worker:
         cv2.setNumThreads(1)
         self._work = work
         self._token = token
-        self._device = threading.Lock()
         self._stop = threading.Event()
         self._memory = OwnMemory(max(1, budget_of(memory) // actors_per_node))
-        self._host = Host(self._stop.is_set, self._on_device, self._memory)
+        self._loop = DeviceLoop(refusal=Stopped)
+        self._host = Host(self._stop.is_set, self._loop.run_alone, self._memory, self._loop.compute, self._loop.away)
+        threading.Thread(target=self._compute, name="device", daemon=True).start()
 
     def ready(self) -> Answer:
         output = self._work.writer
@@ -157,6 +159,7 @@ class _Worker:
         return [], ConfigError(f"{where}; write to a folder that all nodes share, or a URL"), self._memory.use
 
     def run(self, unit: str) -> Answer:
+        self._loop.come()
         try:
             return list(self._work.run(unit, self._host)), None, self._memory.use
         except Stopped:
@@ -166,10 +169,13 @@ class _Worker:
         except Exception as error:
             logger.exception("unit %s failed", unit)
             return [], ProcessingError(f"{unit}: {type(error).__name__}: {error}"), self._memory.use
+        finally:
+            self._loop.leave()
 
     def stop(self) -> None:
         self._stop.set()
+        self._loop.tell(self._loop.refuse)
 
-    def _on_device(self, function: Callable[[], Any]) -> Any:
-        with self._device:
-            return function()
+    def _compute(self) -> None:
+        while True:
+            self._loop.turn()

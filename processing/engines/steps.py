@@ -5,7 +5,8 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.meta.forgetting import forget_rows
@@ -14,9 +15,10 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import REMOVED, RemovalWatch
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.clip import Clip
+from mmvoxceleb.processing.devices import Request
 from mmvoxceleb.processing.engines.decoding import Decoding
 from mmvoxceleb.processing.engines.finished import FinishedStages
-from mmvoxceleb.processing.engines.interface import Host
+from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.memory import Room
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan
@@ -24,6 +26,10 @@ from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.stage import Stage, StageOutput
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ClipSteps"]
 
@@ -96,11 +102,11 @@ class ClipSteps:
             MMVoxCelebError: A stage cannot be set up.
         """
         host.check()
-        with host.memory.room(host.check) as room:
+        with host.room() as room:
             loaded = self.read(clip_id, opened, held if held is not None and held.num_bytes else room)
             host.check()
             if loaded.wanted:
-                host.on_device(lambda: self.process(loaded))
+                self.process(loaded, host)
             return self.write(loaded)
 
     def read(self, clip_id: str, opened: Callable[..., Clip], room: Room) -> Loaded:
@@ -131,25 +137,21 @@ class ClipSteps:
         loaded.seconds["read"] = time.perf_counter() - start
         return loaded
 
-    def process(self, loaded: Loaded) -> None:
+    def process(self, loaded: Loaded, host: Host) -> None:
         """Run the models on a clip that was read. The first call sets the stages up.
 
         Raises:
+            Stopped: The run is to end.
             MMVoxCelebError: A stage cannot be set up.
         """
-        start = time.perf_counter()
-        self._set_up()
+        if not self._is_set_up:
+            host.on_device(self._set_up)
         for stage in self.stages:
             if stage.name in loaded.wanted:
-                with self._watched(stage, loaded):
-                    loaded.inputs[stage.name].update(loaded.clip.digests(stage.reads))
-                    result = stage.process(loaded.clip, loaded.take(stage.name))
-                    loaded.computations[stage.name] = stage.computation()
-                    loaded.results[stage.name] = result
+                self._process_stage(stage, loaded, host)
                 if self._is_read_later(stage) and stage.name in loaded.results:
                     self._encode_stage(stage, loaded)
         loaded.let_go()
-        loaded.device_seconds = time.perf_counter() - start
 
     def write(self, loaded: Loaded) -> ClipOutcome:
         """Encode and write what was processed, record it, and tell what became of the clip.
@@ -246,6 +248,42 @@ class ClipSteps:
                 stage.setup()
             self._is_set_up = True
 
+    def _process_stage(self, stage: Stage, loaded: Loaded, host: Host) -> None:
+        """Run one stage: what it requests is computed with what other clips do, the rest with the device to itself."""
+        request: Request | None = None
+        with self._watched(stage, loaded):
+            loaded.inputs[stage.name].update(loaded.clip.digests(stage.reads))
+            pictures = loaded.take(stage.name)
+            request = stage.request(loaded.clip, pictures)
+        if stage.name in loaded.failed:
+            return
+        if request is None:
+            host.on_device(partial(self._process_alone, stage, loaded, pictures))
+            return
+        del pictures
+        try:
+            computed = host.compute(request)
+        except Stopped:
+            raise
+        except Exception as error:
+            with self._watched(stage, loaded):
+                raise error
+            return
+        loaded.spend(stage.name, computed.device_seconds)
+        loaded.device_seconds += computed.device_seconds
+        with self._watched(stage, loaded):
+            result = stage.finish(loaded.clip, computed)
+            loaded.computations[stage.name] = {**stage.computation(), "batch_sizes": computed.batch_sizes}
+            loaded.results[stage.name] = result
+
+    def _process_alone(self, stage: Stage, loaded: Loaded, pictures: "NDArray[np.uint8]") -> None:
+        start = time.perf_counter()
+        with self._watched(stage, loaded):
+            result = stage.process(loaded.clip, pictures)
+            loaded.computations[stage.name] = stage.computation()
+            loaded.results[stage.name] = result
+        loaded.device_seconds += time.perf_counter() - start
+
     def _own_label(self, clip_id: str) -> Sequence[int] | None:
         data = self.writer.tree.read(self.writer.path_of(LABEL.folder(), clip_id))
         return LABEL.parse(data, clip_id=clip_id) if data is not None else None
@@ -288,5 +326,4 @@ class ClipSteps:
                 f"clip {loaded.clip.clip_id}: stage {stage.name} raised {type(error).__name__}: {error}"
             )
         finally:
-            spent = time.perf_counter() - start
-            loaded.seconds[stage.name] = loaded.seconds.get(stage.name, 0.0) + spent
+            loaded.spend(stage.name, time.perf_counter() - start)

@@ -5,6 +5,7 @@ points are left eye, right eye, nose tip, left and right corner of the mouth, wh
 picture (not the person's left).
 """
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,21 +93,60 @@ def align_faces(frames: "torch.Tensor", landmarks: "ArrayLike") -> "torch.Tensor
     import torch
 
     count, height, width = frames.shape[:3]
+    places = places_in_frames(landmarks, height=height, width=width)
+    if len(places) != count:
+        raise ConfigError(f"there are {count} frames but landmarks for {len(places)}")
+    return cut_faces(frames, torch.from_numpy(places).to(frames.device))
+
+
+def places_in_frames(landmarks: "ArrayLike", *, height: int, width: int) -> "NDArray[np.float32]":
+    """Say where in its frame each pixel of an aligned face is.
+
+    Args:
+        landmarks: float [N, 5, 2], (x, y) in continuous pixels of the frames.
+        height: Of the frames, in px.
+        width: Of the frames, in px.
+
+    Returns:
+        float32 [N, 2, 3]: from (x, y, 1) in the aligned face to the coordinates of ``grid_sample`` in the frame.
+
+    Raises:
+        ConfigError: The landmarks are unusable, see :func:`similarity`.
+    """
     inverse = np.linalg.inv(similarity(landmarks))[:, :2]
-    if len(inverse) != count:
-        raise ConfigError(f"there are {count} frames but landmarks for {len(inverse)}")
     # picture pixels to grid_sample's -1..1
     inverse[:, 0] *= 2 / width
     inverse[:, 1] *= 2 / height
     inverse[:, :, 2] -= 1
-    centres = torch.arange(FACE_PX, dtype=torch.float32, device=frames.device) + 0.5
-    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
-    outputs = torch.stack([columns, rows, torch.ones_like(rows)], -1)
-    grid = torch.einsum("nij,hwj->nhwi", torch.from_numpy(inverse).to(frames.device, torch.float32), outputs)
+    return inverse.astype(np.float32)
+
+
+def cut_faces(frames: "torch.Tensor", places: "torch.Tensor") -> "torch.Tensor":
+    """Cut out faces: float32 [N, 3, 224, 224], normalised.
+
+    Args:
+        frames: uint8 [N, H, W, 3], RGB, on any device.
+        places: float32 [N, 2, 3] there, from :func:`places_in_frames`.
+    """
+    import torch
+
+    outputs, mean, deviation = _constants(frames.device)
+    grid = torch.einsum("nij,hwj->nhwi", places, outputs)
     pictures = frames.permute(0, 3, 1, 2).to(torch.float32) / 255
     faces = torch.nn.functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    mean = torch.tensor(_MEAN, device=frames.device).view(3, 1, 1)
-    return (faces - mean) / torch.tensor(_DEVIATION, device=frames.device).view(3, 1, 1)
+    return (faces - mean) / deviation
+
+
+@lru_cache
+def _constants(device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+    """Keep on a device, for copies there wait: centres of the pixels [224, 224, 3], (x, y, 1); mean; deviation."""
+    import torch
+
+    centres = torch.arange(FACE_PX, dtype=torch.float32, device=device) + 0.5
+    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
+    outputs = torch.stack([columns, rows, torch.ones_like(rows)], -1)
+    mean, deviation = (torch.tensor(numbers, device=device).view(3, 1, 1) for numbers in (_MEAN, _DEVIATION))
+    return outputs, mean, deviation
 
 
 def left_to_right(points: "ArrayLike") -> "NDArray[np.float32]":

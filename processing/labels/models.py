@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
-from mmvoxceleb.processing.device import faithful_kernels
-from mmvoxceleb.processing.labels.alignment import align_faces
+from mmvoxceleb.processing.devices import BatchModel, to_device
+from mmvoxceleb.processing.devices.transfer import host_tensor
+from mmvoxceleb.processing.labels.alignment import cut_faces, places_in_frames
 from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 from mmvoxceleb.schema import ATTRIBUTES, attribute_index
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
 __all__ = ["PREFIX", "AttributeModel", "FaRLModel", "TransformersModel"]
 
@@ -27,14 +27,14 @@ PREFIX = "transformers:"
 logger = logging.getLogger(__name__)
 
 
-class AttributeModel(ABC):
+class AttributeModel(BatchModel):
     """One model. The constructor loads nothing; :meth:`sha256` finds its weights and :meth:`load` reads them."""
 
     name: str
     """What ``label_source`` calls it."""
 
     needs_landmarks: bool
-    """Whether :meth:`probabilities` wants five landmarks of each frame."""
+    """Whether :meth:`prepare` wants float32 [N, 5, 2] beside the frames: five landmarks in continuous pixels."""
 
     @abstractmethod
     def sha256(self) -> str:
@@ -58,18 +58,8 @@ class AttributeModel(ABC):
         """Release the model."""
 
     @abstractmethod
-    def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
-    ) -> "NDArray[np.float32]":
-        """Predict for one batch, as :class:`mmvoxceleb.processing.device.Batcher` cuts it.
-
-        Args:
-            frames: uint8 [N, H, W, 3], RGB.
-            landmarks: float32 [N, 5, 2] in continuous pixels; not used by a model that needs none.
-
-        Returns:
-            float32 [N, 40]; NaN for an attribute that the model does not know.
-        """
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Predict for one batch: float32 [N, 40] probabilities, NaN for an attribute that the model does not know."""
 
 
 class FaRLModel(AttributeModel):
@@ -86,6 +76,7 @@ class FaRLModel(AttributeModel):
         self.weights = weights
         self._path: Path | None = None
         self._network: Any = None
+        self._dtype: Any = None
 
     def sha256(self) -> str:
         return sha256_of(self._locate())
@@ -94,25 +85,28 @@ class FaRLModel(AttributeModel):
         from mmvoxceleb.processing.networks.farl import FaRLAttributes
 
         self._network = load_network(FaRLAttributes, self._locate()).to(device, dtype)
+        self._dtype = dtype
+        self.device = device
 
     def unload(self) -> None:
         self._network = None
 
-    def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
-    ) -> "NDArray[np.float32]":
-        assert landmarks is not None
-        probabilities: NDArray[np.float32] = self.logits(frames, landmarks).sigmoid().numpy()
-        return probabilities
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Bring frames to the device as they are, and for each where the pixels of its aligned face are."""
+        frames, landmarks = arrays
+        height, width = frames.shape[1:3]
+        # one by one, so that a frame's places do not hang on how many are computed at once
+        places = np.concatenate(
+            [places_in_frames(face[None], height=height, width=width) for face in landmarks.numpy()]
+        )
+        return to_device(frames, self.device), to_device(host_tensor([places], self.device), self.device)
 
-    def logits(self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32]") -> "torch.Tensor":
-        """Compute float32 [N, 40] on the CPU, before the sigmoid."""
-        import torch
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        return (self.logits(*prepared).sigmoid(),)
 
-        weight = self._network.head.final_fc.weight
-        with torch.inference_mode(), faithful_kernels():
-            faces = align_faces(torch.from_numpy(np.ascontiguousarray(frames)).to(weight.device), landmarks)
-            logits: torch.Tensor = self._network(faces.to(weight.dtype)).float().cpu()
+    def logits(self, frames: "torch.Tensor", places: "torch.Tensor") -> "torch.Tensor":
+        """Compute float32 [N, 40] of what was prepared, before the sigmoid."""
+        logits: torch.Tensor = self._network(cut_faces(frames, places).to(self._dtype)).float()
         return logits
 
     def _locate(self) -> Path:
@@ -121,7 +115,7 @@ class FaRLModel(AttributeModel):
         return self._path
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_network": None}
+        return {**self.__dict__, "_network": None, "batcher": None}
 
 
 class TransformersModel(AttributeModel):
@@ -136,6 +130,7 @@ class TransformersModel(AttributeModel):
     """
 
     needs_landmarks = False
+    takes_any_size = True
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -190,23 +185,24 @@ class TransformersModel(AttributeModel):
                 self.name, len(missing), ", ".join(missing),
             )  # fmt: skip
         self._model = model.eval().to(device, dtype)
+        self.device = device
 
     def unload(self) -> None:
         self._model = self._processor = None
 
-    def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
-    ) -> "NDArray[np.float32]":
-        import torch
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        (frames,) = arrays
+        pictures = self._processor(images=list(frames.numpy()), return_tensors="pt")["pixel_values"]
+        return (pictures.to(self.device),)
 
-        pictures = self._processor(images=list(frames), return_tensors="pt")["pixel_values"]
-        with torch.inference_mode(), faithful_kernels():
-            logits = self._model(pictures.to(self._model.device, self._model.dtype)).logits.float().cpu()
-        outputs = (logits.softmax(-1) if self._is_exclusive else logits.sigmoid()).numpy()
-        result = np.full((len(frames), len(ATTRIBUTES)), np.nan, np.float32)
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        (pictures,) = prepared
+        logits = self._model(pictures.to(self._model.dtype)).logits.float()
+        outputs = logits.softmax(-1) if self._is_exclusive else logits.sigmoid()
+        result = outputs.new_full((len(outputs), len(ATTRIBUTES)), float("nan"))
         for attribute, column in self._columns.items():
             result[:, attribute] = outputs[:, column]
-        return result
+        return (result,)
 
     def _locate(self) -> Path:
         if self._folder is None:
@@ -236,7 +232,7 @@ class TransformersModel(AttributeModel):
         return Path(files)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_model": None, "_processor": None}
+        return {**self.__dict__, "_model": None, "_processor": None, "batcher": None}
 
 
 def match_labels(labels: dict[int, str], model: str) -> dict[int, int]:

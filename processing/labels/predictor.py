@@ -9,10 +9,11 @@ import numpy as np
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
-from mmvoxceleb.processing.device import (
+from mmvoxceleb.processing.devices import (
     PRECISIONS,
     Batcher,
     Precision,
+    Request,
     check_frames,
     computation,
     dtype_of,
@@ -65,7 +66,6 @@ class AttributePredictor:
         self.precision: Precision = precision
         self.batch_size = batch_size
         self.model = _open_model(weights)
-        self._batcher: Batcher | None = None
 
     @property
     def needs_landmarks(self) -> bool:
@@ -91,20 +91,20 @@ class AttributePredictor:
         }
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
-        return computation(self._resolve()[0], self._batcher)
+        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
+        return computation(self._resolve()[0], self.model.batcher)
 
     def setup(self) -> None:
         """Load the model; otherwise the first call does."""
-        if self._batcher is None:
+        if self.model.batcher is None:
             device, precision = self._resolve()
             self.model.load(device, dtype_of(precision))
-            self._batcher = Batcher(device, self.batch_size, most=16, bytes_per_frame=_BYTES_PER_FRAME)
+            self.model.batcher = Batcher(device, self.batch_size, most=16, bytes_per_frame=_BYTES_PER_FRAME)
 
     def teardown(self) -> None:
         """Release the model."""
         self.model.unload()
-        self._batcher = None
+        self.model.batcher = None
 
     def __call__(
         self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
@@ -125,22 +125,27 @@ class AttributePredictor:
             WeightsError: The weights are absent, do not fit or are unsafe to read.
             ProcessingError: The device has too little memory for one frame.
         """
-        frames = check_frames(frames)
-        points = None
-        if self.needs_landmarks:
-            if landmarks is None:
-                raise ConfigError(f"{self.model.name} needs landmarks: float [N, 5, 2]; YuNet provides them")
-            points = np.asarray(landmarks, dtype=np.float32)
-            if points.shape != (len(frames), 5, 2):
-                raise ConfigError(f"landmarks must be [{len(frames)}, 5, 2] for these frames; got {points.shape = }")
-            similarity(points)  # names a frame of the call, where a batch would name one of its own
-        if not len(frames):
+        request = self.request(frames, landmarks)
+        if not len(request):
             return np.empty((0, len(ATTRIBUTES)), np.float32)
         self.setup()
-        assert self._batcher is not None
-        beside = () if points is None else (points,)
-        batches = self._batcher.run(frames, self.model.probabilities, *beside)
-        return np.concatenate([probabilities[:count] for count, probabilities in batches])
+        (probabilities,) = self.model.computed(*request.arrays)
+        return probabilities
+
+    def request(
+        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
+    ) -> Request:
+        """Say what is to be computed, for an engine; arguments and errors as of ``__call__``."""
+        frames = check_frames(frames)
+        if not self.needs_landmarks:
+            return Request(self.model, (frames,))
+        if landmarks is None:
+            raise ConfigError(f"{self.model.name} needs landmarks: float [N, 5, 2]; YuNet provides them")
+        points = np.asarray(landmarks, dtype=np.float32)
+        if points.shape != (len(frames), 5, 2):
+            raise ConfigError(f"landmarks must be [{len(frames)}, 5, 2] for these frames; got {points.shape = }")
+        similarity(points)  # names a frame of the call, where a batch would name one of its own
+        return Request(self.model, (frames, points))
 
     @property
     def resolved_device(self) -> str:
@@ -151,9 +156,6 @@ class AttributePredictor:
         """Settle what ``auto`` means on this machine."""
         device = resolve_device(self.device)
         return device, resolve_precision(self.precision, device)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_batcher": None}
 
 
 def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> list[int]:

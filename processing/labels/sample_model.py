@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mmvoxceleb.processing.device import faithful_kernels
 from mmvoxceleb.processing.labels.models import AttributeModel
 from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.sample_models import SAMPLE_ATTRIBUTES, load_sample_network, sample_weights
@@ -13,7 +10,6 @@ from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
 __all__ = ["SampleAttributes"]
 
@@ -26,10 +22,11 @@ class SampleAttributes(AttributeModel):
 
     name = "sample-attributes"
     needs_landmarks = False
+    takes_any_size = True
 
     def __init__(self) -> None:
         self._network: Any = None
-        self._place: tuple[Any, Any] = (None, None)
+        self._dtype: Any = None
 
     def sha256(self) -> str:
         return sha256_of(sample_weights())
@@ -38,23 +35,24 @@ class SampleAttributes(AttributeModel):
         self._network = load_sample_network().to(device, dtype)
         # what it measures is too fine for fewer bits
         self._network.attribute_head.float()
-        self._place = (device, dtype)
+        self.device, self._dtype = device, dtype
 
     def unload(self) -> None:
         self._network = None
 
-    def probabilities(
-        self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | None" = None
-    ) -> "NDArray[np.float32]":
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        (frames,) = arrays
+        return (resized_on(self.device, frames, _INPUT_PX, _INPUT_PX),)
+
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
         import torch
 
-        device, dtype = self._place
-        result = np.full((len(frames), len(ATTRIBUTES)), np.nan, np.float32)
-        with torch.inference_mode(), faithful_kernels():
-            pictures = resized_on(device, frames, _INPUT_PX, _INPUT_PX).to(torch.float32).div_(127.5).sub_(1)
-            logits = self._network.attributes(pictures.to(dtype).permute(0, 3, 1, 2))
-            result[:, _COLUMNS] = logits.float().sigmoid().cpu().numpy()
-        return result
+        (resized,) = prepared
+        pictures = resized.to(torch.float32).div_(127.5).sub_(1)
+        known = self._network.attributes(pictures.to(self._dtype).permute(0, 3, 1, 2)).float().sigmoid()
+        result = known.new_full((len(known), len(ATTRIBUTES)), float("nan"))
+        result[:, _COLUMNS] = known
+        return (result,)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_network": None}
+        return {**self.__dict__, "_network": None, "batcher": None}

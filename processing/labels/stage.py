@@ -1,6 +1,9 @@
 """Predict the label of a clip: some of its frames, one face in each, probabilities averaged."""
 
+import copy
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +11,7 @@ import numpy as np
 from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.detectors import Detector
+from mmvoxceleb.processing.devices import Computed, Request
 from mmvoxceleb.processing.labels.alignment import left_to_right
 from mmvoxceleb.processing.labels.predictor import AttributePredictor, label_of, thresholds_of
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
@@ -87,6 +91,13 @@ class LabelStage(LabelingStage):
         self.predictor = predictor
         self.detector = detector if predictor.needs_landmarks else None
         self.thresholds = thresholds_of(threshold, thresholds)
+        self._local = _PerThread()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_local": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = {**state, "_local": _PerThread()}
 
     @property
     def device(self) -> str:  # type: ignore[override]  # known once the model is
@@ -110,32 +121,25 @@ class LabelStage(LabelingStage):
 
     def teardown(self) -> None:
         self.predictor.teardown()
+        self._local = _PerThread()
 
     def select(self, clip: Clip) -> Sequence[int]:
         return spread_evenly(clip.frame_indices, self.num_frames)
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[list[int], NDArray[np.float64]]":
-        """Return the indices of the frames that had a face, and 40 mean probabilities.
+        """Return the indices of the frames that had a face, and 40 mean probabilities; errors as of ``request``."""
+        usable, frames, points = self._usable(clip, frames, self.detector)
+        return usable, self.predictor(frames, points).astype(np.float64).mean(0)
 
-        Raises:
-            CorruptSourceError: The clip has no frames, or none with a face.
-            ConfigError: The detector finds faces but gives no landmarks.
-        """
-        indices = list(self.select(clip))
-        if not indices:
-            raise CorruptSourceError(f"clip {clip.clip_id} has no label: it has no frames")
-        if self.detector is None:
-            return indices, self.predictor(frames).astype(np.float64).mean(0)
-        landmarks = self._landmarks(clip, frames, self.detector)
-        usable = [position for position, points in enumerate(landmarks) if points is not None]
-        if not usable:
-            raise CorruptSourceError(
-                f"clip {clip.clip_id} has no label: {self.detector.name} found no face in any of the "
-                f"{len(indices)} frames used; try another detector or more frames, or label it manually"
-            )
-        points = np.stack([found for found in landmarks if found is not None])
-        probabilities = self.predictor(frames[usable], points)
-        return [indices[position] for position in usable], probabilities.astype(np.float64).mean(0)
+    def request(self, clip: Clip, frames: "NDArray[np.uint8]") -> Request | None:
+        if self.detector is not None and self.detector.needs_device:
+            return None
+        usable, frames, points = self._usable(clip, frames, self._own_detector())
+        return replace(self.predictor.request(frames, points), note=usable)
+
+    def finish(self, clip: Clip, computed: Computed) -> "tuple[list[int], NDArray[np.float64]]":
+        (probabilities,) = computed.arrays
+        return computed.request.note, probabilities.astype(np.float64).mean(0)
 
     def encode(self, clip: Clip, result: "tuple[list[int], NDArray[np.float64]]") -> StageOutput:
         indices, means = result
@@ -152,6 +156,36 @@ class LabelStage(LabelingStage):
             },
             {"label_source": source},
         )
+
+    def _usable(
+        self, clip: Clip, frames: "NDArray[np.uint8]", detector: Detector | None
+    ) -> "tuple[list[int], NDArray[np.uint8], NDArray[np.float32] | None]":
+        """Find the frames that the model can judge: their indices, pictures and landmarks, if it needs these.
+
+        Raises:
+            CorruptSourceError: The clip has no frames, or none with a face.
+            ConfigError: The detector finds faces but gives no landmarks.
+        """
+        indices = list(self.select(clip))
+        if not indices:
+            raise CorruptSourceError(f"clip {clip.clip_id} has no label: it has no frames")
+        if detector is None:
+            return indices, frames, None
+        landmarks = self._landmarks(clip, frames, detector)
+        usable = [position for position, points in enumerate(landmarks) if points is not None]
+        if not usable:
+            raise CorruptSourceError(
+                f"clip {clip.clip_id} has no label: {detector.name} found no face in any of the "
+                f"{len(indices)} frames used; try another detector or more frames, or label it manually"
+            )
+        points = np.stack([found for found in landmarks if found is not None])
+        return [indices[position] for position in usable], frames[usable], points
+
+    def _own_detector(self) -> Detector | None:
+        """Give this thread a detector of its own, for they are not made for several at once."""
+        if self.detector is not None and self._local.detector is None:
+            self._local.detector = copy.deepcopy(self.detector)
+        return self._local.detector
 
     @staticmethod
     def _landmarks(clip: Clip, frames: "NDArray[np.uint8]", detector: Detector) -> "list[NDArray[np.float32] | None]":
@@ -170,6 +204,10 @@ class LabelStage(LabelingStage):
             usable = np.isfinite(largest.landmarks_px).all() and np.ptp(largest.landmarks_px) > 0
             landmarks.append(left_to_right(largest.landmarks_px) if usable else None)
         return landmarks
+
+
+class _PerThread(threading.local):
+    detector: Detector | None = None
 
 
 def spread_evenly(indices: Sequence[int], count: int) -> list[int]:

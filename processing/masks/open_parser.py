@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmvoxceleb.codecs.landmarks import FaceLandmarks
-from mmvoxceleb.processing.device import check_frames, device_kind, resolve_device
+from mmvoxceleb.processing.devices import check_frames, device_kind, resolve_device
 from mmvoxceleb.processing.landmarks import FaceLandmarker, Landmarker, OneEuro
 from mmvoxceleb.processing.masks.brows import brows_of
 from mmvoxceleb.processing.masks.face_regions import OVAL, outline, painted

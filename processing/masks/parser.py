@@ -3,12 +3,15 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from mmvoxceleb.processing.device import (
+from mmvoxceleb.processing.devices import (
     Batcher,
+    BatchModel,
+    Request,
     check_frames,
     compiled,
     computation,
@@ -19,6 +22,7 @@ from mmvoxceleb.processing.device import (
     resolve_device,
     resolve_precision,
 )
+from mmvoxceleb.processing.devices.transfer import host_tensor
 from mmvoxceleb.processing.resize import resized_on
 from mmvoxceleb.processing.weights import load_network, locate, sha256_of
 from mmvoxceleb.schema import NUM_CLASSES
@@ -54,7 +58,7 @@ class Parser(ABC):
 
     @abstractmethod
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed, for the provenance: see :func:`mmvoxceleb.processing.device.computation`."""
+        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
 
     @abstractmethod
     def setup(self) -> None:
@@ -89,8 +93,8 @@ class Parser(ABC):
         """
 
 
-class NetworkParser(Parser):
-    """A parser that is a network of torch.
+class NetworkParser(Parser, BatchModel):
+    """A parser that is a network of torch, which computes frames of any clips together.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -99,6 +103,7 @@ class NetworkParser(Parser):
         batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
     """
 
+    takes_any_size = True
     align_corners: ClassVar[bool] = False
     input_size: tuple[int, int] = (MASK_SIZE_PX, MASK_SIZE_PX)
     mean: tuple[float, ...] = _IMAGENET_MEAN
@@ -111,14 +116,13 @@ class NetworkParser(Parser):
         self.precision = resolve_precision(precision, self.device)
         self.compile = compile
         self._batch_size = batch_size
-        self._batcher: Batcher | None = None
 
     @abstractmethod
     def _load(self) -> "torch.nn.Module":
         """Build the network with its weights, in eval mode, on the CPU."""
 
     def computation(self) -> dict[str, Any]:
-        return computation(self.device, self._batcher, backend=self.backend, compile=self._is_compiled)
+        return computation(self.device, self.batcher, backend=self.backend, compile=self._is_compiled)
 
     def __call__(
         self,
@@ -127,34 +131,59 @@ class NetworkParser(Parser):
         landmarks: "FaceLandmarks | None" = None,
         indices: "NDArray[np.int64] | None" = None,
     ) -> "NDArray[np.uint8]":
-        ids = np.empty((len(frames), MASK_SIZE_PX, MASK_SIZE_PX), np.uint8)
-        done = 0
-        for count, batch in self._batches(frames, self._classes):
-            ids[done : done + count] = batch[:count].cpu().numpy()
-            done += count
+        frames = check_frames(frames)
+        if not len(frames):
+            return np.empty((0, MASK_SIZE_PX, MASK_SIZE_PX), np.uint8)
+        self.setup()
+        (ids,) = self.computed(frames)
         return ids
+
+    def request(self, frames: "NDArray[np.uint8]") -> Request:
+        """Say what is to be computed of at least one frame, uint8 [N, H, W, 3], for an engine: see ``__call__``."""
+        return Request(self, (check_frames(frames),))
+
+    def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Resize as Pillow does: uint8 [N, H, W, 3] to uint8 [N, h, w, 3]."""
+        (frames,) = arrays
+        return (resized_on(self.device, frames, *self.input_size),)
+
+    def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+        """Find the class ids of what was prepared: uint8 [N, 512, 512]."""
+        return (first_largest(self._enlarged(*prepared)),)
 
     def probabilities(self, frames: "NDArray[np.uint8]") -> "Iterator[torch.Tensor]":
         """Yield float32 [19, 512, 512] for each frame, on the device; sums to 1 over the classes."""
-        for count, batch in self._batches(frames, self._probabilities):
+        import torch
+
+        frames = check_frames(frames)
+        if not len(frames):
+            return
+        self.setup()
+        assert self.batcher is not None
+
+        def of_batch(part: "NDArray[np.uint8]") -> "torch.Tensor":
+            with torch.inference_mode(), faithful_kernels():
+                return self._enlarged(*self.prepare(host_tensor([part], self.device))).softmax(dim=1)
+
+        for count, batch in self.batcher.run(frames, of_batch):
             yield from batch[:count]
 
     def setup(self) -> None:
         import torch
 
-        if self._batcher is not None:
+        if self.batcher is not None:
             return
         self._logits = self._ready(self._load())
-        self._batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=200_000_000)
+        self.batcher = Batcher(self.device, self._batch_size, most=16, bytes_per_frame=200_000_000)
         if self.compile:
-            example = np.zeros((self._batcher.size, *self.input_size, 3), np.uint8)
+            example = torch.zeros((self.batcher.size, *self.input_size, 3), dtype=torch.uint8, device=self.device)
             with torch.inference_mode(), faithful_kernels():
                 plain = self._logits
                 self._logits = compiled(plain, self._normalised(example))
                 self._is_compiled = self._logits is not plain
 
     def teardown(self) -> None:
-        self._batcher = None
+        self.batcher = None
         self._logits = None
 
     _logits: Any = None
@@ -164,41 +193,29 @@ class NetworkParser(Parser):
         """Turn a network into what computes logits from normalised pictures."""
         return on_device(network, self.device, self.precision)
 
-    def _batches(self, frames: "NDArray[np.uint8]", function: Any) -> "Iterator[tuple[int, torch.Tensor]]":
-        frames = check_frames(frames)
-        if not len(frames):
-            return
-        self.setup()
-        assert self._batcher is not None
-        with faithful_kernels():
-            yield from self._batcher.run(frames, lambda part: _inferred(function, part))
+    def _normalised(self, pictures: "torch.Tensor") -> "torch.Tensor":
+        """Normalise as torchvision does.
 
-    def _normalised(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        """Resize as Pillow does and normalise as torchvision does.
+        Args:
+            pictures: uint8 [N, h, w, 3], of the network's size.
 
         Returns:
             float [N, 3, h, w]; in memory channels last for torch, plane by plane for ncnn.
         """
         import torch
 
-        pictures = resized_on(self.device, frames, *self.input_size).permute(0, 3, 1, 2)
+        pictures = pictures.permute(0, 3, 1, 2)
         if self.backend == "ncnn":
             pictures = pictures.contiguous()
-        mean, std = (torch.tensor(numbers, device=self.device).view(3, 1, 1) for numbers in (self.mean, self.std))
+        mean, std = (_by_channel(numbers, self.device) for numbers in (self.mean, self.std))
         return pictures.to(torch.float32).div_(255.0).sub_(mean).div_(std).to(dtype_of(self.precision))
 
-    def _enlarged(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
+    def _enlarged(self, pictures: "torch.Tensor") -> "torch.Tensor":
         from torch.nn import functional
 
-        logits = self._logits(self._normalised(frames)).float()
+        logits = self._logits(self._normalised(pictures)).float()
         size = (MASK_SIZE_PX, MASK_SIZE_PX)
         return functional.interpolate(logits, size, mode="bilinear", align_corners=self.align_corners)
-
-    def _classes(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        return first_largest(self._enlarged(frames))
-
-    def _probabilities(self, frames: "NDArray[np.uint8]") -> "torch.Tensor":
-        return self._enlarged(frames).softmax(dim=1)
 
 
 class FaceParser(NetworkParser):
@@ -274,8 +291,9 @@ def first_largest(scores: "torch.Tensor") -> "torch.Tensor":
     return ids
 
 
-def _inferred(function: Any, *arguments: Any) -> Any:
+@lru_cache
+def _by_channel(numbers: tuple[float, ...], device: "torch.device") -> "torch.Tensor":
+    """Keep numbers on a device, for copying them there would wait until it has computed all that it was told."""
     import torch
 
-    with torch.inference_mode():
-        return function(*arguments)
+    return torch.tensor(numbers, device=device).view(3, 1, 1)

@@ -9,7 +9,7 @@ from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import LANDMARKS, MASKS, ORIGINAL_STRIDE, Folder
-from mmvoxceleb.processing.device import Backend, resolve_device
+from mmvoxceleb.processing.devices import Backend, Computed, Request, resolve_device
 from mmvoxceleb.processing.masks.parser import MASK_SIZE_PX, FaceParser, NetworkParser, Parser
 from mmvoxceleb.processing.masks.smoothing import around, flicker, smoothed
 from mmvoxceleb.processing.model_names import OPEN
@@ -100,6 +100,15 @@ class MaskStage(Stage):
 
     def makes_nothing(self, section: Mapping[str, Any]) -> bool:
         return _WITHOUT in section
+
+    def request(self, clip: Clip, frames: "NDArray[np.uint8]") -> Request | None:
+        if self.smooth or not isinstance(self.parser, NetworkParser) or not len(frames):
+            return None
+        return self.parser.request(frames)
+
+    def finish(self, clip: Clip, computed: Computed) -> "tuple[NDArray[np.uint8], dict[str, float]]":
+        (ids,) = computed.arrays
+        return ids, {"flicker": flicker(ids)}
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], dict[str, float]]":
         if self.parser.follows_clips:

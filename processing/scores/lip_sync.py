@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.processing.device import computation, faithful_kernels, resolve_device
+from mmvoxceleb.processing.devices import computation, faithful_kernels, resolve_device
 from mmvoxceleb.processing.scores.cepstra import RATE, cepstra
 from mmvoxceleb.processing.scores.face_crops import FaceTrack
 from mmvoxceleb.processing.weights import load_network, locate, sha256_of

@@ -12,11 +12,14 @@ import torch
 from PIL import Image
 
 from mmvoxceleb.processing import Pipeline, make_stages
-from mmvoxceleb.processing.device import Batcher, device_kind
+from mmvoxceleb.processing.devices import Batcher, device_kind
 from mmvoxceleb.processing.drawings import DrawStage, make_drawer
+from mmvoxceleb.processing.drawings.sample_drawer import SampleDrawer
 from mmvoxceleb.processing.labels import AttributePredictor
+from mmvoxceleb.processing.labels.sample_model import SampleAttributes
 from mmvoxceleb.processing.labels.stage import LabelStage
 from mmvoxceleb.processing.masks import MaskStage, make_parser
+from mmvoxceleb.processing.masks.sample_parser import SampleParser
 from mmvoxceleb.processing.stage import Stage
 from tests.support.stages import Grey
 from tests.support.trees import contents
@@ -66,20 +69,24 @@ def test_every_model_tells_device_batches_and_libraries(store: Path, tmp_path: P
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches as a GPU has them, on the CPU, of which the memory holds two frames, and asks for four."""
-    run = Batcher.run
+    init = Batcher.__init__
 
-    def hungry(batcher: Batcher, frames: Any, function: Any, *beside: Any) -> Any:
-        if batcher.size == 1:
-            batcher.size = 4
+    def wide(batcher: Batcher, *arguments: Any, **options: Any) -> None:
+        init(batcher, *arguments, **options)
+        batcher.size = 4
 
-        def tight(batch: Any, *others: Any) -> Any:
-            if len(batch) > 2:
-                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-            return function(batch, *others)
+    monkeypatch.setattr(Batcher, "__init__", wide)
+    for model in (SampleParser, SampleDrawer, SampleAttributes):
+        monkeypatch.setattr(model, "compute", tight(model.compute))
 
-        return run(batcher, frames, tight, *beside)
 
-    monkeypatch.setattr(Batcher, "run", hungry)
+def tight(compute: Any) -> Any:
+    def computed(model: Any, batch: Any) -> Any:
+        if len(batch) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return compute(model, batch)
+
+    return computed
 
 
 def test_the_batches_told_are_those_that_fitted(store: Path, small_memory: None) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
-from mmvoxceleb.processing.device import Batcher, compiled, device_kind, resolve_device, resolve_precision
+from mmvoxceleb.processing.devices import Batcher, compiled, device_kind, resolve_device, resolve_precision
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.provenance import Provenance
-from mmvoxceleb.processing.device import Batcher, Precision
+from mmvoxceleb.processing.devices import Batcher, Precision
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.labels import AttributePredictor
@@ -72,7 +72,10 @@ def test_neither_batch_nor_place_nor_threads_change_a_bit_on_a_cpu(told: Told) -
     finally:
         torch.set_num_threads(before)
     # what one frame at a time is for
-    assert not np.array_equal(predictor.model.probabilities(frames, LANDMARKS), together)
+    with torch.inference_mode():
+        model = predictor.model
+        (at_once,) = model.compute(*model.prepare(torch.from_numpy(frames), torch.from_numpy(LANDMARKS)))
+    assert not np.array_equal(at_once.numpy(), together)
 
 
 def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(
@@ -80,16 +83,16 @@ def test_a_gpus_batches_are_filled_up_and_halved_with_their_landmarks(
 ) -> None:
     predictor, together = told
     # a GPU's batches, computed on the CPU
-    monkeypatch.setattr(predictor, "_batcher", Batcher(torch.device("cuda"), 4, most=16, bytes_per_frame=1))
-    sizes, compute = [], predictor.model.probabilities
+    monkeypatch.setattr(predictor.model, "batcher", Batcher(torch.device("cuda"), 4, most=16, bytes_per_frame=1))
+    sizes, compute = [], predictor.model.compute
 
-    def tight(frames: Any, landmarks: Any) -> Any:
-        sizes.append((len(frames), len(landmarks)))
+    def tight(frames: Any, places: Any) -> Any:
+        sizes.append((len(frames), len(places)))
         if len(frames) > 2:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return compute(frames, landmarks)
+        return compute(frames, places)
 
-    monkeypatch.setattr(predictor.model, "probabilities", tight)
+    monkeypatch.setattr(predictor.model, "compute", tight)
     np.testing.assert_allclose(predictor(pictures(), LANDMARKS), together, atol=1e-5)
     assert sizes == [(4, 4), (2, 2), (2, 2)]
     assert predictor.computation()["batch_sizes"] == [2]
@@ -229,5 +232,7 @@ def test_half_precision_on_the_device_stays_close(checkpoint: Path) -> None:
         predictor = AttributePredictor(checkpoint, device="cuda", precision=precision)
         predictor(pictures(), LANDMARKS)
         assert isinstance(predictor.model, FaRLModel)
-        logits = predictor.model.logits(pictures(), LANDMARKS).numpy()
+        tensors = torch.from_numpy(pictures()), torch.from_numpy(LANDMARKS)
+        with torch.inference_mode():
+            logits = predictor.model.logits(*predictor.model.prepare(*tensors)).cpu().numpy()
         assert np.abs(logits - REFERENCE["logits"]).max() < limit

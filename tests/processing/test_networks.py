@@ -61,11 +61,16 @@ def test_masks_are_the_originals(mask_weights: Path, backend: str) -> None:
     assert different(ids[0], REFERENCE / "classes_0.png") <= 26  # 99.99 % of 262,144 pixels
 
 
+def normalised(parser: FaceParser) -> torch.Tensor:
+    """The first picture as the network gets it."""
+    return parser._normalised(*parser.prepare(torch.from_numpy(picture(0)[None])))
+
+
 def test_logits_and_all_three_heads(mask_weights: Path) -> None:
     network = BiSeNet()
     fit_state_dict(network, torch.load(mask_weights, weights_only=True))
     network.eval()
-    pictures = FaceParser(mask_weights, "cpu")._normalised(picture(0)[None])
+    pictures = normalised(FaceParser(mask_weights, "cpu"))
     rows, columns = SEED0["positions"].T.astype(int)
     with torch.inference_mode():
         plain, *auxiliary = network.forward_with_auxiliary(pictures)
@@ -159,7 +164,7 @@ def test_threads_do_not_change_a_bit(mask_weights: Path, backend: str, set_threa
         parser = FaceParser(mask_weights, "cpu", backend=backend)
         ids.append(parser(picture(0)[None]))
         with torch.inference_mode():
-            logits.append(parser._logits(parser._normalised(picture(0)[None])))
+            logits.append(parser._logits(normalised(parser)))
     assert torch.equal(*logits)
     assert np.array_equal(ids[0], ids[1])
 
@@ -226,7 +231,7 @@ def test_resize_on_the_device_is_pillows(source: tuple[int, int], target: tuple[
     expected = resize_bilinear_pillow(pictures, *target)
     assert expected.shape == (2, *target, 3)
     assert np.array_equal(resize_bilinear(torch.from_numpy(pictures), *target).numpy(), expected)
-    assert np.array_equal(resized_on(torch.device("cpu"), pictures, *target).numpy(), expected)
+    assert np.array_equal(resized_on(torch.device("cpu"), torch.from_numpy(pictures), *target).numpy(), expected)
 
 
 def test_non_square_frames_are_squashed_as_the_original_did(mask_weights: Path) -> None:
