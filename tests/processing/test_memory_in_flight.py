@@ -13,7 +13,7 @@ from PIL import Image
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.processing.clip import Clip, Frames, clip_in_memory
 from mmvoxceleb.processing.engines.interface import Stopped
-from mmvoxceleb.processing.engines.lanes import run_in_lanes
+from mmvoxceleb.processing.engines.lanes import Units, run_in_lanes
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.memory import Admissions, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.need import AFTER, bytes_needed
@@ -119,7 +119,7 @@ def test_a_stop_ends_those_who_wait(source: Path, tmp_path: Path) -> None:
     def run() -> None:
         try:
             run_in_lanes(
-                work(source, tmp_path), iter(CLIPS), 4, memory=memory, stop=stop,
+                work(source, tmp_path), Units(CLIPS), 4, memory=memory, stop=stop,
                 report=lambda _: None, finished=lambda _: None,
             )  # fmt: skip
         except Stopped as error:
@@ -149,7 +149,7 @@ def test_clips_that_fail_give_back_what_they_held(source: Path, tmp_path: Path) 
     for place, units in ((source, CLIPS[:3]), (tmp_path / "in", [broken.name])):
         stage = Grey(stride=1, refuse=CLIPS[1])
         run_in_lanes(
-            work(place, tmp_path / "out", stage), iter(units), 2, memory=memory,
+            work(place, tmp_path / "out", stage), Units(units), 2, memory=memory,
             report=lambda outcome: failed.update({outcome.clip_id: outcome.failed}), finished=lambda _: None,
         )  # fmt: skip
         stage.teardown()
