@@ -14,6 +14,7 @@ from mmvoxceleb.processing.engines.work import Work
 __all__ = ["lanes_on", "run_local"]
 
 _MOST_LANES = 16
+_LANES_AT_DEVICE = 16
 
 
 def run_local(
@@ -40,7 +41,8 @@ def run_local(
         units: The clips or videos; all by default.
         limit: Do at most this many that are not finished yet.
         workers: Processes. By default one per GPU for work on CUDA, else this process alone.
-        lanes: Threads per worker, each with a clip; by default one more than its share of the cores, at most 16.
+        lanes: Threads per worker, each with a clip; by default one more than its share of the cores, at most 16,
+            and 16 more beside a GPU.
         memory: Bytes that the clips of all workers may take together, or a size as ``8G``; by default half of what
             this process may still use. A clip that takes more is worked on alone.
         report: Called after every clip, on the calling thread.
@@ -57,7 +59,7 @@ def run_local(
         KeyboardInterrupt: The run was stopped.
     """
     workers = default_workers(work) if workers is None else workers
-    lanes = lanes_on(usable_cpus() // max(1, workers)) if lanes is None else lanes
+    lanes = lanes_on(usable_cpus() // max(1, workers), work.device) if lanes is None else lanes
     budget = budget_of(memory)
     if lanes < 1:
         raise ConfigError(f"lanes is {lanes}; it must be at least 1")
@@ -85,6 +87,10 @@ def default_workers(work: Work) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def lanes_on(cpus: int) -> int:
-    """As many threads as the processors of a worker, and one more for what waits; at most 16."""
-    return min(_MOST_LANES, cpus + 1)
+def lanes_on(cpus: int, device: str) -> int:
+    """As many threads as the processors of a worker, and one more for what waits, at most 16; beside a GPU 16 more.
+
+    Those fill the batches: of clips of 24 frames, of which 6 are masked, 16 give the frames of six batches of 16, three
+    of which are under way at a time.
+    """
+    return min(_MOST_LANES, cpus + 1) + (0 if device == "cpu" else _LANES_AT_DEVICE)

@@ -52,7 +52,8 @@ def run_on_ray(
             runs on this machine, or a new one on this machine.
         limit: Do at most this many that are not finished yet.
         workers: Actors. By default one per GPU for work on CUDA, else one per :data:`CPUS_PER_WORKER` cores.
-        lanes: Threads per actor, each with a clip; by default one more than its cores, at most 16.
+        lanes: Threads per actor, each with a clip; by default one more than its cores, at most 16, and 16 more beside a
+            GPU.
         memory: Bytes that the clips of all actors of a node may take together, or a size as ``8G``; each has an equal
             share. By default half of what a node has free when they start.
         report: Called after every clip, on the calling thread.
@@ -82,7 +83,7 @@ def run_on_ray(
                     actors = RayActors(
                         work,
                         token=token,
-                        lanes=lanes or lanes_on(share.num_cpus),
+                        lanes=lanes or lanes_on(share.num_cpus, work.device),
                         num_cpus=share.num_cpus,
                         num_gpus=share.num_gpus,
                         memory=budget,

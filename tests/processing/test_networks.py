@@ -88,7 +88,7 @@ def test_ncnn_gives_the_logits_of_the_original(mask_weights: Path) -> None:
     parser.setup()
     rows, columns = SEED0["positions"].T.astype(int)
     with torch.inference_mode():
-        large = parser._enlarged(picture(0)[None])
+        large = parser._enlarged(*parser.prepare(torch.from_numpy(picture(0)[None])))
     assert np.abs(large[0][:, rows, columns].T.numpy() - SEED0["logits"]).max() < 1e-3
 
 
