@@ -137,6 +137,8 @@ class CudaExecutor(OverlappedExecutor):
         import torch
 
         self._device = device
+        # what the default stream still does to the weights is not waited for by other streams
+        torch.cuda.synchronize(device)
         self._streams = [torch.cuda.Stream(device) for _ in _STEPS]
         super().__init__()
 
