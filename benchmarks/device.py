@@ -2,7 +2,7 @@
 
     python benchmarks/device.py                     # both parts
     python benchmarks/device.py --part simulated --seconds 0.05 --frames 3000
-    python benchmarks/device.py --part cpu --frames 400
+    python benchmarks/device.py --part cpu --frames 1000
 
 ``simulated``: clips of 6, 50 and 250 frames go through the local engine. A batch of 16 takes its time of the device and
 leaves the processor alone, as a GPU does; bringing it there and back takes a third of that each. The bound is frames /
@@ -12,14 +12,16 @@ batch x latency. It also runs on commits without shared batches, where a stage h
 """
 
 import argparse
+import hashlib
 import importlib
 import importlib.util
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -27,13 +29,18 @@ import cv2
 import numpy as np
 import torch
 
+from mmvoxceleb.codecs.masks import encode_palette_mask
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.pictures import decode_rgb, encode_grey
 from mmvoxceleb.processing.source import StoredClips
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.schema import CLASSES, Folder
 from mmvoxceleb.stores import open_store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BATCH = 16
 SHARES_BATCHES = importlib.util.find_spec("mmvoxceleb.processing.devices") is not None
@@ -126,7 +133,7 @@ def measure_simulated(latency: float, frames: int, lanes: int | None) -> None:
 
 def measure_cpu(frames: int) -> None:
     """Print the CPU time per frame of everything but the network, and the cores that 2,000 frames/s take."""
-    print("\nPNG to PNG at 512 px, networks that cost nothing\n")
+    print("\nPNG to PNG at 512 px, networks that cost nothing; the last rows are part of the first\n")
     print("| | CPU ms a frame | cores for 2,000 frames/s |\n| --- | --- | --- |")
     clips = max(1, frames // 48)
     with tempfile.TemporaryDirectory() as scratch:
@@ -136,6 +143,31 @@ def measure_cpu(frames: int) -> None:
             _, cpu, summary = run(Path(scratch) / "in", Path(scratch) / name, stage)
             each = cpu / summary.frames
             print(f"| {name} | {1e3 * each:.2f} | {2000 * each:.1f} |", flush=True)
+        data = next((Path(scratch) / "in").glob("video/*/0000003.png")).read_bytes()
+    ids, drawing = examples()
+    parts: dict[str, Callable[[], Any]] = {
+        f"decoding a frame of {len(data) // 1000} kB": lambda: decode_rgb(data, where=""),
+        "its sha256": lambda: hashlib.sha256(data).digest(),
+        "encoding a mask": lambda: encode_palette_mask(ids),
+        "encoding a drawing": lambda: encode_grey(drawing),
+    }
+    for name, function in parts.items():
+        cpu = time.process_time()
+        for _ in range(50):
+            function()
+        each = (time.process_time() - cpu) / 50
+        print(f"| {name} | {1e3 * each:.2f} | {2000 * each:.1f} |", flush=True)
+
+
+def examples() -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
+    """Draw class ids and lines of 512 px."""
+    small = np.zeros((64, 64), np.uint8)
+    for number in range(1, len(CLASSES)):
+        cv2.ellipse(small, (8 + number * 5 % 50, 6 + number * 11 % 50), (9, 5), number * 20, 0, 360, number, -1)
+    lines = np.full((512, 512), 250, np.uint8)
+    for points in np.random.default_rng(0).integers(0, 512, (60, 4, 2)):
+        cv2.polylines(lines, [points], False, 30, 2, cv2.LINE_AA)
+    return np.asarray(cv2.resize(small, (512, 512), interpolation=cv2.INTER_NEAREST), np.uint8), lines
 
 
 def free_stages() -> dict[str, Stage]:
@@ -148,14 +180,8 @@ def free_stages() -> dict[str, Stage]:
     from mmvoxceleb.processing.masks import MaskStage
     from mmvoxceleb.processing.masks.sample_parser import SampleParser
 
-    small = np.zeros((64, 64), np.uint8)
-    for number in range(1, len(CLASSES)):
-        cv2.ellipse(small, (8 + number * 5 % 50, 6 + number * 11 % 50), (9, 5), number * 20, 0, 360, number, -1)
-    ids = torch.from_numpy(cv2.resize(small, (512, 512), interpolation=cv2.INTER_NEAREST))
-    lines = np.full((512, 512), 250, np.uint8)
-    for points in np.random.default_rng(0).integers(0, 512, (60, 4, 2)):
-        cv2.polylines(lines, [points], False, 30, 2, cv2.LINE_AA)
-    drawn, told = torch.from_numpy(lines), torch.rand(40)
+    ids, drawn = map(torch.from_numpy, examples())
+    told = torch.rand(40)
 
     class FreeParser(SampleParser):
         input_size = (512, 512)
@@ -193,14 +219,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--part", choices=("simulated", "cpu"), help="both by default")
     options.add_argument("--seconds", type=float, default=0.05, help="a batch takes of the simulated device")
-    options.add_argument("--frames", type=int, help="about how many; 3,000 and 400 by default")
+    options.add_argument("--frames", type=int, help="about how many; 3,000 and 1,000 by default")
     options.add_argument("--lanes", type=int, help="the engine's choice by default")
     chosen = options.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, batches are shared: {SHARES_BATCHES}")
     if chosen.part in (None, "simulated"):
         measure_simulated(chosen.seconds, chosen.frames or 3000, chosen.lanes)
     if chosen.part in (None, "cpu"):
-        measure_cpu(chosen.frames or 400)
+        measure_cpu(chosen.frames or 1000)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+from device import write_clips
 
-from benchmarks.device import write_clips
 from mmvoxceleb.processing.devices import BatchModel, device_kind, resolve_device
 from mmvoxceleb.processing.drawings import DrawStage, PortraitDrawer
 from mmvoxceleb.processing.engines.local import run_local
