@@ -35,10 +35,15 @@ def run_notebook(path: Path, folder: Path, *, timeout_seconds: int = 600) -> "No
     from traitlets.config import Config
 
     notebook: NotebookNode = nbformat.read(path, as_version=4)
-    # sockets of files, since others on the machine can read those of TCP
-    config = Config({"KernelManager": {"transport": "ipc", "ip": str(folder / "kernel")}})
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=timeout_seconds, resources=resources, config=config).execute()
+    with tempfile.TemporaryDirectory() as sockets:  # those of TCP can be read by others on the machine
+        NotebookClient(
+            notebook,
+            timeout=timeout_seconds,
+            resources=resources,
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+            coalesce_streams=True,  # they come in pieces, depending on how busy the machine is
+        ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
