@@ -17,6 +17,18 @@ def test_every_package_is_listed() -> None:
     assert listed == found
 
 
+def test_the_oldest_releases_that_are_tested_are_the_lower_bounds() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    bounds = [re.match(r"([\w.-]+(?:\[\w+\])?)>=([\d.]+)", line) for line in wanted]
+    pinned = re.findall(r"^([\w.-]+(?:\[\w+\])?)==([\d.]+)", (ROOT / "tests/oldest-requirements.txt").read_text(), re.M)
+    by_name = {name.lower(): version for name, version in pinned}
+    for bound in bounds:
+        assert bound
+        name, lowest = bound.groups()
+        assert (by_name[name] + ".").startswith(lowest + "."), f"{name}: {by_name[name]} is tested, {lowest} is allowed"
+
+
 def test_the_name_that_datasets_would_take_for_a_loading_script_is_free() -> None:
     assert not (ROOT / "mmvoxceleb" / "mmvoxceleb.py").exists()
 
