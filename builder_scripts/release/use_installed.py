@@ -17,7 +17,7 @@ def run(*arguments: str) -> str:
     done = subprocess.run(["mmvoxceleb", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"mmvoxceleb {' '.join(arguments)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
-    print(f"mmvoxceleb {' '.join(arguments)}: works")
+    print(f"mmvoxceleb {' '.join(arguments)}: works", flush=True)
     return done.stdout
 
 
@@ -25,7 +25,7 @@ def check_view(store: str) -> None:
     """Start the viewer and get every file of its page."""
     static = Path(mmvoxceleb.__file__).parent / "viewer" / "static"
     process = subprocess.Popen(
-        ["mmvoxceleb", "view", store, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["mmvoxceleb", "view", store, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
         assert process.stdout is not None
@@ -41,7 +41,7 @@ def check_view(store: str) -> None:
                 assert answer.read() == path.read_bytes(), path.name
         with urllib.request.urlopen(found.group(), timeout=30) as answer:
             assert b"static/main.js" in answer.read()
-        print(f"mmvoxceleb view {store}: works, with {len(files)} files of its page")
+        print(f"mmvoxceleb view {store}: works, with {len(files)} files of its page", flush=True)
     finally:
         process.terminate()
         process.wait(30)

@@ -28,7 +28,7 @@ def serve(
         host: Where to listen.
         port: Where to listen; 0 for any free one.
         token: Part of the address that others cannot guess; by default one made by chance.
-        ready: Called with the address.
+        ready: Called with the address, when it accepts connections.
 
     Raises:
         ConfigError: ``host`` can be reached by others and no token was given.
@@ -53,6 +53,7 @@ def serve(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except OSError as error:
         raise OutputError(
             f"{host}:{port}: cannot listen there ({error.strerror or error}); give another --port"
@@ -62,9 +63,9 @@ def serve(
                             timeout_graceful_shutdown=1)  # fmt: skip
     shown = f"[{host}]" if ":" in host else host
     viewing.index.start()
-    ready(f"http://{shown}:{listener.getsockname()[1]}/{token}/")
     try:
         with contextlib.suppress(KeyboardInterrupt):
+            ready(f"http://{shown}:{listener.getsockname()[1]}/{token}/")
             uvicorn.Server(config).run(sockets=[listener])
     finally:
         viewing.index.stop()

@@ -3,11 +3,12 @@
 import http.client
 import io
 import json
+import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 import pytest
@@ -55,6 +56,19 @@ def test_nobody_gets_in_without_the_token_or_under_another_name(corpus: Corpus, 
 def test_others_are_let_in_only_with_a_token_of_ones_own(corpus: Corpus) -> None:
     with pytest.raises(ConfigError, match="--token"):
         serve(Viewing(Place(str(corpus.root))), host="0.0.0.0", ready=print)
+
+
+def test_the_address_accepts_connections_when_it_is_told(corpus: Corpus) -> None:
+    def connect(address: str) -> None:
+        parts = urlsplit(address)
+        assert parts.hostname is not None
+        socket.create_connection((parts.hostname, parts.port or 0), timeout=10).close()
+        told.append(address)
+        raise KeyboardInterrupt
+
+    told: list[str] = []
+    serve(Viewing(Place(str(corpus.root))), ready=connect)
+    assert len(told) == 1
 
 
 def test_frames_are_sent_as_they_are_and_masks_as_class_ids(corpus: Corpus, view: View) -> None:
