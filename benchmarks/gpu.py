@@ -129,9 +129,9 @@ def main() -> None:
         "",
         f"    python benchmarks/gpu.py {shlex.join(sys.argv[1:])}".rstrip(),
         "",
-        f"{number:,} clips of {CLIP_FRAMES} frames at 512 px; median of {chosen.rounds} rounds, least and most. The "
-        "device's busy share is the time between the begin and the end of each batch's computation, by CUDA's events, "
-        "over the run's. Faces for attributes are known: finding them takes CPU time of its own.",
+        f"{CLIP_FRAMES} frames at 512 px a clip, {number:,} in all; median of {chosen.rounds}, least and most. The "
+        "device's busy share is the time from the begin to the end of each batch's computation (on CUDA by its events) "
+        "over that of the run. Faces for attributes are known: finding them takes CPU time of its own.",
         "",
         "| | frames/s | goal | device busy | frames in a batch |",
         "| --- | --- | --- | --- | --- |",
