@@ -23,7 +23,7 @@ from mmvoxceleb.files.inside import check_inside, inside
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.ranges import LocalSource, stat_file
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.tree import Content, Item, Kind, Mark, OutputTree, several, visible
+from mmvoxceleb.files.tree import Content, Item, Kind, Mark, Outline, OutputTree, several, visible
 from mmvoxceleb.files.version import version_of_stat
 
 __all__ = ["LocalTree"]
@@ -43,7 +43,6 @@ class LocalTree(OutputTree):
     """
 
     is_local = True
-    outlines_sizes = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.address = os.fspath(path)
@@ -66,14 +65,18 @@ class LocalTree(OutputTree):
 
         return visible(with_retries(scan, folder))
 
-    def outline(self, path: str = "") -> list[Item]:
+    def outline(self, path: str = "") -> Outline:
         folder = os.path.join(self.address, path)
 
-        def scan() -> list[Item]:
+        def scan() -> Outline:
+            files: list[str] = []
+            folders: list[str] = []
             with os.scandir(folder) as entries:
-                return [Item(entry.name, entry.is_dir()) for entry in entries]
+                for entry in entries:
+                    (folders if entry.is_dir() else files).append(entry.name)
+            return Outline(files, folders)
 
-        return visible(with_retries(scan, folder))
+        return with_retries(scan, folder)
 
     def look(self, paths: Sequence[str]) -> list[Item]:
         """Say of files what :meth:`items` says; of many on several threads, for the disk may be a network's."""

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
@@ -12,7 +13,7 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.ranges import ByteSource
 from mmvoxceleb.files.retry import is_missing
 
-__all__ = ["Content", "FileTree", "Item", "Kind", "Mark", "OutputTree", "several", "visible"]
+__all__ = ["Content", "FileTree", "Item", "Kind", "Mark", "Outline", "OutputTree", "several", "visible"]
 
 Kind: TypeAlias = Literal["file", "folder"]
 Content: TypeAlias = bytes | Path
@@ -38,6 +39,25 @@ class Item(NamedTuple):
     is_folder: bool
     size: int = -1
     version: str = ""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is in a folder, by name alone where the source tells no more with the names. In no order.
+
+    Args:
+        files: Names of files.
+        folders: Names of folders.
+        told: What the listing says of the files, by name; None where names are all that it tells.
+    """
+
+    files: list[str]
+    folders: list[str]
+    told: Mapping[str, Item] | None = None
+
+    def items(self) -> list[Item]:
+        """List files and folders, sorted by name, without sizes and versions."""
+        return visible([*(Item(name, False) for name in self.files), *(Item(name, True) for name in self.folders)])
 
 
 def visible(items: Iterable[Item]) -> list[Item]:
@@ -101,16 +121,15 @@ class FileTree(ABC):
         """Ask something of several paths, as :func:`results_ahead` gives it."""
         return results_ahead(ask, paths, ahead=self.reads_at_once if self.reads_at_once > 1 else 0)
 
-    outlines_sizes = True
-    """Whether :meth:`outline` tells sizes and versions as :meth:`items` does."""
-
-    def outline(self, path: str = "") -> list[Item]:
+    def outline(self, path: str = "") -> Outline:
         """List a folder as :meth:`items` does, sizes and versions only where they come with the names.
 
         Raises:
             SourceUnavailableError: There is no such folder, or it cannot be listed.
         """
-        return self.items(path)
+        items = self.items(path)
+        files = {item.name: item for item in items if not item.is_folder}
+        return Outline(list(files), [item.name for item in items if item.is_folder], files)
 
     def look(self, paths: Sequence[str]) -> list[Item]:
         """Say of files what :meth:`items` says.

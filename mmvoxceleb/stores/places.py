@@ -1,15 +1,15 @@
 """Where the clips of a folder are: a million in little memory, and nothing asked of a file before it is needed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from mmvoxceleb.files.tree import FileTree, Item
+from mmvoxceleb.files.tree import FileTree, Item, Outline
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.naming import clip_of_file
 
-__all__ = ["ClipPlaces", "Place", "clip_of_item"]
+__all__ = ["ClipNames", "ClipPlaces", "Place", "clip_of_item"]
 
 _LOOKED_AT_TOGETHER = 1 << 14
 
@@ -57,6 +57,34 @@ class Place:
         return self.item.version
 
 
+class ClipNames:
+    """Names of clips that the folders of a store share, each once in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self._in_order: list[str] = []
+
+    def is_clip(self, name: str) -> bool:
+        """Tell whether something has the name of a clip."""
+        return name in self.known or ClipId.matches(name)
+
+    def clips_among(self, names: list[str]) -> list[str]:
+        """Return those that are names of clips, in their order, each as it is kept here."""
+        known = self.known
+        clips = list(map(known.get, names))
+        if None in clips:
+            new = [name for name, clip in zip(names, clips, strict=True) if clip is None and ClipId.matches(name)]
+            known.update((name, name) for name in new if not name.startswith("."))
+            clips = list(map(known.get, names))
+        return [clip for clip in clips if clip is not None]
+
+    def in_order(self) -> list[str]:
+        """Return all names, sorted; sorted once for all folders."""
+        if len(self._in_order) != len(self.known):
+            self._in_order = sorted(self.known)
+        return self._in_order
+
+
 class ClipPlaces(Mapping[str, Place]):
     """The places of a folder's clips, by name. Picklable.
 
@@ -65,45 +93,58 @@ class ClipPlaces(Mapping[str, Place]):
         names: Names of clips that are known from other folders, shared with those.
     """
 
-    def __init__(self, tree: FileTree, names: dict[str, str]) -> None:
+    def __init__(self, tree: FileTree, names: ClipNames) -> None:
         self._tree = tree
         self._names = names
         self._forms: dict[str, _Form] = {}
-        self._told: dict[str, Item] = {}
+        self._told: dict[str, Item] | None = None
+        self._in_order: list[str] = []
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._tree, {}), {"_forms": self._forms, "_told": self._told}
+        return type(self), (self._tree, ClipNames()), {"_forms": self._forms, "_told": self._told}
 
-    def add(self, folder: Folder, base: str, items: Iterable[Item]) -> Iterator[tuple[str, str, str]]:
-        """Add what is in a folder of the tree, and yield clips that are there twice, with both paths."""
-        forms: dict[tuple[str, str], _Form] = {}
-        names, matches = self._names, ClipId.matches
+    def add(self, folder: Folder, base: str, outline: Outline) -> Iterator[tuple[str, str, str]]:
+        """Add what is in a folder of the tree, and yield clips that are there twice, with both paths.
 
-        def is_clip(name: str) -> bool:
-            return name in names or matches(name)
+        Nearly all of a million files are named alike, so those are taken together.
+        """
+        suffix, kind = (".zip", "packed") if folder.is_frames else (getattr(folder.kind, "suffix", ""), "file")
+        usual = [name for name in outline.files if name.endswith(suffix)] if suffix else []
+        if len(usual) < len(outline.files) or outline.folders:
+            alike = set(usual)
+            forms: dict[tuple[str, str], _Form] = {}
+            for item in Outline([name for name in outline.files if name not in alike], outline.folders).items():
+                found = clip_of_item(folder, item, self._names.is_clip)
+                if found is not None:
+                    ending = item.name[len(found[0]) :]
+                    form = forms.setdefault((found[1], ending), _Form(base, found[1], ending))
+                    yield from self._add(self._names.clips_among([found[0]]), form, outline.told)
+        length = -len(suffix)
+        stems = [name[:length] for name in usual]
+        yield from self._add(self._names.clips_among(stems), _Form(base, kind, suffix), outline.told)
 
-        is_told = self._tree.outlines_sizes
-        usual, kind_of_usual = (".zip", "packed") if folder.is_frames else (getattr(folder.kind, "suffix", ""), "file")
-        length = -len(usual)
-        for item in items:
-            suffix, kind = usual, kind_of_usual
-            is_usual = not item.is_folder and item.name.endswith(usual)
-            clip = names.get(item.name[:length]) if is_usual else None
-            if clip is None:  # not named as a clip of another folder is
-                found = clip_of_item(folder, item, is_clip)
-                if found is None:
-                    continue
-                name, kind = found
-                clip = names.setdefault(name, name)
-                suffix = item.name[len(clip) :]
-            form = forms.get((kind, suffix))
-            if form is None:
-                form = forms[kind, suffix] = _Form(base, kind, suffix)
-            first = self._forms.setdefault(clip, form)
-            if first is not form:
-                yield clip, self._path(clip, first), f"{base}/{item.name}"
-            elif is_told and kind != "folder":
-                self._told[f"{base}/{item.name}"] = item
+    def _add(
+        self, clips: Sequence[str], form: _Form, told: Mapping[str, Item] | None
+    ) -> Iterator[tuple[str, str, str]]:
+        forms, added = self._forms, clips
+        if forms and (there := [clip for clip in clips if clip in forms]):
+            for clip in sorted(there):
+                yield clip, self._path(clip, forms[clip]), self._path(clip, form)
+            absent = frozenset(there)
+            added = [clip for clip in clips if clip not in absent]
+        forms.update(dict.fromkeys(added, form))
+        if told is not None:
+            self._told = {} if self._told is None else self._told
+            if form.kind != "folder":
+                self._told |= {self._path(clip, form): told[f"{clip}{form.suffix}"] for clip in added}
+
+    def in_order(self) -> list[str]:
+        """Return the names, sorted."""
+        if len(self._in_order) != len(self._forms):
+            forms = self._forms
+            shared = [name for name in self._names.in_order() if name in forms]
+            self._in_order = shared if len(shared) == len(forms) else sorted(forms)
+        return self._in_order
 
     @staticmethod
     def _path(clip: str, form: _Form) -> str:
@@ -124,11 +165,11 @@ class ClipPlaces(Mapping[str, Place]):
 
     def of_kind(self, kind: str) -> list[Place]:
         """List the places of a kind, by the names of their clips."""
-        return [self[clip] for clip in sorted(self._forms) if self._forms[clip].kind == kind]
+        return [self[clip] for clip in self.in_order() if self._forms[clip].kind == kind]
 
     def looked_at(self) -> Iterator[tuple[str, Place]]:
         """Yield clips, sorted, with their places, of which all is known: many are looked at together."""
-        clips = iter(sorted(self._forms))
+        clips = iter(self.in_order())
         while chunk := list(islice(clips, _LOOKED_AT_TOGETHER)):
             places = [self[clip] for clip in chunk]
             files = [place for place in places if place.kind != "folder"]
@@ -137,7 +178,7 @@ class ClipPlaces(Mapping[str, Place]):
             yield from zip(chunk, places, strict=True)
 
     def _items(self, paths: Sequence[str]) -> list[Item]:
-        if self._tree.outlines_sizes:
+        if self._told is not None:
             return [self._told[path] for path in paths]
         return self._tree.look(paths)
 

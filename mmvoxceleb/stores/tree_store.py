@@ -12,14 +12,14 @@ from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.ranges import ByteSource
-from mmvoxceleb.files.tree import FileTree, Item
+from mmvoxceleb.files.tree import FileTree, Item, Outline, visible
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder, Modality
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
 from mmvoxceleb.stores.packed_zip import packed_entries
-from mmvoxceleb.stores.places import ClipPlaces, Place, clip_of_item
+from mmvoxceleb.stores.places import ClipNames, ClipPlaces, Place, clip_of_item
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.remote_clips import RemoteClips
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -45,7 +45,7 @@ class TreeStore(Store):
         self._tree = tree
         self._bases = tuple(bases)
         self._places_by_modality: dict[str, dict[Folder, ClipPlaces]] = {}
-        self._names: dict[str, str] = {}
+        self._names = ClipNames()
         self._counts: dict[Folder, Counter[str]] = {}
         self._packed: dict[str, list[ZipEntry]] = {}
         self._remote = None if isinstance(tree, LocalTree) else RemoteClips(tree)
@@ -71,15 +71,15 @@ class TreeStore(Store):
             return self._places_by_modality[modality]
 
     def _scan(self, kind: Modality, base: str, places: dict[Folder, ClipPlaces]) -> None:
-        items = self._tree.outline(base)
-        self._add(kind.folder_of_style(""), base, items, places)
-        for style in _styles_among(items, kind):
-            path = f"{base}/{style.name}"
-            self._add(kind.folder(style.name), path, self._tree.outline(path), places)
+        outline = self._tree.outline(base)
+        self._add(kind.folder_of_style(""), base, outline, places)
+        for style in _styles_among(outline, kind):
+            path = f"{base}/{style}"
+            self._add(kind.folder(style), path, self._tree.outline(path), places)
 
-    def _add(self, folder: Folder, base: str, items: Iterable[Item], places: dict[Folder, ClipPlaces]) -> None:
+    def _add(self, folder: Folder, base: str, outline: Outline, places: dict[Folder, ClipPlaces]) -> None:
         clips = places.get(folder) or ClipPlaces(self._tree, self._names)
-        for clip, first, second in clips.add(folder, base, items):
+        for clip, first, second in clips.add(folder, base, outline):
             logger.warning(
                 "clip %s, %s: is there twice, as %s and as %s; the first is read, so delete the wrong one",
                 clip, folder, first, second,
@@ -103,7 +103,8 @@ class TreeStore(Store):
         return self._tree.reads_at_once
 
     def clips(self, folder: Folder) -> list[str]:
-        return sorted(self._places(folder.modality).get(folder, ()))
+        places = self._places(folder.modality).get(folder)
+        return [] if places is None else list(places.in_order())
 
     def _source(self, place: Place) -> ByteSource:
         return self._tree.source(place.path, None if self._remote is None else place.item)
@@ -226,11 +227,11 @@ class TreeStore(Store):
             kind = modality_of_name(base)
             if kind is None or kind is META:
                 continue
-            items = self._tree.outline(base)
-            styles = _styles_among(items, kind)
-            places = [(base, item) for item in items if item not in styles]
+            outline = self._tree.outline(base)
+            styles = _styles_among(outline, kind)
+            places = [(base, item) for item in outline.items() if not (item.is_folder and item.name in styles)]
             for style in styles:
-                places += [(f"{base}/{style.name}", item) for item in self._tree.outline(f"{base}/{style.name}")]
+                places += [(f"{base}/{style}", item) for item in self._tree.outline(f"{base}/{style}").items()]
             found += [f"{path}/{item.name}" for path, item in places if clip_of_item(kind.folder(), item) is None]
         return sorted(found)
 
@@ -261,5 +262,6 @@ def _person_of(clip_id: str) -> str:
     return clip_id.partition("#")[0] + "#"
 
 
-def _styles_among(items: Sequence[Item], kind: Modality) -> list[Item]:
-    return [item for item in items if kind.has_styles and item.is_folder and not ClipId.matches(item.name)]
+def _styles_among(outline: Outline, kind: Modality) -> list[str]:
+    names = visible(Item(name, True) for name in outline.folders) if kind.has_styles else []
+    return [item.name for item in names if not ClipId.matches(item.name)]
