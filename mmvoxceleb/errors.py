@@ -150,7 +150,7 @@ class ProcessingError(MMVoxCelebError, RuntimeError):
     When: at the end of a run, which names the reasons and counts the clips; or in the middle of one, if all workers
     were lost or the device has no room for a single frame.
 
-    What to do: read ``meta/ledger.jsonl`` of the output, which has the reason for every clip, mend the sources and
+    What to do: read ``meta/ledger.jsonl`` of the output, which has the reason for every clip, fix the sources and
     rerun the command: it does only what is not finished. With one worker on this machine the error of a worker is seen
     whole.
     """

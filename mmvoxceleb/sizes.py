@@ -18,7 +18,7 @@ def parse_size(text: str, *, option: str) -> int:
         option: Where, for the message: ``--memory``.
 
     Raises:
-        ConfigError: It is no size.
+        ConfigError: It is not a size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?", text.strip())
     if match is None:

@@ -57,7 +57,7 @@ def load_state_dict(path: str | os.PathLike[str], *, pinned: Collection[str] = P
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: there is no such file of weights; check the path")
+        raise WeightsError(f"{path}: there is no such weights file; check the path")
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, pinned)
     except (WeightsError, ImportError):
@@ -250,7 +250,7 @@ def _is_tensor(value: object) -> bool:
 
 
 def _is_norm_buffer(network: "nn.Module", key: str) -> bool:
-    """Tell whether ``key`` is a statistic of an InstanceNorm that keeps none."""
+    """Return whether ``key`` is a statistic of an InstanceNorm that keeps none."""
     from torch import nn
 
     owner, _, leaf = key.rpartition(".")

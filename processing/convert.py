@@ -70,7 +70,7 @@ class ConvertStage(Stage):
         assert isinstance(clips, StoredClips)
         store = clips.store
         if is_within(writer.tree.address, store.location):
-            raise ConfigError(f"{store.location}: clips are converted into another store; name a new place outside it")
+            raise ConfigError(f"{store.location}: a store cannot be converted into itself; name a new place outside it")
         self.also = tuple(folder for folder in store.folders() if folder.kind not in (VIDEO, META))
         with_frames = set(store.clips(VIDEO.folder()))
         for folder in self.also:
@@ -148,7 +148,7 @@ class ConvertStage(Stage):
         decoded = video.each(range(len(video)))
         if is_lossless and not all(map(np.array_equal, frames, decoded)):
             raise ProcessingError(
-                f"clip {clip.clip_id}: the encoder lost something although it was told to lose nothing"
+                f"clip {clip.clip_id}: the encoder lost something although the encoding should be lossless"
             )
         if is_lossless:
             return {}

@@ -113,9 +113,9 @@ def copy_stores(
     writer.tree.check()
     for store in stores:
         if is_same_place(store.location, writer.tree.address):
-            raise ConfigError(f"{store.location}: a store is not copied onto itself; name a new folder or URL")
+            raise ConfigError(f"{store.location}: a store cannot be copied onto itself; name a new folder or URL")
         if is_within(writer.tree.address, store.location):
-            raise ConfigError(f"{writer.location}: lies in the store that is copied; name a folder beside it")
+            raise ConfigError(f"{writer.location}: is inside the store to be copied; name a folder outside it")
     removals = _removals_of([*(store.location for store in stores), writer.tree.address])
     plan, removed = _plan(stores, removals, clips, missing)
     copier = _Copier(stores, writer, link=link, overwrite=overwrite)
@@ -154,7 +154,8 @@ def split_persons(store: Store, parts: int) -> list[list[str]]:
         raise MissingModalityError(f"{store.location}: has no clips")
     if len(by_person) < parts:
         raise ConfigError(
-            f"{store.location}: has {len(by_person)} persons, and parts share none; ask for at most so many parts"
+            f"{store.location}: has {len(by_person)} persons, and a person is never divided; use at most that many "
+            "parts"
         )
     shares: list[list[str]] = [[] for _ in range(parts)]
     for person in sorted(by_person, key=lambda name: (-len(by_person[name]), name)):
@@ -263,7 +264,7 @@ class _Copier:
         return counts
 
     def _is_there(self, store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> bool:
-        """Tell whether an earlier run wrote a clip's files.
+        """Return whether an earlier run wrote a clip's files.
 
         Raises:
             IncompatibleOutputError: Other files are there.
@@ -283,8 +284,8 @@ class _Copier:
         if self._overwrite:
             return False
         raise IncompatibleOutputError(
-            f"{self._writer.location}: clip {clip_id}, {folder}: is there with other content; add --overwrite, or name "
-            "a new folder"
+            f"{self._writer.location}: clip {clip_id}, {folder}: exists with other content; add --overwrite, or name a "
+            "new folder"
         )
 
     def _contents(

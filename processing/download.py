@@ -1,6 +1,6 @@
 """Download one file from the first of several sources that gives it, resumed, retried and checked.
 
-Libraries do less: pooch (1.9) begins a cut download anew; gdown (6.5) gives up at a 503 and drops up to 512 kB of what
+Libraries do less: pooch (1.9) begins a cut download again; gdown (6.5) gives up at a 503 and drops up to 512 kB of what
 came; what ``huggingface_hub`` has for other servers is private and takes whatever a server sends.
 """
 
@@ -81,7 +81,7 @@ def download(
                 failures.append(f"{source}: {error}")
             except OSError as error:
                 raise SourceUnavailableError(
-                    f"{partial}: cannot be written ({error}); make room and rerun this"
+                    f"{partial}: cannot be written ({error}); make room and rerun the command"
                 ) from error
             else:
                 move_into_place(partial, target)
@@ -124,7 +124,8 @@ def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) 
         patiently(lambda: _continue_http(url, partial, file_name, size_bytes))
     except RetryError as end:
         raise SourceUnavailableError(
-            f"{end.__cause__}, {end.last_attempt.attempt_number} times; what came is kept and continued next time"
+            f"{end.__cause__}, {end.last_attempt.attempt_number} times; what arrived is kept, and the next download "
+            "resumes"
         ) from end
 
 

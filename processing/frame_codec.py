@@ -45,7 +45,7 @@ class FrameCodec:
         if self.codec not in get_args(Codec):
             raise ConfigError(f"codec={quoted(self.codec)}; the known ones are {', '.join(get_args(Codec))}")
         if not 0 <= self.crf <= 51:
-            raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
+            raise ConfigError(f"crf={self.crf}; H.264 allows 0 (best) to 51")
         if self.keyframe_every < 1:
             raise ConfigError(f"keyframe_every={self.keyframe_every}; it must be at least 1")
 

@@ -81,7 +81,7 @@ def check_permissive(role: Role, name: str, path: str | os.PathLike[str] | None 
     Args:
         role: What it is chosen for.
         name: What chooses it: ``yunet``, ``bisenet``, ``open``, ``transformers:...``.
-        path: The user's own file in place of the published one. It passes if it is, by its sha256, a published file
+        path: The user's own file instead of the published one. It passes if it is, by its sha256, a published file
             of a permissive licence; of any other the licence is unknown.
 
     Raises:

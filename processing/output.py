@@ -25,7 +25,7 @@ class StoreWriter:
         place: The store's folder, made when absent, or its URL.
         layout: ``folder``: ``video/<clip_id>/0000000.png``; ``packed``: ``video/<clip_id>.zip``, a stored
             (not deflated) zip of the same files. ``txt``, ``label`` and ``meta`` are single files in both. By default
-            ``folder`` on disk and ``packed`` on a URL, where there is no other.
+            ``folder`` on disk and ``packed`` on a URL, if there is no other.
 
     Raises:
         ConfigError: The place cannot be written to, or not in this layout.
@@ -57,14 +57,14 @@ class StoreWriter:
         return f"{folder.path}/{clip_id}{folder.kind.suffix}"
 
     def form(self, folder: Folder, clip_id: str) -> Literal["folder", "packed", "file"] | None:
-        """Tell in which form a clip is there; None where it is absent. What is there is whole."""
+        """Tell in which form a clip is there; None if it is absent. What is there is whole."""
         if not folder.is_frames:
             return "file" if self.tree.kind(self.path_of(folder, clip_id)) == "file" else None
         path = f"{folder.path}/{clip_id}"
         return "packed" if self.tree.kind(f"{path}.zip") == "file" else self.tree.kind(path)
 
     def has(self, folder: Folder, clip_id: str) -> bool:
-        """Tell whether a clip is there, in any form."""
+        """Return whether a clip is there, in any form."""
         return self.form(folder, clip_id) is not None
 
     def read(self, folder: Folder, clip_id: str) -> list[tuple[str, bytes]]:

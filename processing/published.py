@@ -21,7 +21,7 @@ class Model:
         key: Its name in :data:`PUBLISHED` or :data:`INCLUDED`, and on the command line.
         purpose: What it is for, in a few words.
         licence: What is known about the right to use it.
-        paper: The publication, or the project where there is none.
+        paper: The publication, or the project if there is none.
         terms: What that licence comes to.
         results: What may be done with what it makes, in a sentence. The rights in the videos are another matter.
         stated_at: Where its makers, or those of its training pictures, say so.

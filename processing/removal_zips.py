@@ -49,7 +49,7 @@ def rewrite_zip(path: Path, removals: Removals, clip_of: Callable[[str], str | N
     if free < need:
         raise SourceUnavailableError(
             f"{path}: rewriting needs {need:,} bytes and {free:,} are free; the removal list is written, so exports "
-            "leave the clips out; make room and run this again"
+            "leave the clips out; make room and rerun the command"
         )
 
     def is_theirs(part: str) -> bool:

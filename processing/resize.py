@@ -135,7 +135,7 @@ def _torch_agrees(source: tuple[int, int], target: tuple[int, int]) -> bool:
 
 @lru_cache(maxsize=64)
 def _order(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int] | None:
-    """Find the order of the axes in which Pillow goes; None where it does something else."""
+    """Find the order of the axes in which Pillow goes; None if it does something else."""
     import torch
 
     noise = np.random.default_rng(0).integers(0, 256, (1, *source, 3), dtype=np.uint8)

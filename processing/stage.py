@@ -35,7 +35,7 @@ class StageOutput:
 
     Args:
         files: For each folder the files of this clip, ``(name, bytes)``; a single-file folder
-            (``txt``, ``label``) takes one file whose name is ignored. None where there is nothing to be written: what
+            (``txt``, ``label``) takes one file whose name is ignored. None if there is nothing to be written: what
             an earlier run wrote is deleted.
         meta: What goes into the clip's provenance under the stage's name. The same inputs must give
             the same values: no times, host names or worker numbers.
@@ -111,7 +111,7 @@ class Stage(PipelineStage):
     others, too: finished clips are then looked at in every run."""
 
     is_renewed: ClassVar[bool] = False
-    """Whether results of other settings or inputs are made anew without being asked: figures, which say something of
+    """Whether results of other settings or inputs are made again without being asked: figures, which say something of
     other files and cost nobody any work. Results of unknown origin are refused all the same."""
 
     is_streamed: ClassVar[bool] = False
@@ -178,7 +178,7 @@ class Stage(PipelineStage):
         return False
 
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
-        """Tell whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
+        """Return whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
 
         Args:
             clip_id: The clip.

@@ -47,7 +47,7 @@ def locate(name: str, path: str | os.PathLike[str] | None = None) -> Path:
 
     Raises:
         ConfigError: ``name`` is unknown, or ``MMVOXCELEB_WEIGHTS`` names no folder.
-        WeightsError: ``path`` is no file, or a download is not what was published.
+        WeightsError: ``path`` is not a file, or a download is not what was published.
         SourceUnavailableError: No source gives the file.
     """
     weights = _published(name)
@@ -55,7 +55,7 @@ def locate(name: str, path: str | os.PathLike[str] | None = None) -> Path:
         chosen = Path(path).expanduser()
         if not chosen.is_file():
             raise WeightsError(
-                f"{chosen}: there is no such file of weights ({weights.purpose}); "
+                f"{chosen}: there is no such weights file ({weights.purpose}); "
                 f"pass the path of {weights.file_name}, or omit it to download it"
             )
         _tell_if_other(chosen, weights)
@@ -70,7 +70,7 @@ def find(weights: WeightFile) -> Path | None:
     is used with a warning. A file in the cache has been checked when it came.
 
     Raises:
-        ConfigError: ``MMVOXCELEB_WEIGHTS`` names something that is no folder.
+        ConfigError: ``MMVOXCELEB_WEIGHTS`` names something that is not a folder.
     """
     for folder in _own_folders():
         candidate = folder / weights.file_name
@@ -129,5 +129,5 @@ def _own_folders() -> list[Path]:
     folders = [Path(part).expanduser() for part in os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep) if part]
     for folder in folders:
         if not folder.is_dir():
-            raise ConfigError(f"{WEIGHTS_VARIABLE} names {folder}, which is no folder; make it or unset the variable")
+            raise ConfigError(f"{WEIGHTS_VARIABLE} names {folder}, which is not a folder; create it, or unset it")
     return folders

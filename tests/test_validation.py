@@ -72,7 +72,7 @@ def test_damage_is_found_in_every_layout(own_corpus: Corpus, tmp_path: Path, lay
     report = validate_store(open_store(layout(own_corpus, tmp_path)), deep=True)
     assert report.problem_counts == dict.fromkeys(("missing", "gap", "picture", "colour", "label", "text"), 1)
     told = {problem.kind: str(problem) for problem in report.problems}
-    assert told["gap"] == f"{first} video: frame 3 is not there"
+    assert told["gap"] == f"{first} video: frame 3 is missing"
     assert told["picture"].startswith(f"{first} video/0000007.png: neither PNG nor JPEG")
     assert told["colour"].startswith(f"{second} mask/0000004.png: colour RGB (7, 7, 7)")
     assert told["label"].startswith(f"{first} label: its label has 39 values instead of 40")

@@ -74,7 +74,7 @@ class ClipOptions:
 
         Raises:
             SourceUnavailableError: It cannot be read.
-            CorruptSourceError: It is no clip list, or was changed.
+            CorruptSourceError: It is not a clip list, or was changed.
         """
         from mmvoxceleb.cliplists import read_clip_list
 

@@ -36,7 +36,7 @@ Kind = TypeVar("Kind")
 
 
 class _Left(frozenset[str]):
-    """Fields that are no options."""
+    """Fields that are not options."""
 
 
 class _Named(dict[str, str]):

@@ -58,7 +58,7 @@ class Citation:
         """Undo :meth:`to_json`.
 
         Raises:
-            ValueError: The values are no citation.
+            ValueError: The values are not a citation.
         """
         if not isinstance(values, Mapping):
             raise ValueError("what it says of the clip list is no object")

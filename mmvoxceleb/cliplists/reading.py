@@ -30,7 +30,7 @@ def as_clip_list(clips: Clips | None) -> ClipList | None:
 
     Raises:
         SourceUnavailableError: There is no such file.
-        CorruptSourceError: It is no clip list, or it was changed.
+        CorruptSourceError: It is not a clip list, or it was changed.
         ConfigError: It is of a later version.
     """
     if clips is None or isinstance(clips, ClipList):
@@ -64,7 +64,7 @@ def parse_clip_list(data: bytes, where: str) -> ClipList:
         where: Its path or URL, for messages; the last part of it names the list.
 
     Raises:
-        CorruptSourceError: It is no clip list, or was changed.
+        CorruptSourceError: It is not a clip list, or was changed.
         ConfigError: It is of a later version.
     """
     if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":

@@ -32,7 +32,7 @@ class ChoiceStep:
         """Undo :meth:`to_json`.
 
         Raises:
-            ValueError: The values are no step.
+            ValueError: The values are not a step.
         """
         if not isinstance(values, Mapping) or not isinstance(values.get("condition"), str):
             raise ValueError("a condition is no object with the text 'condition'")

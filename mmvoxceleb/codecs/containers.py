@@ -28,7 +28,7 @@ def open_video_file(path: str | os.PathLike[str]) -> Any:
         An ``av.container.InputContainer``.
 
     Raises:
-        av.error.FFmpegError: It is no container of :data:`CONTAINERS`, or damaged; or there is no such file.
+        av.error.FFmpegError: It is not a container of :data:`CONTAINERS`, or damaged; or there is no such file.
         ImportError: PyAV is not installed.
     """
     import av
@@ -46,7 +46,7 @@ def open_video_bytes(data: "bytes | memoryview") -> Any:
 
     Raises:
         ValueError: It has no video, or one of no known codec.
-        av.error.FFmpegError: It is no container of :data:`CONTAINERS`, or damaged.
+        av.error.FFmpegError: It is not a container of :data:`CONTAINERS`, or damaged.
         ImportError: PyAV is not installed.
     """
     import av
@@ -62,7 +62,7 @@ def open_video_bytes(data: "bytes | memoryview") -> Any:
 
 
 def picture_format(path: str | os.PathLike[str]) -> str | None:
-    """Name the format of a local file that holds pictures and is no container of video: ``gif``, ``png``; else None."""
+    """Name the format of a local file of pictures that is not a video container: ``gif``, ``png``; else None."""
     import av
 
     pipes = sorted(name for name in av.formats_available if name.endswith("_pipe") and name != "svg_pipe")

@@ -48,11 +48,11 @@ def flac_info(data: "bytes | memoryview", *, where: str) -> FlacInfo:
         where: Clip and file, for messages.
 
     Raises:
-        CorruptSourceError: It is no FLAC, or does not say how long it is.
+        CorruptSourceError: It is not FLAC, or does not say how long it is.
     """
     if bytes(data[:4]) != _START or len(data) < _INFO_END or data[4] & 0x7F:
         raise CorruptSourceError(
-            f"{where}: no FLAC (it starts with {bytes(data[:8])!r}, {len(data):,} bytes); make it anew"
+            f"{where}: no FLAC (it starts with {bytes(data[:8])!r}, {len(data):,} bytes); make it again"
         )
     packed = int.from_bytes(data[18:26], "big")
     info = FlacInfo(
@@ -63,7 +63,7 @@ def flac_info(data: "bytes | memoryview", *, where: str) -> FlacInfo:
         bytes(data[26:_INFO_END]),
     )
     if info.rate == 0 or info.num_samples == 0:
-        raise CorruptSourceError(f"{where}: the FLAC's header does not say how long it is; make it anew")
+        raise CorruptSourceError(f"{where}: the FLAC's header does not say how long it is; make it again")
     return info
 
 

@@ -41,7 +41,7 @@ def size_of_jpeg(data: "bytes | memoryview") -> tuple[int, int]:
 
 
 def is_turned(data: "bytes | memoryview", kind: str) -> bool:
-    """Tell whether EXIF or XMP of a file says that viewers should turn it; so it is where they cannot be read."""
+    """Return whether EXIF or XMP of a file says that viewers should turn it; so it is where they cannot be read."""
     import io
 
     from PIL import Image

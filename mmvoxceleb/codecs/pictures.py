@@ -133,7 +133,7 @@ def _check_png(data: "bytes | memoryview", where: str, with_checksums: bool) -> 
                 raise CorruptSourceError(f"{where}: the PNG is damaged (it has no header); {_WAY_ON}")
             width, height, depth, colour_type, compression, filters, interlace = _HEADER.unpack(content)
             if depth not in _DEPTHS.get(colour_type, ()) or compression or filters or interlace > 1:
-                raise CorruptSourceError(f"{where}: the PNG is damaged (its header means nothing); {_WAY_ON}")
+                raise CorruptSourceError(f"{where}: the PNG is damaged (its header is invalid); {_WAY_ON}")
         elif kind == b"PLTE":
             palette_bytes = len(content)
         kinds.append(kind)

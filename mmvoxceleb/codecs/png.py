@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["check_rows", "decode_picture", "decode_rgb", "is_palette", "open_other", "size_of_png"]
 
 OTHER_FORMATS: tuple[str, ...] = ("TIFF", "BMP", "WEBP", "PPM", "GIF")
-"""What else Pillow may open here; its other formats are no pictures of a dataset, and some run programs."""
+"""What else Pillow may open here; its other formats are not pictures of a dataset, and some run programs."""
 
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">2I5B")
@@ -61,7 +61,7 @@ logger = logging.getLogger(__name__)
 
 
 def size_of_png(data: "bytes | memoryview") -> tuple[int, int] | None:
-    """Return height and width in px as the header has them; None where this is no PNG, or none of a sane size."""
+    """Return height and width in px as the header has them; None if this is not PNG, or none of a sane size."""
     if bytes(data[:8]) != PNG_START or len(data) <= 57:
         return None
     width, height = _HEADER.unpack_from(data, 16)[:2]
@@ -248,7 +248,7 @@ def _inflate(data: "bytes | memoryview", size: int, where: str) -> bytes:
 
 @functools.cache
 def _can_unfilter() -> bool:
-    """Tell whether Numba is installed and works."""
+    """Return whether Numba is installed and works."""
     with _IMPORTING:
         try:
             import mmvoxceleb.codecs.unfilter  # noqa: F401

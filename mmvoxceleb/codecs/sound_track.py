@@ -19,7 +19,7 @@ class SoundTrack:
     Args:
         container: The open ``av.container.OutputContainer``; nothing was written to it yet.
         sound: What is heard.
-        lossless: FLAC in place of AAC, which it also becomes at a rate that AAC does not have.
+        lossless: FLAC instead of AAC, which it also becomes at a rate that AAC does not have.
     """
 
     def __init__(self, container: Any, sound: "FlacSound", *, lossless: bool = False) -> None:

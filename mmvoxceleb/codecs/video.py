@@ -38,7 +38,7 @@ class VideoFrames:
         clip_id: The clip, for messages.
 
     Raises:
-        CorruptSourceError: It is no video, has no frames, or is damaged.
+        CorruptSourceError: It is not a video, has no frames, or is damaged.
         UnsafeArchiveError: A side is over 8,192 px.
         ImportError: PyAV is not installed.
     """

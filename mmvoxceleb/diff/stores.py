@@ -83,8 +83,8 @@ def diff_stores(
         a: One.
         b: The other.
         deep: Compare the bytes of all files; else their names and sizes.
-        modalities: Compare these alone, by name, ``meta`` among them; all by default.
-        clips: Compare these alone.
+        modalities: Compare only these, by name, ``meta`` among them; all by default.
+        clips: Compare only these.
         progress: Told of a folder how many clips are done, and of how many.
 
     Raises:

@@ -47,8 +47,8 @@ def _announce(tree: OutputTree, folder: str, purpose: str, is_abandoned: Callabl
         others = [path for path in found if path != mine and not is_abandoned(path)]
         if others:
             raise OutputError(
-                f"{tree.location}: somebody else is doing a {purpose} there ({others[0]}), so nothing was changed; "
-                "rerun this when it is done. The marker of a killed run counts for a day, or until you "
+                f"{tree.location}: another process is running a {purpose} there ({others[0]}), so nothing was changed; "
+                "rerun the command when it has ended. The marker of a killed run counts for a day, or until you "
                 "delete it"
             )
     except BaseException:

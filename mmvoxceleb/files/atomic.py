@@ -99,14 +99,14 @@ def _put(path: Path, content: bytes | Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder so that no half of it is ever seen under its own name; nothing happens where there is none."""
+    """Remove a folder so that no half of it is ever seen under its own name; nothing happens if there is none."""
     before = _move_aside(path)
     if before is not None:
         shutil.rmtree(before, ignore_errors=True)
 
 
 def _move_aside(path: Path) -> Path | None:
-    """Give a folder a temporary name, and return it; None where there is none. A link is taken away."""
+    """Give a folder a temporary name, and return it; None if there is none. A link is taken away."""
     if path.is_symlink():
         path.unlink()
     elif path.is_dir():
@@ -175,7 +175,7 @@ def clean_partial(leftovers: Iterable[Path], *, all_of_them: bool = False) -> in
     What a process that is still alive is writing stays, and so does what another machine wrote in the last day.
 
     Args:
-        leftovers: Paths; those that are no temporary names are left alone.
+        leftovers: Paths; those that are not temporary names are left alone.
         all_of_them: The caller holds a lock that every writer takes, so that nobody goes on with them.
     """
     count = 0
@@ -205,11 +205,11 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "make room, then run the same command again; what is finished is kept"
+            advice = "make room, then rerun the command; finished work is kept"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             advice = "fix its permissions, or use another place"
         else:
-            advice = "mend that, or use another place"
+            advice = "fix that, or use another place"
         reason = error.strerror or str(error) or type(error).__name__
         at = f" at {error.filename}" if error.filename and str(error.filename) != str(path) else ""
         raise OutputError(f"{path}: cannot be written ({reason}{at}); {advice}") from error

@@ -168,7 +168,7 @@ async def fetch(system: Any, url: str, budget: Budget) -> bytes:
 
 
 async def file_info(system: Any, url: str) -> tuple[int | None, str]:
-    """Ask for the size of a file, None where the server does not say, and its version, empty where there is none."""
+    """Ask for the size of a file, None where the server does not say, and its version, empty if there is none."""
     identity = {"Accept-Encoding": "identity"}
     async with _request(system, "HEAD", url, **identity) as answer:
         if answer.status < 400 and (told := _told(answer.headers))[0] is not None:

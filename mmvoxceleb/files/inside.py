@@ -26,7 +26,7 @@ def check_inside(path: object, where: str) -> str:
         where: The file that names it, for the message.
 
     Raises:
-        UnsafeArchiveError: It is absolute, leaves the folder, or is no plain path.
+        UnsafeArchiveError: It is absolute, leaves the folder, or is not a plain path.
     """
     if isinstance(path, str):
         parts = path.split("/")

@@ -49,9 +49,9 @@ def parse_json(data: bytes | str, where: str, advice: str, *, finite: bool = Tru
     except UnicodeDecodeError as error:
         raise CorruptSourceError(f"{where}: is not UTF-8 ({error.reason} at byte {error.start}); {advice}") from None
     except RecursionError:
-        raise CorruptSourceError(f"{where}: is no JSON (nested too deep); {advice}") from None
+        raise CorruptSourceError(f"{where}: is not JSON (nested too deep); {advice}") from None
     except ValueError as error:
-        raise CorruptSourceError(f"{where}: is no JSON ({error}); {advice}") from None
+        raise CorruptSourceError(f"{where}: is not JSON ({error}); {advice}") from None
     return content
 
 
@@ -59,11 +59,11 @@ def parse_json_object(data: bytes | str, where: str, advice: str, *, finite: boo
     """Parse JSON that must be an object; see :func:`parse_json`.
 
     Raises:
-        CorruptSourceError: It is no JSON, or something other than an object.
+        CorruptSourceError: It is not JSON, or something other than an object.
     """
     content = parse_json(data, where, advice, finite=finite)
     if not isinstance(content, dict):
-        raise CorruptSourceError(f"{where}: is no JSON object; {advice}")
+        raise CorruptSourceError(f"{where}: is not a JSON object; {advice}")
     return content
 
 

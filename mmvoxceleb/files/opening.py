@@ -67,7 +67,7 @@ def open_output(place: Place) -> OutputTree:
     ``FSSPEC_S3_ENDPOINT_URL``). ``file://`` is a folder on disk.
 
     Raises:
-        ConfigError: There is no writing to URLs of this kind, or its driver is not installed.
+        ConfigError: URLs of this kind cannot be written to, or its driver is not installed.
     """
     if isinstance(place, OutputTree):
         return place

@@ -19,7 +19,7 @@ def partial_prefix() -> str:
 
 
 def is_abandoned(name: str, modified: Callable[[], float]) -> bool:
-    """Tell whether nobody goes on with a leftover: its process is dead, or it is of another machine and a day old.
+    """Return whether nobody goes on with a leftover: its process is dead, or it is of another machine and a day old.
 
     Args:
         name: Its name.
@@ -55,7 +55,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _is_thread_or_zombie(number: int) -> bool:
-    """Tell whether a number is that of a thread now, or of a process that ended (on Linux): its writer is dead then."""
+    """Return whether a number now belongs to a thread or an ended process (on Linux): its writer is dead then."""
     try:
         with open(f"/proc/{number}/status", encoding="ascii", errors="replace") as status:
             said = dict(line.split()[:2] for line in status if line.startswith(("State:", "Tgid:")))

@@ -57,11 +57,11 @@ def stat_file(path: str) -> os.stat_result:
     """Return a file's status; pipes and devices, of which a read may never end, are refused.
 
     Raises:
-        SourceUnavailableError: It is no file, nor a link to one.
+        SourceUnavailableError: It is not a file, nor a link to one.
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise SourceUnavailableError(f"{path}: is no regular file; remove it, or put the file in its place")
+        raise SourceUnavailableError(f"{path}: is not a regular file; remove it, or replace it with the file")
     return status
 
 

@@ -61,7 +61,7 @@ class RemoteTree(OutputTree):
         """Find out, without a request, whether anything can be written there.
 
         Raises:
-            ConfigError: There is no writing to URLs of this kind, or the driver is not installed.
+            ConfigError: URLs of this kind cannot be written to, or the driver is not installed.
         """
         if self._remote.protocol in READ_ONLY or "::" in self.address:
             raise ConfigError(

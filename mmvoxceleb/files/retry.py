@@ -93,7 +93,7 @@ def retrying(location: str, is_passing: Callable[[BaseException], bool], *, firs
 
     def tell(state: "RetryCallState") -> None:
         logger.warning(
-            "%s: %s; trying again in %.1f s",
+            "%s: %s; retrying in %.1f s",
             location,
             _reason(_failure(state)),
             state.upcoming_sleep,
@@ -113,7 +113,7 @@ def _failure(state: "RetryCallState") -> BaseException:
 
 
 def is_missing(error: SourceUnavailableError) -> bool:
-    """Tell whether a source answered that there is no such file, by the status or class of what it was raised from."""
+    """Return whether a source answered that there is no such file, by the status or class of its cause."""
     status = status_of(error)
     if status is not None:
         return status in (404, 410)

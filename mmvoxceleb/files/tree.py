@@ -175,7 +175,7 @@ class FileTree(ABC):
         """
 
     def exists(self, path: str) -> bool:
-        """Tell whether a file is there, listed or not.
+        """Return whether a file is there, listed or not.
 
         Raises:
             SourceUnavailableError: The source answers neither yes nor no.
@@ -215,11 +215,11 @@ class OutputTree(FileTree):
 
     @abstractmethod
     def kind(self, path: str) -> Kind | None:
-        """Tell what is at a path; None where nothing is."""
+        """Tell what is at a path; None if nothing is."""
 
     @abstractmethod
     def size(self, path: str) -> int:
-        """Tell the bytes of a file; 0 where there is none."""
+        """Tell the bytes of a file; 0 if there is none."""
 
     @abstractmethod
     def names(self, path: str) -> list[str]:
@@ -227,7 +227,7 @@ class OutputTree(FileTree):
 
     @abstractmethod
     def read(self, path: str) -> bytes | None:
-        """Read a file; None where there is none."""
+        """Read a file; None if there is none."""
 
     def mark(self, path: str) -> Mark | None:
         """Tell a file from what it was before, without reading it; None where there is none, or nothing tells."""
@@ -270,7 +270,7 @@ class OutputTree(FileTree):
 
     @abstractmethod
     def read_log(self, path: str) -> bytes:
-        """Read a log with all that was added to it; empty where there is none."""
+        """Read a log with all that was added to it; empty if there is none."""
 
     @abstractmethod
     def rewrite_log(self, path: str, change: Callable[[bytes], bytes | None]) -> None:

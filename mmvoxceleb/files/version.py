@@ -30,7 +30,7 @@ def version_of(info: Mapping[str, Any]) -> str:
 
     Returns:
         Size and the best of ETag, generation (Google), blob id (the Hub), version id (S3), checksum, commit and time
-        of change; empty where there is none of these, for a size alone tells nothing.
+        of change; empty if there is none of these, for a size alone tells nothing.
     """
     said = {name.lower().replace("-", "").replace("_", ""): value for name, value in info.items()}
     size = said.get("size", said.get("contentlength"))

@@ -36,7 +36,7 @@ def read_whole(
     source = open_source(place, storage_options)
     if source.size > most_bytes:
         raise SourceUnavailableError(
-            f"{place}: has {source.size:,} bytes; refused, the limit is {most_bytes:,}. Is it the right file?"
+            f"{place}: has {source.size:,} bytes; refused, the limit is {most_bytes:,}. Check that it is the right file"
         )
     return source.read(0, source.size)
 

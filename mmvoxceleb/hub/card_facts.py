@@ -118,7 +118,7 @@ class CardFacts:
             facts = cls(**{**values, "models": models, "clip_list": clip_list, "elsewhere": elsewhere})
         except (TypeError, AttributeError, ValueError) as error:
             raise CorruptSourceError(
-                f"{where}: the facts for the card are damaged, or of another version of mmvoxceleb ({error}); export "
+                f"{where}: the facts for the card are damaged, or from another version of mmvoxceleb ({error}); export "
                 "anew"
             ) from error
         texts = [facts.repo_id, facts.title, *(text for model in models.values() for text in asdict(model).values())]
@@ -126,5 +126,5 @@ class CardFacts:
             text for text in (facts.licence, facts.contact, facts.coverage, facts.label_accuracy) if text is not None
         ]
         if not all(isinstance(text, str) for text in texts) or not isinstance(facts.charts, bool):
-            raise CorruptSourceError(f"{where}: the facts for the card are damaged; export anew")
+            raise CorruptSourceError(f"{where}: the facts for the card are damaged; export it again")
         return facts

@@ -82,7 +82,7 @@ def derived_table(
 
 
 def _poster(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Make a small JPEG of the frame in the middle; None where there is none, or it is damaged."""
+    """Make a small JPEG of the frame in the middle; None if there is none, or it is damaged."""
     try:
         return {"bytes": _small_jpeg(row), "path": None}
     except (MMVoxCelebError, IndexError) as error:

@@ -104,7 +104,7 @@ def drop_clips(
 def remove_from_export(
     root: Path, removals: Removals, *, progress: Callable[[int, int], None] | None = None
 ) -> Dropped:
-    """Take clips out of a local export, and describe it anew.
+    """Take clips out of a local export, and describe it again.
 
     Args:
         root: The export.
@@ -112,7 +112,7 @@ def remove_from_export(
         progress: Called with the shards just checked, and their total.
 
     Raises:
-        ConfigError: ``root`` is no export.
+        ConfigError: ``root`` is not an export.
         CorruptSourceError: A shard that holds them, or its marker, is damaged: nothing is changed then.
         OutputError: It cannot be written, or another run is at work there.
     """
@@ -128,7 +128,7 @@ def remove_from_export(
 
 
 def _still_named(root: Path, notes: Sequence[ShardNote]) -> bool:
-    """Tell whether ``export.json`` names clips that a run, which was killed before it came to that, took out."""
+    """Return whether ``export.json`` names clips that a run, which was killed before it came to that, took out."""
     if not (root / MANIFEST).is_file():
         return False
     try:
@@ -174,7 +174,7 @@ def _rewrite(
             with TarWriter(partial) as tar:
                 count = copy_samples(tar, path, keep)
         if count != len(kept):
-            raise CorruptSourceError(f"{path}: holds other clips than its marker says; export it again")
+            raise CorruptSourceError(f"{path}: contains other clips than its marker lists; export it again")
         after = replace(
             note,
             rows=len(kept),

@@ -91,11 +91,11 @@ def export_store(
         out: The folder to write to.
         settings: What to write.
         facts: What the card should say beyond the data's own numbers.
-        clips: Export these clips alone; the card cites the list.
+        clips: Export only these clips; the card cites the list.
         missing: Whether a clip of the list that the store lacks is an error, or is skipped with a warning.
         workers: Threads that read and convert ahead of the writer.
-        limit: Export the first so many clips only.
-        overwrite: Begin anew where ``out`` holds an export of other settings or another store.
+        limit: Export only the first ``limit`` clips.
+        overwrite: Start over if ``out`` contains an export with other settings or another store.
         storage_options: Passed to fsspec for URLs.
         progress: Called with what is being done (clips of a part are written, finished shards are checked), how many
             were just done, and their total.
@@ -134,9 +134,9 @@ def _refuse_unread(removals: Removals, location: str) -> None:
     """Export nothing while a removal list that the store names is not obeyed."""
     if unread := sorted(removals.elsewhere - {*followed()}):
         raise ConfigError(
-            f"{location}: asks to obey the removal list {unread[0]}, too, and nothing is exported before that. Where "
-            f"you trust it: --removals {unread[0]} (in Python: mmvoxceleb.meta.removal_feed.follow({unread[0]!r})). If "
-            f"it is out of date, take its line out of {REMOVALS_PATH}"
+            f"{location}: asks you to obey the removal list {unread[0]}, too, and nothing is exported before that. If "
+            f"you trust it, pass --removals {unread[0]}; in Python, mmvoxceleb.meta.removal_feed.follow({unread[0]!r}). "
+            f"If it is out of date, remove its line from {REMOVALS_PATH}"
         )
 
 
@@ -216,7 +216,7 @@ def _finished(
         if (note.part, note.split) == (shard.part, shard.split) and clips | {*note.skipped} == {*shard.clips}:
             marked.append(note)
         else:
-            logger.warning("%s/%s: its marker names other clips; it is written again", folder.root, shard.path)
+            logger.warning("%s/%s: its marker lists other clips; the shard is rewritten", folder.root, shard.path)
     finished = {}
 
     def tell(count: int, total: int) -> None:
@@ -225,7 +225,7 @@ def _finished(
 
     for note, damage in check_shards(folder.root, marked, settings, progress=tell):
         if damage:
-            logger.warning("%s/%s: %s; it is written again", folder.root, note.path, damage)
+            logger.warning("%s/%s: %s; the shard is rewritten", folder.root, note.path, damage)
         else:
             finished[note.path] = note
     return finished
@@ -235,7 +235,7 @@ def _refuse_other_folders(folder: ExportFolder) -> None:
     """Make no export of a folder that holds something else."""
     root = folder.root
     if root.is_dir() and not is_export(root) and any(path.name not in (".git", STATE) for path in root.iterdir()):
-        raise IncompatibleOutputError(f"{root}: is not empty, and no export; name a new folder")
+        raise IncompatibleOutputError(f"{root}: is not empty and not an export; name a new folder")
 
 
 def _begin(
@@ -255,8 +255,8 @@ def _begin(
         changed = [_difference(name, compared.get(name), value) for name, value in plan.items()]
         if found := [text for text in changed if text]:
             raise IncompatibleOutputError(
-                f"{folder.root}: holds an export of something else: {'; '.join(found)}. Name another folder, or pass "
-                "--overwrite: shards that come out the same are not sent to the Hub again"
+                f"{folder.root}: contains another export: {'; '.join(found)}. Name another folder, or pass "
+                "--overwrite: unchanged shards are not sent to the Hub again"
             )
     else:
         _clear(folder, shards)

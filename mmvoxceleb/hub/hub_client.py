@@ -84,7 +84,7 @@ class HubRepo:
         return with_retries(advised, f"{self.repo_id} on the Hub")
 
     def is_private(self) -> bool | None:
-        """Tell whether the repository is private; None where there is none that this user can see."""
+        """Return whether the repository is private; None if there is none that this user can see."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
         def ask() -> bool | None:
@@ -102,7 +102,7 @@ class HubRepo:
             self.try_hard(lambda: self.api.create_branch(**self._where, branch=self.revision, exist_ok=True))
 
     def gate(self) -> None:
-        """Make readers ask for access, each to be granted by hand."""
+        """Make readers request access, each to be granted by hand."""
         self.try_hard(lambda: self.api.update_repo_settings(**self._where, gated="manual"))
 
     def files(self) -> dict[str, RemoteFile]:
@@ -169,7 +169,7 @@ class HubRepo:
 
 
 def is_same(remote: RemoteFile | None, path: Path, sha256: str) -> bool:
-    """Tell whether the Hub has a file already.
+    """Return whether the Hub has a file already.
 
     Args:
         remote: What the Hub has at its path.

@@ -38,7 +38,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
     Args:
         repo: A repository that :func:`mmvoxceleb.hub.push.push_export` made.
         removals: What to take out.
-        dry_run: Only tell what would be done.
+        dry_run: Only report what would be done.
 
     Raises:
         ConfigError: The repository holds no ``export.json``.

@@ -55,10 +55,10 @@ class ExportFolder:
             lock.acquire(timeout=0)
         except Timeout:
             raise OutputError(
-                f"{self.root}: another run is at work on this export; wait until it ends, or name another folder"
+                f"{self.root}: another run is using this export; wait until it ends, or name another folder"
             ) from None
         except NotImplementedError:
-            logger.warning("%s: the file system has no locks; let one run at a time work there", self.root)
+            logger.warning("%s: the file system has no locks; let only one run at a time write there", self.root)
             yield False
             return
         except OSError as error:
@@ -98,7 +98,7 @@ class ExportFolder:
         write_atomically(self._plan, _dump(plan))
 
     def note(self, path: str) -> ShardNote | None:
-        """Read the marker of a shard; None where it is not finished, or the marker is damaged.
+        """Read the marker of a shard; None if it is not finished, or the marker is damaged.
 
         Whether the shard is what its marker says is told by :mod:`mmvoxceleb.hub.whole`.
         """
@@ -107,7 +107,7 @@ class ExportFolder:
         except FileNotFoundError:
             return None
         except CorruptSourceError as error:
-            logger.warning("%s; the shard is written again", error)
+            logger.warning("%s; the shard is rewritten", error)
             return None
 
     def write_note(self, note: ShardNote) -> None:
@@ -150,12 +150,12 @@ class ExportFolder:
         """Return the settings of a finished or begun export.
 
         Raises:
-            ConfigError: This is no export.
+            ConfigError: This is not an export.
             CorruptSourceError: Its plan is damaged.
         """
         plan = self.read_plan()
         if plan is None:
-            raise ConfigError(f"{self.root}: is no export; make one with: mmvoxceleb export STORE {self.root}")
+            raise ConfigError(f"{self.root}: is not an export; make one with: mmvoxceleb export STORE {self.root}")
         return ExportSettings.from_json(plan["settings"], str(self._plan))
 
     def _marker(self, path: str) -> Path:
@@ -172,7 +172,7 @@ class ExportFolder:
         except CorruptSourceError as error:
             raise CorruptSourceError(f"{error}; {advice}") from error
         if self._marker(note.path) != marker:
-            raise CorruptSourceError(f"{marker}: is about another shard, {note.path}; {advice}")
+            raise CorruptSourceError(f"{marker}: describes another shard, {note.path}; {advice}")
         return note
 
     def _load(self, path: Path, advice: str) -> dict[str, Any]:

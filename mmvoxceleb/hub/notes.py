@@ -30,7 +30,7 @@ class ClipNote:
         label: The 40 values as a string of ``0``, ``1`` and ``-``; empty without a label.
         label_source: Where the label is from.
         num_pictures: Pictures beside the frames, by name of their column (of the first style): ``masks``.
-        sha256: Hash of its files in the original layout, where a shard is no file that could have one; else empty.
+        sha256: Hash of its files in the original layout, where a shard is not a file that could have one; else empty.
     """
 
     clip_id: str

@@ -49,7 +49,7 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
         store: The store; clips that lack a folder of the settings are left out with a warning.
         settings: Formats and sizes.
         removals: Clips that must not be exported.
-        limit: Take the first so many clips only.
+        limit: Use only the first ``limit`` clips.
 
     Raises:
         MissingModalityError: No clip has everything, or all were removed.

@@ -1,7 +1,7 @@
 """Send a finished export to the Hub.
 
 ``HfApi.upload_large_folder`` makes as many commits as it likes, cannot set messages or tags, and keeps its own state in
-the folder; ``upload_folder`` makes one commit of everything, and begins anew when it is killed. So the content of some
+the folder; ``upload_folder`` makes one commit of everything, and starts over when it is killed. So the content of some
 files is sent first (``preupload_lfs_files``), then these are committed together, one commit after the other: commits
 are few, a finished batch is never sent again, and within a batch the Hub itself knows what it has.
 """
@@ -114,7 +114,7 @@ def plan_push(
     Raises:
         CorruptSourceError: A shard that would be sent is damaged.
         UnsafeArchiveError: A file of the export is a link to somewhere else.
-        ConfigError: ``root`` is no finished export for the Hub, or the repository is public and should not be.
+        ConfigError: ``root`` is not a finished export for the Hub, or the repository is public and should not be.
         SourceUnavailableError: The Hub does not answer, or refuses.
     """
     folder = ExportFolder(root)
@@ -123,9 +123,7 @@ def plan_push(
         raise ConfigError(f"{root}: the original layout has too many files for the Hub; export as parquet")
     notes = folder.notes()
     if not (root / MANIFEST).is_file() or any(not inside(root, note.path).is_file() for note in notes):
-        raise ConfigError(
-            f"{root}: the export is not finished; run mmvoxceleb export again, it goes on where it stopped"
-        )
+        raise ConfigError(f"{root}: the export is not finished; rerun mmvoxceleb export, which resumes")
     unchecked, private, remote = "", None, dict[str, RemoteFile]()
     try:
         private = repo.is_private()
@@ -166,7 +164,7 @@ def push_export(
         plan: From :func:`plan_push`.
         repo: Where it goes.
         public: Make a new repository public.
-        gated: Make readers of a public repository ask for access.
+        gated: Make readers of a public repository request access.
         progress: Called with the files and bytes just sent.
 
     Raises:
@@ -191,7 +189,7 @@ def _push(
     tags = repo.tags()
     if plan.has_work and report.tag in tags:
         raise IncompatibleOutputError(
-            f"{repo.repo_id}: has a tag {report.tag} of other content; export with a higher --dataset-version"
+            f"{repo.repo_id}: has a tag {report.tag} with other content; export with a higher --dataset-version"
         )
     batches = plan.batches
     for number, batch in enumerate(batches, 1):

@@ -70,11 +70,11 @@ class ExportSettings:
                 raise ConfigError(f"{name}={quoted(getattr(self, name))}; the known ones are {', '.join(known)}")
         for style in self.styles:
             if not isinstance(style, str) or _STYLE.fullmatch(style) is None:
-                raise ConfigError(f"style {style!r}: is no name of a drawing style, such as {DEFAULT_STYLE}")
+                raise ConfigError(f"style {style!r}: is not the name of a drawing style, such as {DEFAULT_STYLE}")
         if not 0 <= self.crf <= 51:
-            raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
+            raise ConfigError(f"crf={self.crf}; H.264 allows 0 (best) to 51")
         if self.format == "folder" and self.video == "mp4":
-            raise ConfigError("the original layout holds PNG frames; --codec mp4 goes with parquet and webdataset")
+            raise ConfigError("the original layout has PNG frames; use --codec mp4 with parquet or webdataset")
         if _VERSION.fullmatch(self.version) is None:
             raise ConfigError(f"version={self.version!r}; expected MAJOR.MINOR.PATCH, such as 1.0.0")
         if self.max_shard_bytes is not None and self.max_shard_bytes < 1:
@@ -127,13 +127,13 @@ class ExportSettings:
             settings = cls(**arguments)
         except (TypeError, ConfigError) as error:
             raise ConfigError(
-                f"{where}: the settings are damaged, or of another version of mmvoxceleb ({shortened(error)}); "
+                f"{where}: the settings are damaged, or from another version of mmvoxceleb ({shortened(error)}); "
                 "export anew"
             ) from error
         names = [each.name for each in fields(cls)]
         wrong = [name for name in names if not _is_of(getattr(settings, name), getattr(_DEFAULTS, name))]
         if wrong:
-            raise ConfigError(f"{where}: the settings are damaged at {', '.join(wrong)}; export anew")
+            raise ConfigError(f"{where}: the settings are damaged at {', '.join(wrong)}; export it again")
         return settings
 
 

@@ -38,7 +38,7 @@ def write_shard(
     Args:
         folder: The export.
         shard: Where, and which clips.
-        rows: They, in order; the reason in place of a clip that is left out.
+        rows: They, in order; the reason instead of a clip that is left out.
         settings: Of the export.
         advance: Called with 1 for each clip.
 
@@ -131,7 +131,7 @@ def write_projection(
                     path = inside(folder.root, source.path)
                     rows = read_rows(path, taken, wanted.__contains__)
                     if len(rows) != len(found):
-                        raise CorruptSourceError(f"{path}: holds other clips than its marker says; export it again")
+                        raise CorruptSourceError(f"{path}: contains other clips than its marker lists; export it again")
                     if is_made:
                         rows, left = derived_table(rows, settings, chosen, shard.part, source.path)
                         skipped |= left

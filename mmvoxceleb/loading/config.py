@@ -49,15 +49,15 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         min_frames: Leave out clips with fewer frames.
         persons: Keep only these identities, ``["id10270"]``.
         clips: Keep only these: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
-        removals: Obey these removal lists, too: paths and URLs, read anew each time; see docs/removal-feed.md.
-        removals_offline: Where one cannot be read, ``stop``, or go on with the ``last`` one that was.
+        removals: Obey these removal lists, too: paths and URLs, read again each time; see docs/removal-feed.md.
+        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count;
             also for clips of a clip list that are not there.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
         strict: Raise if a clip lacks a modality, instead of skipping and counting it.
-        frames_as: ``video``: a column ``video`` in place of ``frames`` and ``frame_indices``, of clips that are video
+        frames_as: ``video``: a column ``video`` instead of ``frames`` and ``frame_indices``, of clips that are video
             files; ``images``: pictures, decoded where a clip is a video file. By default ``video`` where all clips are
             video files, and all of their frames are asked for.
         in_place: Refer to the pictures of a folder or zip on this machine, which are read when somebody asks for them,
@@ -145,7 +145,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
             return check_modalities(self.modalities)
         known = config_modalities()
         if self.name not in known:
-            raise ConfigError(f"no config {self.name!r}; the known ones are {', '.join(known)}")
+            raise ConfigError(f"unknown config {self.name!r}; the known ones are {', '.join(known)}")
         return known[self.name]
 
     @property

@@ -11,12 +11,12 @@ __all__ = ["without_removed"]
 def without_removed(dataset: Any, removals: Feeds, *, removals_offline: Offline = "stop") -> Any:
     """Leave out the clips that a removal list names, of a copy that was loaded in any way: from the Hub, from a disk.
 
-    The list is read anew with each call, so call it whenever you load the copy.
+    The list is read again with each call, so call it whenever you load the copy.
 
     Args:
         dataset: ``Dataset``, ``IterableDataset``, or a dictionary of splits of either, with a column ``clip_id``.
         removals: Path or URL of the list, or several.
-        removals_offline: Where one cannot be read, ``stop``, or go on with the ``last`` one that was read here.
+        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was read here.
 
     Returns:
         The same kind, without their rows.
@@ -24,7 +24,7 @@ def without_removed(dataset: Any, removals: Feeds, *, removals_offline: Offline 
     Raises:
         SourceUnavailableError: A list cannot be read.
         CorruptSourceError: A line of it cannot be understood.
-        ConfigError: There is no column ``clip_id``, or it is no dataset.
+        ConfigError: There is no column ``clip_id``, or it is not a dataset.
     """
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 

@@ -100,7 +100,7 @@ def _only(found: set[str], store: Store, persons: Sequence[str] | None, clips: s
     if clips is None:
         return found
     if not found & clips:
-        raise ConfigError(f"{store.location}: no clip of clips= is of persons=; check them")
+        raise ConfigError(f"{store.location}: no clip in clips= belongs to persons=; check them")
     return found & clips
 
 

@@ -17,7 +17,7 @@ class Earlier:
 
     Args:
         provenance: What is recorded of it.
-        overwrite: Whether work of other settings, inputs or origin is done again in place of being an error.
+        overwrite: Whether work of other settings, inputs or origin is done again instead of being an error.
     """
 
     provenance: Provenance
@@ -26,7 +26,7 @@ class Earlier:
     def section(
         self, clip_id: str, stage: str, *, is_whole: bool, is_there: bool, unknown: str
     ) -> dict[str, Any] | None:
-        """Read what is recorded of a stage whose files are whole; None where they are to be made.
+        """Read what is recorded of a stage whose files are whole; None if they are to be made.
 
         Args:
             clip_id: The clip.
@@ -45,7 +45,7 @@ class Earlier:
         return section if is_whole else None
 
     def is_same(self, other: str, *pairs: tuple[Mapping[str, Any], Mapping[str, Any]], advice: str = "") -> bool:
-        """Tell whether something was made as it would be now.
+        """Return whether something was made as it would be now.
 
         Args:
             other: Says that it was not, for the message.

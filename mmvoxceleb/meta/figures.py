@@ -34,5 +34,5 @@ def finite(numbers: Mapping[str, Any]) -> dict[str, float]:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Tell whether a value read from JSON is a number; ``true`` and ``false`` are none."""
+    """Return whether a value read from JSON is a number; ``true`` and ``false`` are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)

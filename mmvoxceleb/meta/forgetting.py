@@ -21,12 +21,12 @@ _OTHERS = (REMOVALS_PATH, LEDGER_PATH, SCORES_PATH, INDEX_PATH, INDEX_STAMP_PATH
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether a file lies in ``meta``."""
+    """Return whether a file lies in ``meta``."""
     return path.startswith(f"{META.folder_name}/")
 
 
 def is_record_of(path: str, removals: Removals) -> bool:
-    """Tell whether a file is the record of a video of which all clips are removed, by its name."""
+    """Return whether a file is the record of a video of which all clips are removed, by its name."""
     folder, _, name = path.rpartition("/")
     return folder == RECORDS and names_video_of(name, removals)
 

@@ -26,7 +26,7 @@ class LedgerRow:
     Args:
         clip_id: The key.
         stage: The stage's name.
-        status: ``done``, ``failed``, or ``rejected`` for an input that is no clip by the rules of the crop.
+        status: ``done``, ``failed``, or ``rejected`` for an input that is not a clip by the rules of the crop.
         reason: Why it failed or was rejected; when done, empty, or what is odd about it: which file its
             name was made from.
     """
@@ -46,7 +46,7 @@ class LedgerRow:
 def parse_ledger(log: bytes, where: str) -> list[LedgerRow]:
     """Read a ledger: the latest outcome of each clip and stage, sorted.
 
-    A line that is no row, such as one that a killed run left unfinished, is left out with a warning: its clip is not
+    A line that is not a row, such as one that a killed run left unfinished, is left out with a warning: its clip is not
     recorded as finished either, and is done again.
 
     Args:

@@ -56,7 +56,7 @@ class Names:
         )
 
     def are_in(self, data: bytes | str) -> bool:
-        """Tell whether a text names anybody."""
+        """Return whether a text names anybody."""
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
         return any(self._is_name(match) for match in self._pattern.finditer(text))
 

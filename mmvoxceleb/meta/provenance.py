@@ -44,7 +44,7 @@ class Provenance:
         """Read what is recorded of a clip; empty where nothing is.
 
         Raises:
-            CorruptSourceError: The file is no JSON object.
+            CorruptSourceError: The file is not a JSON object.
         """
         data = self.tree.read(self.path_of(clip_id))
         if data is None:
@@ -57,13 +57,13 @@ class Provenance:
         return content
 
     def section(self, clip_id: str, stage: str) -> dict[str, Any] | None:
-        """Read the section of a finished stage; None where it is not finished."""
+        """Read the section of a finished stage; None if it is not finished."""
         content = self.read(clip_id)
         section = content.get(stage)
         return section if isinstance(section, dict) and stage not in content.get(_PENDING, ()) else None
 
     def was_interrupted(self, clip_id: str, stage: str) -> bool:
-        """Tell whether a run was stopped while it wrote this stage's files, so that they are ours and incomplete."""
+        """Return whether a run was stopped while it wrote this stage's files, so that they are ours and incomplete."""
         return stage in self.read(clip_id).get(_PENDING, ())
 
     def begin(self, clip_id: str, stages: Iterable[str]) -> None:

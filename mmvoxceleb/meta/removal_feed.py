@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Offline: TypeAlias = Literal["stop", "last"]
-"""What happens where a list cannot be read: ``stop``, or go on with the ``last`` one that was."""
+"""What happens where a list cannot be read: ``stop``, or use the ``last`` one that was."""
 Feeds: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 """One address, or several."""
 
@@ -173,8 +173,8 @@ def _last(kept: "_Kept", address: str, error: SourceUnavailableError, offline: O
         else "none was read here before"
     )
     raise SourceUnavailableError(
-        f"{address}: the removal list cannot be read, so whether somebody was removed cannot be told, and nothing is "
-        f"done ({error}). Try again when it answers; {way_on}"
+        f"{address}: the removal list cannot be read, so it is unknown whether somebody was removed, and nothing "
+        f"is done ({error}). Retry when the server answers; {way_on}"
     ) from error
 
 
@@ -187,7 +187,7 @@ class _Kept:
         self.path: Path = cache_dir() / "removals" / f"{name}.json"
 
     def read(self) -> tuple[str, Removals] | None:
-        """Return when it was read, and what it said; None where it never was, or what is kept is damaged."""
+        """Return when it was read, and what it said; None if it never was, or what is kept is damaged."""
         try:
             content = parse_json_object(self.path.read_bytes(), str(self.path), "delete it")
             lines = content["lines"]

@@ -37,7 +37,7 @@ def read_removals(
     feeds: bool = True,
     told_of: Collection[str] = (),
 ) -> Removals:
-    """Read the removal list of a store, and those elsewhere that this process obeys; empty where there is none.
+    """Read the removal list of a store, and those elsewhere that this process obeys; empty if there is none.
 
     As :func:`mmvoxceleb.stores.open_store` looks one folder down, so are lists there read.
 
@@ -70,7 +70,7 @@ def _tell_unread(named: Collection[str], location: str | os.PathLike[str]) -> No
         if told not in _told:
             _told.add(told)
             logger.warning(
-                "%s: asks to obey the removal list %s, too. No address is opened because a file names it: where you "
+                "%s: asks you to obey the removal list %s, too. No address is opened because a file names it: if you "
                 "trust it, pass removals=%r (commands: --removals %s)",
                 location, address, address, address,
             )  # fmt: skip
@@ -119,8 +119,8 @@ def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
         raise
     except OSError as error:
         raise SourceUnavailableError(
-            f"{path}: the removal list cannot be written ({error.strerror or error}), so nothing was removed; mend the "
-            "permissions and run this again"
+            f"{path}: the removal list cannot be written ({error.strerror or error}), so nothing was removed; fix the "
+            "permissions and rerun the command"
         ) from error
     return merged
 
@@ -134,7 +134,7 @@ def _read(tree: FileTree) -> Removals:
         if is_missing(error) and not is_dangling:
             return Removals()
         raise SourceUnavailableError(
-            f"{error}. Whether somebody was removed cannot be told, so nothing is done; where there is no removal list "
+            f"{error}. It is unknown whether somebody was removed, so nothing is done; where there is no removal list "
             f"and never was one, put an empty file there: {where}"
         ) from error
     return parse_removals(data, where)

@@ -61,7 +61,7 @@ class Removals:
                     raise ConfigError(f"{name} {value!a} {problem}")
 
     def __contains__(self, clip_id: str) -> bool:
-        """Tell whether a clip must not be there.
+        """Return whether a clip must not be there.
 
         Raises:
             CorruptSourceError: ``clip_id`` is not the name of a clip.
@@ -89,7 +89,7 @@ class Removals:
         )
 
     def has_video(self, person_id: str, video_id: str) -> bool:
-        """Tell whether all clips of a person in a video must not be there."""
+        """Return whether all clips of a person in a video must not be there."""
         return _person_key(person_id) in self._persons or _key(video_id) in self._videos
 
     def keep(self, clip_ids: Iterable[str]) -> list[str]:

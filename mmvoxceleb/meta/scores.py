@@ -28,7 +28,7 @@ __all__ = ["SCORES_PATH", "forget_scores", "read_scores", "save_scores"]
 
 SCORES_PATH = f"{META.folder_name}/scores.parquet"
 STAMP_PATH = f"{META.folder_name}/.scores.json"
-"""Of which files, by size and time, the table was made. It is no part of the data, as ``meta/runs`` is none."""
+"""Of which files, by size and time, the table was made. It is not a part of the data, as ``meta/runs`` is none."""
 
 _IDENTITY, _FRAMES, _VERSIONS = "clip_id", "num_frames", "versions"
 _READ_AHEAD, _READ_AHEAD_OF_URLS = 4, 16
@@ -51,7 +51,7 @@ def read_scores(store: "Store | str | os.PathLike[str]") -> "pa.Table":
 
         ``clip_id``: string.
         ``num_frames``: int32, the frames that were looked at.
-        Each figure by its name, :func:`mmvoxceleb.modalities.figures`: float32; null where it cannot be told. Figures
+        Each figure by its name, :func:`mmvoxceleb.modalities.figures`: float32; null if it is unknown. Figures
         that the files have and nothing registers stand behind them.
         ``versions``: map of string to int32, the version of each figure's formula.
 
@@ -71,7 +71,7 @@ def read_scores(store: "Store | str | os.PathLike[str]") -> "pa.Table":
 
 
 def save_scores(tree: OutputTree) -> None:
-    """Make ``meta/scores.parquet`` of the clips' files, unless it is of these; delete it where there are none.
+    """Make ``meta/scores.parquet`` of the clips' files, unless it is of these; delete it if there are none.
 
     Raises:
         OSError: It cannot be written.
@@ -114,7 +114,7 @@ def forget_scores(tree: OutputTree, removals: Removals) -> None:
 
 
 def _kept(store: Store) -> "pa.Table | None":
-    """Read the table; None where there is none, or it is not of the files that are there now."""
+    """Read the table; None if there is none, or it is not of the files that are there now."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

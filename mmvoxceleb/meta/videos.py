@@ -61,7 +61,7 @@ class VideoRecord:
 
     @classmethod
     def parse(cls, data: bytes) -> "VideoRecord | None":
-        """Undo :meth:`to_bytes`; None where it is damaged, and the video is done again."""
+        """Undo :meth:`to_bytes`; None if it is damaged, and the video is done again."""
         try:
             content = parse_json_object(data, RECORDS, "the video is done again")
             rows = tuple(LedgerRow(row["name"], CROP, row["status"], row["reason"]) for row in content["rows"])
@@ -77,7 +77,7 @@ class VideoRecord:
         return record if is_whole else None
 
     def is_only_part_of(self, inputs: Mapping[str, Any], digests: Mapping[str, str]) -> bool:
-        """Tell whether all clips would be made again, of the same, and more is wanted: a list grew or was corrected."""
+        """Return whether all clips would be the same, and more are wanted: a list grew or was corrected."""
         made_of = {ClipId.parse(clip_id).utterance for clip_id in self.clips}
         return (
             bool(self.digests)
@@ -87,7 +87,7 @@ class VideoRecord:
         )
 
     def without(self, removals: Removals) -> "VideoRecord | None":
-        """Take removed clips out; None where nothing of it may stay."""
+        """Take removed clips out; None if nothing of it may stay."""
         if is_removed(self.key, removals):
             return None
         return replace(self, rows=tuple(row for row in self.rows if not is_removed(row.clip_id, removals)))
@@ -109,11 +109,11 @@ class VideoRecords:
         return f"{RECORDS}/{quote(key, safe='')[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
     def has(self, key: str) -> bool:
-        """Tell whether a video has a record."""
+        """Return whether a video has a record."""
         return self.tree.kind(self.path_of(key)) == "file"
 
     def read(self, key: str) -> VideoRecord | None:
-        """Read the record of a video; None where it is not done."""
+        """Read the record of a video; None if it is not done."""
         data = self.tree.read(self.path_of(key))
         return None if data is None else VideoRecord.parse(data)
 
@@ -125,7 +125,7 @@ class VideoRecords:
     def is_same(
         self, record: VideoRecord, options: Mapping[str, Any], inputs: Mapping[str, Any], *, overwrite: bool
     ) -> bool:
-        """Tell whether a video was cropped as it would be now.
+        """Return whether a video was cropped as it would be now.
 
         Raises:
             IncompatibleOutputError: Clips were made of it with other settings or of something else, and ``overwrite``
@@ -158,5 +158,5 @@ class VideoRecords:
 
 
 def names_video_of(name: str, removals: Removals) -> bool:
-    """Tell whether a record, by its file name, is of a person or video on a removal list."""
+    """Return whether a record, by its file name, is of a person or video on a removal list."""
     return is_removed(unquote(name.rpartition("-")[0]), removals)

@@ -24,7 +24,7 @@ class RemovalWatch:
 
     Args:
         tree: The output.
-        source: Path or URL of the store that clips are read from; None where they come from elsewhere.
+        source: Path or URL of the store that clips are read from; None if they come from elsewhere.
     """
 
     def __init__(self, tree: OutputTree, source: str | None = None) -> None:
@@ -49,7 +49,7 @@ class RemovalWatch:
 
 
 def is_removed(name: str, removals: Removals) -> bool:
-    """Tell whether the name in a row of the ledger is of somebody who is on a list.
+    """Return whether the name in a row of the ledger is of somebody who is on a list.
 
     Args:
         name: A clip, or what gave none: ``PERSON#VIDEO#...``, ``PERSON#VIDEO``.
@@ -62,12 +62,12 @@ def is_removed(name: str, removals: Removals) -> bool:
 
 
 def is_same_place(source: str, address: str) -> bool:
-    """Tell whether two paths or URLs name one store."""
+    """Return whether two paths or URLs name one store."""
     return os.path.realpath(source) == os.path.realpath(address) if "://" not in source + address else source == address
 
 
 def is_within(address: str, source: str) -> bool:
-    """Tell whether a path or URL names the store at ``source``, or a place inside it."""
+    """Return whether a path or URL names the store at ``source``, or a place inside it."""
     if "://" in source + address:
         return (address.rstrip("/") + "/").startswith(source.rstrip("/") + "/")
     inner, outer = os.path.realpath(address), os.path.realpath(source)

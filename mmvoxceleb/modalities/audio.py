@@ -78,7 +78,7 @@ class Audio(FileModality):
         """Read the header.
 
         Raises:
-            CorruptSourceError: It is no FLAC.
+            CorruptSourceError: It is not FLAC.
             UnsafeArchiveError: It has over 64 MB.
         """
         from mmvoxceleb.codecs.flac import FlacSound, flac_info
@@ -139,7 +139,7 @@ class Audio(FileModality):
         if info.num_samples != expected:
             yield (
                 "audio_length",
-                f"has {info.num_samples:,} samples at {info.rate:,} Hz, its frames last {expected:,}; make it anew",
+                f"has {info.num_samples:,} samples at {info.rate:,} Hz, its frames last {expected:,}; make it again",
             )
 
     def problems_inside(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ class Figure:
         name: As a column: ``face_px``.
         meaning: What it is, by which formula, in words.
         unit: Of the number: ``px``, ``degrees``, ``share`` (0 to 1), ``ratio``.
-        low: Smallest value that is possible; None where there is none.
+        low: Smallest value that is possible; None if there is none.
         high: Largest value, likewise.
         source: Paper, book or code that the formula is from; empty where it is ours.
         needs: What of a clip it is computed from: ``frames``, ``landmarks``, ``masks``, ``audio``, ``provenance``.

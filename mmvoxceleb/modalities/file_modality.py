@@ -32,7 +32,7 @@ class SampleContext(NamedTuple):
         other: Gives a clip with another label, its key and its value, for options that need one.
         frames: Index in the clip of each frame that the sample shows, in order; a clip that is too short repeats its
             last one. Empty where nothing of the sample has a place in time.
-        size: Height and width in px of the sample's frames, after the cut and resizing; None where it has none and
+        size: Height and width in px of the sample's frames, after the cut and resizing; None if it has none and
             ``image_size`` sets none.
         frame_size: Gives height and width in px of the clip's own frames, before both; it may have to open one.
     """
@@ -104,7 +104,7 @@ class FileModality(Modality):
         """Take its columns into a sample of WebDataset, whose ``json`` holds ``light``.
 
         Args:
-            light: Columns of the record that are no pictures. Change what JSON should say otherwise, and take out
+            light: Columns of the record that are not pictures. Change what JSON should say otherwise, and take out
                 what gets a file of its own.
 
         Returns:
@@ -146,11 +146,11 @@ class FileModality(Modality):
         return None
 
     def numbers(self, value: Any) -> Mapping[str, float | None]:
-        """Return figures of the clip, by which it may be chosen and put in order; None where one cannot be told."""
+        """Return figures of the clip, by which it may be chosen and put in order; None if one cannot be told."""
         return {}
 
     def outlines(self, value: Any) -> "Sequence[Outline]":
-        """Say what to lay over the frames as lines and dots, in place of :meth:`drawn` where they can be laid over."""
+        """Say what to lay over the frames as lines and dots, instead of :meth:`drawn` where they can be laid over."""
         return ()
 
     def curves(self, value: Any) -> "Sequence[Curve]":
@@ -158,7 +158,7 @@ class FileModality(Modality):
         return ()
 
     def strip(self, value: Any, size: tuple[int, int]) -> "Image | None":
-        """Draw what :meth:`parse` gave over the time of the clip; None where there is nothing to draw.
+        """Draw what :meth:`parse` gave over the time of the clip; None if there is nothing to draw.
 
         Args:
             value: What the file says.

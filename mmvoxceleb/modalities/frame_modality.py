@@ -119,7 +119,7 @@ class FrameModality(Modality):
             name: The file, for messages.
 
         Raises:
-            CorruptSourceError: It is damaged, or is no picture of this modality.
+            CorruptSourceError: It is damaged, or is not a picture of this modality.
             UnsafeArchiveError: A side is over 8,192 px.
         """
         check_picture(data, clip_id=clip_id, name=name)
@@ -163,7 +163,7 @@ class FrameModality(Modality):
 
         Args:
             picture: From :meth:`decode`, without a fourth channel.
-            below: The frame that it belongs to, RGB; None where there is none.
+            below: The frame that it belongs to, RGB; None if there is none.
         """
         from PIL import Image
 

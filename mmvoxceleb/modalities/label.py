@@ -37,13 +37,13 @@ class Label(FileModality):
         values = data.decode("utf-8", "replace").strip().strip(",").split(",")
         if len(values) != len(ATTRIBUTES):
             raise CorruptSourceError(
-                f"clip {clip_id}: its label has {len(values)} values instead of {len(ATTRIBUTES)}; mend the file"
+                f"clip {clip_id}: its label has {len(values)} values instead of {len(ATTRIBUTES)}; fix the file"
             )
         label = []
         for name, value in zip(ATTRIBUTES, values, strict=True):
             if value.strip() not in ("0", "1", "-1"):
                 raise CorruptSourceError(
-                    f"clip {clip_id}: its label says {quoted(value)} for {name}, not 0 or 1; mend the file"
+                    f"clip {clip_id}: its label says {quoted(value)} for {name}, not 0 or 1; fix the file"
                 )
             label.append(int(value))
         return label

@@ -135,7 +135,7 @@ class Landmarks(FileModality):
         return encode_landmarks(self.value_of(record, clip_id=str(record.get("clip_id", ""))))
 
     def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
-        """Give a ``landmarks.npz`` of arrays that are named as the columns; NaN where there is no face."""
+        """Give a ``landmarks.npz`` of arrays that are named as the columns; NaN if there is no face."""
         value = self.value_of({name: light.pop(name) for name in self.columns()}, clip_id=light.get("clip_id", ""))
         arrays = zip(self.columns(), (value.points, value.blendshapes, value.head_pose, value.indices), strict=True)
         buffer = io.BytesIO()
@@ -151,7 +151,7 @@ class Landmarks(FileModality):
 
     def sampled(self, value: "FaceLandmarks", context: SampleContext) -> dict[str, Any]:
         """Take the rows of the frames shown: ``landmarks`` [N, 478, 3] in px of the sample's pictures, ``blendshapes``
-        [N, 52] and ``head_pose`` [N, 3], float32; NaN where there is no face, or nothing of that frame.
+        [N, 52] and ``head_pose`` [N, 3], float32; NaN if there is no face, or nothing of that frame.
         """  # noqa: D205
         import torch
 
@@ -197,7 +197,7 @@ class Landmarks(FileModality):
         if lacking or unknown:
             parts = [f"lacks {lacking:,} of {len(set(frames)):,} frames" if lacking else ""]
             parts.append(f"has {unknown:,} frames that the clip has not" if unknown else "")
-            yield "landmarks_frames", f"{' and '.join(part for part in parts if part)}; make it anew"
+            yield "landmarks_frames", f"{' and '.join(part for part in parts if part)}; make it again"
 
     def shown(self, value: "FaceLandmarks") -> Shown | None:
         faces = value.has_face

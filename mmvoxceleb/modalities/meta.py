@@ -22,7 +22,7 @@ class Meta(FileModality):
         """Read the provenance of a clip.
 
         Raises:
-            CorruptSourceError: The file is no JSON object, or its ``label_source`` is no text.
+            CorruptSourceError: The file is not a JSON object, or its ``label_source`` is no text.
         """
         try:
             meta = parse_json_object(data, "meta", "delete it and regenerate the clip")

@@ -18,7 +18,7 @@ class Curve:
         group: What it is of, with the unit; curves of one group share a scale: ``head pose, degrees``.
         name: Its own name in the group: ``yaw``.
         indices: int64 [N], frame index of each value, ascending.
-        values: float32 [N]; NaN where there is none.
+        values: float32 [N]; NaN if there is none.
         limits: Ends of the scale; those of the values by default.
     """
 
@@ -36,7 +36,7 @@ class Outline:
     Args:
         name: What they are: ``head pose``.
         indices: int64 [N], frame index of each row of points, ascending.
-        points: float32 [N, P, 2], x and y in px of the frame, from its upper left corner; NaN where there is none.
+        points: float32 [N, P, 2], x and y in px of the frame, from its upper left corner; NaN if there is none.
         lines: RGB colour of each line, and the points that it joins, by number.
         dots: RGB colour of a dot on every point; None for no dots.
     """

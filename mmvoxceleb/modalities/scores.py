@@ -29,7 +29,7 @@ class ClipScores:
 
     Args:
         num_frames: Frames that the clip had.
-        figures: Number by name of the figure; None where it cannot be told.
+        figures: Number by name of the figure; None if it cannot be told.
         versions: Version of each figure's formula.
         reasons: Why a figure is None.
     """
@@ -78,7 +78,7 @@ class Scores(FileModality):
         """Read the file.
 
         Raises:
-            CorruptSourceError: It is no JSON object, or something in it is not what it should be.
+            CorruptSourceError: It is not a JSON object, or something in it is not what it should be.
         """
         where = f"clip {clip_id}: its scores"
         content = parse_json_object(data, where, _ADVICE)
@@ -123,7 +123,7 @@ class Scores(FileModality):
         return self.value_of(record, clip_id=str(record.get("clip_id", ""))).to_bytes()
 
     def sampled(self, value: ClipScores, context: SampleContext) -> dict[str, Any]:
-        """Give ``score``, float32 by name of the figure; NaN where it cannot be told."""
+        """Give ``score``, float32 by name of the figure; NaN if it is unknown."""
         import torch
 
         numbers = self.fields(value, RecordOptions(), meta=dict)[self.name]

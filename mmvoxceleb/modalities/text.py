@@ -35,9 +35,7 @@ class Text(FileModality):
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise CorruptSourceError(
-                f"clip {clip_id}: its text is not UTF-8 ({error.reason}); mend the file"
-            ) from error
+            raise CorruptSourceError(f"clip {clip_id}: its text is not UTF-8 ({error.reason}); fix the file") from error
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ class ClipView:
 
     Args:
         clip_id: The key.
-        num_frames: Frames of the whole clip; 0 where there is no video.
+        num_frames: Frames of the whole clip; 0 if there is no video.
         indices: The frame indices shown, ascending.
         pictures: uint8, as :meth:`FrameModality.decode` gives them, by modality and frame index; ``None`` for one that
             cannot be read, nothing for one that is not there.

@@ -66,7 +66,7 @@ class IndexEpochs:
             ValueError: They are of another number of indices.
         """
         if state["size"] != len(self._readings):
-            raise ValueError(f"the state is of {state['size']} samples, and these are {len(self._readings)}")
+            raise ValueError(f"the state has {state['size']} samples, and these are {len(self._readings)}")
         readings = bytearray(zlib.decompress(state["readings"]))
         self._readings.copy_(torch.frombuffer(readings, dtype=torch.int32))
         self._start.copy_(torch.tensor(state["start"]))

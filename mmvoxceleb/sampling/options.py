@@ -44,7 +44,7 @@ class SampleOptions:
         missing: Whether a clip of ``clips`` that is not there is an error (``raise``), or is left out and counted
             (``skip``). A stream cannot tell.
         removals: Obey these removal lists, too, whatever the data: paths and URLs, read when the sampler is made.
-        removals_offline: Where one cannot be read, ``stop``, or go on with the ``last`` one that was.
+        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was.
         min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
         short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
         modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.

@@ -23,7 +23,7 @@ class SameVideo:
         self._first = np.concatenate([[0], np.cumsum(counts)])
 
     def choose(self, position: int, rng: np.random.Generator) -> int:
-        """Return the position of another clip of that video; ``position`` itself where there is none."""
+        """Return the position of another clip of that video; ``position`` itself if there is none."""
         video = int(self._video[position])
         members = self._order[self._first[video] : self._first[video + 1]]
         others = members[members != position]

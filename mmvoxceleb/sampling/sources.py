@@ -35,7 +35,7 @@ class SampledStore(SampledClips):
         store: Where they are.
         wanted: What every clip must have; None for everything that the store has.
         style: The drawing style.
-        listed: Take these alone.
+        listed: Use only these.
         missing: Whether clips of ``listed`` may be absent.
         removals: Who is left out besides those on its own list.
         told_of: Addresses of the lists that ``removals`` is from.
@@ -99,7 +99,7 @@ def _listed_among(clips: SampledClips, listed: ClipList, missing: Missing, remov
     splits = {_split_of(clip_id) for clip_id in clips.clip_ids}
     here = replace(listed, clips=tuple(clip for clip in listed.clips if _split_of(clip) in splits))
     if not here.clips:
-        raise ConfigError(f"none of the {len(listed):,} clips of {listed.name or 'clips='} is of the split at hand")
+        raise ConfigError(f"none of the {len(listed):,} clips of {listed.name or 'clips='} is in this split")
     advice = "or pass missing='skip'"
     return choose_in(clips.clip_ids, here, "the dataset", missing=missing, removals=removals, advice=advice)
 
@@ -123,7 +123,7 @@ def sampled_clips(
         data: One of these.
         modalities: What every clip must have; None for all that there is.
         style: The drawing style.
-        listed: Take these alone.
+        listed: Use only these.
         missing: Whether clips of ``listed`` may be absent.
         removals: Who is left out, whatever the data; a store's own list is obeyed, too.
         told_of: Addresses of the lists that ``removals`` is from.

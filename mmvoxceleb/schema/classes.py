@@ -28,7 +28,7 @@ upper and lower.
 NUM_CLASSES = len(CLASSES)
 
 NO_MASK = 255
-"""Stands in arrays of class ids where there is no mask; never in a file."""
+"""Stands in arrays of class ids if there is no mask; never in a file."""
 
 SIDE_PAIRS: tuple[tuple[int, int], ...] = ((2, 3), (4, 5), (7, 8))
 """Class ids (left, right) that trade places in a mirrored picture: brows, eyes, ears."""

@@ -49,7 +49,7 @@ class ClipId:
 
     @classmethod
     def matches(cls, key: str) -> bool:
-        """Tell whether :meth:`parse` would accept ``key``."""
+        """Return whether :meth:`parse` would accept ``key``."""
         return _KEY.fullmatch(key) is not None
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Choices by chance that do not depend on order, machine or what else is there: a clip's own number decides."""
+"""Choices at random that do not depend on order, machine or what else is there: a clip's own number decides."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ def share_of(clips: Iterable[str], share: float, seed: int) -> list[str]:
 
 
 def at_most(clips: Iterable[str], most: int, seed: int, *, group_of: Callable[[str], str]) -> list[str]:
-    """Keep at most so many clips of each group, chosen by chance, in their order.
+    """Keep at most this many clips of each group, chosen at random, in their order.
 
     Args:
         clips: Names.

@@ -1,4 +1,4 @@
-"""Choose clips of a store by conditions, by chance, and in balance; nothing is copied, and nothing deleted."""
+"""Choose clips of a store by conditions, at random, and in balance; nothing is copied, and nothing deleted."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,10 +31,10 @@ class Choice:
         preset: The published conditions of a trainer; see :mod:`mmvoxceleb.select.presets`.
         persons: Only these identities.
         split: Only this split.
-        share: Keep this share of what is left, 0 to 1, by chance.
-        per_video: Keep at most so many clips of a source video, by chance.
-        per_person: Keep at most so many clips of a person, by chance.
-        seed: Of what is chosen by chance.
+        share: Keep this share of what is left, 0 to 1, at random.
+        per_video: Keep at most this many clips of a source video, at random.
+        per_person: Keep at most this many clips of a person, at random.
+        seed: Seed of the random choices.
 
     Raises:
         ConfigError: A value is impossible, or a condition cannot be read.
@@ -125,13 +125,13 @@ def select_clips(
     Args:
         store: A store, or the path or URL of one. Clips on its removal list are left out, uncounted.
         choice: Which clips.
-        clips: Choose among these alone: names, or a clip list.
+        clips: Choose only among these: names, or a clip list.
         missing: Whether one of ``clips`` that is not there is an error, or is skipped with a warning.
         storage_options: Passed to fsspec for URLs.
-        progress: Told how far reading is.
+        progress: Called with how far reading is.
 
     Raises:
-        ConfigError: A condition is about a column that there is not, or that is of another type.
+        ConfigError: A condition is about a column that does not exist, or that is of another type.
         MissingModalityError: The store has no clips.
         SourceUnavailableError: The store cannot be read.
     """
@@ -173,7 +173,7 @@ def _fulfilling(
 
 
 def _by_chance(choice: Choice, clips: list[str]) -> Iterable[tuple[str, list[str]]]:
-    """Yield what is left after each choice by chance, with its text."""
+    """Yield what is left after each choice at random, with its text."""
     if choice.share < 1:
         clips = share_of(clips, choice.share, choice.seed)
         yield f"a share of {choice.share:g}, seed {choice.seed}", clips

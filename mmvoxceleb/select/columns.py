@@ -53,7 +53,7 @@ class ClipColumns:
     Args:
         store: Where they are.
         clips: Names of the clips, in the order of all columns.
-        progress: Told how far reading is.
+        progress: Called with how far reading is.
     """
 
     def __init__(self, store: Store, clips: Sequence[str], progress: Progress | None = None) -> None:
@@ -218,7 +218,7 @@ class ClipColumns:
         self._read["source"] = pa.array(sources, pa.string())
 
     def _of_each(self, what: str, read: Callable[[StoredClip], Any], *, among: Iterable[str]) -> list[Any]:
-        """Read something of each clip; None where it has none, or what it has is damaged, which the log counts."""
+        """Read something of each clip; None if it has none, or what it has is damaged, which the log counts."""
         there = set(among)
         positions = [position for position, clip in enumerate(self._clips) if clip in there]
         found: list[Any] = [None] * len(self._clips)

@@ -21,7 +21,7 @@ __all__ = ["Condition", "parse_conditions"]
 
 _MOST_CHARACTERS = 20_000
 _SHADOW = re.compile(r"\b5_o_Clock_Shadow\b")
-"""The attribute that is no name in Python."""
+"""The attribute that is not a name in Python."""
 _EXAMPLE = "such as \"face_px > 200 and not Eyeglasses and split == 'train'\""
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal",
@@ -44,7 +44,7 @@ class Condition:
     tree: ast.expr
 
     def holds(self, get: Get) -> "pa.BooleanArray":
-        """Tell of which clips it is true; null where it cannot be told.
+        """Tell of which clips it is true; null if it is unknown.
 
         Args:
             get: Returns the values of all clips in a column, with nulls where they are not known: booleans, numbers
@@ -90,7 +90,7 @@ def _told(text: str) -> str:
 
 
 def _check(node: ast.expr, text: str) -> None:
-    """Refuse what is no condition, before anything is read.
+    """Refuse what is not a condition, before anything is read.
 
     Raises:
         ConfigError: It is none.

@@ -68,5 +68,5 @@ def preset_of(name: str) -> Preset:
         ConfigError: There is none of that name.
     """
     if name not in PRESETS:
-        raise ConfigError(f"there is no preset {name!r}; the known ones are {', '.join(PRESETS)}")
+        raise ConfigError(f"unknown preset {name!r}; the known ones are {', '.join(PRESETS)}")
     return PRESETS[name]

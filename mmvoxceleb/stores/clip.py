@@ -110,7 +110,7 @@ class StoredClip:
         return self.store.read(folder, self.clip_id)[0]
 
     def has(self, folder: Folder) -> bool:
-        """Tell whether the folder has files of the clip."""
+        """Return whether the folder has files of the clip."""
         try:
             return bool(self._files(folder))
         except MissingModalityError:
@@ -191,7 +191,7 @@ class StoredClip:
         ]
 
     def references(self, folder: Folder, entries: Sequence[Entry]) -> list[Reference] | None:
-        """Say where some files are on this machine; None where they come from elsewhere."""
+        """Say where some files are on this machine; None if they come from elsewhere."""
         return self.store.references(folder, self.clip_id, entries)
 
     def read_each(self, folder: Folder, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | MMVoxCelebError]]:

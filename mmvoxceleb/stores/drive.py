@@ -55,7 +55,7 @@ def download_modalities(
 
     Raises:
         SourceUnavailableError: A file is withdrawn, private, over quota, or has no id.
-        CorruptSourceError: What came is no zip.
+        CorruptSourceError: The download is not a zip.
     """
     wanted = modalities(names)
     chosen = dict(PUBLISHED_IDS if ids is None else ids)
@@ -84,7 +84,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
 
     Raises:
         SourceUnavailableError: Drive does not give the file.
-        CorruptSourceError: What came is no zip, or has another checksum.
+        CorruptSourceError: The download is not a zip, or has another checksum.
     """
     import requests
     from gdown.exceptions import DownloadError
@@ -101,7 +101,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     except (DownloadError, requests.RequestException, StalledError) as error:
         raise SourceUnavailableError(_explain(file_id, path, error)) from error
     except OSError as error:
-        raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and rerun this") from error
+        raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and rerun the command") from error
     try:
         find_directory(LocalSource(arriving))
         if sha256 is not None and (came := sha256_of(arriving)) != sha256:
@@ -109,7 +109,7 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     except CorruptSourceError as error:
         arriving.unlink(missing_ok=True)
         raise CorruptSourceError(
-            f"{path.name} from Drive id {file_id}: what came is not the file ({error}); check the id"
+            f"{path.name} from Drive id {file_id}: what arrived is not the file ({error}); check the id"
         ) from error
     move_into_place(arriving, path)
     return path
@@ -161,7 +161,7 @@ def _explain(file_id: str, path: Path, error: Exception) -> str:
         what = "not found or not open to you (no access, or over its quota)"
     else:
         return (
-            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: run the "
-            f"same again to go on. {_WITHDRAWN + WAYS_ON if published else ''}"
+            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: rerun "
+            f"this to resume. {_WITHDRAWN + WAYS_ON if published else ''}"
         ).rstrip()
     return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"

@@ -110,7 +110,7 @@ class Store(ABC):
         """
 
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
-        """Say where entries of a clip are on this machine; None where they come from elsewhere, or are no whole files.
+        """Say where entries of a clip are on this machine; None if they come from elsewhere, or are not whole files.
 
         Args:
             folder: The folder.
@@ -150,7 +150,7 @@ class Store(ABC):
 
 @functools.lru_cache(maxsize=1 << 13)
 def frame_index_of(name: str) -> int:
-    """Read the frame index from a file name: its last number before the extension, 0 where there is none.
+    """Read the frame index from a file name: its last number before the extension, 0 if there is none.
 
     Raises:
         CorruptSourceError: The number is over :data:`LARGEST_FRAME_INDEX`.
@@ -175,7 +175,7 @@ def frame_entries(files: Iterable[tuple[str, int, str]]) -> list[Entry]:
     for before, after in pairwise(found):
         if before.name == after.name:
             raise CorruptSourceError(
-                f"file {_short(before.name)} is there twice; get the archive again, or rebuild it without the copy"
+                f"file {_short(before.name)} exists twice; get the archive again, or rebuild it without the copy"
             )
     return found
 

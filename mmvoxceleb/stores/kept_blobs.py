@@ -38,7 +38,7 @@ class KeptBlobs:
         self._connection: sqlite3.Connection | None = None
 
     def get(self, place: str, version: str) -> bytes | None:
-        """Return what was kept of this version of a file; None where there is nothing, or it is damaged."""
+        """Return what was kept of this version of a file; None if there is nothing, or it is damaged."""
         rows = self._do("SELECT version, content FROM kept WHERE place = ?", _digest(place))
         if not rows or rows[0][0] != _digest(version):
             return None
@@ -47,7 +47,7 @@ class KeptBlobs:
         return data if _checksum(data) == checksum else None
 
     def put(self, place: str, version: str, data: bytes) -> bool:
-        """Keep something of a file, in the place of what was kept of another version; tell whether it is."""
+        """Keep something of a file, in the place of what was kept of another version; return whether it was kept."""
         row = (_digest(place), _digest(version), _checksum(data) + data)
         self._do("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", *row)
         return self._usable

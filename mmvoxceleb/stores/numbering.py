@@ -101,6 +101,6 @@ def tell_missing_frames(where: str, indices: Sequence[int]) -> None:
     more = f" and {sum(map(len, gaps[_MOST_SHOWN:])):,} more" if len(gaps) > _MOST_SHOWN else ""
     every = "" if step == 1 else f" (one in {step} is)"
     logger.warning(
-        "%s: frame %s%s is not there%s; the clip is read without it. `mmvoxceleb validate` lists all",
+        "%s: frame %s%s is missing%s; the clip is read without it. `mmvoxceleb validate` lists all",
         where, ", ".join(parts), more, every,
     )  # fmt: skip

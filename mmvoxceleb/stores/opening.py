@@ -84,7 +84,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
 
 
 def _hold_data(items: Sequence[Item]) -> bool:
-    """Tell whether a folder has data of its own, and not only what ``meta`` says."""
+    """Return whether a folder has data of its own, and not only what ``meta`` says."""
     return any(
         modality_of_name(item.name) not in (None, META) if item.is_folder else item.name.lower().endswith(".zip")
         for item in items

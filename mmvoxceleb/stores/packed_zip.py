@@ -90,7 +90,7 @@ def _is_plain(name: bytes) -> bool:
 
 
 def _follow_one_another(entries: list[ZipEntry], directory_start: int) -> bool:
-    """Tell whether there is no overlap, and no hole that another entry would fit in."""
+    """Return whether there is no overlap, and no hole that another entry would fit in."""
     spans = sorted((entry.offset, entry.end) for entry in entries)
     spans = [(0, 0), *spans, (directory_start, directory_start)]
     return all(0 <= after[0] - before[1] <= LOCAL_HEADER_BYTES for before, after in pairwise(spans))

@@ -58,7 +58,7 @@ class Reference(NamedTuple):
         """
         match = _URL.fullmatch(url.removeprefix(_START))
         if match is None:
-            raise CorruptSourceError(f"{quoted(url)} is no reference to a file of a store; load the dataset again")
+            raise CorruptSourceError(f"{quoted(url)} is not a reference to a file of a store; load the dataset again")
         place, entry = _decoded(match["place"]), match["entry"]
         if entry is None:
             place, _, path = place.rpartition("/")
@@ -66,7 +66,7 @@ class Reference(NamedTuple):
             path = _decoded(entry)
         if any(part in ("", ".", "..") or "\0" in part for part in (*place.split("/")[1:], *path.split("/"))):
             raise UnsafeArchiveError(
-                f"{quoted(url)}: is no plain path of a file; refused, so find out who made this dataset"
+                f"{quoted(url)}: is not a plain path of a file; refused, so find out who made this dataset"
             )
         return cls(place, path, entry is not None, match["mark"]), match["form"]
 

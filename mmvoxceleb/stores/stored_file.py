@@ -36,7 +36,7 @@ class StoredFile:
 
     Raises:
         CorruptSourceError: It is not such a URL.
-        UnsafeArchiveError: It names something that is no file of a clip.
+        UnsafeArchiveError: It names something that is not a file of a clip.
         ConfigError: No such modality is registered.
     """
 
@@ -104,8 +104,8 @@ class StoredFile:
             status = stat_file(path)
         except (FileNotFoundError, NotADirectoryError):
             raise SourceUnavailableError(
-                f"clip {self._clip_id}: {path} is gone, which the dataset reads in place"
-                f"{_first_gone(path)}; put it back, or load the dataset again from where it is now: "
+                f"clip {self._clip_id}: {path} is missing, and the dataset reads it in place"
+                f"{_first_gone(path)}; restore it, or load the dataset again from its new place: "
                 "load_dataset('mmvoxceleb', data_dir=...)"
             ) from None
         except OSError:

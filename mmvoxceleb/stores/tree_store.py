@@ -81,7 +81,7 @@ class TreeStore(Store):
         clips = places.get(folder) or ClipPlaces(self._tree, self._names)
         for clip, first, second in clips.add(folder, base, outline):
             logger.warning(
-                "clip %s, %s: is there twice, as %s and as %s; the first is read, so delete the wrong one",
+                "clip %s, %s: exists twice, as %s and as %s; the first is read, so delete the wrong one",
                 clip, folder, first, second,
             )  # fmt: skip
         if clips:

@@ -39,10 +39,10 @@ def load_index(source: ByteSource) -> ZipIndex:
     """Return the index of a zip from the cache, or read it and leave it there.
 
     The key is the file's size and version (mtime or ETag) and its end-of-directory record, so a changed file is
-    read anew and a moved or copied one is not. A file without a version is read every time.
+    read again and a moved or copied one is not. A file without a version is read every time.
 
     Raises:
-        CorruptSourceError: The file is no whole zip, or its directory contradicts itself or the local headers.
+        CorruptSourceError: The file is not a whole zip, or its directory contradicts itself or the local headers.
         UnsafeArchiveError: It has entries that leave the folder, or links.
         SourceUnavailableError: It cannot be read.
     """
@@ -58,7 +58,7 @@ def load_index(source: ByteSource) -> ZipIndex:
     except FileNotFoundError:
         pass
     except (OSError, pa.ArrowException, _UnusableError) as error:
-        logger.warning("the kept index of %s cannot be used (%s), so it is made again", source.location, error)
+        logger.warning("the cached index of %s cannot be used (%s), so it is rebuilt", source.location, error)
     entries, folders = build_tables(source, directory)
     try:
         _save_table(entries, entries_path, key)

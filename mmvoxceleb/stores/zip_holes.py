@@ -50,7 +50,7 @@ def tell_unlisted(source: ByteSource, starts: "NDArray[np.int64]", ends: "NDArra
 
 
 def _first_name(source: ByteSource, start: int, end: int) -> str | None:
-    """Return the name of the first entry in a hole; None where there is none."""
+    """Return the name of the first entry in a hole; None if there is none."""
     span = source.read(start, min(end, start + 2 * _LONGEST_FRAMING))
     at = span.find(b"PK\3\4")
     found = parse_local_header(memoryview(span), at) if at >= 0 else None

@@ -104,7 +104,7 @@ def read_index(source: ByteSource) -> ZipIndex:
     """Read the index of a zip without the cache.
 
     Raises:
-        CorruptSourceError: The file is no whole zip, or its directory contradicts itself or the local headers.
+        CorruptSourceError: The file is not a whole zip, or its directory contradicts itself or the local headers.
         UnsafeArchiveError: It has entries that leave the folder, or links.
         SourceUnavailableError: It cannot be read.
     """

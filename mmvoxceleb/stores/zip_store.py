@@ -120,8 +120,8 @@ class ZipStore(Store):
         if (folder, clip_id) in self._repeated:
             first, second = (path or "the top" for path in self._repeated[folder, clip_id])
             raise CorruptSourceError(
-                f"{self.location}: clip {clip_id}, {folder}: is there twice, in {first} and in {second}; make the "
-                "archive anew with one of them"
+                f"{self.location}: clip {clip_id}, {folder}: exists twice, in {first} and in {second}; rebuild "
+                "the archive with one of them"
             )
         if position < 0:
             found = self._index.entries(path)

@@ -56,7 +56,7 @@ class ClipContent:
         if count == 0 or int(indices[-1]) != count - 1:
             raise MissingModalityError(
                 f"clip {self.clip_id}: lacks {int(indices[-1]) + 1 - count if count else 'all'} of its frames, and a "
-                "video file for a trainer has no holes"
+                "video file for a trainer cannot have gaps"
             )
         shown = np.arange(count * self.frames_per_second // FRAMES_PER_SECOND)
         nearest = np.rint(shown * (FRAMES_PER_SECOND / self.frames_per_second))
@@ -77,7 +77,7 @@ class ClipContent:
         if self.num_frames < fewest:
             raise MissingModalityError(
                 f"clip {self.clip_id}: has {self.num_frames} frames at {self.frames_per_second} per second; "
-                f"the trainer's loader takes {fewest} or more"
+                f"the trainer's loader needs {fewest} or more"
             )
 
     def frames(self, change: Change | None = None) -> "Iterator[NDArray[np.uint8]]":
@@ -174,7 +174,7 @@ class ClipContent:
         places = np.searchsorted(found.indices, self.frame_indices)
         if len(found) == 0 or places.max() >= len(found) or (found.indices[places] != self.frame_indices).any():
             raise MissingModalityError(
-                f"clip {self.clip_id}: has landmarks of other frames; rerun regenerate landmarks --overwrite"
+                f"clip {self.clip_id}: has landmarks of other frames; run mmvoxceleb regenerate landmarks --overwrite"
             )
         without = int((~found.has_face[places]).sum())
         if without:

@@ -96,11 +96,11 @@ def export_for(
         settings: Sizes and quality.
         clips: Export only these: names, or a clip list or its path (docs/clip-lists.md).
         missing: Whether a clip of ``clips`` that the store lacks is an error, or is skipped with a warning.
-        limit: Export the first so many only.
+        limit: Export only the first ``limit`` clips.
         workers: Threads that read, decode and encode.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it and say why. A clip that lacks what the loader
             needs is left out in both cases.
-        overwrite: Begin anew where ``out`` holds an export of other settings or another trainer.
+        overwrite: Start over if ``out`` contains an export with other settings or another trainer.
         storage_options: Passed to fsspec for URLs.
         progress: Called with what is being done, how many clips were just done, and their total.
 
@@ -112,7 +112,7 @@ def export_for(
         OutputError: ``out`` cannot be written, or another run is at work there.
     """
     if trainer not in TRAINERS:
-        raise ConfigError(f"no trainer {trainer!r}; the known ones are {', '.join(TRAINERS)}")
+        raise ConfigError(f"unknown trainer {trainer!r}; the known ones are {', '.join(TRAINERS)}")
     if on_error not in ("raise", "skip"):
         raise ConfigError(f"on_error={on_error!r}; the known ones are raise, skip")
     kind, settings = TRAINERS[trainer], settings or TrainerSettings()
@@ -156,8 +156,8 @@ def _export(
     others = sorted(set(earlier) - set(chosen))
     if others:
         raise IncompatibleOutputError(
-            f"{state.root}: holds {len(others)} clips that were not chosen now, such as {others[0]}; name a new "
-            "folder, or begin anew with --overwrite"
+            f"{state.root}: contains {len(others)} clips that are not in this selection, such as {others[0]}; name a "
+            "new folder, or start over with --overwrite"
         )
     finished: dict[str, ExportedClip] = {}
     make = partial(_make, state, store, earlier)
@@ -242,7 +242,7 @@ class _State:
         if not self._plan.is_file():
             if self.root.is_dir() and any(path.name != STATE for path in self.root.iterdir()):
                 raise IncompatibleOutputError(
-                    f"{self.root}: is not empty, and no export for a trainer; name a new folder"
+                    f"{self.root}: is not empty and not an export for a trainer; name a new folder"
                 )
             return
         plan = parse_json_object(self._plan.read_bytes(), str(self._plan), "delete the folder, and export again")
@@ -251,7 +251,7 @@ class _State:
         if different and not overwrite:
             says = ", ".join(f"{key} {plan.get(key)!r}, now {wanted[key]!r}" for key in different)
             raise IncompatibleOutputError(
-                f"{self.root}: holds an export of other settings ({says}); name a new folder, or add --overwrite"
+                f"{self.root}: contains an export with other settings ({says}); name a new folder, or add --overwrite"
             )
         self._replaces = overwrite
 
@@ -283,7 +283,7 @@ class _State:
         return found
 
     def is_whole(self, note: _Note) -> bool:
-        """Tell whether all files of a clip are there with their size."""
+        """Return whether all files of a clip are there with their size."""
         try:
             return all(inside(self.root, path).stat().st_size == size for path, size in note.clip.files.items())
         except OSError:

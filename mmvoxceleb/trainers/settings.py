@@ -29,4 +29,4 @@ class TrainerSettings:
         if self.size is not None and (self.size % 2 or not 32 <= self.size <= 2048):
             raise ConfigError(f"size={self.size}; give an even number of px from 32 to 2048")
         if not 0 <= self.crf <= 51:
-            raise ConfigError(f"crf={self.crf}; H.264 knows 0 (best) to 51")
+            raise ConfigError(f"crf={self.crf}; H.264 allows 0 (best) to 51")

@@ -31,7 +31,7 @@ _NUM_POINTS, _LIPS = 106, slice(52, 72)
 class TalkVid(Trainer):
     """``<split>/videos-crop/<clip>.mp4``, ``audios``, ``new_face_info``, and ``<split>.json``, 24 frames a second.
 
-    Box and points come from our landmarks, in place of InsightFace's: of the 106 points the lips, which the loader
+    Box and points come from our landmarks, instead of InsightFace's: of the 106 points the lips, which the loader
     takes, and NaN for the others. The loader also reads embeddings of the sound (wav2vec 2.0), which TalkVid's own
     ``extract_audio_emb.sh`` makes from ``videos`` and ``audios``.
     """

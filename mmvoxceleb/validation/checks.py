@@ -62,7 +62,7 @@ def check_entries(folder: Folder, clip_id: str, entries: Sequence[Entry], frames
     if isinstance(folder.kind, FrameModality) and folder.kind.is_timeline:
         gaps = sorted(set(range(max(indices) + 1)) - set(indices)) if max(indices) < 10**6 else []
         if gaps:
-            yield Problem("gap", f"frame {ranges(gaps)} is not there", clip_id, str(folder))
+            yield Problem("gap", f"frame {ranges(gaps)} is missing", clip_id, str(folder))
     elif frames is not None and (alone := sorted(set(indices) - frames)):
         yield Problem("unmatched", f"frame {ranges(alone)} is not in the video", clip_id, str(folder))
 

@@ -108,7 +108,7 @@ def sound_of(clip: StoredClip, modality: str) -> bytes:
 
 
 def strip_of(clip: StoredClip, modality: str, width: int, height: int) -> bytes | None:
-    """Draw a modality over the time of the clip, PNG; None where there is nothing to draw."""
+    """Draw a modality over the time of the clip, PNG; None if there is nothing to draw."""
     import io
 
     kind = file_kind(modality)

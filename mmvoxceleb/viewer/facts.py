@@ -21,10 +21,10 @@ class ClipFacts:
     """What is known of a clip.
 
     Args:
-        num_frames: Frames; -1 where there are none.
+        num_frames: Frames; -1 if there are none.
         label: 40 values, each -1, 0 or 1; None without a label.
         label_source: ``manual``, ``predicted:<model>`` or empty.
-        margins: Probability less threshold of the 40 attributes, NaN where there is none.
+        margins: Probability less threshold of the 40 attributes, NaN if there is none.
         figures: Quality figures by name: ``sharpness``, ``mask.flicker``.
         sentence: The first one; empty without a text.
         problem: Why something of it cannot be read; empty where all can.

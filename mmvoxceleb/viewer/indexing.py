@@ -19,7 +19,7 @@ __all__ = ["Index"]
 
 _LOOK_SECONDS = 1.5
 _SHARE_OF_TIME = 10
-"""Listing anew may take a tenth of the time at most."""
+"""Listing again may take a tenth of the time at most."""
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Index:
             self._warmed = querying
 
     def _look(self) -> None:
-        """List the store anew if it has changed."""
+        """List the store again if it has changed."""
         removals, mark, marks = self.place.removals(), self.place.mark(), self.place.marks()
         if marks != self._marks:
             self.mark(marks)

@@ -20,7 +20,7 @@ _NOTHING, _LARGEST = -32768, 32767
 
 
 def has_curves(kind: Modality) -> bool:
-    """Tell whether a modality has figures over time."""
+    """Return whether a modality has figures over time."""
     return any(
         isinstance(kind, each) and type(kind).curves is not each.curves for each in (FrameModality, FileModality)
     )
@@ -35,7 +35,7 @@ def curves_of(clip: StoredClip, folder: Folder, tidy: Callable[[object], str] = 
         tidy: Takes the machine's paths out of a message.
 
     Returns:
-        ``curves``, each with its values, null where there is none; ``problem``: why some pictures are left out, or
+        ``curves``, each with its values, null if there is none; ``problem``: why some pictures are left out, or
         empty.
 
     Raises:
@@ -58,7 +58,7 @@ def outlines_of(clip: StoredClip, kind: FileModality) -> bytes:
     Returns:
         A little-endian uint32, the number of bytes of a JSON list, and the list, filled with spaces to a multiple of
         four; then for each of its items frame indices, int32 [N], and points, int16 [N, P, 2], in steps of ``step`` px;
-        -32768 where there is none.
+        -32768 if there is none.
 
     Raises:
         MMVoxCelebError: The clip cannot be read.

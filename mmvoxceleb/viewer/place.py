@@ -28,7 +28,7 @@ _LOCAL_SECONDS, _REMOTE_SECONDS = 1.0, 60.0
 
 
 def _styles_in(folder: Path) -> list[Path]:
-    """List folders in a folder that are no clips, as far as its first entries show them: there may be a million."""
+    """List folders in a folder that are not clips, as far as its first entries show them: there may be a million."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         return [Path(entry.path) for entry in itertools.islice(entries, 64) if "#" not in entry.name and entry.is_dir()]
     return []
@@ -70,7 +70,7 @@ class Place:
         return ExportStore(Path(self.location)) if self.is_export else open_store(self.location)
 
     def open_again(self) -> None:
-        """List anew what is there."""
+        """List again what is there."""
         self.store = self._open()
 
     def clip(self, clip_id: str) -> StoredClip:

@@ -24,7 +24,7 @@ BINS = 48
 _MOST_LISTED = 40
 _MOST_ANSWERS = 4
 _SHARE_OF_TIME = 20
-"""Putting figures into bins anew may take a twentieth of the time at most."""
+"""Putting figures into bins again may take a twentieth of the time at most."""
 _UNKNOWN = -1
 
 Mask = NDArray[np.bool_]
@@ -164,7 +164,7 @@ class Querying:
             return np.where(frames < 0, np.float32(np.nan), frames.astype(np.float32))
         figures = self.catalog.figures
         if name not in figures:
-            raise ConfigError(f"no figure is called {name}; there are frames, {', '.join(figures)}")
+            raise ConfigError(f"unknown figure {name}; the known ones are frames, {', '.join(figures)}")
         return figures[name]
 
     def _histogram(self, name: str, mask: Mask) -> dict[str, Any]:

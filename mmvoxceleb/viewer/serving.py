@@ -27,7 +27,7 @@ def serve(
         viewing: What is looked at.
         host: Where to listen.
         port: Where to listen; 0 for any free one.
-        token: Part of the address that others cannot guess; by default one made by chance.
+        token: Part of the address that others cannot guess; by default one made at random.
         ready: Called with the address, when it accepts connections.
 
     Raises:
@@ -44,8 +44,8 @@ def serve(
     is_ours = _is_loopback(host)
     if not is_ours and (token is None or len(token) < 12):
         raise ConfigError(
-            f"--host {host} can be reached from other machines; give --token as well, of at least 12 letters and "
-            "digits: who knows it sees and changes everything here"
+            f"--host {host} can be reached from other machines; pass --token, too, with at least 12 letters and "
+            "digits: whoever knows it can see and change everything here"
         )
     token = token or secrets.token_urlsafe(18)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -56,7 +56,7 @@ def serve(
         listener.listen()
     except OSError as error:
         raise OutputError(
-            f"{host}:{port}: cannot listen there ({error.strerror or error}); give another --port"
+            f"{host}:{port}: cannot listen there ({error.strerror or error}); pass another --port"
         ) from error
     hosts = frozenset({"127.0.0.1", "localhost", "::1"}) if is_ours else None
     config = uvicorn.Config(make_app(viewing, token, hosts), log_level="warning", access_log=False, lifespan="off",

@@ -18,7 +18,7 @@ _POOL = ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1)), "viewer-search")
 
 
 def as_arrow(texts: Iterable[str]) -> Any:
-    """Return texts as an Arrow array; what is no UTF-8 becomes question marks."""
+    """Return texts as an Arrow array; what is not UTF-8 becomes question marks."""
     texts = list(texts)
     try:
         return pa.array(texts, pa.large_string())

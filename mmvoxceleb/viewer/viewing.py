@@ -196,7 +196,7 @@ class Viewing:
         return self._places[int(wanted.get("place") or 0)].clip(name)
 
     def _layers_of_other(self, clip_id: str) -> builtins.list[dict[str, Any]]:
-        """List what the second store has of a clip; nothing where there is no second store, or it lacks the clip."""
+        """List what the second store has of a clip; nothing if there is no second store, or it lacks the clip."""
         found = []
         for place in self._places[1:]:
             if clip_id not in place.removals():
@@ -264,7 +264,7 @@ class Viewing:
         return self._tidily(lambda: sound_of(self._clip(wanted), str(wanted.get("modality"))))
 
     def strip(self, wanted: Mapping[str, Any]) -> bytes:
-        """Give a drawing of a modality over the time of a clip; nothing where there is none."""
+        """Give a drawing of a modality over the time of a clip; nothing if there is none."""
         size = [min(4000, max(16, int(wanted.get(name) or 64))) for name in ("width", "height")]
         return self._tidily(lambda: strip_of(self._clip(wanted), str(wanted.get("modality")), *size) or b"")
 

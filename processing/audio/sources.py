@@ -124,7 +124,7 @@ class ClipsByVideo(ClipSource):
             return {}  # said when the clip is worked on
 
     def _opened(self, meta: Mapping[str, Any], scratch: contextlib.ExitStack, host: Host) -> SourceFile | None:
-        """Open the video that a clip names; None where it names none.
+        """Open the video that a clip names; None if it names none.
 
         Raises:
             SourceUnavailableError: It is not among those that are here, or another file is in its place.
@@ -141,7 +141,7 @@ class ClipsByVideo(ClipSource):
                     return scratch.enter_context(SourceFile(path))
         raise SourceUnavailableError(
             f"its video, {source['file']} of {source.get('size_bytes')} bytes, is not in {self.raw} (a file of that "
-            "name but of another content does not count); add it and run the command again"
+            "name but of another content does not count); add it and rerun the command"
         )
 
     def _candidates(self, source: Mapping[str, Any]) -> list[FoundVideo]:

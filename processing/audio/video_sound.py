@@ -54,7 +54,7 @@ class VideoSound:
 
     Raises:
         SourceUnavailableError: The file is gone.
-        CorruptSourceError: It is no video.
+        CorruptSourceError: It is not a video.
     """
 
     def __init__(self, path: Path, settings: AudioSettings) -> None:

@@ -105,7 +105,7 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
 
     Raises:
         SourceUnavailableError: The file cannot be read.
-        CorruptSourceError: It has no table, lacks columns or rows, or a value is no number.
+        CorruptSourceError: It has no table, lacks columns or rows, or a value is not a number.
     """
     path = Path(path)
     try:

@@ -61,12 +61,12 @@ class ClipFiles:
     codec: FrameCodec
 
     def has(self, clip_id: str) -> bool:
-        """Tell whether a clip's frames are there, in the form wanted."""
+        """Return whether a clip's frames are there, in the form wanted."""
         form = self.writer.form(VIDEO, clip_id)
         return form is not None and (form == "file") == self.codec.is_file
 
     def has_other(self, clip_id: str) -> bool:
-        """Tell whether they are there in another form."""
+        """Return whether they are there in another form."""
         return self.writer.has(VIDEO, clip_id) and not self.has(clip_id)
 
     def encode(self, clip: CroppedClip, keep: Callable[[Clip], Collection[int]] | None, written: WrittenClip) -> None:

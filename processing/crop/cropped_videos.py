@@ -158,8 +158,8 @@ class CroppedVideos(ClipSource):
                 raise
             except OSError as error:
                 raise ProcessingError(
-                    f"{steps.writer.location}: cannot be written to, at video {unit} ({error}). Make room or mend its "
-                    "permissions, then run the same command again; what is finished is kept"
+                    f"{steps.writer.location}: cannot be written to, at video {unit} ({error}). Make room or fix its "
+                    "permissions, then rerun the command; finished work is kept"
                 ) from error
             spent = time.perf_counter() - start - waited
             if clip is None:

@@ -88,7 +88,7 @@ def crop_tubes(
             finally:
                 crop.is_over = True
         if opened.counts.undecodable:
-            logger.warning("%s: %d damaged packets were passed over", video.path, opened.counts.undecodable)
+            logger.warning("%s: %d damaged packets were skipped", video.path, opened.counts.undecodable)
 
 
 class _WatchedDecoder(Decoder):

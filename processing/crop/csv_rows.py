@@ -16,7 +16,7 @@ class TableRow(NamedTuple):
     Args:
         line: Its number in the file, from 1; the header is line 1.
         values: The stripped cells by column; empty where the line ends early.
-        problem: Why the line is no row of the table; empty where it is one.
+        problem: Why the line is not a row of the table; empty where it is one.
     """
 
     line: int

@@ -85,15 +85,15 @@ def fetch_video(
         path = while_growing(get, lambda: bytes_below(folder, f"{glob.escape(video_id)}*"), stop=stopped.set)
     except (yt_dlp.utils.YoutubeDLError, StalledError) as error:
         reason = str(error).removeprefix("ERROR: ").splitlines()[0].partition(" (caused by")[0]
-        raise SourceUnavailableError(f"{url} cannot be had: {reason}") from error
+        raise SourceUnavailableError(f"{url} cannot be downloaded: {reason}") from error
     if not path.is_file():
-        raise SourceUnavailableError(f"{url} cannot be had: yt-dlp left no file")
+        raise SourceUnavailableError(f"{url} cannot be downloaded: yt-dlp left no file")
     return path
 
 
 @functools.cache
 def _can_merge() -> bool:
     if shutil.which("ffmpeg") is None:
-        logger.warning("videos are downloaded without sound where it lies apart: install ffmpeg, which merges them")
+        logger.warning("videos with a separate stream of sound are downloaded without it: install ffmpeg to merge them")
         return False
     return True

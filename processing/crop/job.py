@@ -44,7 +44,7 @@ class CropJob:
         crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`, for both.
         keyframe_every: Of video files.
         layout: Of ``png``, by default the writer's.
-        overwrite: Replace the work of other settings in place of refusing to mix.
+        overwrite: Replace the work of other settings instead of refusing to mix.
         download_to: Folder for the videos that are not there; None leaves them out.
         url_template: Their address.
         num_threads: Threads of the decoder.
@@ -139,7 +139,7 @@ class CropJob:
             check: Called for every frame that is decoded; what it raises ends the work.
             keep: Chooses frames of a clip whose pictures are to be handed out, before any is decoded; none by default.
                 Of a clip that becomes a video file none is, as its frames are what is decoded of that.
-            detector: Used in place of the job's own, whose settings it must have.
+            detector: Used instead of the job's own, whose settings it must have.
             unrecorded: Clips of the video that a stopped run left, perhaps one with other settings. Those that are not
                 made now are deleted.
 

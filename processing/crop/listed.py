@@ -63,7 +63,7 @@ class ListedClip:
                 raise ValueError(f"its box {self.box_xyxy} is empty; expected left, top, right, bottom")
 
     def box_px(self, width_px: int, height_px: int) -> tuple[float, float, float, float] | None:
-        """Return the box in whole pixels of a picture; None where there is none."""
+        """Return the box in whole pixels of a picture; None if there is none."""
         if self.box_xyxy is None:
             return None
         down = 1.0 if self.box_height is None else height_px / self.box_height

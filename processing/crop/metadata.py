@@ -60,7 +60,7 @@ class MetadataRow:
 
 
 class BadRow(NamedTuple):
-    """A line that is no row: which, why, and person and video as far as it says."""
+    """A line that is not a row: which, why, and person and video as far as it says."""
 
     line: int
     problem: str

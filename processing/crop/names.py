@@ -58,7 +58,7 @@ class PartNames:
             video: Name of the video.
             utterance: Name of the utterance; None where the video is whole.
             place: The file's path in the source, which marks it where its key is taken.
-            origin: Where the names stand, if they are no file's: a row of a list.
+            origin: Where the names stand, if they are not file's: a row of a list.
 
         Returns:
             The parts; and a note where they are not the names as they stand, else an empty text.

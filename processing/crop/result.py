@@ -1,4 +1,4 @@
-"""What comes of a source video: clips, and the reasons where there is none."""
+"""What comes of a source video: clips, and the reasons if there is none."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ class CroppedClip(NamedTuple):
         return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
 
     def is_same(self, section: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-        """Tell whether the provenance of an earlier clip speaks of this one, made with these options."""
+        """Return whether the provenance of an earlier clip speaks of this one, made with these options."""
         same = all(section.get(key) == self.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
         return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
 

@@ -30,7 +30,7 @@ class CutDetector:
         self._changes: deque[float] = deque(maxlen=HISTORY_FRAMES)
 
     def is_cut(self, frame: "NDArray[np.uint8]") -> bool:
-        """Look at the next frame, uint8 [H, W, 3]. The first is no cut."""
+        """Look at the next frame, uint8 [H, W, 3]. The first is not a cut."""
         import cv2
 
         small = cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.int16)

@@ -30,7 +30,7 @@ class CropSettings:
             ``whole``: take the whole picture of clips that are cropped already.
         scene_cuts: Whether a scene cut ends a tube; by default only in videos without annotations.
         max_gap_frames: Videos without annotations: a face lost for so long is taken to be between its neighbours.
-        smooth_box: Videos without annotations: let the crop follow the face, smoothed over time, in place of one
+        smooth_box: Videos without annotations: let the crop follow the face, smoothed over time, instead of one
             box for the whole clip.
         detection_height_px: Faces are looked for in frames of this height.
     """

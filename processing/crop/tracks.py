@@ -34,7 +34,7 @@ class Track:
     Args:
         first: Frame number of the first box, 25 a second from the start of the video.
         boxes: float64 [N, 4], left, top, right, bottom in pixels of the video;
-            :data:`mmvoxceleb.processing.crop.tubes.NO_FACE` where there is none.
+            :data:`mmvoxceleb.processing.crop.tubes.NO_FACE` if there is none.
         width_px: Width of the picture.
         height_px: Height of the picture.
         scores: float64 [N], the detector's; NaN where nothing was detected; None without a detector.

@@ -60,7 +60,7 @@ def cut_tubes(
     ``max_frames``; that frame begins the next.
 
     Args:
-        boxes: float64 [N, 4], pixels; :data:`NO_FACE` where there is none.
+        boxes: float64 [N, 4], pixels; :data:`NO_FACE` if there is none.
         min_iou_with_first: The overlap needed, by :func:`mmvoxceleb.processing.crop.boxes.iou`.
         max_frames: Longest tube.
         cuts: Frames that begin a new scene, and therefore a new tube.
@@ -143,7 +143,7 @@ def bridge_gaps(
     """Fill short runs of frames without a face by interpolation between the boxes around them.
 
     Args:
-        boxes: float64 [N, 4]; :data:`NO_FACE` where there is none.
+        boxes: float64 [N, 4]; :data:`NO_FACE` if there is none.
         max_gap_frames: Longest run to fill.
         cuts: Frames that begin a new scene; no run across one is filled.
 

@@ -29,7 +29,7 @@ WHOLE_VIDEO = "00000"
 """The utterance of a video that has no parts."""
 
 BAD_ROW = "bad row"
-"""Begins the reason of a row of a list that is no clip."""
+"""Begins the reason of a row of a list that is not a clip."""
 
 _END_BYTES = 1 << 20
 
@@ -60,7 +60,7 @@ class SourceVideo:
     Args:
         person_id: First part of the clips' keys.
         video_id: Second part.
-        path: The file; None where it is not here.
+        path: The file; None if it is not here.
         utterances: What is wanted of it.
         url: Where the video comes from, if its list says so.
         remote: URL of the file, where it is not on this machine: it is fetched when it is its turn.
@@ -101,7 +101,7 @@ class SourceVideos(list[SourceVideo]):
     Args:
         videos: The videos.
         refused: A row of the ledger for each row of the list that cannot be used.
-        not_taken: Says which files of the folder are not taken, for the summary; empty where there are none.
+        not_taken: Says which files of the folder are not taken, for the summary; empty if there are none.
     """
 
     def __init__(

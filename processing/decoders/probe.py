@@ -1,4 +1,4 @@
-"""Look at a video's header, and refuse what is no video before anything is decoded."""
+"""Look at a video's header, and refuse what is not a video before anything is decoded."""
 
 import math
 import os
@@ -32,8 +32,8 @@ class VideoInfo:
         picture: What the first pictures need before they are shown; the timeline tells of the others.
         stream: Index of the video stream in the file.
         streams: How many video streams the file has, cover pictures not counted.
-        first_pts: Timestamp of the first frame that can be shown, in ticks; None where it has none.
-        ignored_turn_degrees: The angle of a display matrix that is no multiple of 90 degrees, and is not applied.
+        first_pts: Timestamp of the first frame that can be shown, in ticks; None if it has none.
+        ignored_turn_degrees: The angle of a display matrix that is not a multiple of 90 degrees, and is not applied.
     """
 
     path: Path

@@ -47,7 +47,7 @@ BACK_SECONDS = 0.1
 """A clock that goes back further has started again, as FFmpeg's command takes it."""
 
 AHEAD_SECONDS = 10.0
-"""In a broadcast stream, a clock that jumps further was set anew (``-dts_delta_threshold`` of FFmpeg's command)."""
+"""In a broadcast stream, a clock that jumps further was set again (``-dts_delta_threshold`` of FFmpeg's command)."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def read_timeline(info: VideoInfo) -> Timeline:
 
     Raises:
         SourceUnavailableError: The file is gone.
-        CorruptSourceError: It has changed, and is no video any more.
+        CorruptSourceError: It has changed, and is not a video any more.
     """
     with open_container(info.path) as container:
         stream = container.streams[info.stream]
@@ -251,7 +251,7 @@ class _Reader:
         return seconds < -BACK_SECONDS or (self.may_jump and seconds > AHEAD_SECONDS)
 
     def _form_of(self, packet: Any) -> "_Form | None":
-        """Decode one key frame; None where it cannot be."""
+        """Decode one key frame; None if it cannot be."""
         import av
 
         context = self.stream.codec_context

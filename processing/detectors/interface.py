@@ -99,7 +99,7 @@ class Detector(ABC):
             min_face_px: Smaller faces need not be found, which saves some detectors most of their time.
 
         Returns:
-            N lists, the surest face first; an empty list where there is none. What is found in a picture does not
+            N lists, the surest face first; an empty list if there is none. What is found in a picture does not
             depend on its neighbours in the batch.
         """
 

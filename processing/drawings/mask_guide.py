@@ -1,4 +1,4 @@
-"""What a face mask says to a drawer: where lines matter, and where there is nothing to draw."""
+"""What a face mask says to a drawer: where lines matter, and if there is nothing to draw."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple

@@ -54,7 +54,7 @@ _PARAMETERS: dict[str, Any] = {
 
 
 class OpenDrawer(Drawer):
-    """Draws faces by coherent line drawing (Kang, Lee and Chui, NPAR 2007), guided by the face mask where there is one.
+    """Draws faces by coherent line drawing (Kang, Lee and Chui, NPAR 2007), guided by the face mask if there is one.
 
     Nothing is learnt and nothing is downloaded. A frame's drawing depends on that frame and its mask alone, and on the
     CPU it is the same to the bit whatever the batch, the number of threads and the place in the clip.
@@ -219,7 +219,7 @@ def _by_size(ink: "Tensor", gone: float, whole: float, faintest: float) -> "Tens
         ink: float [N, 1, H, W], 0 to 1.
         gone: Sum of the ink of a stroke at which it goes: up to this if it is under ``whole``, else from this on.
         whole: At which it stays as it is.
-        faintest: Ink up to this is no part of a stroke, and goes.
+        faintest: Ink up to this is not a part of a stroke, and goes.
     """
     import cv2
     import torch

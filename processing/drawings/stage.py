@@ -104,7 +104,7 @@ class DrawStage(Stage):
         return {index: masks[index] for index in self.select(clip) if index in masks}
 
     def _masks(self, clip: Clip) -> "NDArray[np.uint8] | None":
-        """Decode the masks of the frames that are drawn; None where there is none.
+        """Decode the masks of the frames that are drawn; None if there is none.
 
         Raises:
             CorruptSourceError: One cannot be decoded, or they differ in size.

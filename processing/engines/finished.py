@@ -135,7 +135,7 @@ class FinishedStages:
             changing.update(stage.folders)
 
     def has(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
-        """Tell whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
+        """Return whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
 
         Raises:
             IncompatibleOutputError: It did with others, or somebody else did, and ``overwrite`` is off.

@@ -105,7 +105,7 @@ class ClipSource(ABC):
 
     @abstractmethod
     def is_removed(self, unit: str, removals: Removals) -> bool:
-        """Tell whether nothing may be made of a unit."""
+        """Return whether nothing may be made of a unit."""
 
     @abstractmethod
     def end(self, steps: "ClipSteps") -> None:

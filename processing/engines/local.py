@@ -52,7 +52,7 @@ def run_local(
         What was done. Failed clips are in it; ask :meth:`Summary.raise_if_failed`.
 
     Raises:
-        ConfigError: The output is no folder, or a number is impossible.
+        ConfigError: The output is not a folder, or a number is impossible.
         IncompatibleOutputError: The output holds results of other settings; nothing was done.
         WeightsError: A model is not there or does not fit.
         ProcessingError: The output cannot be written to (a full disk), or workers cannot be started.
@@ -64,7 +64,7 @@ def run_local(
     if lanes < 1:
         raise ConfigError(f"lanes is {lanes}; it must be at least 1")
     if workers > 1 and not work.writer.tree.is_shared:
-        raise ConfigError(f"{work.writer.location} is seen by one process alone; write elsewhere, or with one worker")
+        raise ConfigError(f"{work.writer.location} is visible to one process only; write elsewhere, or use one worker")
     with open_run(work, units, limit, engine="local", workers=workers, report=report, finished=finished) as run:
         if workers > 1 and run.units:
             shared: Admissions[Ticket] = Admissions(budget)

@@ -36,7 +36,7 @@ def budget_of(memory: int | str | None) -> int:
         memory: Bytes, or a size such as ``8G``; by default half of what this process may still use.
 
     Raises:
-        ConfigError: It is no size, or 0.
+        ConfigError: It is not a size, or 0.
     """
     if memory is None:
         return max(1, int(usable_memory() * DEFAULT_SHARE))

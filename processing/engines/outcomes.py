@@ -22,7 +22,7 @@ class ClipOutcome:
         done: Stages that were run and written.
         skipped: Stages that an earlier run had finished.
         failed: Reason by stage.
-        rejected: Why this is no clip by the rules of the crop; empty for clips.
+        rejected: Why this is not a clip by the rules of the crop; empty for clips.
         frames: How many frames were decoded for it.
         seconds: Time spent on it by step: ``read`` (listing, reading, decoding), each stage by its name (the model and
             the encoding), and ``write``.

@@ -56,7 +56,7 @@ def open_run(
     SIGTERM, which batch systems send, stops the run as Ctrl-C does.
 
     Raises:
-        ConfigError: The output is no folder, or a number is impossible.
+        ConfigError: The output is not a folder, or a number is impossible.
         MMVoxCelebError: As :meth:`Work.plan`; nothing was done.
     """
     work.writer.tree.check()
@@ -112,7 +112,7 @@ def _end(work: Work, summary: Summary, begun: datetime) -> None:
         if summary.is_complete:  # else the run has an error of its own, perhaps the same
             raise ProcessingError(
                 f"{summary.location}: all clips were processed, but the ledger or the summary cannot be written "
-                f"({error}). Mend that and run the same command again, which does nothing else"
+                f"({error}). Fix that and rerun the command, which then only writes these"
             ) from error
 
 

@@ -125,7 +125,7 @@ def run_on_workers(
             if not schedule.workers:
                 raise ProcessingError(
                     f"all workers were lost, and there is no room for another; {schedule.num_left} {work.unit}s "
-                    "are left: run the same command again"
+                    "are left: rerun the command"
                 )
             for number, unit in schedule.assign():
                 carrier.give(number, unit)
@@ -232,5 +232,5 @@ class _Schedule:
 def _died_reason(attempts: int) -> str:
     return (
         f"its worker process died {attempts} times while working on it, perhaps killed for want of memory; "
-        "run the same command again with fewer workers"
+        "rerun the command with fewer workers"
     )

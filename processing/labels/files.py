@@ -51,7 +51,7 @@ class Annotations:
     Args:
         labels: 40 values in CelebA order, each -1 (open), 0 or 1, by clip.
         predicted: Clips that the file itself calls predicted by a model; they are not in ``labels``.
-        unknown: How often each name that is no attribute came up.
+        unknown: How often each name that is not an attribute came up.
     """
 
     labels: dict[str, list[int]] = field(default_factory=dict)
@@ -96,11 +96,11 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
                 annotations.unknown[name] += 1
                 continue
             if known.setdefault(attribute, value) != value:
-                raise CorruptSourceError(f"{where}: says two things of {attribute}; keep one of the columns or fields")
+                raise CorruptSourceError(f"{where}: contradicts itself about {attribute}; keep one column or field")
         spelling = spellings.setdefault(clip.removesuffix(".mp4"), clip)
         if raw.setdefault(spelling, known) != known:
             raise CorruptSourceError(
-                f"{where}: clip {shortened(clip, 100)} comes twice, with different attributes; keep one of them"
+                f"{where}: clip {shortened(clip, 100)} appears twice, with different attributes; keep one of them"
             )
     celeba = not any(value == 0 for values in raw.values() for value in values.values())
     for clip, known in raw.items():
@@ -113,7 +113,7 @@ def contradictions(label: Sequence[int]) -> list[str]:
     """Say which attributes of a label cannot well hold together: two hair colours, bald with hair, goatee and no beard.
 
     Returns:
-        One phrase each, ``Black_Hair and Blond_Hair``; empty where there is none.
+        One phrase each, ``Black_Hair and Blond_Hair``; empty if there is none.
     """
     names = {ATTRIBUTES[index] for index in present(label)}
     both = (sorted(names.intersection(group), key=group.index) for group in _EXCLUSIVE)
@@ -200,7 +200,7 @@ def _without_repeats(where: str, pairs: Iterable[tuple[str, str]]) -> dict[str, 
     row: dict[str, str] = {}
     for name, cell in pairs:
         if row.setdefault(name, cell) != cell:
-            raise CorruptSourceError(f"{where}: says two things of {shortened(name, 100)}; keep one of the columns")
+            raise CorruptSourceError(f"{where}: contradicts itself about {shortened(name, 100)}; keep one column")
     return row
 
 
@@ -210,7 +210,7 @@ def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         for cells in reader:
             yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
-        raise CorruptSourceError(f"{path}, line {reader.line_num}: is no line of a table ({error})") from error
+        raise CorruptSourceError(f"{path}, line {reader.line_num}: is not a line of a table ({error})") from error
 
 
 def _json_rows(path: Path, text: str) -> Iterator[Row]:
@@ -228,7 +228,7 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
 
 def _record(where: str, record: Any) -> Row:
     if not isinstance(record, dict):
-        raise CorruptSourceError(f"{where}: is no mapping with a clip_id and attributes")
+        raise CorruptSourceError(f"{where}: is not a mapping with a clip_id and attributes")
     fields = {str(name): value for name, value in record.items()}
     column = next((name for name in fields if name.lower() in _CLIP_COLUMNS), None)
     clip = str(fields.pop(column)) if column is not None else ""

@@ -44,7 +44,7 @@ class ImportReport:
         empty: Clips of which the file says that nothing holds; left out unless asked for.
         predicted: Clips that the file itself calls predicted; left out.
         removed: Clips on the removal list; left out.
-        unknown_names: Names that are no attributes, with the number of times; left out.
+        unknown_names: Names that are not attributes, with the number of times; left out.
         contradictions: What cannot well hold together, by clip; imported as annotated.
         stale_text: Clips whose text was made from another label.
     """
@@ -93,7 +93,7 @@ def import_labels(
     Args:
         file: Annotations in any form that :func:`~mmvoxceleb.processing.labels.files.read_annotations` reads.
         store: The folder of a dataset.
-        ignore_unknown: Whether names that are no attributes are left out instead of being an error.
+        ignore_unknown: Whether names that are not attributes are left out instead of being an error.
         allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was
             never filled in.
         strict: Whether unknown clips, empty labels and contradictions are errors.
@@ -103,7 +103,7 @@ def import_labels(
     Raises:
         CorruptSourceError: The file is broken; with ``strict`` also if anything is to be reported. Nothing is written.
         ConfigError: The file names unknown attributes. Nothing is written.
-        SourceUnavailableError: The store is no folder on this machine.
+        SourceUnavailableError: The store is not a folder on this machine.
     """
     root = _local_folder(store)
     annotations = read_annotations(file)

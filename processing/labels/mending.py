@@ -29,7 +29,7 @@ class LabelMender:
         by: Who sets them, for the provenance.
 
     Raises:
-        ConfigError: It is no folder on this machine.
+        ConfigError: It is not a folder on this machine.
     """
 
     def __init__(self, root: str | os.PathLike[str], by: str) -> None:
@@ -61,7 +61,7 @@ class LabelMender:
             label = self._label(clip_id)
             number = ATTRIBUTE_INDEX[attribute]
             if label[number] != was:
-                raise IncompatibleOutputError(f"{attribute} was set elsewhere meanwhile; look again")
+                raise IncompatibleOutputError(f"{attribute} was changed elsewhere in the meantime; look again")
             meta = self._provenance.read(clip_id)
             section = meta.get(LABEL.name)
             section = dict(section) if isinstance(section, Mapping) else {}
@@ -88,7 +88,7 @@ class LabelMender:
                 return False
             label, new, old = self._before[clip_id].pop()
             if self._label(clip_id) != new:
-                raise IncompatibleOutputError("the label was changed elsewhere meanwhile, so nothing was taken back")
+                raise IncompatibleOutputError("the label was changed elsewhere in the meantime, so nothing was undone")
             self._write(clip_id, label, old["section"], old["label_source"])
             return True
 

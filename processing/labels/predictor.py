@@ -197,7 +197,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
         ConfigError: It cannot be read or is not a JSON object.
     """
     try:
-        return parse_json_object(Path(path).read_bytes(), str(path), "mend the file")
+        return parse_json_object(Path(path).read_bytes(), str(path), "fix the file")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read as JSON thresholds ({error})") from error
     except CorruptSourceError as error:

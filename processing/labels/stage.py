@@ -189,7 +189,7 @@ class LabelStage(LabelingStage):
 
     @staticmethod
     def _landmarks(clip: Clip, frames: "NDArray[np.uint8]", detector: Detector) -> "list[NDArray[np.float32] | None]":
-        """Find the landmarks of the largest face of each frame; None where there is no face."""
+        """Find the landmarks of the largest face of each frame; None if there is no face."""
         landmarks: list[NDArray[np.float32] | None] = []
         for detections in detector.detect(frames):
             if not detections:
@@ -211,7 +211,7 @@ class _PerThread(threading.local):
 
 
 def spread_evenly(indices: Sequence[int], count: int) -> list[int]:
-    """Choose ``count`` of ``indices``: the middles of ``count`` equal parts; all of them where there are no more."""
+    """Choose ``count`` of ``indices``: the middles of ``count`` equal parts; all of them if there are no more."""
     if len(indices) <= count:
         return list(indices)
     return [indices[(2 * part + 1) * len(indices) // (2 * count)] for part in range(count)]

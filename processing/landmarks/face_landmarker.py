@@ -84,7 +84,7 @@ class FaceLandmarker(Landmarker):
 
         Raises:
             ImportError: LiteRT is not installed.
-            WeightsError: The file is no ``face_landmarker.task``.
+            WeightsError: The file is not ``face_landmarker.task``.
         """
         if self._networks:
             return
@@ -95,7 +95,7 @@ class FaceLandmarker(Landmarker):
             self._networks = [LiteNetwork(contents[name]) for name in _FILES]
         except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError) as error:
             raise WeightsError(
-                f"{path}: no face_landmarker.task of MediaPipe ({error}); leave the weights out to download it"
+                f"{path}: not MediaPipe's face_landmarker.task ({error}); leave the weights out to download it"
             ) from error
 
     def teardown(self) -> None:
@@ -110,7 +110,7 @@ class FaceLandmarker(Landmarker):
         return faces_in(values[0], logits[0, :, 0], seen)
 
     def points_in(self, frame: "NDArray[np.uint8]", region: Region) -> "NDArray[np.float64] | None":
-        """Find the points of the face in a part of a picture: float64 [478, 3]; None where there is none."""
+        """Find the points of the face in a part of a picture: float64 [478, 3]; None if there is none."""
         self.setup()
         shown = region.cut(frame, _LANDMARKS_PX, is_edge_repeated=True)
         values, presence = self._networks[1](np.asarray(shown[None] / np.float32(255), np.float32))[:2]

@@ -21,7 +21,7 @@ class OneEuro:
     """The filter of Casiez et al., CHI 2012, for points of a face; the defaults are MediaPipe's.
 
     A low-pass filter whose cutoff frequency is ``min_cutoff_hz + beta * speed``, with the speed of each coordinate in
-    sizes of the face (the mean of its width and height) a second. It begins anew after a frame without a face.
+    sizes of the face (the mean of its width and height) a second. It starts over after a frame without a face.
 
     Args:
         min_cutoff_hz: The cutoff at rest; lower is steadier.

@@ -71,7 +71,7 @@ def outline(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...], size:
 
 
 def is_facing(points: "NDArray[np.floating[Any]]", corners: tuple[int, ...]) -> bool:
-    """Tell whether a region is seen from the front, so that it is not hidden behind the face's own edge."""
+    """Return whether a region is seen from the front, so that it is not hidden behind the face's own edge."""
     x, y = points[list(corners), :2].T
     return bool((x * np.roll(y, -1) - y * np.roll(x, -1)).sum() > 0)
 

@@ -80,7 +80,7 @@ class Parser(ABC):
 
         Args:
             frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
-            landmarks: Of the clip, for a parser that follows clips; it finds its own where there are none.
+            landmarks: Of the clip, for a parser that follows clips; it finds its own if there are none.
             indices: int64 [N], the index of each frame in the clip, likewise; 0 to N - 1 by default.
 
         Returns:

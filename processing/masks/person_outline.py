@@ -69,7 +69,7 @@ class SelfieSegmenter(PersonOutline):
 
         Raises:
             ImportError: LiteRT is not installed.
-            WeightsError: The file is no ``selfie_segmenter.tflite``.
+            WeightsError: The file is not ``selfie_segmenter.tflite``.
         """
         if self._network is not None:
             return
@@ -78,7 +78,7 @@ class SelfieSegmenter(PersonOutline):
         try:
             network = LiteNetwork(path.read_bytes())
         except (ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path}: no selfie_segmenter.tflite of MediaPipe ({error}); {advice}") from error
+            raise WeightsError(f"{path}: not MediaPipe's selfie_segmenter.tflite ({error}); {advice}") from error
         if network.input_shape != _INPUT:
             raise WeightsError(f"{path}: wants pictures {network.input_shape}, not {_INPUT}; {advice}")
         self._network = network

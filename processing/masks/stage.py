@@ -137,7 +137,7 @@ class MaskStage(Stage):
 
 
 def _landmarks_of(clip: Clip) -> FaceLandmarks | None:
-    """Decode the clip's landmarks; None where it has none.
+    """Decode the clip's landmarks; None if it has none.
 
     Raises:
         CorruptSourceError: They are damaged.

@@ -32,7 +32,7 @@ class Material:
         clip_id: The clip.
         indices: int64 [N], index of each frame in the clip, ascending, at 25 a second.
         frames: uint8 [N, H, W, 3], RGB; [0, 0, 0, 3] where no scorer of the run wants frames.
-        meta: The clip's provenance, ``{}`` where there is none.
+        meta: The clip's provenance, ``{}`` if there is none.
         files: Name and content of its files in the folders that scorers read.
     """
 
@@ -65,7 +65,7 @@ class Material:
 
     @cached_property
     def sound(self) -> FlacSound | None:
-        """The clip's sound; None where it has none.
+        """The clip's sound; None if it has none.
 
         Raises:
             CorruptSourceError: It is damaged.
@@ -106,7 +106,7 @@ class Material:
 
     @property
     def without_face(self) -> str:
-        """Why nothing can be told of the face; empty where there is one."""
+        """Why nothing can be told of the face; empty if there is one."""
         if self.landmarks is None:
             return NO_LANDMARKS
         return "" if self.faces else NO_FACE

@@ -46,7 +46,7 @@ def unregister_score(name: str) -> None:
         ConfigError: There is none of this name.
     """
     if name not in _scorers:
-        raise ConfigError(f"no scorer {name!r}; the known ones are {', '.join(_scorers)}")
+        raise ConfigError(f"unknown scorer {name!r}; the known ones are {', '.join(_scorers)}")
     for figure in _scorers.pop(name).figures:
         unregister_figure(figure.name)
 

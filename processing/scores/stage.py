@@ -138,7 +138,7 @@ def _checked(scorer: Scorer, measured: Mapping[str, Measured], clip_id: str) -> 
         is_inside = math.isfinite(value) and (figure.low is None or value >= figure.low)
         if not is_inside or (figure.high is not None and value > figure.high):
             raise ProcessingError(
-                f"clip {clip_id}: the scorer {scorer.name} gave {value} as {figure.name}, which is no number from "
+                f"clip {clip_id}: the scorer {scorer.name} gave {value} as {figure.name}, which is not a number from "
                 f"{figure.low} to {figure.high}; mend it"
             )
     return dict(measured)

@@ -126,7 +126,7 @@ def test_contradictions(inputs: Path, tmp_path: Path, options: list[str], messag
 
 
 def test_missing_weights_name_another_way(inputs: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"absent\.onnx: there is no such file.*--detector haar"):
+    with pytest.raises(WeightsError, match=r"absent\.onnx: there is no such weights file.*--detector haar"):
         call(inputs / "raw", tmp_path / "out", "--weights", tmp_path / "absent.onnx")
     assert not (tmp_path / "out").exists()
 

@@ -80,7 +80,7 @@ def test_mistakes_are_one_line_with_a_hint(mmvoxceleb: Callable[..., str], tmp_p
     said = mmvoxceleb(
         "regenerate", "label", root, "--weights", tmp_path / "absent.pt", "--out", tmp_path / "o", ok=False
     )
-    assert "absent.pt: there is no such file" in said
+    assert "absent.pt: there is no such weights file" in said
     assert "Traceback" not in said
     said = mmvoxceleb("label", "import", tmp_path / "absent.csv", root, ok=False)
     assert "absent.csv: cannot be read" in said

@@ -80,7 +80,7 @@ def test_validate_names_problems_counts_the_rest_and_exits_1(cli: Program, own_c
     assert "files that are not pictures: 4" in lines
     assert f"  {own_corpus.clips[0]} video/note1.txt: is no PNG or JPEG file" in lines
     assert "  and 1 more" in lines
-    assert f"  {own_corpus.clips[1]} label: its label has 2 values instead of 40; mend the file" in lines
+    assert f"  {own_corpus.clips[1]} label: its label has 2 values instead of 40; fix the file" in lines
     assert lines[-1] == "5 problems"
 
 

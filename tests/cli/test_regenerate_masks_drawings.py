@@ -226,7 +226,7 @@ def test_corrupt_frame_gives_exit_code_1_and_names_the_clip(store: Path, segform
 
 def test_mistakes_are_one_line(store: Path, tmp_path: Path) -> None:
     for arguments, said in (
-        (("mask", store, "--weights", tmp_path / "absent.pth"), "absent.pth: there is no such file"),
+        (("mask", store, "--weights", tmp_path / "absent.pth"), "absent.pth: there is no such weights file"),
         (("draw", store, "--styles", "style7"), "style7"),
         (("mask", "s3://somewhere/x.zip"), "--out"),
         (("mask", store, "--parser", "magic"), "unknown parser 'magic'"),

@@ -281,7 +281,7 @@ def test_a_damaged_file_ends_no_preview_and_a_double_is_named(
     view = view_clip(open_store(odd), CLIPS[0])
     assert not view.pictures[VIDEO]
     assert "the file is empty" in caplog.text
-    assert f"clip {CLIPS[1]}, video: is there twice, as video/{CLIPS[1]}" in caplog.text
+    assert f"clip {CLIPS[1]}, video: exists twice, as video/{CLIPS[1]}" in caplog.text
 
 
 def test_what_players_show_otherwise_is_refused(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_text_with_half_a_pair_is_refused_as_its_bytes_are() -> None:
 
 @pytest.mark.parametrize("data", [b"[1]", b"null", b'"text"', b"3"])
 def test_an_object_is_asked_for(data: bytes) -> None:
-    with pytest.raises(CorruptSourceError, match="is no JSON object; mend it"):
+    with pytest.raises(CorruptSourceError, match="is not a JSON object; mend it"):
         parse_json_object(data, "x", "mend it")
 
 

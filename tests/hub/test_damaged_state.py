@@ -164,7 +164,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "cannot be written (File too large" in done.stderr
-    assert "make room, then run the same command again" in done.stderr
+    assert "make room, then rerun the command" in done.stderr
     assert not list((tmp_path / "out").rglob(".partial-*"))
     report = export_store(corpus.root, tmp_path / "out", settings, facts=PLAIN)
     assert report.clips == len(corpus.clips)

@@ -124,10 +124,10 @@ def test_a_file_opens_no_address(
         assert loaded(own_corpus) == sorted(own_corpus.clips)
         assert loaded(own_corpus, removals=str(other)) == sorted(own_corpus.clips)
         assert command("select", own_corpus.root, "--dry-run", "--json")
-        with pytest.raises(ConfigError, match=r"asks to obey the removal list .*: --removals http"):
+        with pytest.raises(ConfigError, match=r"asks you to obey the removal list .* --removals http"):
             export_store(own_corpus.root, tmp_path / "out", settings)
     assert feed.server.requests == []
-    assert f"asks to obey the removal list {feed.url}, too" in caplog.text
+    assert f"asks you to obey the removal list {feed.url}, too" in caplog.text
     assert loaded(own_corpus, removals=feed.url) == [own_corpus.clips[1]]
 
 

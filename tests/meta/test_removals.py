@@ -136,7 +136,7 @@ def test_a_list_that_the_server_does_not_give_stops_the_work(
     server = serve(tmp_path / "served")
     server.fault = lambda method, path, before: status if path.endswith(".jsonl") else None
     url = f"{server.url}/lab-404/no such file"
-    with pytest.raises(SourceUnavailableError, match=r"Whether somebody was removed cannot be told"):
+    with pytest.raises(SourceUnavailableError, match=r"It is unknown whether somebody was removed"):
         read_removals(url)
     with pytest.raises(SourceUnavailableError, match="removed"):
         loaded(url)

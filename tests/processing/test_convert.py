@@ -123,7 +123,7 @@ def test_a_second_run_goes_on_or_refuses(corpus: Corpus, tmp_path: Path) -> None
         converted(source, out, replace(LOSSLESS, keyframe_every=2))
     with pytest.raises(ConfigError, match="into another store"):
         converted(source, source, PNG)
-    with pytest.raises(ConfigError, match="into another store; name a new place outside it"):
+    with pytest.raises(ConfigError, match="cannot be converted into itself; name a new place outside it"):
         converted(source, source / "video" / "inside", PNG)
     assert not (source / "video" / "inside").exists()
     (source / "video" / corpus.clips[0] / "0000020.png").unlink()

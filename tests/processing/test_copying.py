@@ -67,7 +67,7 @@ def test_what_is_mended_in_a_copy_stays_as_it_was_in_the_store(corpus: Corpus, t
     number = label_of(0).index(1)
     LabelMender(tmp_path / "out", "a test").set(corpus.clips[0], ATTRIBUTES[number], 0, 1)
     assert files_of(corpus.root) == before
-    with pytest.raises(IncompatibleOutputError, match="is there with other content"):
+    with pytest.raises(IncompatibleOutputError, match="exists with other content"):
         copy_stores([corpus.root], tmp_path / "out")
     copy_stores([corpus.root], tmp_path / "out", overwrite=True)
     ledger = {"meta/ledger.jsonl"}  # which tells that the label was set
@@ -188,7 +188,7 @@ def test_a_damaged_clip_leaves_nothing_and_ends_no_copy(corpus: Corpus, tmp_path
 
 
 def test_places_that_no_store_can_be_copied_to(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="lies in the store that is copied"):
+    with pytest.raises(ConfigError, match="is inside the store to be copied"):
         copy_stores([corpus.root], corpus.root / "inner")
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="file"):

@@ -215,14 +215,14 @@ def test_dry_run_writes_nothing(tmp_path: Path, store: Path) -> None:
         ("a.json", {A: "Smiling"}, "holds 'Smiling' where attributes were expected"),
         ("a.json", "{", r"a\.json: is no JSON"),
         ("a.json", "7", "holds int where a mapping or list"),
-        ("a.json", ["Smiling"], "record 0: is no mapping"),
+        ("a.json", ["Smiling"], "record 0: is not a mapping"),
         ("a.json", [{"attributes": ["Smiling"]}], "record 0: names no clip"),
         ("a.csv", f"clip_id,Smiling\n{A},maybe\n", r"a\.csv, line 2: Smiling is 'maybe'"),
         ("a.csv", f"clip_id,Smiling\n{A},1,0\n", "line 2: has 3 cells under 2 columns"),
         ("a.csv", f"{A},1,0\n", "line 1: has values and the file names no columns"),
         ("a.txt", f"{A},Smiling\n{A},Young\n", r"a\.txt, line 2: clip .* comes twice"),
         ("a.txt", "\n\n", "is empty"),
-        ("a.csv", f'{A},"Smiling\n', "is no line of a table"),
+        ("a.csv", f'{A},"Smiling\n', "is not a line of a table"),
     ],
 )
 def test_broken_files(tmp_path: Path, store: Path, name: str, content: object, message: str) -> None:
@@ -258,5 +258,5 @@ def test_what_is_said_twice_and_differently_is_an_error(tmp_path: Path, name: st
     clip = "id10001#AbCdEfGhIj1#00001.txt#000.mp4"
     path = tmp_path / name
     path.write_text(text.format(clip=clip, short=clip.removesuffix(".mp4")))
-    with pytest.raises(CorruptSourceError, match=r"comes twice|says two things"):
+    with pytest.raises(CorruptSourceError, match=r"appears twice|contradicts itself"):
         read_annotations(path)

@@ -180,7 +180,7 @@ def test_unusable_landmarks(points: Any, message: str) -> None:
 def test_wrong_arguments_of_the_predictor(tmp_path: Path) -> None:
     predictor = AttributePredictor(tmp_path / "absent.pt", device="cpu")
     frames = np.zeros((2, 8, 12, 3), np.uint8)
-    with pytest.raises(WeightsError, match=r"absent\.pt: there is no such file"):
+    with pytest.raises(WeightsError, match=r"absent\.pt: there is no such weights file"):
         predictor(frames, LANDMARKS[:2])
     with pytest.raises(ConfigError, match="needs landmarks"):
         predictor(frames)

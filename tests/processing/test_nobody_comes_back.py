@@ -225,7 +225,7 @@ def test_who_removes_from_a_url_meanwhile_is_named(url: str, monkeypatch: pytest
     monkeypatch.setattr(announced, "_ATTEMPTS", 1)
     tree = open_output(url)
     tree.write("meta/.partial-elsewhere.1.remove-0", b"")
-    with pytest.raises(OutputError, match=r"somebody else is doing a remove there \(meta/\.partial-elsewhere"):
+    with pytest.raises(OutputError, match=r"another process is running a remove there \(meta/\.partial-elsewhere"):
         remove_from_store(url, GONE)
     assert not read_removals(url)
     tree.remove("meta/.partial-elsewhere.1.remove-0")

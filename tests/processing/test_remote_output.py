@@ -184,7 +184,7 @@ def test_within_one_process_memory_will_do(raw: Path, reference: dict[str, bytes
     try:
         assert small_pipeline().run(videos_of(raw), url).done == CLIPS
         assert remote_contents(url) == reference
-        with pytest.raises(ConfigError, match="seen by one process alone"):
+        with pytest.raises(ConfigError, match="visible to one process only"):
             small_pipeline().run(videos_of(raw), url, workers=2)
     finally:
         fsspec.filesystem("memory").rm("/within-one-process", recursive=True)

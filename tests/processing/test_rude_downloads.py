@@ -139,6 +139,6 @@ def test_videos_are_bounded_too(
     if reply is endless:
         monkeypatch.setattr(stalls, "GROWTH_SECONDS", 20.0)
     server = rude(reply)
-    with pytest.raises(SourceUnavailableError, match=rf"v1\.mp4 cannot be had: .*{message}"):
+    with pytest.raises(SourceUnavailableError, match=rf"v1\.mp4 cannot be downloaded: .*{message}"):
         fetch_video("v1", tmp_path, url_template=server.url + "/{video_id}.mp4")
     assert server.bytes_sent < 64 << 20

@@ -201,7 +201,7 @@ def test_own_folder_comes_before_the_cache(server: Server, tmp_path: Path, monke
 def test_names_and_paths_that_lead_nowhere(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"'nothing'.*bisenet"):
         locate("nothing")
-    with pytest.raises(WeightsError, match=r"absent\.pth: there is no such file.*79999_iter\.pth"):
+    with pytest.raises(WeightsError, match=r"absent\.pth: there is no such weights file.*79999_iter\.pth"):
         locate("bisenet", tmp_path / "absent.pth")
     monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="nowhere, which is no folder"):

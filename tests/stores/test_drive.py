@@ -75,7 +75,7 @@ def test_a_later_run_takes_up_what_an_earlier_one_left(
     large = large_zip(tmp_path)
     server = drive({IDS["video"]: DriveFile(large, cut_after=[CHUNK + 5000])})
     path = tmp_path / "out" / "video.zip"
-    with pytest.raises(SourceUnavailableError, match=r"video\.zip.*did not arrive.*run the same again to go on"):
+    with pytest.raises(SourceUnavailableError, match=r"video\.zip.*did not arrive.*rerun this to resume"):
         download_file(IDS["video"], path, quiet=True)
     assert not path.exists()
     assert download_file(IDS["video"], path, quiet=True).read_bytes() == large
@@ -101,7 +101,7 @@ def test_withdrawn_files_name_the_ways_on(drive: Start, tmp_path: Path, answer: 
 
 def test_what_is_no_zip_is_refused_and_not_kept(drive: Start, tmp_path: Path) -> None:
     drive({IDS["text"]: DriveFile(b"<html>not a zip</html>")})
-    with pytest.raises(CorruptSourceError, match=r"txt\.zip.*what came is not the file"):
+    with pytest.raises(CorruptSourceError, match=r"txt\.zip.*what arrived is not the file"):
         download_modalities(["text"], ids=IDS, folder=tmp_path / "out", quiet=True)
     assert not list((tmp_path / "out").iterdir())
 

@@ -203,7 +203,7 @@ def test_a_pipe_is_refused_and_not_waited_for(own_corpus: Corpus, name: str) -> 
     path.unlink(missing_ok=True)
     os.mkfifo(path)
     store = open_store(own_corpus.root)
-    with pytest.raises(SourceUnavailableError, match=f"{re.escape(path.name)}: is no regular file"):
+    with pytest.raises(SourceUnavailableError, match=f"{re.escape(path.name)}: is not a regular file"):
         _ = (
             [store.read(Folder(folder), clip) for folder in ("text", "mask", "meta")]
             if "/" in name

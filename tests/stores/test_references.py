@@ -147,7 +147,9 @@ def test_a_store_that_moved_is_named_with_what_to_do(corpus: Corpus, tmp_path: P
     store = LAYOUTS[layout](corpus, tmp_path / "store")
     url = urls(open_store(store), VIDEO.folder(), corpus.clips[0])[0]
     store.rename(tmp_path / "elsewhere")
-    with pytest.raises(SourceUnavailableError, match=rf"\({store} is not there\).*load the dataset again from where"):
+    with pytest.raises(
+        SourceUnavailableError, match=rf"\({store} is not there\).*load the dataset again from its new place"
+    ):
         StoredFile(url).content()
     (tmp_path / "elsewhere").rename(store)
     StoredFile(url).content()

@@ -146,7 +146,7 @@ def test_a_name_that_is_there_twice_is_an_error(own_corpus: Corpus, tmp_path: Pa
     store = open_store(zips)
     with pytest.raises(CorruptSourceError, match=rf"clip {first}, mask: file '0000004\.png' is there twice"):
         store.entries(MASK, first)
-    with pytest.raises(CorruptSourceError, match=rf"clip {first}, label: is there twice, in label and in label"):
+    with pytest.raises(CorruptSourceError, match=rf"clip {first}, label: exists twice, in label and in label"):
         store.read(Folder("label"), first)
     assert len(store.read(MASK, second)) == 4
 
@@ -157,7 +157,7 @@ def test_a_clip_in_two_folders_of_a_zip_is_an_error(own_corpus: Corpus, tmp_path
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(f"old/mask/{clip}/0000000.png", b"x")
         archive.writestr(f"old/mask/{clip}/0000004.png", b"x")
-    with pytest.raises(CorruptSourceError, match=r"is there twice, in mask/.* and in old/mask/"):
+    with pytest.raises(CorruptSourceError, match=r"exists twice, in mask/.* and in old/mask/"):
         open_store(path).entries(MASK, clip)
 
 
@@ -271,7 +271,7 @@ def test_missing_frames_are_told_once(own_corpus: Corpus, caplog: pytest.LogCapt
     assert record["frame_indices"] == [0, 1, 2, 4, 7, 8, 9, 10, 11]
     told = [message for message in caplog.messages if "is not there" in message]
     assert len(told) == 1, "masks 0 and 8 alone may be every eighth"
-    assert f"clip {clip}, video: frame 3, 5 to 6 is not there" in told[0]
+    assert f"clip {clip}, video: frame 3, 5 to 6 is missing" in told[0]
 
 
 def bomb(path: Path, entries: int, megabytes: int) -> Path:

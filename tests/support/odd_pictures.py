@@ -89,9 +89,9 @@ BAD: dict[str, tuple[bytes, type[MMVoxCelebError], str]] = {
     "jpeg cut in its scan": (JPEG[: len(JPEG) // 2], CorruptSourceError, "cut short"),
     "jpeg cut before its end": (JPEG[:-2], CorruptSourceError, "cut short"),
     "jpeg cut in its tables": (JPEG[:100], CorruptSourceError, "cut short"),
-    "palette png of 3 bits": (with_header(MASK, depth=3), CorruptSourceError, "header means nothing"),
+    "palette png of 3 bits": (with_header(MASK, depth=3), CorruptSourceError, "header is invalid"),
     "palette png without width": (with_header(MASK, width=0), CorruptSourceError, "0 x"),
-    "png of colour type 5": (with_header(encoded(PICTURE), colour_type=5), CorruptSourceError, "header means nothing"),
+    "png of colour type 5": (with_header(encoded(PICTURE), colour_type=5), CorruptSourceError, "header is invalid"),
     "palette png with an odd palette": (with_chunk(MASK, b"PLTE", lambda old: old[:-1]), CorruptSourceError, "palette"),
     "png with a flipped header": (MASK[:20] + b"\x07" + MASK[21:], CorruptSourceError, "IHDR"),
     "half the rows": (

@@ -33,7 +33,7 @@ def test_two_menders_lose_nothing_and_undo_brings_back_all(own_corpus: Corpus) -
     meta = json.loads((own_corpus.root / "meta" / f"{clip}.json").read_text())
     assert meta["label_source"] == "manual"
     assert {name: said["by"] for name, said in meta["label"]["mended"].items()} == {"Smiling": "ann", "Male": "bob"}
-    with pytest.raises(IncompatibleOutputError, match="nothing was taken back"):
+    with pytest.raises(IncompatibleOutputError, match="nothing was undone"):
         one.undo(clip)
     assert other.undo(clip)
     assert not other.undo(clip)

@@ -184,7 +184,7 @@ def target_of(store: str, out: str | None) -> str:
     """Say where the results of a store go: into the store itself, unless another place was named.
 
     Raises:
-        ConfigError: The store is no local folder, and no other place was named.
+        ConfigError: The store is not a local folder, and no other place was named.
     """
     from mmvoxceleb.errors import ConfigError
 

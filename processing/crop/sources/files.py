@@ -108,7 +108,7 @@ class VideoFiles:
         return self._by_place.get(place) or self._others.get(place)
 
     def not_taken(self, named: Collection[str] = ()) -> str:
-        """Say which files are not taken for videos, but for those that a table names; empty where there are none."""
+        """Say which files are not taken for videos, but for those that a table names; empty if there are none."""
         others = sorted(plain_name(place) for place in self._others.keys() - set(named))
         beside = f"{self._num_beside:,} that are no videos (.txt, .jpg, ...)" if self._num_beside else ""
         if not others:
@@ -132,7 +132,7 @@ def video_of(
     utterances: tuple[Utterance, ...],
     url: str = "",
 ) -> SourceVideo:
-    """Say of a video what is wanted of it, and where it is; None where it is not there."""
+    """Say of a video what is wanted of it, and where it is; None if it is not there."""
     path, remote = (found.path, found.remote) if found is not None else (None, "")
     return SourceVideo(person_id, video_id, path, utterances, url, remote)
 

@@ -95,7 +95,7 @@ class Face:
 
 
 def figures_of(face: Face) -> dict[str, float]:
-    """Measure a frame: a value for each of :data:`FIGURES`, NaN where it cannot be told."""
+    """Measure a frame: a value for each of :data:`FIGURES`, NaN if it is unknown."""
     import cv2
 
     found = dict.fromkeys(FIGURES, float("nan"))

@@ -1,7 +1,7 @@
 """Which attributes figures tell, and by what: a table of rules.
 
-A rule gives a score from 0 to 1. It is no probability that was fitted to labelled faces, but says how far the figures
-are on one side: up to :data:`ABSENT_UP_TO` the attribute is absent, from :data:`PRESENT_FROM` on it is present, and in
+A rule gives a score from 0 to 1. It is not a probability fitted to labelled faces, but says how far the figures are
+on one side: up to :data:`ABSENT_UP_TO` the attribute is absent, from :data:`PRESENT_FROM` on it is present, and in
 between nobody knows. Thresholds were set on a few faces by eye (docs/labels-and-text.md); they are wide on purpose.
 """
 

@@ -1,4 +1,4 @@
-"""The stage of labels that are measured: points, blendshapes, colours and masks in place of a network."""
+"""The stage of labels that are measured: points, blendshapes, colours and masks instead of a network."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

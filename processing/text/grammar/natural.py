@@ -1,7 +1,7 @@
 """The natural grammar: correct English, every line with a structure of its own, and nothing that the label denies.
 
 A line says everything that holds: what stands before the noun ("a young man"), what is had, worn and done, and
-"The picture is blurry." The clauses of a line are drawn anew: which attributes share one, their order, the
+"The picture is blurry." The clauses of a line are drawn again: which attributes share one, their order, the
 synonyms, and how clauses are tied together ("..., who is wearing a hat", "Wearing a hat, he has ..."). ``-1`` is
 not said; with ``-1`` for ``Male`` the words are "person" and "they". Beards and their absence are not said of women: a
 label without No_Beard means there that nobody filled it in. "No beard" is said of men only, and not beside a goatee.
@@ -121,7 +121,7 @@ def _groups(kind: Kind, phrases: list[Phrase], draw: Draw) -> Iterable[_Clause]:
 
 
 def _is_long(phrase: Phrase) -> bool:
-    """Tell whether a phrase would seem to take in what follows it in a list: "black hair that is wavy"."""
+    """Return whether a phrase would seem to take in what follows it in a list: "black hair that is wavy"."""
     return " that is " in phrase.text or " with " in phrase.text
 
 

@@ -47,7 +47,7 @@ def test_a_file_that_is_no_task_is_named(tmp_path: Path) -> None:
         archive.writestr("face_detector.tflite", b"x")
     with pytest.raises(WeightsError, match="face_landmarks_detector"):
         FaceLandmarker(path).setup()
-    with pytest.raises(WeightsError, match="no such file"):
+    with pytest.raises(WeightsError, match="no such weights file"):
         FaceLandmarker(tmp_path / "absent.task").settings()
     assert PUBLISHED["face-landmarker"].sha256 is not None
 
