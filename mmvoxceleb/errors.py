@@ -3,19 +3,19 @@
 The tree; each class is also the built-in kind that fits it::
 
     MMVoxCelebError
-    ├── ConfigError             (ValueError)   an argument has no such value; the known ones are listed
-    │   └── UnsuitableDecoderError             a video decoder cannot do this video; the one that can is named
+    ├── ConfigError             (ValueError)   an argument has an unknown value; the known ones are listed
+    │   └── UnsuitableDecoderError             this decoder cannot decode the video; one that can is named
     ├── SourceUnavailableError  (OSError)      Drive, HTTP or the disk does not give the bytes
-    ├── CorruptSourceError      (ValueError)   the bytes came, and they are not what they should be
+    ├── CorruptSourceError      (ValueError)   the bytes arrived, but they are not what they should be
     ├── MissingModalityError    (LookupError)  a store or clip lacks what was asked for
     ├── UnsafeArchiveError      (ValueError)   an archive tries to do harm, and was refused
     ├── WeightsError            (ValueError)   a checkpoint is absent, wrong or unsafe
-    ├── IncompatibleOutputError (ValueError)   an output folder holds the work of other settings
+    ├── IncompatibleOutputError (ValueError)   an output folder has results of other settings
     ├── OutputError             (OSError)      results cannot be written: read-only, full, in use by another run
-    └── ProcessingError         (RuntimeError) clips failed; the run went on and its summary names them
+    └── ProcessingError         (RuntimeError) clips failed; the run finished the others and names them
 
-A message names the file and the clip, says what came and what was expected, and ends with the next step. The docstring
-of a class says when it comes and what to do then.
+A message names the file and the clip, says what was found and what was expected, and ends with the next step. The
+docstring of a class says when it is raised and what to do then.
 Each class takes the message alone, so that an error crosses process borders unchanged.
 """
 
@@ -47,7 +47,7 @@ class MMVoxCelebError(Exception):
 class ConfigError(MMVoxCelebError, ValueError):
     """An argument or configuration value is unknown or impossible.
 
-    When: before any work, because a name, condition, size or combination of arguments cannot be meant.
+    When: before any work, because a name, condition, size or combination of arguments is impossible.
 
     What to do: correct the argument that the message names; it lists the known values, or gives an example. Nothing has
     been written.
@@ -57,8 +57,8 @@ class ConfigError(MMVoxCelebError, ValueError):
 class UnsuitableDecoderError(ConfigError):
     """The chosen video decoder would decode a video wrongly, or not at all.
 
-    When: ``decord`` or ``torchcodec`` was chosen, and the video is rotated, interlaced or HDR, or they find another
-    number of frames in it than there are.
+    When: ``decord`` or ``torchcodec`` was chosen, and the video is rotated, interlaced or HDR, or they find a
+    different number of frames than it has.
 
     What to do: choose the decoder that the message names, with ``--decoder pyav`` or ``decoder="pyav"``.
     """
@@ -80,8 +80,8 @@ class SourceUnavailableError(MMVoxCelebError, OSError):
 class CorruptSourceError(MMVoxCelebError, ValueError):
     """A source was read and is broken: truncated, wrong colours, wrong number of values.
 
-    When: an archive, picture, video, label, sentence or record in ``meta/`` does not hold what its kind must hold. The
-    message names the file, the clip and what is wrong in it.
+    When: the content of an archive, picture, video, label, sentence or record in ``meta/`` is not valid for its kind.
+    The message names the file, the clip and what is wrong.
 
     What to do: get that file again, or regenerate that clip. To load the rest without it, pass ``on_error="skip"``,
     which names and counts what it leaves out. ``mmvoxceleb validate --deep`` finds all damaged clips of a store at
@@ -107,7 +107,7 @@ class UnsafeArchiveError(MMVoxCelebError, ValueError):
     picture over 8,192 px a side, an entry over 256 MB, and one that unpacks to over 1,000 times its size are refused as
     well.
 
-    What to do: do not use it. Get it from a source that you trust, and ask whoever made it why it is so.
+    What to do: do not use it. Get it from a source that you trust, and ask its author why it is so.
     """
 
 

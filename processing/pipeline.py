@@ -58,7 +58,7 @@ class Pipeline:
         layout: Layout | None = None,
         overwrite: bool = False,
     ) -> Work:
-        """Say what is to be done, for any engine; see :meth:`run` for the arguments.
+        """Plan what is to be done, for any engine; see :meth:`run` for the arguments.
 
         Raises:
             ConfigError: Source and stages do not fit together, or the output cannot be written in this layout.
@@ -89,29 +89,29 @@ class Pipeline:
 
         Args:
             source: With a crop, a folder of videos without annotations, or a list from
-                :mod:`mmvoxceleb.processing.crop.sources`. Else a store, or the path or URL of one.
+                :mod:`mmvoxceleb.processing.crop.sources`. Otherwise a store, or the path or URL of one.
             store: Folder for the results, or an fsspec URL, ``s3://...``; for clips of a store it may be that store.
                 Credentials for URLs come from their service's own configuration or fsspec's.
             engine: ``local``, or ``ray``.
             layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip. By
                 default ``folder`` on disk and ``packed`` on a URL, where a folder cannot appear at once.
-            overwrite: Replace results of other settings, inputs or origin.
-            limit: Do at most this many units (clips, or videos) that are not finished yet.
+            overwrite: Replace results that were made with other settings or inputs.
+            limit: Process at most this many unfinished units (clips or videos).
             workers: Processes; by default according to the GPUs, and on Ray also the CPUs.
-            memory: Bytes that clips in flight may take on a machine, or a size as ``8G``, for all its workers; by
-                default half of what is free.
-            address: Of the Ray cluster; by default that of ``RAY_ADDRESS``, of a cluster that runs on this machine,
-                or a new one on this machine.
+            memory: Bytes for the clips in progress on a machine, or a size such as ``8G``, shared by all its workers;
+                by default half of the free memory.
+            address: Address of the Ray cluster; by default that of ``RAY_ADDRESS``, or a cluster that runs on this
+                machine, or a new one on this machine.
             report: Called after every clip.
             finished: Called after every unit.
 
         Returns:
-            What was done, also as JSON in ``meta/runs`` of the store. Failed clips are in it; ask
-            :meth:`Summary.raise_if_failed`.
+            What was done, also saved as JSON in ``meta/runs`` of the store. It includes failed clips; call
+            :meth:`Summary.raise_if_failed` to raise an error for them.
 
         Raises:
-            MMVoxCelebError: As :meth:`work`; and IncompatibleOutputError where the output holds results of other
-                settings, ProcessingError where it cannot be written to.
+            MMVoxCelebError: As :meth:`work`; also IncompatibleOutputError if the output has results of other settings,
+                and ProcessingError if it cannot be written to.
             KeyboardInterrupt: The run was stopped. The same call resumes.
         """
         work = self.work(source, store, layout=layout, overwrite=overwrite)

@@ -134,9 +134,10 @@ def _refuse_unread(removals: Removals, location: str) -> None:
     """Export nothing while a removal list that the store names is not obeyed."""
     if unread := sorted(removals.elsewhere - {*followed()}):
         raise ConfigError(
-            f"{location}: asks you to obey the removal list {unread[0]}, too, and nothing is exported before that. If "
-            f"you trust it, pass --removals {unread[0]}; in Python, mmvoxceleb.meta.removal_feed.follow({unread[0]!r}). "
-            f"If it is out of date, remove its line from {REMOVALS_PATH}"
+            f"{location}: asks you to obey the removal list {unread[0]}, too, and nothing is exported before that. "
+            f"If you trust it, pass --removals {unread[0]} "
+            f"(in Python: mmvoxceleb.meta.removal_feed.follow({unread[0]!r})). If it is out of date, "
+            f"remove its line from {REMOVALS_PATH}"
         )
 
 

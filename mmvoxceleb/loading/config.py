@@ -39,7 +39,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     """Arguments of ``load_dataset("mmvoxceleb", ...)``, all optional.
 
     Args:
-        modalities: Read these, not the config's modalities: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
+        modalities: Read these instead of those of the config: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
         styles: Drawing styles. With more than one, the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
         frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
         max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame.
@@ -49,20 +49,20 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
         min_frames: Leave out clips with fewer frames.
         persons: Keep only these identities, ``["id10270"]``.
         clips: Keep only these: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
-        removals: Obey these removal lists, too: paths and URLs, read again each time; see docs/removal-feed.md.
-        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was.
+        removals: Also obey these removal lists: paths and URLs, read again each time; see docs/removal-feed.md.
+        removals_offline: If one cannot be read, ``stop``, or use the ``last`` one that was read here.
         on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count;
-            also for clips of a clip list that are not there.
+            also for clips of a clip list that the store lacks.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
         strict: Raise if a clip lacks a modality, instead of skipping and counting it.
         frames_as: ``video``: a column ``video`` instead of ``frames`` and ``frame_indices``, of clips that are video
-            files; ``images``: pictures, decoded where a clip is a video file. By default ``video`` where all clips are
-            video files, and all of their frames are asked for.
-        in_place: Refer to the pictures of a folder or zip on this machine, which are read when somebody asks for them,
-            instead of copying them into the cache of ``datasets``. By default it is so, unless ``on_error="skip"``,
-            which has to read them all. The bundled sample and what is behind a URL are copied.
+            files; ``images``: pictures, decoded if a clip is a video file. By default ``video`` if all clips are video
+            files and all of their frames are requested.
+        in_place: Refer to the pictures of a folder or zip on this machine, which are then read on access, instead of
+            copying them into the cache of ``datasets``. This is the default, unless ``on_error="skip"`` has to read
+            them all. The bundled sample and data behind a URL are copied.
     """
 
     modalities: Sequence[str] | None = None

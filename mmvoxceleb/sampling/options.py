@@ -35,27 +35,27 @@ class SampleOptions:
 
     Args:
         num_frames: Frames per sample.
-        frame_step: Distance of two neighbouring frames, in frames of the clip. MMVID trained with 8 frames at step 4.
-        start: Where the window starts: ``random``, ``centre`` of the places where it fits, or a frame index.
-        windows: Samples per clip and epoch. The places where a window fits are divided evenly between them, so that
-            two windows of a clip start at different frames if it is long enough.
-        clips: Take only these: names, or the path or URL of a clip list; of a prepared dataset those of its splits. A
-            stream reads the others' rows all the same.
-        missing: Whether a clip of ``clips`` that is not there is an error (``raise``), or is left out and counted
-            (``skip``). A stream cannot tell.
-        removals: Obey these removal lists, too, whatever the data: paths and URLs, read when the sampler is made.
-        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was.
+        frame_step: Distance between neighbouring frames, in frames of the clip. MMVID trained with 8 frames at step 4.
+        start: Where the window starts: ``random``, the ``centre`` of the possible starts, or a frame index.
+        windows: Samples per clip and epoch. The possible starts are divided evenly between them, so that two windows
+            of a clip start at different frames if it is long enough.
+        clips: Use only these: names, or the path or URL of a clip list; of a prepared dataset, those in its splits. A
+            stream still reads the rows of the others.
+        missing: Whether a clip of ``clips`` that the data lacks is an error (``raise``), or is left out and counted
+            (``skip``). A stream cannot know.
+        removals: Also obey these removal lists, for any data: paths and URLs, read when the sampler is made.
+        removals_offline: If one cannot be read, ``stop``, or use the ``last`` one that was read on this machine.
         min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
         short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
         modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
         image_size: Side of the square pictures, or ``(height, width)``, in px; None keeps each picture's own size.
-        crop_scale: Smallest and largest part of the picture's area that a random crop keeps, ``(0.75, 1.0)`` for
-            MMVID's; the same crop for all pictures of a sample. None keeps the largest centred one.
+        crop_scale: Smallest and largest part of the picture's area that a random crop keeps (MMVID: ``(0.75, 1.0)``);
+            the crop is the same for all pictures of a sample. None keeps the largest centred one.
         flip: Probability of mirroring all pictures of a sample; this swaps the left and right classes of the mask.
         mask_format: ``ids`` (int64 [H, W]), ``one_hot`` (float32 [19, H, W]) or ``colours`` (float32 [3, H, W]).
-        mask_at: Which mask: at one of the sample's frames (``same``), one for each of them (``every``), of any frame
-            of the clip (``other``, as MMVID), or of another clip of the same person and video (``other_clip``; the
-            clip itself where it is the only one).
+        mask_at: Which mask: that of one of the sample's frames (``same``), one for each of them (``every``), that of
+            any frame of the clip (``other``, as in MMVID), or one of another clip of the same person and video
+            (``other_clip``; the clip itself if it is the only one).
         drawing_at: The same for the drawing.
         at: The same for modalities by name, ``{"motion": "every"}``, including registered ones; ``other``
             for those that it does not name.
@@ -68,11 +68,11 @@ class SampleOptions:
         negative_text: Adds ``negative_text``, a sentence from a clip with another label.
         tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); what it returns is
             added as ``tokens``, and ``negative_tokens`` for the negative text.
-        audio_rate: Samples a second of the sound; None for those of the file.
+        audio_rate: Samples per second of the sound; None for the rate of the file.
         dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
-        seed: A sample depends on it, the epoch and the sample's index only.
-        threads: Threads that decode the pictures of a sample; None for one in a ``DataLoader``'s worker, and one for
-            each core, up to 4, elsewhere. Samples do not depend on it.
+        seed: A sample depends only on the seed, the epoch and the sample's index.
+        threads: Threads that decode the pictures of a sample. None means one in a ``DataLoader``'s worker, and
+            otherwise one per core, up to 4. Samples do not depend on it.
 
     Raises:
         ConfigError: A value is impossible.
