@@ -119,7 +119,7 @@ class CardFacts:
         except (TypeError, AttributeError, ValueError) as error:
             raise CorruptSourceError(
                 f"{where}: the facts for the card are damaged, or from another version of mmvoxceleb ({error}); export "
-                "anew"
+                "it again"
             ) from error
         texts = [facts.repo_id, facts.title, *(text for model in models.values() for text in asdict(model).values())]
         texts += [

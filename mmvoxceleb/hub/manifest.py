@@ -165,7 +165,7 @@ class ExportFolder:
         return self._marker(path).with_suffix(".next")
 
     def _read(self, marker: Path) -> ShardNote:
-        advice = "delete it, and export again: the shard is then written anew"
+        advice = "delete it, and export again: the shard is then rewritten"
         content = self._load(marker, advice)
         try:
             note = ShardNote.from_json(content, str(marker))

@@ -25,7 +25,7 @@ __all__ = ["PushPlan", "PushReport", "plan_push", "push_export"]
 FILES_PER_COMMIT = 250
 BYTES_PER_COMMIT = 10 << 30
 _FILES_PER_SENDING = 4
-_DAMAGED = "Nothing damaged was sent: run mmvoxceleb export again, it writes such shards anew; then push again"
+_DAMAGED = "Nothing damaged was sent: run mmvoxceleb export again, which rewrites such shards; then push again"
 _DESCRIPTION = ("README.md", "LICENSE.md", MANIFEST, *CHARTS.values())
 
 

@@ -128,7 +128,7 @@ class ExportSettings:
         except (TypeError, ConfigError) as error:
             raise ConfigError(
                 f"{where}: the settings are damaged, or from another version of mmvoxceleb ({shortened(error)}); "
-                "export anew"
+                "export it again"
             ) from error
         names = [each.name for each in fields(cls)]
         wrong = [name for name in names if not _is_of(getattr(settings, name), getattr(_DEFAULTS, name))]

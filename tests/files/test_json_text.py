@@ -13,8 +13,8 @@ NESTED = b"[" * 100_000 + b"]" * 100_000
 JUST_TOO_DEEP = b'{"a":' * (MOST_LEVELS + 1) + b"1" + b"}" * (MOST_LEVELS + 1)
 
 HOSTILE = {
-    "empty": (b"", "is no JSON"),
-    "cut": (b'{"a": [1, 2', "is no JSON"),
+    "empty": (b"", "is not JSON"),
+    "cut": (b'{"a": [1, 2', "is not JSON"),
     "two values": (b"{} {}", "Extra data"),
     "nested": (NESTED, "nested too deep"),
     "nested and cut": (b"[" * 100_000, "nested too deep"),
@@ -30,7 +30,7 @@ HOSTILE = {
     "not UTF-8": (b'{"a": "\xff"}', "is not UTF-8"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "is not UTF-8"),
     "encoded surrogate": (b'{"a": "\xed\xa0\x80"}', "is not UTF-8"),
-    "zeros": (b"\0" * 64, "is no JSON"),
+    "zeros": (b"\0" * 64, "is not JSON"),
     "key twice": (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' twice"),
 }
 

@@ -255,7 +255,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
     cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"format": "csv"}, "parquet, webdataset, folder"),
         ({"crf": 99}, "0 .best. to 51"),
-        ({"format": "folder", "video": "mp4"}, "holds PNG frames"),
+        ({"format": "folder", "video": "mp4"}, "has PNG frames"),
         ({"version": "1"}, "MAJOR.MINOR.PATCH"),
         ({"modalities": ("smell",)}, "smell"),
     )

@@ -111,7 +111,7 @@ CASES = [
     (long_label, "label has 41 values instead of 40"),
     (label_with_a_two, "says '2' for Arched_Eyebrows"),
     (text_of_bytes, "not UTF-8"),
-    (broken_meta, "meta file is no JSON"),
+    (broken_meta, "meta file is not JSON"),
     (source_that_is_a_list, r"label_source .*manual.*no text"),
     (half_a_surrogate_pair, "meta file"),
 ]

@@ -132,7 +132,7 @@ def test_a_file_opens_no_address(
 
 
 def test_what_is_to_happen_offline_needs_a_list(corpus: Corpus, feed: Feed) -> None:
-    with pytest.raises(ConfigError, match="give --removals, too"):
+    with pytest.raises(ConfigError, match="pass --removals, too"):
         command("validate", corpus.root, "--removals-offline", "last")
 
 

@@ -345,7 +345,7 @@ def test_broken_provenance_fails_its_clip_alone(source: Path, tmp_path: Path) ->
     (tmp_path / "out" / "meta" / f"{CLIPS[0]}.json").write_text("{broken")
     summary = run_local(work(source, tmp_path / "out"))
     assert summary.done == 3
-    assert "is no JSON" in summary.failed[CLIPS[0]]
+    assert "is not JSON" in summary.failed[CLIPS[0]]
 
 
 def test_summary_adds_up() -> None:

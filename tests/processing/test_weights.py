@@ -204,7 +204,7 @@ def test_names_and_paths_that_lead_nowhere(server: Server, tmp_path: Path, monke
     with pytest.raises(WeightsError, match=r"absent\.pth: there is no such weights file.*79999_iter\.pth"):
         locate("bisenet", tmp_path / "absent.pth")
     monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(tmp_path / "nowhere"))
-    with pytest.raises(ConfigError, match="nowhere, which is no folder"):
+    with pytest.raises(ConfigError, match="nowhere, which is not a folder"):
         locate("bisenet")
 
 

@@ -224,7 +224,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_reference_is_one_clear_error(url: str) -> None:
-    with pytest.raises(MMVoxCelebError, match=r"no reference|no video has the form|no modality"):
+    with pytest.raises(MMVoxCelebError, match=r"not a reference|no video has the form|no modality"):
         fsspec.open(url).open()
 
 

@@ -202,7 +202,7 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
     }
     with pytest.raises(SourceUnavailableError, match=r"gave up after 3 attempts \(.*(Timeout|Stalled)"):
         actions[what]()
-    assert len([message for message in caplog.messages if "trying again" in message]) == 2
+    assert len([message for message in caplog.messages if "retrying" in message]) == 2
 
 
 @pytest.mark.parametrize("what", ["zip", "page", "file"])

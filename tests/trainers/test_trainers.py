@@ -207,7 +207,7 @@ def test_a_clip_is_as_long_as_its_loader_needs(trainer: str, shortest: int, tmp_
             (corpus.root / folder / f"{clip}.{suffix}").write_bytes(data)
     report = export_for(trainer, corpus.root, tmp_path / "out")
     assert list(report.left_out) == [corpus.clips[0]]
-    assert "the trainer's loader takes" in report.left_out[corpus.clips[0]]
+    assert "the trainer's loader needs" in report.left_out[corpus.clips[0]]
     out = tmp_path / "out"
     assert len(read_hallo3(out / "train") if trainer == "hallo3" else read_talkvid(out / "train.json")) == 1
 

@@ -270,7 +270,7 @@ def test_absent_lists(tmp_path: Path, form: str) -> None:
 
 
 def test_a_list_and_annotations_contradict_each_other(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--annotations and --list say two things"):
+    with pytest.raises(ConfigError, match="--annotations and --list contradict each other"):
         CropChoices(raw=tmp_path, annotations=tmp_path, listed=tmp_path)
-    with pytest.raises(ConfigError, match="give --list"):
+    with pytest.raises(ConfigError, match="pass --list"):
         CropChoices(raw=tmp_path, list_form="hdtf")
