@@ -18,7 +18,7 @@ import pytest
 from mmvoxceleb.meta.removal_feed import ADDRESSES, OFFLINE
 from mmvoxceleb.processing.scores.registry import scorers, unregister_score
 from tests.support.doc_blocks import Block, Command, blocks_of, commands_of
-from tests.support.doc_commands import check_pip, check_script, parse, run_program, run_shell
+from tests.support.doc_commands import check_docker, check_pip, check_script, parse, run_program, run_shell
 from tests.support.doc_places import copy_places, make_places
 from tests.support.doc_python import run_imports, run_python
 from tests.support.http_server import FileServer
@@ -162,6 +162,8 @@ def check(command: Command, places: dict[str, str]) -> None:
             check_pip(command, extras())
         case ["python", script, *_] if script.endswith(".py"):
             check_script(command, ROOT)
+        case ["docker", *_]:
+            check_docker(command, ROOT)
         case ["make", target, *_]:
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), command.place
         case _:

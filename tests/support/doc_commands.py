@@ -83,3 +83,15 @@ def check_script(command: Command, root: Path) -> None:
     sources = {option for path in [script, *script.parent.glob("*.py")] for option in options_in(path)}
     unknown = [option for option in named if option not in sources]
     assert not unknown, f"{command.place}: {command.words[1]} has no {', '.join(unknown)}"
+
+
+def check_docker(command: Command, root: Path) -> None:
+    """Check what a ``docker`` command names: arguments of the build, and what ``mmvoxceleb`` runs with."""
+    words = command.words
+    if words[1] == "build":
+        known = re.findall(r"^ARG (\w+)", (root / "Dockerfile").read_text(), re.MULTILINE)
+        named = [words[place + 1].partition("=")[0] for place, word in enumerate(words) if word == "--build-arg"]
+        assert set(named) <= set(known), f"{command.place}: no build arguments {sorted(set(named) - set(known))}"
+    else:
+        image = next(place for place, word in enumerate(words) if word.partition(":")[0] == "mmvoxceleb")
+        parse(words[image + 1 :])
