@@ -126,7 +126,7 @@ def test_a_link_is_taken_away_and_not_what_it_leads_to(tmp_path: Path) -> None:
 def test_a_full_and_a_closed_disk_are_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with (
-        pytest.raises(OutputError, match=r"labels\.csv: cannot be written \(Not a directory at .*; mend that"),
+        pytest.raises(OutputError, match=r"labels\.csv: cannot be written \(Not a directory at .*; fix that"),
         writing(tmp_path / "file" / "labels.csv"),
     ):
         write_atomically(tmp_path / "file" / "labels.csv", b"x")

@@ -250,7 +250,7 @@ def test_one_run_at_a_time(corpus: Corpus, tmp_path: Path) -> None:
             lambda: export_store(corpus.root, out, settings_for("webdataset"), facts=PLAIN, overwrite=True),
             lambda: remove_from_export(out, PERSON),
         ):
-            with pytest.raises(OutputError, match="another run is at work"):
+            with pytest.raises(OutputError, match="another run is using"):
                 action()
         assert (out / "data" / "all" / f"{PARTIAL}of-the-first").is_file()
         assert all(path.exists() for path in partial)

@@ -198,5 +198,5 @@ def test_a_real_face_and_its_mirror_image(shared: Path, monkeypatch: pytest.Monk
 def test_weights_that_are_no_network_are_one_error(tmp_path: Path) -> None:
     path = tmp_path / "mine.tflite"
     path.write_bytes(b"nothing" * 100)
-    with pytest.raises(WeightsError, match=r"mine\.tflite: no selfie_segmenter\.tflite"):
+    with pytest.raises(WeightsError, match=r"mine\.tflite: not MediaPipe's selfie_segmenter\.tflite"):
         SelfieSegmenter(path).setup()

@@ -109,7 +109,7 @@ def test_an_unknown_column_lists_the_known_ones(store: Corpus) -> None:
         ({"share": 1.5}, "share=1.5"),
         ({"per_person": 0}, "per_person=0"),
         ({"split": "dev"}, "split='dev'; the known ones are train, test"),
-        ({"preset": "wav2lip"}, "no preset 'wav2lip'; the known ones are latentsync, talkvid"),
+        ({"preset": "wav2lip"}, "unknown preset 'wav2lip'; the known ones are latentsync, talkvid"),
     ],
 )
 def test_impossible_choices(options: dict[str, Any], message: str) -> None:

@@ -144,7 +144,7 @@ def test_a_name_that_is_there_twice_is_an_error(own_corpus: Corpus, tmp_path: Pa
             with pytest.warns(UserWarning, match="Duplicate name"):
                 archive.writestr(name, content)
     store = open_store(zips)
-    with pytest.raises(CorruptSourceError, match=rf"clip {first}, mask: file '0000004\.png' is there twice"):
+    with pytest.raises(CorruptSourceError, match=rf"clip {first}, mask: file '0000004\.png' exists twice"):
         store.entries(MASK, first)
     with pytest.raises(CorruptSourceError, match=rf"clip {first}, label: exists twice, in label and in label"):
         store.read(Folder("label"), first)

@@ -291,7 +291,7 @@ def test_who_is_removed_later_leaves_the_export(corpus: Corpus, tmp_path: Path) 
 
 
 def test_bad_input_is_one_error_or_left_out_with_its_reason(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no trainer 'wav2lip'; the known ones are latentsync"):
+    with pytest.raises(ConfigError, match="unknown trainer 'wav2lip'; the known ones are latentsync"):
         export_for("wav2lip", corpus.root, tmp_path / "no")
     with pytest.raises(ConfigError, match="even number of px"):
         TrainerSettings(size=255)

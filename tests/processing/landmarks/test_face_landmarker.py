@@ -41,7 +41,7 @@ def frames() -> np.ndarray:
 def test_a_file_that_is_no_task_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.task"
     path.write_bytes(b"no zip")
-    with pytest.raises(WeightsError, match=r"mine\.task: no face_landmarker\.task"):
+    with pytest.raises(WeightsError, match=r"mine\.task: not MediaPipe's face_landmarker\.task"):
         FaceLandmarker(path).setup()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("face_detector.tflite", b"x")
