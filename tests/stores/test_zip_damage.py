@@ -269,7 +269,7 @@ def test_missing_frames_are_told_once(own_corpus: Corpus, caplog: pytest.LogCapt
     for _ in range(2):
         record = read_record(open_store(own_corpus.root), clip, RecordOptions())
     assert record["frame_indices"] == [0, 1, 2, 4, 7, 8, 9, 10, 11]
-    told = [message for message in caplog.messages if "is not there" in message]
+    told = [message for message in caplog.messages if "is missing" in message]
     assert len(told) == 1, "masks 0 and 8 alone may be every eighth"
     assert f"clip {clip}, video: frame 3, 5 to 6 is missing" in told[0]
 
