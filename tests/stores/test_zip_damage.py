@@ -340,7 +340,7 @@ def test_a_kept_index_is_checked_before_it_is_used(
             caplog.clear()
             assert same()
             assert "cannot be used" in caplog.text
-            assert "made again" in caplog.text
+            assert "rebuilt" in caplog.text
             assert path.read_bytes() == whole
 
 
