@@ -223,6 +223,19 @@ def test_stage_uses_the_frames_that_have_a_face(checkpoint: Path, tmp_path: Path
     assert meta["label_source"] == f"predicted:farl-celeba@{sha256}"
 
 
+def test_bf16_on_a_cpu_stays_close_and_is_told(checkpoint: Path, tmp_path: Path) -> None:
+    clip_id = "id10001#video#00001.txt#000.mp4"
+    StoreWriter(tmp_path).write(Folder("video"), clip_id, [("0000000.png", png(pictures()[0]))])
+    predictor = AttributePredictor(checkpoint, device="cpu", precision="bf16")
+    stage = LabelStage(predictor, BrightFaces(LANDMARKS[0]))
+    run_local(Work(StoredClips(open_store(tmp_path)), StoreWriter(tmp_path), [stage])).raise_if_failed()
+    meta = Provenance(tmp_path).read(clip_id)["label"]
+    assert meta["settings"]["precision"] == "bf16"
+    assert meta["computation"]["device"].startswith("cpu ")
+    apart = np.abs(np.array(list(meta["probabilities"].values())) - REFERENCE["probs"][0])
+    assert 5e-4 < apart.max() < 0.05  # rounded, as asked for
+
+
 @pytest.mark.gpu
 def test_half_precision_on_the_device_stays_close(checkpoint: Path) -> None:
     if not torch.cuda.is_available():
