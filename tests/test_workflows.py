@@ -62,7 +62,7 @@ def test_they_test_every_python_that_is_named() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     named = set(re.findall(r"Programming Language :: Python :: (3\.\d+)", text))
     matrix = load(ROOT / ".github" / "workflows" / "checks.yml")["jobs"]["test"]["strategy"]["matrix"]
-    assert named == set(matrix["python"]) | {row["python"] for row in matrix["include"]}
+    assert named <= set(matrix["python"]) | {row["python"] for row in matrix["include"]}
     (oldest,) = re.findall(r'requires-python = ">=(3\.\d+)"', text)
     assert oldest == min(named, key=lambda version: int(version.partition(".")[2]))
 
