@@ -86,15 +86,16 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     """Show typer an option for every field of the command's dataclasses, and give the command the dataclasses."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[Callable[..., Any], list[str]]] = {}
-    hints = get_type_hints(command, include_extras=True)
-    for name, parameter in inspect.signature(command).parameters.items():
-        kind = _plain(hints[name])
+    # get_type_hints would hide what is Annotated, if the default is None, in an Optional on Python 3.10
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        hint = parameter.annotation
+        kind = _plain(hint)
         if is_dataclass(kind) and isinstance(kind, type):
-            own = list(_parameters(kind, hints[name]))
+            own = list(_parameters(kind, hint))
             groups[name] = (kind, [each.name for each in own])
             parameters += own
         else:
-            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
