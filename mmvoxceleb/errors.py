@@ -7,6 +7,7 @@ The tree; each class is also the built-in kind that fits it::
     │   └── UnsuitableDecoderError             this decoder cannot decode the video; one that can is named
     ├── SourceUnavailableError  (OSError)      Drive, HTTP or the disk does not give the bytes
     ├── CorruptSourceError      (ValueError)   the bytes arrived, but they are not what they should be
+    ├── MissingExtraError       (ImportError)  a library that this ability needs is not installed
     ├── MissingModalityError    (LookupError)  a store or clip lacks what was asked for
     ├── UnsafeArchiveError      (ValueError)   an archive tries to do harm, and was refused
     ├── WeightsError            (ValueError)   a checkpoint is absent, wrong or unsafe
@@ -24,6 +25,7 @@ __all__ = [
     "CorruptSourceError",
     "IncompatibleOutputError",
     "MMVoxCelebError",
+    "MissingExtraError",
     "MissingModalityError",
     "OutputError",
     "ProcessingError",
@@ -86,6 +88,16 @@ class CorruptSourceError(MMVoxCelebError, ValueError):
     What to do: get that file again, or regenerate that clip. To load the rest without it, pass ``on_error="skip"``,
     which names and counts what it leaves out. ``mmvoxceleb validate --deep`` finds all damaged clips of a store at
     once.
+    """
+
+
+class MissingExtraError(MMVoxCelebError, ImportError):
+    """A library that this ability needs is not installed, or does not load.
+
+    When: an ability of an extra is used without that extra: training without torch, the viewer without its server,
+    ``--models open`` without LiteRT.
+
+    What to do: run the ``pip install`` that the message names, in your clone of this project.
     """
 
 

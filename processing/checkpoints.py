@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.errors import MissingExtraError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files import hashing
 from mmvoxceleb.files.quoting import first_line, quoted, shortened
@@ -161,7 +161,7 @@ def _read_safetensors(path: Path) -> "dict[str, Tensor]":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError as error:
-        raise ImportError(f"{path}: reading .safetensors needs: {install_hint('processing')}") from error
+        raise MissingExtraError(f"{path}: reading .safetensors needs: {install_hint('processing')}") from error
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:

@@ -13,6 +13,9 @@ os.environ.update(
     HF_UPDATE_DOWNLOAD_COUNTS="0",
     NO_PROXY="127.0.0.1,localhost",
 )
+os.environ.setdefault(  # compiled once for all tests
+    "NUMBA_CACHE_DIR", os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build", "numba")
+)
 os.environ.pop("HF_TOKEN", None)
 
 from collections.abc import Callable, Iterator  # noqa: E402  the settings above must come before datasets is imported

@@ -8,6 +8,7 @@ import typer
 
 from mmvoxceleb.cli.lazy import CommandEntry, lazy_group
 from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.extras import extra_with, install_hint
 
 __all__ = ["app", "main"]
 
@@ -90,7 +91,7 @@ COMMANDS = tuple(
 
 EXIT_CODES = """
 Exit codes: 0 done; 1 an error, which is one line on stderr, or clips that failed; 2 a wrong command line; 130 Ctrl-C.
-validate and diff answer with theirs: 0 no problem, or the same; 1 problems, or different; 2 an error.
+Of validate and diff: 0 no problem, or no difference; 1 problems, or differences; 2 an error.
 """
 
 ANSWERING = ("validate", "diff")
@@ -126,13 +127,22 @@ def main() -> None:
     try:
         app()
     except MMVoxCelebError as error:
-        if os.environ.get("MMVOXCELEB_DEBUG"):
+        _end(str(error))
+    except ModuleNotFoundError as error:
+        if (extra := extra_with(error.name)) is None:
             raise
-        from rich.console import Console
-        from rich.markup import escape
+        _end(f"this command needs {error.name}: {install_hint(extra)}")
 
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}")
-        sys.exit(2 if _called() in ANSWERING else 1)
+
+def _end(problem: str) -> None:
+    """End with an error, inside its handler."""
+    if os.environ.get("MMVOXCELEB_DEBUG"):
+        raise
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(problem)}")
+    sys.exit(2 if _called() in ANSWERING else 1)
 
 
 def _called() -> str | None:

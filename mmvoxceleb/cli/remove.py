@@ -175,7 +175,10 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
         say(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
     for path in report.caches:
         say(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
-    say("prepared copies in the cache of datasets, if any, still have them: clear them with `hf cache` or rm")
+    say(
+        "earlier copies still have them: run the same command on other stores and exports, and delete what datasets "
+        "prepared with `hf cache` or rm"
+    )
     return {
         name: [str(each) for each in value] if isinstance(value, list) else value
         for name, value in vars(report).items()

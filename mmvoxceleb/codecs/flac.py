@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, MissingExtraError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -244,5 +244,5 @@ def _av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise ImportError(f"sound is decoded by PyAV; {install_hint('train')}") from error
+        raise MissingExtraError(f"sound is decoded by PyAV; {install_hint('train')}") from error
     return av

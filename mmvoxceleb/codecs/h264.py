@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmvoxceleb.codecs.containers import open_video_bytes
 from mmvoxceleb.codecs.sound_track import SoundTrack
 from mmvoxceleb.codecs.video import FRAMES_PER_SECOND, first_frame_note, first_frame_of
+from mmvoxceleb.errors import MissingExtraError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def encode_h264(
     try:
         import av
     except ImportError as error:
-        raise ImportError(f"H.264 needs PyAV: {install_hint('processing')}") from error
+        raise MissingExtraError(f"H.264 needs PyAV: {install_hint('processing')}") from error
 
     buffer = io.BytesIO()
     stream: Any = None

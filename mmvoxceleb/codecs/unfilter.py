@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from mmvoxceleb.cache import cache_dir
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -99,11 +101,20 @@ def _undo_filters(filtered: Any, picture: Any, width: int, height: int, step: in
 
 
 def _compiled() -> Any:
-    """Return the function for Numba to compile when it is first called; it keeps the result on disk where it can."""
+    """Return the function for Numba to compile when it is first called; it keeps the result on disk where it can.
+
+    It is kept in our cache, or in ``NUMBA_CACHE_DIR``: beside this module it would survive ``pip uninstall``, and the
+    folder that it is in would be imported as ``mmvoxceleb`` in place of a clone.
+    """
+    config: Any = numba.config
+    chosen = config.CACHE_DIR
+    config.CACHE_DIR = chosen or str(cache_dir() / "numba")
     try:
         return numba.njit(_undo_filters, nogil=True, cache=True)
-    except RuntimeError:  # neither this folder nor the user's cache can be written to
+    except RuntimeError:  # neither our cache nor any other place can be written to
         return numba.njit(_undo_filters, nogil=True)
+    finally:
+        config.CACHE_DIR = chosen
 
 
 _undo_filters_quickly = _compiled()

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmvoxceleb.codecs.containers import open_video_bytes, video_errors
 from mmvoxceleb.codecs.pictures import check_side
-from mmvoxceleb.errors import CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.errors import CorruptSourceError, MissingExtraError, UnsafeArchiveError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class VideoFrames:
         try:
             yield
         except ImportError as error:
-            raise ImportError(f"videos are decoded by PyAV; {install_hint('train')}") from error
+            raise MissingExtraError(f"videos are decoded by PyAV; {install_hint('train')}") from error
         except (CorruptSourceError, UnsafeArchiveError):
             raise
         except video_errors() as error:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_feed import addresses_of
-from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities
+from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities, modalities
 from mmvoxceleb.sampling.batches import BatchedSample, BatchRoom, Place
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
@@ -103,7 +103,8 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         super().__init__(settings)
         if isinstance(data, str | os.PathLike):
             data = open_store(data)
-        if isinstance(data, Store):
+        wanted = self.options.modalities
+        if isinstance(data, Store) and (wanted is None or any(kind.has_styles for kind in modalities(wanted))):
             self.options = replace(self.options, style=settled_style(self.options.style, data))
         options = self.options
         self._source = sampled_clips(

@@ -26,6 +26,8 @@ _EXPECTED = (
     "expected folders or zips of the original files: video/, mask/, draw/style1/, txt/, label/, or video.zip, "
     "mask.zip, draw.zip, txt.zip, label.zip"
 )
+_VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
+_FROM_VIDEOS = ". To make a dataset of raw videos: mmvoxceleb regenerate all VIDEOS MY-DATASET"
 _USUAL_ZIPS = ("video.zip", "mask.zip", "draw.zip", "txt.zip", "text.zip", "label.zip", "meta.zip")
 
 logger = logging.getLogger(__name__)
@@ -79,7 +81,8 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         logger.info("%s: the original loader's cache file (_local.pkl) is ignored: pickles are never opened", location)
     if not parts:
         seen = ", ".join(item.name for item in items[:5]) or "nothing"
-        raise MissingModalityError(f"{location}: holds no Multimodal VoxCeleb data (found {seen}); {_EXPECTED}")
+        hint = _FROM_VIDEOS if any(item.name.lower().endswith(_VIDEO_ENDINGS) for item in items) else ""
+        raise MissingModalityError(f"{location}: holds no Multimodal VoxCeleb data (found {seen}); {_EXPECTED}{hint}")
     return parts[0] if len(parts) == 1 else MergedStore(location, parts)
 
 

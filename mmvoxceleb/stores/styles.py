@@ -28,7 +28,10 @@ def settled_style(style: str, store: Store) -> str:
     if (told := (store.location, there[0])) not in _told:
         _told.add(told)
         logger.warning(
-            "%s: has no drawings in %s; those in its only style, %s, are taken", store.location, style, there[0]
+            "%s: has no drawings of the default style, %s; its only style, %s, is taken",
+            store.location,
+            style,
+            there[0],
         )
     return there[0]
 

@@ -6,7 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable
 
-from mmvoxceleb.errors import ConfigError, OutputError
+from mmvoxceleb.errors import ConfigError, MissingExtraError, OutputError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.viewer.viewing import Viewing
 
@@ -40,7 +40,7 @@ def serve(
 
         from mmvoxceleb.viewer.app import make_app
     except ImportError as error:
-        raise ImportError(f"the browser viewer needs starlette and uvicorn: {install_hint('viewer')}") from error
+        raise MissingExtraError(f"the browser viewer needs starlette and uvicorn: {install_hint('viewer')}") from error
     is_ours = _is_loopback(host)
     if not is_ours and (token is None or len(token) < 12):
         raise ConfigError(

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import SourceUnavailableError
+from mmvoxceleb.errors import MissingExtraError, SourceUnavailableError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 
@@ -48,7 +48,7 @@ def fetch_video(
     try:
         import yt_dlp
     except ImportError as error:
-        raise ImportError(f"--download needs yt-dlp: {install_hint('download')}") from error
+        raise MissingExtraError(f"--download needs yt-dlp: {install_hint('download')}") from error
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     stopped = threading.Event()

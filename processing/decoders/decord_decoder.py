@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import CorruptSourceError, MissingExtraError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
 from mmvoxceleb.processing.decoders.probe import VideoInfo
@@ -112,8 +112,8 @@ class DecordDecoder(IndexedDecoder):
         )
 
 
-def _missing(why: str) -> ImportError:
-    return ImportError(
+def _missing(why: str) -> MissingExtraError:
+    return MissingExtraError(
         f"the decord decoder is not installed ({why}): {install_hint('decord')}, which has a wheel for Linux on x86-64 "
         "alone, or choose --decoder pyav"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.errors import CorruptSourceError, MissingExtraError, UnsuitableDecoderError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.quoting import first_line
 from mmvoxceleb.processing.decoders.indexed import IndexedDecoder
@@ -59,7 +59,7 @@ def _import_decoder() -> Any:
     try:
         from torchcodec.decoders import VideoDecoder
     except (ImportError, RuntimeError, OSError) as error:
-        raise ImportError(
+        raise MissingExtraError(
             f"the torchcodec decoder does not load: it needs {install_hint('torchcodec')}, in the release that fits "
             f"your torch, and FFmpeg's libraries; or choose --decoder pyav ({first_line(error)})"
         ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import WeightsError
+from mmvoxceleb.errors import MissingExtraError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.detectors.interface import Detection, Detector, in_order
 from mmvoxceleb.processing.devices import device_kind
@@ -122,7 +122,7 @@ def _import_face_alignment() -> Any:
     try:
         import face_alignment
     except ImportError as error:
-        raise ImportError(
+        raise MissingExtraError(
             f"the s3fd detector needs the package face-alignment: {install_hint('s3fd')} "
             f"(or choose --detector yunet or haar); {error}"
         ) from error

@@ -3,7 +3,7 @@
 import importlib.util
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, MissingExtraError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def resolve_backend(
     if backend == "ncnn" and not fits:
         raise ConfigError("the ncnn backend computes fp32 on the CPU only, uncompiled; use the backend auto")
     if backend == "ncnn" and not installed:
-        raise ImportError(f"the ncnn backend needs: {install_hint('cpu')}")
+        raise MissingExtraError(f"the ncnn backend needs: {install_hint('cpu')}")
     return "ncnn" if backend != "torch" and fits and installed else "torch"
 
 

@@ -94,7 +94,7 @@ class FinishedStages:
         if conflicts:
             more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
             raise IncompatibleOutputError(
-                f"{conflicts[0]}.{more} Use the same settings, write to another folder with --out, "
+                f"{conflicts[0]}.{more} Use the same settings, write to another folder, "
                 "or replace them with --overwrite"
             )
         now._elsewhere.tell()
@@ -185,7 +185,7 @@ class _Elsewhere:
 
             self._here[stage.name] = device_kind(torch.device(stage.device))
         here = self._here[stage.name]
-        if there != here:
+        if there != here and not here.startswith(f"{there} "):  # what told less is not another device
             self._counts[stage.name, there, here] += 1
 
     def tell(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, MissingExtraError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.meta.runs import token_in
 from mmvoxceleb.processing.engines.local import lanes_on
@@ -72,7 +72,7 @@ def run_on_ray(
     try:
         import ray
     except ImportError as error:
-        raise ImportError(f"the ray engine needs: {install_hint('ray')}") from error
+        raise MissingExtraError(f"the ray engine needs: {install_hint('ray')}") from error
     budget = None if memory is None else budget_of(memory)
     with _connected(ray, address):
         share = _share(ray, work, workers)

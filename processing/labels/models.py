@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.errors import ConfigError, MissingExtraError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.processing.devices import BatchModel, to_device
 from mmvoxceleb.processing.devices.transfer import host_tensor
@@ -156,7 +156,7 @@ class TransformersModel(AttributeModel):
             from transformers import AutoImageProcessor, AutoModelForImageClassification
             from transformers.utils import logging as hf_logging
         except ImportError as error:
-            raise ImportError(f"{self.name} needs: {install_hint('transformers')} ({error})") from error
+            raise MissingExtraError(f"{self.name} needs: {install_hint('transformers')} ({error})") from error
         bars = hf_logging.is_progress_bar_enabled()
         hf_logging.disable_progress_bar()
         try:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
+from mmvoxceleb.errors import ConfigError, MissingExtraError, SourceUnavailableError, WeightsError
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.files.quoting import first_line
 from mmvoxceleb.processing.masks.parser import NetworkParser
@@ -48,7 +48,9 @@ class TransformersParser(NetworkParser):
         try:
             import transformers
         except ImportError as error:
-            raise ImportError(f"the parser transformers:{source} needs: {install_hint('transformers')}") from error
+            raise MissingExtraError(
+                f"the parser transformers:{source} needs: {install_hint('transformers')}"
+            ) from error
         self._transformers = transformers.__name__
         self.source = source
         self._read_preprocessor()

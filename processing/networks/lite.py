@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmvoxceleb.errors import MissingExtraError
 from mmvoxceleb.extras import install_hint
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ class LiteNetwork:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
-            raise ImportError(f"MediaPipe's networks need LiteRT: {install_hint('landmarks')} ({error})") from error
+            raise MissingExtraError(
+                f"MediaPipe's networks need LiteRT: {install_hint('landmarks')} ({error})"
+            ) from error
         self._interpreter = Interpreter(model_content=content, num_threads=1)
         self._interpreter.allocate_tensors()
         (first, *_) = self._interpreter.get_input_details()

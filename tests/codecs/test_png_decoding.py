@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import os
 import struct
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
@@ -189,3 +191,17 @@ def test_a_header_without_pixels_is_an_error(width: int, height: int) -> None:
 def test_more_pixels_than_the_header_says_are_never_unpacked() -> None:
     with pytest.raises(CorruptSourceError):
         decode_picture(png_of_rows(bytes(50_000_000), 4, 4), where="x")
+
+
+def test_what_numba_compiles_is_kept_in_our_cache_and_not_in_the_package(tmp_path: Path) -> None:
+    code = (
+        "from mmvoxceleb.codecs import unfilter; import numba\n"
+        "print(unfilter._undo_filters_quickly._cache.cache_path, numba.config.CACHE_DIR == '')"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env={**environ, "MMVOXCELEB_CACHE": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert told.startswith(str(tmp_path / "numba"))
+    assert told.endswith(" True\n")

@@ -197,6 +197,9 @@ def test_an_empty_folder_and_one_of_something_else(tmp_path: Path) -> None:
             load_dataset("mmvoxceleb", data_dir=str(tmp_path), streaming=streaming)
         with pytest.raises(SourceUnavailableError, match="no such folder"):
             load_dataset("mmvoxceleb", data_dir=str(tmp_path / "absent"), streaming=streaming)
+    (tmp_path / "interview.MP4").write_bytes(b"")
+    with pytest.raises(MissingModalityError, match="of raw videos: mmvoxceleb regenerate all VIDEOS MY-DATASET"):
+        load_dataset("mmvoxceleb", data_dir=str(tmp_path))
 
 
 def test_a_cut_connection_in_an_epoch_is_retried_and_the_epoch_goes_on(

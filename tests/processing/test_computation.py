@@ -114,6 +114,18 @@ def test_a_run_goes_on_with_results_of_another_device_and_says_so(
     assert path.read_bytes() == before
 
 
+def test_a_cpu_whose_instructions_nobody_recorded_is_no_other_device(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Pipeline(stages()).run(store, store).raise_if_failed()
+    meta = meta_of(store)
+    meta["mask"]["computation"]["device"] = "cpu"
+    (store / "meta" / f"{CLIP}.json").write_text(json.dumps(meta))
+    with caplog.at_level(logging.WARNING):
+        assert Pipeline(stages()).run(store, store).skipped == 1
+    assert "another device" not in caplog.text
+
+
 @pytest.mark.parametrize("computation", ["cuda", [], {"device": 4}, None])
 def test_records_of_another_form_are_no_device(store: Path, computation: object) -> None:
     Pipeline([stages()[0]]).run(store, store).raise_if_failed()

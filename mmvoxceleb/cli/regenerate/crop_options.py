@@ -177,8 +177,6 @@ def _check_models(crop: "CropStage") -> None:
     except WeightsError as error:
         raise WeightsError(f"{error}. Or choose --detector haar, which needs no weights") from error
     except SourceUnavailableError as error:
-        raise SourceUnavailableError(
-            f"choose --detector haar, which needs no weights, or mend this: {error}"
-        ) from error
+        raise SourceUnavailableError(f"{error}. Or choose --detector haar, which needs no weights") from error
     except ImportError as error:
         raise ConfigError(str(error)) from error

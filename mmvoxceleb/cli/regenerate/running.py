@@ -235,13 +235,21 @@ def _rate(summary: "Summary", seconds: float) -> str:
 
 
 def _progress(console: "Console", unit: str) -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn(f"{unit}s"),
+        TimeElapsedColumn(),  # moves while the first, long video is worked on
         TimeRemainingColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("[dim]{task.fields[shares]}"),

@@ -100,7 +100,8 @@ class VideoFiles:
         """
         if not self.found:
             raise SourceUnavailableError(
-                f"{self._raw}: there is no video in it; files that end in {_SUFFIXES} are known"
+                f"{self._raw}: holds no video. Put face videos into it, or name another folder. "
+                f"Known endings: {_SUFFIXES}"
             )
 
     def at(self, place: str) -> FoundVideo | None:
