@@ -244,7 +244,7 @@ def test_a_wrong_token_is_said_in_one_line(exported: Path, program: Run) -> None
 def test_a_dry_run_needs_no_hub_and_says_what_it_did_not_check(exported: Path, program: Run) -> None:
     done = program("push", exported, "lab/elsewhere", "--dry-run", HF_ENDPOINT="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("again in") == 1
+    assert done.stderr.count("retrying in") == 1
     assert "would be sent: " in done.stdout
     assert "on the Hub already" not in done.stdout
     assert "not checked, because the Hub could not be reached: whether lab/elsewhere exists" in done.stdout

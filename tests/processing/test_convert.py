@@ -121,7 +121,7 @@ def test_a_second_run_goes_on_or_refuses(corpus: Corpus, tmp_path: Path) -> None
     assert (summary.done, summary.skipped) == (2, 1)
     with pytest.raises(IncompatibleOutputError, match="keyframe_every was 3 and is 2"):
         converted(source, out, replace(LOSSLESS, keyframe_every=2))
-    with pytest.raises(ConfigError, match="into another store"):
+    with pytest.raises(ConfigError, match="cannot be converted into itself"):
         converted(source, source, PNG)
     with pytest.raises(ConfigError, match="cannot be converted into itself; name a new place outside it"):
         converted(source, source / "video" / "inside", PNG)

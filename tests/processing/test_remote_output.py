@@ -129,7 +129,7 @@ def test_stages_added_later_failures_conflicts_and_removal(raw: Path, reference:
 def test_a_run_that_was_killed_goes_on_with_two_workers(raw: Path, reference: dict[str, bytes], url: str) -> None:
     process = _start(raw, url)
     end = time.monotonic() + 120
-    while len(open_output(url).names("txt")) < 2 and process.poll() is None and time.monotonic() < end:
+    while not _finished(url) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
     assert process.poll() is None, process.communicate()[0]
     process.kill()

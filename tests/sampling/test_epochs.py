@@ -120,7 +120,7 @@ def test_a_sampler_goes_on_with_the_epochs_of_another(prepared: Dataset) -> None
     rest = DataLoader(Subset(resumed, range(2, 6)), batch_size=2)
     assert sorted(begun + passes(rest, 1)[0]) == expected[1]
     assert passes(DataLoader(resumed, batch_size=2), 1)[0] == expected[2]
-    with pytest.raises(ConfigError, match="of 6 samples, and these are 12"):
+    with pytest.raises(ConfigError, match="state has 6 samples, and these are 12"):
         ClipSampler(prepared, windows=2, **SETTINGS).load_state_dict(state)
 
 

@@ -65,7 +65,7 @@ def test_sorts_by_figure_and_by_doubt_and_puts_the_unknown_last(querying: Queryi
     assert names(querying, {}, "-sharpness")[0] == CLIPS[5]
     assert names(querying, {}, "-sharpness")[-1] == "id9#video#00001"
     assert names(querying, {}, "doubt:Smiling")[0] == CLIPS[3]  # 0.1 - 0.09 is nearest to the threshold
-    with pytest.raises(ConfigError, match="no figure"):
+    with pytest.raises(ConfigError, match="unknown figure nonsense"):
         querying.answer({}, "nonsense")
 
 
