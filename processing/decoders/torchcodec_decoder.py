@@ -38,6 +38,8 @@ class TorchCodecDecoder(IndexedDecoder):
             raise CorruptSourceError(f"{info.path}: torchcodec cannot read this video ({error})") from error
         if info.picture.orientation != UPRIGHT and not hasattr(self._decoder.metadata, "rotation"):
             raise UnsuitableDecoderError(f"{info.path}: torchcodec before 0.11 ignores rotation; choose --decoder pyav")
+        if info.ignored_turn_degrees is not None:
+            self._refuse(f"turns pictures of {info.ignored_turn_degrees:g} degrees by a right angle")
         self._begin = self._decoder.metadata.begin_stream_seconds_from_content
         self._require_frames(self._decoder.metadata.num_frames_from_content)
 
