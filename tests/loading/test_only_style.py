@@ -7,7 +7,6 @@ import pytest
 from datasets import load_dataset
 
 from mmvoxceleb.errors import MissingModalityError
-from mmvoxceleb.sampling import ClipSampler
 from tests.support.corpus import Corpus, make_corpus
 
 
@@ -32,11 +31,3 @@ def test_of_two_others_none_is_taken(drawn: Corpus) -> None:
         load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=True)
     rows = load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=True, styles=("sketch",))
     assert next(iter(rows))["drawings"]
-
-
-def test_samples_without_drawings_say_nothing_of_styles(drawn: Corpus, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "mask"))
-        assert "style" not in caplog.text
-        ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "drawing"))
-    assert "its only style, lines, is taken" in caplog.text
