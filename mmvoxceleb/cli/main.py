@@ -109,8 +109,19 @@ app = typer.Typer(
 )
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mmvoxceleb {version('mmvoxceleb')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _configure(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_tell_version, help="Show the version and exit."
+    ),
     log_level: str = typer.Option("WARNING", "--log-level", envvar="MMVOXCELEB_LOG", help="DEBUG, INFO, WARNING."),
 ) -> None:
     from rich.console import Console

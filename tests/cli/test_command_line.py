@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,7 @@ def test_completion_offers_commands_options_and_values(typed: str, offered: list
 def test_h_is_help_on_every_level() -> None:
     for path in ((), ("export",), ("regenerate", "mask"), ("label", "import")):
         assert "Usage: " in call(*path, "-h").stdout
+
+
+def test_version() -> None:
+    assert call("--version").stdout == f"mmvoxceleb {metadata.version('mmvoxceleb')}\n"
