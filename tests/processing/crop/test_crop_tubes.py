@@ -431,7 +431,7 @@ def test_who_it_is_from_a_table(tmp_path: Path) -> None:
 
 
 def test_nothing_to_crop(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailableError, match="no video in it"):
+    with pytest.raises(SourceUnavailableError, match="holds no video"):
         free_videos(tmp_path)
     with pytest.raises(SourceUnavailableError, match="no such folder or video"):
         free_videos(tmp_path / "nowhere")
