@@ -1,5 +1,6 @@
 """Where the clips of a folder are: a million in little memory, and nothing asked of a file before it is needed."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -63,6 +64,19 @@ class ClipNames:
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
         self._in_order: list[str] = []
+        self._is_shared = False
+        self._growing = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), ()
+
+    def all_of(self, count: int) -> dict[str, str] | None:
+        """Return all names if there are so many, to keep; names that come later are not in it."""
+        with self._growing:
+            if len(self.known) != count:
+                return None
+            self._is_shared = True
+            return self.known
 
     def is_clip(self, name: str) -> bool:
         """Tell whether something has the name of a clip."""
@@ -74,7 +88,11 @@ class ClipNames:
         clips = list(map(known.get, names))
         if None in clips:
             new = [name for name, clip in zip(names, clips, strict=True) if clip is None and ClipId.matches(name)]
-            known.update((name, name) for name in new if not name.startswith("."))
+            with self._growing:
+                if self._is_shared and new:
+                    self.known, self._is_shared = dict(self.known), False
+                known = self.known
+                known.update((name, name) for name in new if not name.startswith("."))
             clips = list(map(known.get, names))
         return [clip for clip in clips if clip is not None]
 
@@ -83,6 +101,27 @@ class ClipNames:
         if len(self._in_order) != len(self.known):
             self._in_order = sorted(self.known)
         return self._in_order
+
+
+class _AllAlike(Mapping[str, _Form]):
+    """One form for all names, in no memory of its own: most folders have all clips."""
+
+    def __init__(self, names: dict[str, str], form: _Form) -> None:
+        self.names, self._form = names, form
+
+    def __getitem__(self, clip: str) -> _Form:
+        if clip not in self.names:
+            raise KeyError(clip)
+        return self._form
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, clip: object) -> bool:
+        return clip in self.names
 
 
 class ClipPlaces(Mapping[str, Place]):
@@ -96,7 +135,7 @@ class ClipPlaces(Mapping[str, Place]):
     def __init__(self, tree: FileTree, names: ClipNames) -> None:
         self._tree = tree
         self._names = names
-        self._forms: dict[str, _Form] = {}
+        self._forms: dict[str, _Form] | _AllAlike = {}
         self._told: dict[str, Item] | None = None
         self._in_order: list[str] = []
 
@@ -132,7 +171,11 @@ class ClipPlaces(Mapping[str, Place]):
                 yield clip, self._path(clip, forms[clip]), self._path(clip, form)
             absent = frozenset(there)
             added = [clip for clip in clips if clip not in absent]
-        forms.update(dict.fromkeys(added, form))
+        if not forms and (names := self._names.all_of(len(added))) is not None:
+            self._forms = _AllAlike(names, form)
+        elif added:
+            self._forms = dict(forms) if isinstance(forms, _AllAlike) else forms
+            self._forms.update(dict.fromkeys(added, form))
         if told is not None:
             self._told = {} if self._told is None else self._told
             if form.kind != "folder":
@@ -141,8 +184,9 @@ class ClipPlaces(Mapping[str, Place]):
     def in_order(self) -> list[str]:
         """Return the names, sorted."""
         if len(self._in_order) != len(self._forms):
-            forms = self._forms
-            shared = [name for name in self._names.in_order() if name in forms]
+            forms, shared = self._forms, self._names.in_order()
+            if len(shared) != len(forms):
+                shared = [name for name in shared if name in forms]
             self._in_order = shared if len(shared) == len(forms) else sorted(forms)
         return self._in_order
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.files import local
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.tree import Item
@@ -68,3 +69,31 @@ def test_workers_see_the_clips_that_were_listed(own_corpus: Corpus, tmp_path: Pa
     (root / "video" / f"{clips[0]}.zip").rename(root / "video" / "other#a#0.txt#0.mp4.zip")
     assert sent.clips(VIDEO) == clips
     assert sent.entries(VIDEO, clips[1]) == store.entries(VIDEO, clips[1])
+
+
+def test_folders_that_share_names_keep_to_their_own(own_corpus: Corpus, tmp_path: Path) -> None:
+    root = pack(own_corpus, tmp_path / "packed")
+    usual = sorted(own_corpus.clips)
+    late = "late#a#0.txt#0.mp4"
+    (root / "mask" / f"{usual[0]}.zip").rename(root / "mask" / f"{late}.zip")
+    masks = sorted([*usual[1:], late])
+    for order in (("label", "mask", "text", "video"), ("mask", "video", "label", "text")):
+        store = open_store(root)
+        for name in order * 2:
+            assert store.clips(Folder(name)) == (masks if name == "mask" else usual), (order, name)
+        with pytest.raises(MissingModalityError, match="has no label of clip late"):
+            store.entries(LABEL, late)
+
+
+def test_a_clip_that_is_there_twice_is_told_and_the_others_stay(
+    own_corpus: Corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = pack(own_corpus, tmp_path / "packed")
+    first, second = sorted(own_corpus.clips)
+    (root / "video" / first).mkdir()
+    (root / "video" / "late#a#0.txt#0.mp4").mkdir()
+    store = open_store(root)
+    assert store.clips(LABEL) == [first, second]
+    assert store.clips(VIDEO) == sorted([first, second, "late#a#0.txt#0.mp4"])
+    assert f"clip {first}, video: exists twice" in caplog.text
+    assert store.clips(LABEL) == [first, second]

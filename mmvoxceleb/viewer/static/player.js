@@ -123,8 +123,9 @@ export class Player {
     const frame = this.from + Math.floor((this.clock() - this.startedAt) * this.rate * this.speed);
     const due = frame > this.indices.at(-1) ? this.indices.length : this.main.at(frame); // a clip may have holes in time
     if (due > this.position) {
-      const next = this.source ? Math.min(due, this.indices.length) : this.position + 1;
-      if (next >= this.indices.length) {
+      const last = this.indices.length - 1;
+      const next = !this.source ? this.position + 1 : this.position < last ? Math.min(due, last) : due; // the last is always shown
+      if (next > last) {
         if (!this.isLoop) return this.pause();
         this.position = 0;
         this.begin();
