@@ -10,6 +10,7 @@ RELEASE ?= .venv-release
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
+PARALLEL := --numprocesses 2 --dist loadfile --max-worker-restart 0
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo install test test-oldest test-newest test-extras fuzz lint lint-workflows format docs notebooks dist wheels bench clean
@@ -54,7 +55,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python builder_scripts/demo.py demo_output $(if $(VIDEOS),"$(VIDEOS)")
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 # the contract with datasets, on the oldest release that is supported
 test-oldest: $(OLDEST)/.installed
@@ -62,11 +63,11 @@ test-oldest: $(OLDEST)/.installed
 
 # all tests with the newest releases that pyproject.toml allows, which also suits a Python that the pins are not for
 test-newest: $(NEWEST)/.installed
-	$(NEWEST)/bin/python -m pytest --numprocesses 2 --dist loadfile
+	$(NEWEST)/bin/python -m pytest $(PARALLEL)
 
 # what no other environment has: S3FD's library, torchcodec, an S3 server, scikit-image. TESTS= chooses others
 test-extras: $(EXTRAS)/.installed
-	$(EXTRAS)/bin/python -m pytest -rs --numprocesses 2 --dist loadfile $(TESTS)
+	$(EXTRAS)/bin/python -m pytest -rs $(PARALLEL) $(TESTS)
 
 # damaged inputs of every kind; those that fail are saved in fuzz_failures/
 fuzz: $(VENV)/.installed
