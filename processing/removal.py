@@ -20,6 +20,7 @@ from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.modalities import META, file_modalities
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.schema import ClipId, Folder
+from mmvoxceleb.stores.kept_names import forget_names
 
 __all__ = ["StoreRemoval", "erase", "obey", "remove_from_store", "sweep"]
 
@@ -85,6 +86,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
             tree.write(REMOVALS_PATH, (read_removals(tree.address, feeds=False) | removals).to_bytes())
         report = erase(tree, removals)
         if tree.is_local:
+            forget_names(tree.address)
             _visit_zips(Path(tree.address), removals, report, rewrite_zips)
     report.clips.sort()
     report.unmatched = removals.unmatched(report.clips)

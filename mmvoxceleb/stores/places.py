@@ -10,7 +10,7 @@ from mmvoxceleb.modalities import Folder
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.naming import clip_of_file
 
-__all__ = ["ClipNames", "ClipPlaces", "Place", "clip_of_item"]
+__all__ = ["ClipNames", "ClipPlaces", "Place", "clip_of_item", "usual_form"]
 
 _LOOKED_AT_TOGETHER = 1 << 14
 
@@ -69,6 +69,15 @@ class ClipNames:
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), ()
+
+    def begin(self, clips: list[str]) -> bool:
+        """Begin with names that are sorted and known to be clips; return False if there are some already."""
+        with self._growing:
+            if self.known:
+                return False
+            self.known = dict(zip(clips, clips, strict=True))
+            self._in_order = clips
+            return True
 
     def all_of(self, count: int) -> dict[str, str] | None:
         """Return all names if there are so many, to keep; names that come later are not in it."""
@@ -138,6 +147,8 @@ class ClipPlaces(Mapping[str, Place]):
         self._forms: dict[str, _Form] | _AllAlike = {}
         self._told: dict[str, Item] | None = None
         self._in_order: list[str] = []
+        self.is_plain = False
+        """Whether these are files with one suffix in a folder without folders, as nearly always in a large store."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._tree, ClipNames()), {"_forms": self._forms, "_told": self._told}
@@ -147,11 +158,12 @@ class ClipPlaces(Mapping[str, Place]):
 
         Nearly all of a million files are named alike, so those are taken together.
         """
-        suffix, kind = (".zip", "packed") if folder.is_frames else (getattr(folder.kind, "suffix", ""), "file")
+        suffix, kind = usual_form(folder)
+        is_first = not self._forms
+        forms: dict[tuple[str, str], _Form] = {}
         usual = [name for name in outline.files if name.endswith(suffix)] if suffix else []
         if len(usual) < len(outline.files) or outline.folders:
             alike = set(usual)
-            forms: dict[tuple[str, str], _Form] = {}
             for item in Outline([name for name in outline.files if name not in alike], outline.folders).items():
                 found = clip_of_item(folder, item, self._names.is_clip)
                 if found is not None:
@@ -161,6 +173,14 @@ class ClipPlaces(Mapping[str, Place]):
         length = -len(suffix)
         stems = [name[:length] for name in usual]
         yield from self._add(self._names.clips_among(stems), _Form(base, kind, suffix), outline.told)
+        self.is_plain = is_first and not outline.folders and not forms
+
+    def add_kept(self, folder: Folder, base: str, clips: list[str]) -> None:
+        """Add the clips of a plain folder, sorted, to none."""
+        suffix, kind = usual_form(folder)
+        known = clips if self._names.begin(clips) else self._names.clips_among(clips)
+        for _ in self._add(known, _Form(base, kind, suffix), None):
+            pass
 
     def _add(
         self, clips: Sequence[str], form: _Form, told: Mapping[str, Item] | None
@@ -232,6 +252,11 @@ class ClipPlaces(Mapping[str, Place]):
     @staticmethod
     def _look_at_folder(path: str) -> Item:
         return Item(path.rpartition("/")[2], is_folder=True)
+
+
+def usual_form(folder: Folder) -> tuple[str, str]:
+    """Return what follows the clip in the names of files, and their kind, in a folder with one file a clip."""
+    return (".zip", "packed") if folder.is_frames else (getattr(folder.kind, "suffix", ""), "file")
 
 
 def clip_of_item(folder: Folder, item: Item, is_clip: IsClip = ClipId.matches) -> tuple[str, str] | None:

@@ -18,8 +18,9 @@ from mmvoxceleb.modalities import META, Folder, Modality
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Entry, Store, check_sizes, frame_entries, frame_index_of
+from mmvoxceleb.stores.kept_names import FEWEST_NAMES, KeptNames, folder_mark
 from mmvoxceleb.stores.packed_zip import packed_entries
-from mmvoxceleb.stores.places import ClipNames, ClipPlaces, Place, clip_of_item
+from mmvoxceleb.stores.places import ClipNames, ClipPlaces, Place, clip_of_item, usual_form
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.remote_clips import RemoteClips
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -49,6 +50,8 @@ class TreeStore(Store):
         self._counts: dict[Folder, Counter[str]] = {}
         self._packed: dict[str, list[ZipEntry]] = {}
         self._remote = None if isinstance(tree, LocalTree) else RemoteClips(tree)
+        self._kept = KeptNames(tree.address) if isinstance(tree, LocalTree) else None
+        self._clips_kept: dict[str, list[str]] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -71,11 +74,27 @@ class TreeStore(Store):
             return self._places_by_modality[modality]
 
     def _scan(self, kind: Modality, base: str, places: dict[Folder, ClipPlaces]) -> None:
+        outline = self._list(kind.folder_of_style(""), base, places)
+        for style in _styles_among(outline, kind) if outline is not None else ():
+            self._list(kind.folder(style), f"{base}/{style}", places)
+
+    def _list(self, folder: Folder, base: str, places: dict[Folder, ClipPlaces]) -> Outline | None:
+        """Add the clips of a folder, and return what is in it; None where the kept names made listing it needless."""
+        suffix, _ = usual_form(folder)
+        mark = folder_mark(os.path.join(self._tree.address, base)) if self._kept is not None else ""
+        if self._kept is not None and folder not in places and (digest := self._kept.digest(base, mark, suffix)):
+            clips = self._clips_kept.get(digest) or self._kept.names(digest)
+            if clips:
+                self._clips_kept[digest] = clips
+                places[folder] = ClipPlaces(self._tree, self._names)
+                places[folder].add_kept(folder, base, clips)
+                return None
         outline = self._tree.outline(base)
-        self._add(kind.folder_of_style(""), base, outline, places)
-        for style in _styles_among(outline, kind):
-            path = f"{base}/{style}"
-            self._add(kind.folder(style), path, self._tree.outline(path), places)
+        self._add(folder, base, outline, places)
+        found = places.get(folder, ())
+        if self._kept is not None and mark and len(found) >= FEWEST_NAMES and places[folder].is_plain:
+            self._kept.keep(base, mark, suffix, places[folder].in_order())
+        return outline
 
     def _add(self, folder: Folder, base: str, outline: Outline, places: dict[Folder, ClipPlaces]) -> None:
         clips = places.get(folder) or ClipPlaces(self._tree, self._names)
