@@ -35,19 +35,21 @@ LARGEST_TEXT_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """What to read of a clip.
+    """Options that decide what a record holds of a clip.
 
     Args:
         modalities: Names of registered modalities.
         styles: Drawing styles.
-        frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
-        max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame. Without
-            the video modality, at most so many masks and drawings.
-        aligned: Keep only frames that have a mask and a drawing (of those that are asked for), and their pictures.
-        mask_encoding: ``palette``: 8-bit palette PNG of class ids; ``original``: the bytes as they are.
-        drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
-        count_frames: Fill ``num_frames`` although the video modality is not asked for.
-        frames_as: ``images``: a list of pictures; ``video``: the file, of a clip that is a video file.
+        frame_stride: Keep only the frames, masks and drawings whose frame index is a multiple of this.
+        max_frames: Keep at most this many frames from the start of the clip, and no mask or drawing of a later frame.
+            If the video modality is not read, keep at most this many masks and at most this many drawings.
+        aligned: Keep only frames that have a mask and a drawing, as far as these modalities are read, together with
+            their masks and drawings.
+        mask_encoding: ``palette``: 8-bit palette PNGs of class ids, 0 to 18; ``original``: the bytes of the files,
+            unchanged.
+        drop_sensitive: Put -1 in the label for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
+        count_frames: Fill ``num_frames`` even if the video modality is not read.
+        frames_as: ``images``: a list of pictures; ``video``: the video file of the clip, which must be one.
     """
 
     modalities: Sequence[str] = MODALITIES
