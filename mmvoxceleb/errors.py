@@ -163,6 +163,6 @@ class ProcessingError(MMVoxCelebError, RuntimeError):
     lost or the device lacks memory for a single frame.
 
     What to do: read ``meta/ledger.jsonl`` in the output, which has the reason for every clip, fix the sources, and
-    rerun the command: it processes only the clips that are not finished. With one worker on this machine, the full
-    traceback of a worker's error is shown.
+    rerun the command: it processes only the clips that are not finished. With one worker on this machine, an
+    error that ends the worker is shown in full.
     """
