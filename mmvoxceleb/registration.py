@@ -146,8 +146,7 @@ def load_dataset(
         **config_kwargs: Fields of :class:`mmvoxceleb.MMVoxCelebConfig`.
 
     Returns:
-        A ``Dataset`` for one split, or a ``DatasetDict`` for all; with ``streaming``, an ``IterableDataset`` or an
-        ``IterableDatasetDict``.
+        A ``Dataset`` for one split, a ``DatasetDict`` for all; the iterable kind of either with ``streaming``.
 
     Raises:
         MMVoxCelebError: An argument is invalid, or the source cannot be read.

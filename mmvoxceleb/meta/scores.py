@@ -41,18 +41,17 @@ def read_scores(store: "Store | str | os.PathLike[str]") -> "pa.Table":
     """Read the scores of all clips of a store as one table.
 
     It reads ``meta/scores.parquet`` if that table is up to date, and otherwise the score file of each clip; damaged
-    files are left out with a warning. Clips on the removal list are left out.
+    files are left out with a warning. Clips on the removal list are left out. The table has one row for each clip that
+    has scores, sorted by ``clip_id``. Columns of figures that are in the files but not registered follow the columns of
+    registered ones (:func:`mmvoxceleb.modalities.figures`).
 
     Args:
         store: A store, or its path or URL.
 
     Returns:
-        A table with one row for each clip that has scores, sorted by ``clip_id``, with these columns:
-
         ``clip_id``: string.
         ``num_frames``: int32, the number of frames that were measured.
-        One column per figure (:func:`mmvoxceleb.modalities.figures`): float32, null if unknown. Columns of figures
-        that are in the files but not registered follow the registered ones.
+        One column for each figure, by its name: float32, null if unknown.
         ``versions``: map of string to int32, the version of each figure's formula.
 
     Raises:

@@ -70,13 +70,13 @@ class RecordOptions:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a preview writes about a clip, in a row of its own.
+    """One row of text about a clip in a preview.
 
     Args:
-        title: What stands before it.
-        chips: Words in round boxes, each with the RGB colour of a square before it, if any.
-        lines: Prose.
-        note: A remark below, in small type.
+        title: Title at the left of the row.
+        chips: Words in rounded boxes, each with the RGB colour of a square before it, or None for no square.
+        lines: Lines of text.
+        note: A remark below the row, in small type.
     """
 
     title: str
@@ -86,24 +86,24 @@ class Shown:
 
 
 class Modality(ABC):
-    """What frame and file modalities have in common.
+    """Base class of frame and file modalities.
 
     Attributes:
-        name: Its name in configs and arguments: ``mask``.
-        folder_name: Its folder as we write it, and the name of its archive; ``name`` by default.
+        name: Name in configs and arguments, such as ``mask``.
+        folder_name: Name of its folder and archive as this package writes them; by default ``name``.
         aliases: Other names under which its folder and archives are found.
         has_styles: Whether its folder holds a folder for each style.
-        is_frames: Whether a clip is many pictures rather than one small file.
-        reads_meta: Whether its columns come from the clip's provenance, too.
-        drive_id: The id of its file among those that MMVID published on Google Drive.
-        largest_file_bytes: A larger file is refused before it is read.
-        problem_titles: Kinds of problems that its checks find, with the title under which ``validate`` lists them.
-        title: What it is, in the plural, for the dataset card: ``face segmentation masks``.
-        tasks: Tasks of the Hub that it serves.
-        tags: Tags of the dataset card.
-        form_options: Those fields of :class:`RecordOptions`, of type str, on which :meth:`stored` depends.
-        sample_keys: Keys that a sample may have of it: by default ``mask``, and for frames ``mask_index`` and
-            ``mask_clip_id``.
+        is_frames: Whether a clip has many pictures, and not one small file.
+        reads_meta: Whether its columns also depend on the clip's provenance.
+        drive_id: Id of its file among those that MMVID published on Google Drive.
+        largest_file_bytes: Size limit in bytes; a larger file is refused before it is read.
+        problem_titles: Kinds of problems that its checks find, each with the title that ``validate`` shows.
+        title: Description in the plural for the dataset card: ``face segmentation masks``.
+        tasks: Tasks of the Hub that it is useful for.
+        tags: Tags for the dataset card.
+        form_options: Names of the fields of :class:`RecordOptions`, of type str, that :meth:`stored` depends on.
+        sample_keys: Keys that a training sample may have for it: by default ``name``, and for pictures also
+            ``<name>_index`` and ``<name>_clip_id``.
     """
 
     name: ClassVar[str]
@@ -161,16 +161,16 @@ class Modality(ABC):
         """Declare its columns of a record, in order, as ``datasets`` features."""
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
-        """Check a file, and return it as a record holds it; by default as it is.
+        """Check a file, and return it as a record holds it; unchanged by default.
 
         Args:
             data: Content of the file.
-            options: What was asked for.
+            options: Options of the record.
             clip_id: The clip, for messages.
             name: The file, for messages.
 
         Raises:
-            CorruptSourceError: It is damaged.
+            CorruptSourceError: The file is damaged.
         """
         return data
 

@@ -166,6 +166,9 @@ class FrameModality(Modality):
     ) -> "NDArray[np.uint8]":
         """Decode a picture, crop, resize and mirror it.
 
+        The result may have a fourth channel, which is to be ignored. It may share memory with ``data``, and the next
+        call in the same thread may overwrite it. A modality may return another array, such as class ids [H, W].
+
         Args:
             data: Content of a PNG or JPEG file; for the video modality, also uint8 [H, W, 3] in RGB from a video file.
             view: The crop and the mirroring.
@@ -173,9 +176,7 @@ class FrameModality(Modality):
             where: Clip and file, for messages.
 
         Returns:
-            uint8 [H, W, 3] in RGB, or [H, W, 4] with a fourth channel to ignore; a modality may return another array,
-            such as class ids [H, W]. The array may share memory with ``data``, and the next call in the same thread
-            may overwrite it.
+            uint8 [H, W, 3] or [H, W, 4], with RGB in the first three channels.
 
         Raises:
             CorruptSourceError: The picture cannot be decoded.

@@ -51,7 +51,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
     all values except strings into tensors. The shapes and types are those of the default settings:
 
     ============================ ======================== ==========================================================
-    key                          value                    present with, and meaning
+    key                          value                    present with; meaning
     ============================ ======================== ==========================================================
     ``clip_id``                  str                      always
     ``frames``                   float32 [T, 3, H, W]     modality ``video``; RGB, 0 to 1

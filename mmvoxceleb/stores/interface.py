@@ -125,14 +125,15 @@ class Store(ABC):
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
         """Return where some files of a clip are on this machine.
 
+        There is no answer for files behind a URL, and for frames in a video file, which are no files of their own.
+
         Args:
             folder: The folder.
             clip_id: The clip.
             entries: The files, as returned by :meth:`entries`.
 
         Returns:
-            The path and version of each file; None if they are not on this machine, or are no files of their own, as
-            the frames in a video file.
+            The path and version of each file, or None if there is no answer.
 
         Raises:
             MissingModalityError: The folder has no such clip.
@@ -150,8 +151,7 @@ class Store(ABC):
         """Return a text that changes when a clip in a folder changes, without listing or reading the clip's files.
 
         Returns:
-            The text; empty if the folder has no such clip; None if only listing or reading its files would show a
-            change.
+            The text; empty if the folder has no such clip; None if such a text needs listing or reading the files.
         """
         return None
 
