@@ -121,30 +121,35 @@ def load_dataset(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Load Multimodal VoxCeleb as ``datasets.load_dataset("mmvoxceleb", ...)`` does, without any registration.
+    """Load Multimodal VoxCeleb as ``datasets.load_dataset("mmvoxceleb", ...)`` does.
+
+    This function also works where the name ``mmvoxceleb`` could not be registered with ``datasets``.
 
     Args:
-        path: ``"mmvoxceleb"``; only there to match the signature of ``datasets``.
-        name: A config: ``all`` (default), ``video``, ``mask``, ``drawing``, ``text``, ``label``, ``sample``.
-        data_dir: A folder, zip or fsspec URL of the original files.
-        split: ``train``, ``test``, ``train[:10%]``, ...; None for all.
-        cache_dir: Where prepared datasets go; by default the cache of ``datasets``.
-        features: Override the features.
+        path: Must be ``"mmvoxceleb"``. It exists only to match the signature of ``datasets.load_dataset``.
+        name: The config: ``all`` (the default: ``video``, ``mask``, ``drawing``, ``text`` and ``label``), the name of
+            one modality, such as ``text``, ``audio``, ``landmarks`` or ``score``, or ``sample`` for the bundled sample.
+        data_dir: A folder, a zip, or the fsspec URL of either. None downloads from Google Drive, where the published
+            files were withdrawn; pass ``drive_ids`` for a lab's own copies. The config ``sample`` takes no
+            ``data_dir``.
+        split: ``train``, ``test``, a slice such as ``train[:10%]``, or None for all splits.
+        cache_dir: The folder for prepared datasets; by default the cache of ``datasets``.
+        features: Overrides the features of the records, as in ``datasets``.
         download_config: As in ``datasets``.
         download_mode: As in ``datasets``.
         verification_mode: As in ``datasets``.
         keep_in_memory: As in ``datasets``.
         token: Hugging Face token for ``hf://`` URLs.
-        streaming: Read row by row, without preparing.
-        num_proc: Processes that prepare.
-        storage_options: For the file system behind ``data_dir``.
+        streaming: Read row by row, without preparing the dataset first.
+        num_proc: Number of processes that prepare the dataset.
+        storage_options: Passed to fsspec for the file system behind ``data_dir``.
         **config_kwargs: Fields of :class:`mmvoxceleb.MMVoxCelebConfig`.
 
     Returns:
-        ``Dataset``, ``DatasetDict``, ``IterableDataset`` or ``IterableDatasetDict``.
+        A ``Dataset`` for one split, a ``DatasetDict`` for all; the iterable kind of either with ``streaming``.
 
     Raises:
-        MMVoxCelebError: Bad arguments or a bad source, in one line.
+        MMVoxCelebError: An argument is invalid, or the source cannot be read.
     """
     from datasets.utils.info_utils import is_small_dataset
 

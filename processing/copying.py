@@ -43,17 +43,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class CopyReport:
-    """What a copy did.
+    """Results of a copy.
 
     Args:
-        clips: Clips in the output.
-        kept: Those that were there already, whole and equal.
-        shared: Clips of which several stores have the same folders; they are there once.
-        removed: Clips that stay out, as a removal list names them.
-        linked: Files that are another name of the source's (hard links).
-        copied: Files that were copied.
+        clips: Number of clips in the output.
+        kept: Number of clips that were already in the output, complete and equal.
+        shared: Number of clips of which several stores have the same folder; the output has each of them once.
+        removed: Number of clips that were left out because a removal list names them.
+        linked: Number of files that are hard links to files of the source.
+        copied: Number of files that were copied.
         bytes: Bytes of the copied files.
-        failed: Clips that could not be read, with the reason; nothing of them is in the output.
+        failed: Clips that could not be read, each with the reason; the output holds nothing of them.
     """
 
     clips: int = 0
@@ -79,31 +79,38 @@ def copy_stores(
     keeps_row: Callable[[LedgerRow], bool] | None = None,
     progress: Progress | None = None,
 ) -> CopyReport:
-    """Write the clips of one or more stores into a new one, with provenance, ledger and removal lists.
+    """Copy the clips of one or more stores into a new store, with provenance, ledger and removal lists.
 
-    What several stores have of a clip must be equal; what only one has is added, so that masks of one store come to the
-    frames of another. Whoever is on the removal list of any of them stays out. Files on the same disk become other
-    names of the same content (hard links), which takes no room; nothing of this package ever changes a file in place.
-    A run that was stopped resumes.
+    If several stores have the same modality of a clip, its files must be equal. Modalities that only one store has are
+    added, so that the masks of one store join the frames of another. Clips on the removal list of any of the stores are
+    left out. Files on the same disk become hard links to the same content, which takes no space; this package never
+    changes a file in place. A rerun resumes an interrupted copy.
 
     Args:
-        locations: Folders, zips or URLs.
+        locations: Stores to copy: folders, zips or URLs.
         out: The new store: a folder or a URL.
-        clips: Copy these alone.
-        missing: Whether a clip of ``clips`` that no store has is an error, or is skipped with a warning.
-        layout: As of :class:`StoreWriter`.
-        link: Make hard links where that is possible; otherwise copy.
-        overwrite: Replace what ``out`` has of a clip, where it differs.
-        workers: Threads that read ahead.
-        keeps_row: Whether a row of the ledger comes along that is about no copied clip, such as an input that was
-            rejected; all by default, or none with ``clips``.
-        progress: Called with what is being done, how many clips were just done, and their total.
+        clips: Copy only these clips.
+        missing: Whether a clip of ``clips`` that no store has is an error (``raise``), or is skipped with a warning
+            (``skip``).
+        layout: ``folder``: a folder of files for each clip; ``packed``: one zip for each. By default ``folder`` on disk
+            and ``packed`` on a URL.
+        link: Make hard links where possible, instead of copying.
+        overwrite: Replace files of a clip in ``out`` that differ.
+        workers: Threads that read ahead; copying uses at most 4.
+        keeps_row: Decides whether to copy a row of the ledger that concerns no copied clip, such as a rejected input.
+            By default all such rows are copied, or none with ``clips``.
+        progress: Called with the name of the step, the number of clips just done, and their total.
+
+    Returns:
+        Counts of clips and files. Clips that could not be read are listed with the reason, and do not stop the copy.
 
     Raises:
-        ConfigError: A store is copied onto or into itself; or stores contradict each other.
-        MissingModalityError: There is no clip.
-        IncompatibleOutputError: ``out`` holds other clips, or other content of one.
+        ConfigError: No store was given, a store would be copied onto or into itself, stores contradict each other, or a
+            clip of ``clips`` is missing.
+        MissingModalityError: The stores have no clip to copy, or a store holds no data.
+        IncompatibleOutputError: ``out`` holds other clips, or other content of a clip.
         CorruptSourceError: A removal list is damaged.
+        SourceUnavailableError: A store cannot be read.
         OutputError: ``out`` cannot be written.
     """
     if not locations:
@@ -137,12 +144,20 @@ def copy_stores(
 
 
 def split_persons(store: Store, parts: int) -> list[list[str]]:
-    """Share the clips of a store among parts of about equal numbers of clips, all of one person in one part.
+    """Divide the clips of a store into parts of about equal size, with all clips of an identity in the same part.
 
-    Persons are dealt in order of falling numbers of clips, and then by name, each to the part that has the fewest.
+    Identities are assigned in decreasing order of their number of clips, and then by name, each to the part that has
+    the fewest clips so far.
+
+    Args:
+        store: The store.
+        parts: Number of parts, at least 1.
+
+    Returns:
+        The clip ids of each part, sorted.
 
     Raises:
-        ConfigError: There are fewer persons than parts.
+        ConfigError: ``parts`` is less than 1, or more than the number of identities.
         MissingModalityError: The store has no clips.
     """
     if parts < 1:

@@ -38,16 +38,16 @@ _MOST_BYTES = 64 << 20
 
 @dataclass
 class StoreRemoval:
-    """What was taken out of a store.
+    """Results of a removal from a store.
 
     Args:
-        clips: The clips that had files there.
-        paths: How many files and clip folders were deleted.
-        rewritten: Zips that were written again without them.
-        holding: Zips that still hold them, because rewriting was not asked for or the store is behind a URL.
+        clips: The removed clips that had files in the store.
+        paths: Number of files and clip folders that were deleted.
+        rewritten: Zips that were written again without these clips.
+        holding: Zips that may still hold such clips, because rewriting was not requested or the store is behind a URL.
         caches: Cache files of the original loader that may still name them.
-        naming: Other files that are none of ours and name them, and what links of clips led to.
-        unmatched: What was asked for and matched nobody.
+        naming: Files that this package did not write and that name them, and the targets of links in place of clips.
+        unmatched: Requested entries that match no clip in the store.
     """
 
     clips: list[str] = field(default_factory=list)
@@ -60,23 +60,27 @@ class StoreRemoval:
 
 
 def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = False) -> StoreRemoval:
-    """Delete the clips of persons or videos from a store, after noting them on its removal list.
+    """Delete the clips of identities or videos, or single clips, from a store, and add them to its removal list first.
 
-    Folders and zips of one clip each are deleted, and all that ``meta`` says of them. A zip of many clips cannot be
-    changed in place: it is written again beside itself and renamed, if asked for; until then the removal list keeps
-    its clips out of everything. Several may do this at once: on disk one waits for the other, on a URL it is refused.
-    A run that goes on meanwhile looks at the list before and after every clip.
+    This deletes the folders and zips that hold one such clip each, and everything in ``meta`` about these clips. A zip
+    of many clips cannot be changed in place: with ``rewrite_zips`` it is written again without them and then replaced.
+    Until then, the removal list keeps its clips out of loading, export and every other command. If two processes remove
+    at the same time, the second one waits for the first on disk, and gets an error on a URL. A processing run that is
+    active meanwhile reads the list before and after every clip.
 
     Args:
-        place: The store's folder, or a URL that can be written to.
-        removals: What to take out.
-        rewrite_zips: Write zips of many clips again; each needs its own size in free space.
+        place: The folder of the store, or a URL that can be written to.
+        removals: Identities, videos and clips to remove.
+        rewrite_zips: Write zips of many clips again, on disk only. This needs free space of the size of each zip.
+
+    Returns:
+        The clips that were found, what was deleted, and what may still name them.
 
     Raises:
         ConfigError: There is no such folder, or the URL cannot be written to.
         CorruptSourceError: The removal list is damaged.
-        OutputError: The store is read-only, or somebody else is removing from the URL.
-        SourceUnavailableError: There is no room to rewrite a zip.
+        OutputError: The store is read-only, or another process is removing clips from the URL.
+        SourceUnavailableError: There is no space to rewrite a zip.
     """
     tree = _open(place)
     with writing(tree.location), tree.alone(META.folder_name, "remove"):

@@ -1,4 +1,4 @@
-"""What a dataset card says of the clip list by which its clips were chosen. It names nobody."""
+"""What a dataset card states about the clip list by which its clips were chosen. It names nobody."""
 
 import re
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ _UNNAMED = "a condition on persons, videos or clips, which the list has in full"
 
 @dataclass(frozen=True)
 class Citation:
-    """A clip list, as others cite it.
+    """A reference to a clip list that a dataset card shows; it names no clip, identity or video.
 
     Args:
-        name: The name of its file.
-        sha256: Its hash.
-        clips: How many clips it has.
-        steps: How they were chosen; conditions that name persons, videos or clips only say that they do, for somebody
-            may have to be taken out of the export and its card.
-        candidates: How many clips the store had; None where the list does not say.
-        made_by: Versions, ``mmvoxceleb 0.1.0``; empty where the list does not say.
+        name: Name of the file of the clip list, or ``given by name``.
+        sha256: Hash of the clip list.
+        clips: Number of its clips.
+        steps: How the clips were chosen. A general text replaces conditions that name identities, videos or clips, so
+            that the card stays valid if one of them has to be removed.
+        candidates: Number of clips of the store that they were chosen from; None if the list does not have it.
+        made_by: Versions that made the list, such as ``mmvoxceleb 0.1.0``; empty if the list does not have them.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Citation:
 
     @classmethod
     def of(cls, listed: ClipList) -> "Citation":
-        """Cite a list."""
+        """Create the citation of a clip list."""
         return cls(
             listed.name or "given by name",
             listed.sha256,
@@ -50,12 +50,12 @@ class Citation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the citation as JSON values."""
         return asdict(self) | {"steps": [step.to_json() for step in self.steps]}
 
     @classmethod
     def from_json(cls, values: Any) -> "Citation":
-        """Undo :meth:`to_json`.
+        """Restore a citation from the values that :meth:`to_json` returned.
 
         Raises:
             ValueError: The values are not a citation.

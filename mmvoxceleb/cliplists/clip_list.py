@@ -17,11 +17,11 @@ _OUTSIDE_HASH = frozenset(["created", "sha256"])
 
 @dataclass(frozen=True)
 class StoreMark:
-    """Tells one store from another by its clips. It names no place.
+    """Identifies a store by its clips, wherever it is.
 
     Args:
-        clips: How many clips it has.
-        sha256: Of their names, sorted, each with a line end.
+        clips: Number of its clips.
+        sha256: Hash of the sorted clip ids, each followed by a line end.
     """
 
     clips: int
@@ -29,22 +29,23 @@ class StoreMark:
 
     @classmethod
     def of(cls, clip_ids: Iterable[str]) -> "StoreMark":
-        """Mark a store by the names of its clips."""
+        """Compute the mark of a store from the ids of its clips."""
         names = sorted(set(clip_ids))
         return cls(len(names), hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest())
 
 
 @dataclass(frozen=True)
 class ClipList:
-    """Clips that are meant, and how they were chosen. docs/clip-lists.md describes the file.
+    """A list of clips, together with how they were chosen. docs/clip-lists.md describes its file format.
 
     Args:
-        clips: Their names, sorted, each once.
-        steps: The conditions by which they were chosen, in order; none where nobody knows.
-        store: The store that they were chosen from.
-        versions: Of what chose them, and of the scores: ``{"mmvoxceleb": "0.1.0"}``.
-        created: When, ISO 8601; not part of the hash.
-        name: What messages and the dataset card call it: the name of its file, or empty. It is not in the file.
+        clips: Clip ids, sorted, without repeats.
+        steps: The conditions by which the clips were chosen, in order; empty if unknown.
+        store: Number and hash of the clips of the store that they were chosen from; None if unknown.
+        versions: Versions of this package and of the scores that were used, such as ``{"mmvoxceleb": "0.1.0"}``.
+        created: Time of creation in ISO 8601. It is not part of the hash.
+        name: Name in messages and on the dataset card: the name of the file, or empty. It is not stored in the file,
+            and ignored when lists are compared.
     """
 
     clips: tuple[str, ...]
@@ -56,19 +57,19 @@ class ClipList:
 
     @classmethod
     def of(cls, clip_ids: Iterable[str], **fields: Any) -> "ClipList":
-        """Make one of names in any order."""
+        """Create a list of clip ids in any order; ``fields`` are the other arguments of the class."""
         return cls(tuple(sorted(set(clip_ids))), **fields)
 
     @property
     def sha256(self) -> str:
-        """The hash of all but :attr:`created` and :attr:`name`: equal lists have equal hashes, on any machine."""
+        """The hash of everything except :attr:`created` and :attr:`name`. Equal lists have equal hashes anywhere."""
         return digest_of(self.content())
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def content(self) -> dict[str, Any]:
-        """Return what the hash is of, as JSON values."""
+        """Return the hashed content as JSON values."""
         content: dict[str, Any] = {"format": FORMAT, "version": FORMAT_VERSION, "clips": list(self.clips)}
         if self.steps:
             content["conditions"] = [step.to_json() for step in self.steps]
@@ -79,7 +80,7 @@ class ClipList:
         return content
 
     def to_bytes(self) -> bytes:
-        """Format it as its file, a clip a line."""
+        """Return the content of its JSON file, with one clip per line."""
         content = self.content()
         clips = content.pop("clips")
         head = {"format": content.pop("format"), "version": content.pop("version"), "sha256": self.sha256}
@@ -90,7 +91,7 @@ class ClipList:
         return f'{lines},\n "clips": [\n{names}\n ]\n}}\n'.encode()
 
     def missing_in(self, found: Collection[str]) -> list[str]:
-        """List the clips that are not among some others, sorted."""
+        """Return the clips of the list that are not in ``found``, sorted."""
         there = found if isinstance(found, set | frozenset) else set(found)
         return [clip for clip in self.clips if clip not in there]
 

@@ -43,15 +43,16 @@ def as_clip_list(clips: Clips | None) -> ClipList | None:
 
 
 def read_clip_list(location: str | os.PathLike[str]) -> ClipList:
-    """Read a clip list, or a plain file with the name of a clip in each line, as the viewer exports it.
+    """Read a clip list, or a text file with one clip id per line, such as the viewer exports.
 
     Args:
-        location: The file's path or URL.
+        location: Path or URL of the file.
 
     Raises:
-        SourceUnavailableError: It cannot be read.
-        CorruptSourceError: It is neither, or it was changed after it was made: its hash differs.
-        ConfigError: It is of a later version.
+        SourceUnavailableError: The file cannot be read.
+        CorruptSourceError: The file is neither of these, names no clip, or was changed after it was made, so that its
+            hash does not match.
+        ConfigError: The file has a later version of the format than this package reads.
     """
     return parse_clip_list(read_whole(location, most_bytes=_MOST_BYTES), os.fspath(location))
 

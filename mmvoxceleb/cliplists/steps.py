@@ -9,13 +9,13 @@ __all__ = ["ChoiceStep"]
 
 @dataclass(frozen=True)
 class ChoiceStep:
-    """A condition, and what became of the clips by it.
+    """One step of a choice: a condition, and the number of clips that it keeps.
 
     Args:
-        condition: As a user would write it: ``face_px > 200``, ``20 per person``.
-        passed: Clips that fulfil it, whatever the others say.
-        unknown: Clips of which it cannot be told, because a figure or value is missing; they do not fulfil it.
-        left: Clips that fulfil it and all before it.
+        condition: Text of the condition, such as ``face_px > 200`` or ``at most 20 a person, seed 0``.
+        passed: Number of clips that fulfil it, regardless of other conditions.
+        unknown: Number of clips for which a figure or value is missing; they do not fulfil the condition.
+        left: Number of clips that fulfil it and all conditions before it.
     """
 
     condition: str

@@ -10,13 +10,13 @@ __all__ = ["ListDiff", "diff_lists"]
 
 @dataclass(frozen=True)
 class ListDiff:
-    """What differs between two clip lists, A and B.
+    """Differences between two clip lists, A and B.
 
     Args:
         only_a: Clips that only A has, sorted.
-        only_b: Clips that only B has.
-        in_both: How many clips both have.
-        others: What else differs, a sentence each: conditions, counts, stores, versions.
+        only_b: Clips that only B has, sorted.
+        in_both: Number of clips that both have.
+        others: One phrase for each other difference, in conditions, counts, stores or versions.
     """
 
     only_a: tuple[str, ...]
@@ -26,11 +26,11 @@ class ListDiff:
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs: the hashes are equal."""
+        """Whether the lists do not differ, which means that their hashes are equal."""
         return not (self.only_a or self.only_b or self.others)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the differences as JSON values."""
         return {
             "same": self.is_same,
             "only_a": list(self.only_a),
@@ -41,7 +41,7 @@ class ListDiff:
 
 
 def diff_lists(a: ClipList, b: ClipList) -> ListDiff:
-    """Compare two clip lists. When they were made is not compared, nor how their files are called."""
+    """Compare two clip lists, but not their times of creation and the names of their files."""
     only_a, only_b = set(a.clips) - set(b.clips), set(b.clips) - set(a.clips)
     return ListDiff(tuple(sorted(only_a)), tuple(sorted(only_b)), len(a) - len(only_a), tuple(_others(a, b)))
 

@@ -17,14 +17,15 @@ _AHEAD = 4
 
 @dataclass
 class FolderDiff:
-    """What differs between two stores in one folder of the layout, ``mask`` or ``draw/style1``.
+    """Differences between two stores, A and B, in one folder of the layout, such as ``mask`` or ``draw/style1``.
 
     Args:
         only_a: Clips that only A has, sorted.
-        only_b: Clips that only B has.
-        compared: How many clips both have.
-        differing: Of those, the ones that differ, with what differs.
-        unsized: Files whose size a store does not tell; only a deep comparison reads them.
+        only_b: Clips that only B has, sorted.
+        compared: Number of clips that both have.
+        differing: The compared clips that differ, each with a description of the difference.
+        unsized: Number of files that were not compared by size, because a store does not know their size. A deep
+            comparison reads them instead.
     """
 
     only_a: list[str] = field(default_factory=list)
@@ -35,18 +36,18 @@ class FolderDiff:
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs."""
+        """Whether there is no difference."""
         return not (self.only_a or self.only_b or self.differing)
 
 
 @dataclass
 class StoreDiff:
-    """What differs between two stores, A and B.
+    """Differences between two stores, A and B.
 
     Args:
-        folders: By folder of the layout.
-        removals_differ: Whether the removal lists differ. Whom they name is not told.
-        deep: Whether bytes were compared; else names and sizes of files.
+        folders: Differences in each folder of the layout, by its path.
+        removals_differ: Whether the removal lists of the stores differ. The entries are not shown.
+        deep: Whether the bytes of files were compared, and not only their names and sizes.
     """
 
     folders: dict[str, FolderDiff] = field(default_factory=dict)
@@ -55,11 +56,11 @@ class StoreDiff:
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs."""
+        """Whether there is no difference."""
         return not self.removals_differ and all(folder.is_same for folder in self.folders.values())
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the differences as JSON values."""
         return {
             "same": self.is_same,
             "deep": self.deep,
@@ -77,18 +78,21 @@ def diff_stores(
     clips: Collection[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> StoreDiff:
-    """Compare two stores, whatever holds their bytes: folders, zips, URLs.
+    """Compare two stores, which may be folders, zips or URLs.
+
+    A clip that cannot be read in one of them counts as different.
 
     Args:
-        a: One.
-        b: The other.
-        deep: Compare the bytes of all files; else their names and sizes.
-        modalities: Compare only these, by name, ``meta`` among them; all by default.
-        clips: Compare only these.
-        progress: Told of a folder how many clips are done, and of how many.
+        a: The first store, A.
+        b: The second store, B.
+        deep: Compare the bytes of all files, and not only their names and sizes.
+        modalities: Compare only these modalities, by name; ``meta`` is the provenance. None for all.
+        clips: Compare only these clips; None for all.
+        progress: Called with the path of a folder, the number of its clips compared so far, and their total.
 
     Raises:
-        SourceUnavailableError: A store cannot be read. What is damaged in one clip makes that clip differ.
+        SourceUnavailableError: A store cannot be read.
+        CorruptSourceError: A removal list is damaged.
     """
     diff = StoreDiff(deep=deep)
     diff.removals_differ = read_removals(a.location) != read_removals(b.location)

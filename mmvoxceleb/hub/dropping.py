@@ -25,13 +25,13 @@ __all__ = ["Dropped", "concerned", "drop_clips", "remove_from_export"]
 
 @dataclass
 class Dropped:
-    """What was taken out of an export.
+    """Results of a removal from an export.
 
     Args:
-        clips: The clips.
-        rewritten: Paths of shards that were written again.
-        deleted: Paths of shards of which nothing was left.
-        notes: The shards as they are now.
+        clips: The clips that were removed.
+        rewritten: Paths of the shards that were written again without them.
+        deleted: Paths of the shards that were deleted, because no clip was left in them.
+        notes: The remaining shards.
     """
 
     clips: list[str] = field(default_factory=list)
@@ -104,17 +104,21 @@ def drop_clips(
 def remove_from_export(
     root: Path, removals: Removals, *, progress: Callable[[int, int], None] | None = None
 ) -> Dropped:
-    """Take clips out of a local export, and describe it again.
+    """Remove clips from a local export, and write its dataset card and manifest again.
 
     Args:
-        root: The export.
-        removals: What to take out.
-        progress: Called with the shards just checked, and their total.
+        root: Folder of the export.
+        removals: Identities, videos and clips to remove.
+        progress: Called with the number of shards just checked, and their total.
+
+    Returns:
+        The removed clips, and the shards that changed.
 
     Raises:
         ConfigError: ``root`` is not an export.
-        CorruptSourceError: A shard that holds them, or its marker, is damaged: nothing is changed then.
-        OutputError: It cannot be written, or another run is at work there.
+        CorruptSourceError: A shard that holds such a clip, or its marker file, is damaged; in this case, nothing is
+            changed.
+        OutputError: The export cannot be written, or another run is writing to it.
     """
     folder = ExportFolder(root)
     settings = folder.settings()

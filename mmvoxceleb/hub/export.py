@@ -43,14 +43,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class ExportReport:
-    """What an export did.
+    """Results of an export.
 
     Args:
-        written: Shards that were written.
-        kept: Shards that an earlier run had finished.
-        clips: Clips in the export.
-        bytes: Bytes in its shards.
-        skipped: Damaged clips that were left out, with the reason.
+        written: Number of shards that this run wrote.
+        kept: Number of shards that an earlier run had finished.
+        clips: Number of clips in the export.
+        bytes: Size of all shards in bytes.
+        skipped: Damaged clips that were left out, each with the reason.
     """
 
     written: int = 0
@@ -81,31 +81,34 @@ def export_store(
     storage_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Write a store as shards with a dataset card, going on where an earlier run stopped.
+    """Write a store as shards with a dataset card, and resume an interrupted export.
 
-    Equal stores, settings and library versions give equal bytes. Beyond the output there is at most one shard on disk
-    and ``workers + 1`` clips in memory.
+    Equal stores, settings and library versions give equal bytes. Besides the finished output, an export needs space for
+    at most one shard on disk and ``workers + 1`` clips in memory.
 
     Args:
         location: The store: a folder, zip or URL.
         out: The folder to write to.
-        settings: What to write.
-        facts: What the card should say beyond the data's own numbers.
+        settings: Format and contents of the export.
+        facts: Statements for the dataset card that cannot be computed from the data, such as the licence.
         clips: Export only these clips; the card cites the list.
-        missing: Whether a clip of the list that the store lacks is an error, or is skipped with a warning.
-        workers: Threads that read and convert ahead of the writer.
+        missing: Whether a clip of the list that the store lacks is an error (``raise``), or is skipped with a warning
+            (``skip``).
+        workers: Number of threads that read and convert clips ahead of the writer.
         limit: Export only the first ``limit`` clips.
-        overwrite: Start over if ``out`` contains an export with other settings or another store.
+        overwrite: Start over if ``out`` contains an export with other settings or of another store.
         storage_options: Passed to fsspec for URLs.
-        progress: Called with what is being done (clips of a part are written, finished shards are checked), how many
-            were just done, and their total.
+        progress: Called with the name of the step (writing the clips of a part, checking finished shards), the number
+            of items just done, and their total.
 
     Raises:
-        OutputError: ``out`` cannot be written, or another run is at work there.
-        IncompatibleOutputError: ``out`` holds something else, or an export of other settings.
-        MissingModalityError: The store lacks what the settings ask for.
-        ConfigError: The store lacks clips of the list.
-        CorruptSourceError: A clip is damaged, or the removal list is, or the state of the export.
+        OutputError: ``out`` cannot be written, or another run is writing to it.
+        IncompatibleOutputError: ``out`` holds other files, or an export with other settings.
+        MissingModalityError: The store lacks a modality that the settings name, or no clip is left.
+        ConfigError: The store lacks a clip of the list, or names another removal list that this process does not obey.
+        CorruptSourceError: A clip is damaged and ``settings.on_error`` is ``raise``; or the removal list or the state
+            of an earlier export is damaged.
+        SourceUnavailableError: The store cannot be read.
     """
     store = open_store(location, storage_options=storage_options)
     removals = read_removals(location, storage_options=storage_options)

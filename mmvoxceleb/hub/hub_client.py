@@ -44,11 +44,14 @@ class RemoteFile:
 
 
 class HubRepo:
-    """A dataset repository on the Hub. The token is ``huggingface_hub``'s own business.
+    """A dataset repository on the Hub. ``huggingface_hub`` finds the access token by itself.
 
     Args:
-        repo_id: ``user/name``.
-        revision: A branch.
+        repo_id: Name of the repository, ``user/name``.
+        revision: Name of the branch.
+
+    Raises:
+        ConfigError: ``repo_id`` is not of the form ``user/name``.
     """
 
     def __init__(self, repo_id: str, *, revision: str = "main") -> None:

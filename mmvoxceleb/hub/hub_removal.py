@@ -1,4 +1,4 @@
-"""Take people out of a repository on the Hub, in one commit."""
+"""Remove clips from a repository on the Hub, in one commit."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ __all__ = ["HubRemoval", "purge_advice", "remove_from_hub"]
 
 @dataclass
 class HubRemoval(Dropped):
-    """What was taken out of a repository.
+    """Results of a removal from a repository.
 
     Args:
-        commit: The commit; empty where there was nothing to do.
-        tags: Tags that still show the clips.
+        commit: The commit that was made; empty if there was nothing to do.
+        tags: Tags of the repository that still hold the clips.
     """
 
     commit: str = ""
@@ -31,21 +31,25 @@ class HubRemoval(Dropped):
 
 
 def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False) -> HubRemoval:
-    """Take clips out of the shards of a repository, and correct its card, in one commit.
+    """Remove clips from the shards of a repository, and correct its card, in one commit.
 
-    Only the shards that hold the clips are downloaded, and kept on disk until the commit.
+    Only the shards that hold such clips are downloaded; they stay in a temporary folder until the commit. The history
+    and the tags of the repository still hold the clips afterwards.
 
     Args:
-        repo: A repository that :func:`mmvoxceleb.hub.push.push_export` made.
-        removals: What to take out.
-        dry_run: Only report what would be done.
+        repo: A repository that :func:`mmvoxceleb.hub.push.push_export` filled.
+        removals: Identities, videos and clips to remove.
+        dry_run: Only report which clips and shards would change.
+
+    Returns:
+        The removed clips, the shards that changed, the commit, and the tags that still hold the clips.
 
     Raises:
-        ConfigError: The repository holds no ``export.json``.
-        CorruptSourceError: ``export.json``, or a shard that holds the clips, is not what was pushed.
+        ConfigError: The repository has no ``export.json``.
+        CorruptSourceError: ``export.json``, or a shard that holds such a clip, differs from what was pushed.
         UnsafeArchiveError: ``export.json`` names a path outside the repository.
-        OutputError: There is no room for the shards.
-        SourceUnavailableError: The Hub does not answer, or refuses.
+        OutputError: There is no space for the shards.
+        SourceUnavailableError: The Hub cannot be reached, or refuses the request.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 

@@ -31,17 +31,17 @@ _DESCRIPTION = ("README.md", "LICENSE.md", MANIFEST, *CHARTS.values())
 
 @dataclass(frozen=True)
 class PushPlan:
-    """What a push would do.
+    """Differences between an export and its repository, which a push removes.
 
     Args:
-        root: The export.
-        version: The dataset's version.
-        shards: Shards to be sent, in order.
-        unchanged: How many shards the Hub has.
-        description: Card, manifest and charts to be committed.
-        stale: Files of earlier exports to be deleted on the branch.
-        is_new: Whether the repository has to be made.
-        unchecked: Why the Hub could not be asked, so that everything counts as to be sent; empty if it was.
+        root: Folder of the export.
+        version: Version of the dataset.
+        shards: Shards to send, in order.
+        unchanged: Number of shards that the Hub has already.
+        description: Names of the card, manifest and charts to commit.
+        stale: Files of earlier exports to delete from the branch.
+        is_new: Whether the repository has to be created.
+        unchecked: Why the Hub could not be reached, in which case the plan sends everything; empty if it was reached.
     """
 
     root: Path
@@ -55,12 +55,12 @@ class PushPlan:
 
     @property
     def bytes(self) -> int:
-        """Bytes to be sent, before the Hub says what it has of them."""
+        """Size of the shards to send in bytes; the Hub may turn out to have some of this content already."""
         return sum(note.bytes for note in self.shards)
 
     @property
     def batches(self) -> list[list[ShardNote]]:
-        """The shards by commit."""
+        """The shards to send, grouped into commits of at most 250 files and 10 GiB; a larger shard is one commit."""
         batches: list[list[ShardNote]] = []
         size = 0
         for note in self.shards:
@@ -73,19 +73,19 @@ class PushPlan:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything differs from the Hub."""
+        """Whether the export differs from the repository."""
         return bool(self.shards or self.description or self.stale)
 
 
 @dataclass
 class PushReport:
-    """What a push did.
+    """Results of a push.
 
     Args:
-        sent: Shards that were committed.
-        unchanged: Shards that the Hub had.
-        commits: Commits made.
-        tag: The tag of the version.
+        sent: Number of shards that were committed.
+        unchanged: Number of shards that the Hub had already.
+        commits: The commits that were made.
+        tag: Tag of the version, such as ``v1.0.0``.
     """
 
     sent: int = 0
@@ -102,20 +102,20 @@ def plan_push(
     may_be_offline: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PushPlan:
-    """Compare an export with its repository; nothing is changed.
+    """Compare an export with its repository, without changing anything.
 
     Args:
-        root: A finished export.
-        repo: Where it goes.
+        root: Folder of a finished export.
+        repo: The repository to push to.
         public: Whether the repository may be public.
-        may_be_offline: Plan to send everything where the Hub does not answer; the plan says so.
-        progress: Called with the shards whose hash was just checked, and their total: those that would be sent.
+        may_be_offline: If the Hub cannot be reached, plan to send everything, instead of raising an error.
+        progress: Called with the number of shards whose hash was just checked, and the number of shards to send.
 
     Raises:
-        CorruptSourceError: A shard that would be sent is damaged.
-        UnsafeArchiveError: A file of the export is a link to somewhere else.
-        ConfigError: ``root`` is not a finished export for the Hub, or the repository is public and should not be.
-        SourceUnavailableError: The Hub does not answer, or refuses.
+        CorruptSourceError: A shard to send is damaged.
+        UnsafeArchiveError: A file of the export is a link to a place outside ``root``.
+        ConfigError: ``root`` is not a finished export for the Hub, or the repository is public and ``public`` is false.
+        SourceUnavailableError: The Hub cannot be reached, or refuses the request.
     """
     folder = ExportFolder(root)
     settings = folder.settings()
@@ -158,20 +158,21 @@ def push_export(
     gated: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> PushReport:
-    """Send what the plan says, commit by commit, and tag the version.
+    """Carry out a plan: send the shards commit by commit, then the card and manifest, and tag the version.
 
     Args:
-        plan: From :func:`plan_push`.
-        repo: Where it goes.
+        plan: The plan that :func:`plan_push` returned.
+        repo: The repository to push to; it is created if it does not exist.
         public: Make a new repository public.
-        gated: Make readers of a public repository request access.
-        progress: Called with the files and bytes just sent.
+        gated: Require readers of a new public repository to request access.
+        progress: Called with the number of files and bytes that were just sent.
 
     Raises:
-        IncompatibleOutputError: The version is tagged already, with other content.
-        CorruptSourceError: A shard changed since it was planned to be sent.
-        OutputError: Another run is at work on the export.
-        SourceUnavailableError: The Hub does not answer, or refuses. Run it again: what is done is kept.
+        IncompatibleOutputError: The repository already has a tag of this version with other content.
+        CorruptSourceError: A shard has changed since :func:`plan_push`.
+        OutputError: Another run is writing to the export.
+        SourceUnavailableError: The Hub cannot be reached, or refuses the request. Plan and push again to resume:
+            commits that were made are kept.
     """
     with ExportFolder(plan.root).lock(to_read=True):
         return _push(plan, repo, public=public, gated=gated, progress=progress)

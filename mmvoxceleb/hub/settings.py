@@ -20,24 +20,27 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """Everything that changes the bytes of an export.
+    """All settings that change the bytes of an export.
 
     Args:
-        format: ``parquet`` for the Hub, ``webdataset`` tars, or ``folder``, the original layout.
-        modalities: What every exported clip has.
+        format: ``parquet`` for the Hub, ``webdataset`` for tars, or ``folder`` for the original layout.
+        modalities: The modalities to export; clips that lack one are left out.
         styles: Drawing styles.
-        video: ``png``: the frames as they are; ``mp4``: one H.264 file a clip (not for ``folder``).
+        video: ``png``: the frames, unchanged; ``mp4``: one H.264 file per clip (not for ``folder``).
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
-        lossless: H.264 without any loss, in RGB; ``crf`` is not used.
-        mask_encoding: ``palette`` PNGs of class ids, or ``original`` colours. Both hold the same classes.
-        drop_sensitive: Put -1 for the sensitive attributes; the command line leaves the sentences out, too, unless they
-            are asked for.
-        index: Also write the small configs ``index`` (all light columns, a poster and the shard of each clip) and
-            ``preview`` (a few clips as video with sound). For Parquet.
+        lossless: Encode H.264 in RGB without any loss; ``crf`` is then ignored.
+        mask_encoding: ``palette``: PNGs of class ids; ``original``: PNGs in colours. Both hold the same classes.
+        drop_sensitive: Put -1 in the label for the sensitive attributes. The command line also leaves the sentences
+            out, unless you request them; this class does not.
+        index: For Parquet, also write the small configs ``index`` (all light columns, a poster and the shard of each
+            clip) and ``preview`` (a few clips as video with sound).
         version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
-        max_shard_bytes: Size at which a shard is closed; a clip is never cut. None: 32 MiB for Parquet, where it is
-            the least that a reader of one clip fetches, and 256 MiB for tars.
-        on_error: ``raise`` at the first damaged clip, or ``skip`` it and record why.
+        max_shard_bytes: Size in bytes at which a shard is closed; a clip is never divided. None means 32 MiB for
+            Parquet, where a reader of one clip fetches at least that much, and 256 MiB for tars.
+        on_error: ``raise`` an error at the first damaged clip, or ``skip`` it and record the reason.
+
+    Raises:
+        ConfigError: A value is unknown or impossible.
     """
 
     format: Format = "parquet"

@@ -66,7 +66,7 @@ logger = logging.getLogger(__name__)
 
 
 class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
-    """Multimodal VoxCeleb, one row per clip. Configs and arguments: :class:`MMVoxCelebConfig`."""
+    """Build the dataset for ``datasets``, one row per clip. See :class:`MMVoxCelebConfig` for its arguments."""
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = MMVoxCelebConfig
@@ -93,10 +93,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         )
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Prepare the dataset, or take it from the cache if the source has the same fingerprint.
+        """Prepare the dataset, or reuse the prepared one in the cache if the fingerprint of the source is the same.
 
         Raises:
-            MMVoxCelebError: As it is, where ``datasets`` would show ``DatasetGenerationError``.
+            MMVoxCelebError: Reading failed. The error is not wrapped in a ``DatasetGenerationError`` of ``datasets``.
         """
         if output_dir is None:
             self._cache_dir = f"{self._cache_dir_before_content}-{self._content_digest()}"
@@ -118,10 +118,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             self._clips_ahead, self._in_place = 0, False
 
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what was prepared.
+        """Return the prepared dataset.
 
         Raises:
-            MissingModalityError: No clip was left, where ``datasets`` would say that a split corresponds to no data.
+            MissingModalityError: All clips were left out, as too short or as damaged.
         """
         if self.info.splits is not None and not any(split.num_examples for split in self.info.splits.values()):
             raise MissingModalityError(
@@ -131,7 +131,11 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         return super().as_dataset(*args, **kwargs)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Stream the dataset; raises for Google Drive, which cannot be streamed."""
+        """Return the dataset as a stream.
+
+        Raises:
+            SourceUnavailableError: There is no ``data_dir``; Google Drive cannot be streamed.
+        """
         if self.config.name != "sample" and not self.config.data_dir:
             from mmvoxceleb.stores.drive import WAYS_ON
 

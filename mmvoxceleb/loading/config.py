@@ -39,30 +39,33 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     """Arguments of ``load_dataset("mmvoxceleb", ...)``, all optional.
 
     Args:
-        modalities: Read these instead of those of the config: ``video``, ``mask``, ``drawing``, ``text``, ``label``.
+        modalities: Read these modalities instead of those of the config, such as ``("video", "mask")``.
         styles: Drawing styles. With more than one, the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
-        frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
-        max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame.
-        aligned: Keep only frames that have a mask and a drawing (if these are read).
-        mask_encoding: ``palette`` turns the original colours into palette PNGs of class ids; ``original`` passes
-            the files through.
-        min_frames: Leave out clips with fewer frames.
-        persons: Keep only these identities, ``["id10270"]``.
-        clips: Keep only these: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
-        removals: Also obey these removal lists: paths and URLs, read again each time; see docs/removal-feed.md.
-        removals_offline: If one cannot be read, ``stop``, or use the ``last`` one that was read here.
-        on_error: ``raise`` at the first damaged clip, or ``skip`` it, with a warning that names it and a final count;
-            also for clips of a clip list that the store lacks.
+        frame_stride: Keep only the frames, masks and drawings whose frame index is a multiple of this.
+        max_frames: Keep at most this many frames from the start of the clip, and no mask or drawing of a later frame.
+        aligned: Keep only frames that have a mask and a drawing, as far as these modalities are read.
+        mask_encoding: ``palette`` converts the colour masks of the original files into 8-bit palette PNGs of class ids,
+            0 to 18; ``original`` leaves the bytes unchanged.
+        min_frames: Leave out clips with fewer frames than this.
+        persons: Keep only the clips of these identities, such as ``["id10270"]``.
+        clips: Keep only these clips: clip ids, or the path or URL of a clip list (``mmvoxceleb select``).
+        removals: Paths and URLs of further removal lists to obey. Each call reads them again; see docs/removal-feed.md.
+        removals_offline: What to do if such a list cannot be read: ``stop`` with an error, or use the ``last`` version
+            that was read on this machine.
+        on_error: ``raise`` an error at the first damaged clip, or ``skip`` damaged clips; a warning names each of them,
+            and a last one counts them. The same applies to clips of a clip list that the store lacks.
         drive_ids: Google Drive ids of a lab's own copies, ``{"video": "1eG4...", "mask": "1Y36..."}``.
         drop_sensitive: Put -1 in ``label`` for the attributes in :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`,
             and leave them out of ``attributes``.
-        strict: Raise if a clip lacks a modality, instead of skipping and counting it.
-        frames_as: ``video``: a column ``video`` instead of ``frames`` and ``frame_indices``, of clips that are video
-            files; ``images``: pictures, decoded if a clip is a video file. By default ``video`` if all clips are video
-            files and all of their frames are requested.
-        in_place: Refer to the pictures of a folder or zip on this machine, which are then read on access, instead of
-            copying them into the cache of ``datasets``. This is the default, unless ``on_error="skip"`` has to read
-            them all. The bundled sample and data behind a URL are copied.
+        strict: Raise an error if a clip lacks a modality, instead of leaving such clips out and counting them.
+        frames_as: ``images`` gives frames as pictures, and decodes clips that are video files. ``video`` gives a column
+            ``video`` in place of ``frames`` and ``frame_indices``; every clip must be a video file, and
+            ``frame_stride``, ``max_frames`` and ``aligned`` cannot be used. By default ``video`` if all clips are video
+            files and all of their frames are requested, otherwise ``images``.
+        in_place: Refer to the pictures of a folder or zip on this machine, and read each one on access, instead of
+            copying them all into the cache of ``datasets``. This is the default, except with ``on_error="skip"``, which
+            has to read every picture. The bundled sample and data behind a URL are always copied, so that
+            ``in_place=True`` is an error for them.
     """
 
     modalities: Sequence[str] | None = None

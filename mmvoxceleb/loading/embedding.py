@@ -10,20 +10,21 @@ _ROWS_AT_ONCE = 4
 
 
 def embed(dataset: Any, *, num_proc: int | None = None) -> Any:
-    """Read into a dataset the pictures that it only refers to, so that it no longer needs the store.
+    """Copy into a dataset the pictures that it only refers to, so that it no longer needs the store.
 
-    ``push_to_hub`` does so by itself. ``to_parquet`` of ``datasets`` never does, and ``save_to_disk`` does not from
-    4.8.5 on: what they write then works only where the store is.
+    ``push_to_hub`` of ``datasets`` copies them by itself. ``to_parquet`` never does, and ``save_to_disk`` does not from
+    ``datasets`` 4.8.5 on; without this function, what they write works only on a machine that has the store.
 
     Args:
-        dataset: ``Dataset`` or ``DatasetDict``, from ``load_dataset("mmvoxceleb", ...)`` by any way.
-        num_proc: Processes that read.
+        dataset: A ``Dataset`` or ``DatasetDict`` that ``load_dataset("mmvoxceleb", ...)`` returned, whether called from
+            ``datasets`` or from ``mmvoxceleb``.
+        num_proc: Number of processes that read the pictures.
 
     Returns:
-        The same, with bytes for all pictures. It lies in the cache of ``datasets``.
+        A dataset of the same kind that holds the bytes of all pictures. It is stored in the cache of ``datasets``.
 
     Raises:
-        ConfigError: It is no such dataset; a stream has bytes already.
+        ConfigError: ``dataset`` is neither of these. A streamed dataset needs no call: it holds the bytes already.
         MMVoxCelebError: A picture cannot be read.
     """
     from datasets import Dataset, DatasetDict

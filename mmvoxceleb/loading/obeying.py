@@ -9,22 +9,23 @@ __all__ = ["without_removed"]
 
 
 def without_removed(dataset: Any, removals: Feeds, *, removals_offline: Offline = "stop") -> Any:
-    """Leave out the clips that a removal list names, of a copy that was loaded in any way: from the Hub, from a disk.
+    """Remove from a loaded dataset the clips that a removal list names, wherever it was loaded from.
 
-    The list is read again with each call, so call it whenever you load the copy.
+    Each call reads the list again, so call it whenever you load your copy of the data.
 
     Args:
-        dataset: ``Dataset``, ``IterableDataset``, or a dictionary of splits of either, with a column ``clip_id``.
-        removals: Path or URL of the list, or several.
-        removals_offline: Where one cannot be read, ``stop``, or use the ``last`` one that was read here.
+        dataset: A ``Dataset``, an ``IterableDataset``, or a dictionary of splits of either, with a column ``clip_id``.
+        removals: Path or URL of the list, or several of them.
+        removals_offline: What to do if a list cannot be read: ``stop`` with an error, or use the ``last`` version that
+            was read on this machine.
 
     Returns:
-        The same kind, without their rows.
+        A dataset of the same kind without the rows of these clips.
 
     Raises:
-        SourceUnavailableError: A list cannot be read.
-        CorruptSourceError: A line of it cannot be understood.
-        ConfigError: There is no column ``clip_id``, or it is not a dataset.
+        SourceUnavailableError: A list cannot be read; with ``last``, only if it was never read on this machine.
+        CorruptSourceError: A line of a list is invalid.
+        ConfigError: ``dataset`` is not a dataset, has no column ``clip_id``, or ``removals_offline`` is unknown.
     """
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 

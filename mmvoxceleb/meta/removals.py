@@ -34,19 +34,19 @@ _ADVICE = "mend it before going on, for nobody on it may come back"
 
 @dataclass(frozen=True)
 class Removals:
-    """Who and what was removed.
+    """Identities, videos and clips that were removed.
 
-    Names mean the same whatever their Unicode form (composed or not), and those of persons in upper and lower case.
+    Names are compared regardless of their Unicode form (composed or not), and identities also regardless of case.
 
     Args:
-        person_id: Identities, ``id10001``; all their clips are meant.
-        video_id: YouTube ids; all clips cut from that video are meant.
-        clip_id: Single clips.
-        elsewhere: Addresses of lists elsewhere that the store's owner asks to obey as well. Nobody opens one because it
-            stands here; see :mod:`mmvoxceleb.meta.removal_feed`.
+        person_id: Identities, such as ``id10001``, of which all clips are removed.
+        video_id: YouTube ids of videos of which all clips are removed.
+        clip_id: Single clips that are removed.
+        elsewhere: Addresses of further removal lists that the owner of the store asks users to obey. They are not
+            opened because they are listed here; see :mod:`mmvoxceleb.meta.removal_feed`.
 
     Raises:
-        ConfigError: A value can be no name of a person, a video or a clip, or no address.
+        ConfigError: A value is not a valid identity, video id, clip id or address.
     """
 
     person_id: frozenset[str] = field(default_factory=frozenset)

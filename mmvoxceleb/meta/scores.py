@@ -38,26 +38,25 @@ logger = logging.getLogger(__name__)
 
 
 def read_scores(store: "Store | str | os.PathLike[str]") -> "pa.Table":
-    """Read the figures of all clips that have some.
+    """Read the scores of all clips of a store as one table.
 
-    From ``meta/scores.parquet`` where that is of the files that are there, else from the clips' files, of which those
-    that are damaged are left out with a warning. Clips on the removal list are left out.
+    It reads ``meta/scores.parquet`` if that table is up to date, and otherwise the score file of each clip; damaged
+    files are left out with a warning. Clips on the removal list are left out. The table has one row for each clip that
+    has scores, sorted by ``clip_id``. Columns of figures that are in the files but not registered follow the columns of
+    registered ones (:func:`mmvoxceleb.modalities.figures`).
 
     Args:
         store: A store, or its path or URL.
 
     Returns:
-        Sorted by ``clip_id``, without rows where the store has no scores:
-
         ``clip_id``: string.
-        ``num_frames``: int32, the frames that were looked at.
-        Each figure by its name, :func:`mmvoxceleb.modalities.figures`: float32; null if it is unknown. Figures
-        that the files have and nothing registers stand behind them.
+        ``num_frames``: int32, the number of frames that were measured.
+        One column for each figure, by its name: float32, null if unknown.
         ``versions``: map of string to int32, the version of each figure's formula.
 
     Raises:
         SourceUnavailableError: The store cannot be read.
-        CorruptSourceError: Its removal list is damaged.
+        CorruptSourceError: The removal list of the store is damaged.
     """
     opened = store if isinstance(store, Store) else open_store(store)
     clips = read_removals(opened.location).keep(opened.clips(SCORES.folder()))

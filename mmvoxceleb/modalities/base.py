@@ -35,19 +35,21 @@ LARGEST_TEXT_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """What to read of a clip.
+    """Options that decide what a record holds of a clip.
 
     Args:
         modalities: Names of registered modalities.
         styles: Drawing styles.
-        frame_stride: Keep frames, masks and drawings whose frame index is a multiple of it.
-        max_frames: Keep at most this many frames from the start, and no mask or drawing of a later frame. Without
-            the video modality, at most so many masks and drawings.
-        aligned: Keep only frames that have a mask and a drawing (of those that are asked for), and their pictures.
-        mask_encoding: ``palette``: 8-bit palette PNG of class ids; ``original``: the bytes as they are.
-        drop_sensitive: Put -1 for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
-        count_frames: Fill ``num_frames`` although the video modality is not asked for.
-        frames_as: ``images``: a list of pictures; ``video``: the file, of a clip that is a video file.
+        frame_stride: Keep only the frames, masks and drawings whose frame index is a multiple of this.
+        max_frames: Keep at most this many frames from the start of the clip, and no mask or drawing of a later frame.
+            If the video modality is not read, keep at most this many masks and at most this many drawings.
+        aligned: Keep only frames that have a mask and a drawing, as far as these modalities are read, together with
+            their masks and drawings.
+        mask_encoding: ``palette``: 8-bit palette PNGs of class ids, 0 to 18; ``original``: the bytes of the files,
+            unchanged.
+        drop_sensitive: Put -1 in the label for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
+        count_frames: Fill ``num_frames`` even if the video modality is not read.
+        frames_as: ``images``: a list of pictures; ``video``: the video file of the clip, which must be one.
     """
 
     modalities: Sequence[str] = MODALITIES
@@ -68,13 +70,13 @@ class RecordOptions:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a preview writes about a clip, in a row of its own.
+    """One row of text about a clip in a preview.
 
     Args:
-        title: What stands before it.
-        chips: Words in round boxes, each with the RGB colour of a square before it, if any.
-        lines: Prose.
-        note: A remark below, in small type.
+        title: Title at the left of the row.
+        chips: Words in rounded boxes, each with the RGB colour of a square before it, or None for no square.
+        lines: Lines of text.
+        note: A remark below the row, in small type.
     """
 
     title: str
@@ -84,24 +86,24 @@ class Shown:
 
 
 class Modality(ABC):
-    """What frame and file modalities have in common.
+    """Base class of frame and file modalities.
 
     Attributes:
-        name: Its name in configs and arguments: ``mask``.
-        folder_name: Its folder as we write it, and the name of its archive; ``name`` by default.
+        name: Name in configs and arguments, such as ``mask``.
+        folder_name: Name of its folder and archive as this package writes them; by default ``name``.
         aliases: Other names under which its folder and archives are found.
         has_styles: Whether its folder holds a folder for each style.
-        is_frames: Whether a clip is many pictures rather than one small file.
-        reads_meta: Whether its columns come from the clip's provenance, too.
-        drive_id: The id of its file among those that MMVID published on Google Drive.
-        largest_file_bytes: A larger file is refused before it is read.
-        problem_titles: Kinds of problems that its checks find, with the title under which ``validate`` lists them.
-        title: What it is, in the plural, for the dataset card: ``face segmentation masks``.
-        tasks: Tasks of the Hub that it serves.
-        tags: Tags of the dataset card.
-        form_options: Those fields of :class:`RecordOptions`, of type str, on which :meth:`stored` depends.
-        sample_keys: Keys that a sample may have of it: by default ``mask``, and for frames ``mask_index`` and
-            ``mask_clip_id``.
+        is_frames: Whether a clip has many pictures, and not one small file.
+        reads_meta: Whether its columns also depend on the clip's provenance.
+        drive_id: Id of its file among those that MMVID published on Google Drive.
+        largest_file_bytes: Size limit in bytes; a larger file is refused before it is read.
+        problem_titles: Kinds of problems that its checks find, each with the title that ``validate`` shows.
+        title: Description in the plural for the dataset card: ``face segmentation masks``.
+        tasks: Tasks of the Hub that it is useful for.
+        tags: Tags for the dataset card.
+        form_options: Names of the fields of :class:`RecordOptions`, of type str, that :meth:`stored` depends on.
+        sample_keys: Keys that a training sample may have for it: by default ``name``, and for pictures also
+            ``<name>_index`` and ``<name>_clip_id``.
     """
 
     name: ClassVar[str]
@@ -159,16 +161,16 @@ class Modality(ABC):
         """Declare its columns of a record, in order, as ``datasets`` features."""
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
-        """Check a file, and return it as a record holds it; by default as it is.
+        """Check a file, and return it as a record holds it; unchanged by default.
 
         Args:
             data: Content of the file.
-            options: What was asked for.
+            options: Options of the record.
             clip_id: The clip, for messages.
             name: The file, for messages.
 
         Raises:
-            CorruptSourceError: It is damaged.
+            CorruptSourceError: The file is damaged.
         """
         return data
 

@@ -20,20 +20,21 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Figure:
-    """What one number says of a clip.
+    """Definition of a figure: one number that describes a clip, such as the size of its face.
 
     Args:
-        name: As a column: ``face_px``.
-        meaning: What it is, by which formula, in words.
-        unit: Of the number: ``px``, ``degrees``, ``share`` (0 to 1), ``ratio``.
-        low: Smallest value that is possible; None if there is none.
-        high: Largest value, likewise.
-        source: Paper, book or code that the formula is from; empty where it is ours.
-        needs: What of a clip it is computed from: ``frames``, ``landmarks``, ``masks``, ``audio``, ``provenance``.
-        version: Counts changes of the formula. A clip's figure of another version is out of date.
+        name: Name of its column, of lower-case letters, digits and ``_``: ``face_px``.
+        meaning: What the number measures and by which formula, in words.
+        unit: Unit of the number: ``px``, ``degrees``, ``share`` (0 to 1), ``ratio``.
+        low: Smallest possible value; None if there is no limit.
+        high: Largest possible value; None if there is no limit.
+        source: Paper, book or code that defines the formula; empty if this project does.
+        needs: The parts of a clip that it is computed from: ``frames``, ``landmarks``, ``masks``, ``audio``,
+            ``provenance``.
+        version: Version of the formula, from 1. A number that was computed by another version is out of date.
 
     Raises:
-        ConfigError: Its name is none for a column, or its version no whole number from 1.
+        ConfigError: The name is not a valid name of a column, or the version is less than 1.
     """
 
     name: str
@@ -131,10 +132,16 @@ logger = logging.getLogger(__name__)
 
 
 def register_figure(figure: Figure) -> Figure:
-    """Add a figure: a field of the column ``score``, and a column of the table of scores.
+    """Register a figure: it becomes a field of the column ``score`` and a column of the table of scores.
+
+    Args:
+        figure: The figure. Registering an equal one again changes nothing.
+
+    Returns:
+        The same figure.
 
     Raises:
-        ConfigError: Another figure has its name.
+        ConfigError: Another figure has this name, or it is ``clip_id``, ``num_frames`` or ``versions``.
     """
     if figure.name in _RESERVED or _figures.get(figure.name, figure) != figure:
         raise ConfigError(f"figure {figure.name!r}: the name is taken; choose another one")
@@ -143,7 +150,7 @@ def register_figure(figure: Figure) -> Figure:
 
 
 def unregister_figure(name: str) -> None:
-    """Remove a figure, as if it had never been registered."""
+    """Remove a figure, as if it had never been registered. An unknown name is ignored."""
     _figures.pop(name, None)
 
 

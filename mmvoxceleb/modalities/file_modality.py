@@ -22,19 +22,20 @@ __all__ = ["FileModality", "SampleContext"]
 
 
 class SampleContext(NamedTuple):
-    """What a file modality may need to know of the sample that it goes into.
+    """Facts about the sample that :meth:`FileModality.sampled` adds its keys to.
 
     Args:
         clip_id: The clip, for messages.
-        options: The sampler's.
-        rng: The sample's own generator.
-        view: The cut and the mirroring of the pictures, which a value with places in them has to follow.
-        other: Gives a clip with another label, its key and its value, for options that need one.
-        frames: Index in the clip of each frame that the sample shows, in order; a clip that is too short repeats its
-            last one. Empty where nothing of the sample has a place in time.
-        size: Height and width in px of the sample's frames, after the cut and resizing; None if it has none and
-            ``image_size`` sets none.
-        frame_size: Gives height and width in px of the clip's own frames, before both; it may have to open one.
+        options: Options of the sampler.
+        rng: Random generator of this sample.
+        view: The crop and the mirroring of the sample's pictures. Coordinates in pictures must follow them.
+        other: Returns the clip id and the value of a clip with another label, for options such as ``negative_text``.
+        frames: Frame index in the clip of each frame of the sample, in order; a clip that is too short repeats its
+            last frame. Empty if no modality of the sample has frames.
+        size: Height and width of the sample's frames in px, after cropping and resizing; None if the sample has no
+            frames and ``image_size`` is None.
+        frame_size: Returns height and width of the clip's frames in px, before cropping and resizing. It may have to
+            read a frame.
     """
 
     clip_id: str
@@ -48,13 +49,16 @@ class SampleContext(NamedTuple):
 
 
 class FileModality(Modality):
-    """One small file for each clip.
+    """Base class of modalities that have one small file for each clip.
+
+    In the methods below, ``value`` is the content of the file, as :meth:`parse` returned it.
 
     Attributes:
-        suffix: Of the file's name, behind the clip's: ``.txt``.
-        is_light: Whether its columns take so few bytes that they ride along in all files of an export.
-        reveals_label: Whether it says what ``drop_sensitive`` takes out of the label.
-        holds_file: Whether its column is the file itself, ``{"bytes", "path"}``, which a record may refer to.
+        suffix: Suffix of the file, which is named after the clip, such as ``.txt``.
+        is_light: Whether its columns take so few bytes that all files of an export hold them.
+        reveals_label: Whether it reveals attributes that ``drop_sensitive`` removes from the label.
+        holds_file: Whether its column is the file itself, as ``{"bytes", "path"}``, so that a record can refer to the
+            file in the store.
     """
 
     is_frames = False
@@ -69,14 +73,17 @@ class FileModality(Modality):
 
     @abstractmethod
     def parse(self, data: bytes, *, clip_id: str) -> Any:
-        """Read the file.
+        """Parse the file.
 
         Args:
-            data: Its content.
+            data: Content of the file.
             clip_id: The clip, for messages.
 
+        Returns:
+            A value of any type, which the other methods receive as ``value``.
+
         Raises:
-            CorruptSourceError: It is damaged.
+            CorruptSourceError: The file is damaged.
         """
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
@@ -84,12 +91,12 @@ class FileModality(Modality):
         return data
 
     def fields(self, value: Any, options: RecordOptions, *, meta: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """Turn what :meth:`parse` gave into the columns of a record.
+        """Convert the value into the columns of a record; by default one column, called like the modality.
 
         Args:
-            value: What the file says.
-            options: What was asked for.
-            meta: Reads the clip's provenance, ``{}`` where it has none; for modalities with ``reads_meta``.
+            value: Content of the file.
+            options: Options of the record.
+            meta: Returns the clip's provenance, ``{}`` if it has none; for modalities with ``reads_meta``.
         """
         return {self.name: value}
 
@@ -98,74 +105,92 @@ class FileModality(Modality):
 
     @abstractmethod
     def to_file(self, record: Mapping[str, Any]) -> bytes:
-        """Turn its columns of a record into its file: what :meth:`parse` reads."""
+        """Convert the columns of a record back into the content of a file that :meth:`parse` reads."""
 
     def to_sample(self, light: dict[str, Any]) -> list[tuple[str, bytes]]:
-        """Take its columns into a sample of WebDataset, whose ``json`` holds ``light``.
+        """Move columns of a record from the ``json`` file of a WebDataset sample into files of their own.
 
         Args:
-            light: Columns of the record that are not pictures. Change what JSON should say otherwise, and take out
-                what gets a file of its own.
+            light: The columns of the record that are not pictures; the sample's ``json`` file will hold them. Change
+                values that JSON should hold in another form, and remove columns that get a file of their own.
 
         Returns:
-            Files of its own: suffix without a dot, and content.
+            Suffix, without a dot, and content of each such file; none by default.
         """
         return []
 
     def problems(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
-        """Check a file: kinds of ``problem_titles``, and what is wrong."""
+        """Check a file, for ``mmvoxceleb validate``; by default, whether :meth:`parse` accepts it.
+
+        Args:
+            data: Content of the file.
+            clip_id: The clip.
+
+        Yields:
+            Each problem as its kind, which is a key of ``problem_titles``, and a message that says what is wrong.
+        """
         try:
             self.parse(data, clip_id=clip_id)
         except MMVoxCelebError as error:
             yield self.name, str(error)
 
     def problems_beside(self, data: bytes, frames: Collection[int], *, clip_id: str) -> Iterator[tuple[str, str]]:
-        """Check a file against the indices of the clip's frames, likewise."""
+        """Check a file against the frame indices of the clip, and yield problems as :meth:`problems` does.
+
+        Args:
+            data: Content of the file.
+            frames: Frame indices of the clip.
+            clip_id: The clip.
+        """
         return iter(())
 
     def problems_inside(self, data: bytes, *, clip_id: str) -> Iterator[tuple[str, str]]:
-        """Check what takes longer than reading, likewise; only a deep validation asks."""
+        """Run slow checks of a file, and yield problems as :meth:`problems` does; only a deep validation calls it."""
         return iter(())
 
     def shown(self, value: Any) -> Shown | None:
-        """Say what :meth:`parse` gave, to look at; None for nothing."""
+        """Return the value in readable form for previews and the viewer; None to show nothing."""
         return Shown(self.name, lines=(str(value),))
 
     def sound(self, value: Any) -> "FlacSound | None":
-        """Return what is heard with the frames where they become a video file; None for nothing."""
+        """Return the sound for video files that are made of the clip's frames; None for no sound."""
         return None
 
     def drawn(self, value: Any, index: int, frame: "Image") -> "Image | None":
-        """Draw what :meth:`parse` gave for one frame onto it; None for a modality that draws on no frame.
+        """Draw the value for one frame onto that frame.
 
         Args:
-            value: What the file says.
-            index: Of the frame, in the clip.
-            frame: RGB, in its own size; it is not changed.
+            value: Content of the file.
+            index: Frame index in the clip.
+            frame: The frame in RGB, in its original size; it is not changed.
+
+        Returns:
+            A new picture; None if the modality draws nothing on frames.
         """
         return None
 
     def numbers(self, value: Any) -> Mapping[str, float | None]:
-        """Return figures of the clip, by which it may be chosen and put in order; None if one cannot be told."""
+        """Return numbers by which clips can be chosen and sorted, by name; None for a number that is unknown."""
         return {}
 
     def outlines(self, value: Any) -> "Sequence[Outline]":
-        """Say what to lay over the frames as lines and dots, instead of :meth:`drawn` where they can be laid over."""
+        """Return lines and dots over the frames, which the viewer shows instead of calling :meth:`drawn`."""
         return ()
 
     def curves(self, value: Any) -> "Sequence[Curve]":
-        """Return figures of the frames over time."""
+        """Return numbers for each frame that the viewer plots over time; none by default."""
         return ()
 
     def strip(self, value: Any, size: tuple[int, int]) -> "Image | None":
-        """Draw what :meth:`parse` gave over the time of the clip; None if there is nothing to draw.
+        """Draw the value over the time of the clip, such as a waveform.
 
         Args:
-            value: What the file says.
-            size: Width and height in px. The left edge is the clip's first frame, the right edge the end of its last.
+            value: Content of the file.
+            size: Width and height of the picture in px. Its left edge is the start of the clip's first frame, its right
+                edge the end of the last.
 
         Returns:
-            RGB, of this size.
+            A picture in RGB of this size; None if there is nothing to draw.
 
         Raises:
             CorruptSourceError: The file is damaged.
@@ -173,32 +198,40 @@ class FileModality(Modality):
         return None
 
     def value_of(self, record: Mapping[str, Any], *, clip_id: str) -> Any:
-        """Return what :meth:`parse` gave, from its columns of a record."""
+        """Restore the value from the columns of a record."""
         return self.parse(self.to_file(record), clip_id=clip_id)
 
     def frames_of(self, value: Any) -> "NDArray[np.int64] | None":
-        """Return the indices of the frames that :meth:`parse` gave something for, ascending; None for the whole clip.
+        """Return the frame indices that the value has something for: int64 [N], ascending.
 
-        A sample without pictures chooses its frames from them.
+        A sample without pictures chooses its frames from them. None means that the value belongs to the whole clip.
         """
         return None
 
     def at_frames(self, value: Any, frames: Collection[int]) -> Any:
-        """Keep of what :meth:`parse` gave only what belongs to ``frames``, some of :meth:`frames_of`; by default all.
+        """Reduce the value to some frames, for a record that holds only some frames of the clip.
 
-        A record that is to have some of the clip's frames asks for it.
+        Args:
+            value: Content of the file.
+            frames: Frame indices to keep, a part of those that :meth:`frames_of` returns.
+
+        Returns:
+            A value of the same kind; by default the whole value.
         """
         return value
 
     def sampled(self, value: Any, context: SampleContext) -> dict[str, Any]:
-        """Turn what :meth:`parse` gave into keys of a sample: by default ``name``, as a tensor if it holds numbers."""
+        """Convert the value into keys of a training sample.
+
+        By default one key, ``name``: an int64 or float32 tensor if the value holds numbers, otherwise the value itself.
+        """
         return {self.name: _as_tensor(value)}
 
     def check_size(self, data: bytes, *, clip_id: str) -> None:
-        """Refuse a file over ``largest_file_bytes``.
+        """Refuse a file that is larger than ``largest_file_bytes``.
 
         Raises:
-            UnsafeArchiveError: It is.
+            UnsafeArchiveError: The file is larger.
         """
         if len(data) > self.largest_file_bytes:
             raise UnsafeArchiveError(

@@ -21,24 +21,33 @@ __all__ = ["FrameModality", "PictureForm"]
 
 
 class PictureForm(NamedTuple):
-    """How a modality's pictures lie in the tensor of a sample, ``[*channels, H, W]`` each."""
+    """Shape and type of a modality's pictures in the tensors of a sample.
+
+    Args:
+        channels: The dimensions before height and width: a picture is a tensor ``[*channels, H, W]``.
+        dtype: NumPy type of the tensor.
+        put: Writes a picture into the tensor. It is called with the array that :meth:`FrameModality.decode` returned,
+            and with the part ``[*channels, H, W]`` of the tensor to fill.
+    """
 
     channels: tuple[int, ...]
     dtype: Any
     put: "Callable[[NDArray[np.uint8], NDArray[Any]], None]"
-    """Writes a picture, as :meth:`FrameModality.decode` gives it, into its room in the tensor."""
 
 
 class FrameModality(Modality):
-    """Pictures of frames: a clip has a folder of PNG or JPEG files, each with its frame index in the name.
+    """Base class of modalities that have pictures of frames.
+
+    A clip has a folder of PNG or JPEG files, each with its frame index in the name.
 
     Attributes:
-        pictures: Name of the column of pictures, a plural: ``masks``.
-        indices: Name of the column of their frame indices: ``mask_indices``.
-        is_timeline: Whether its frames are all frames of a clip, by whose indices the others are found.
-        file_suffix: Of a file in which a clip may have all its frames instead, behind the clip's name: ``.mp4``.
-        meaning: Of the column of pictures, for the dataset card: ``8-bit grey line drawings, PNG``.
-        pixel_classes: Where :meth:`decode` gives class ids [H, W], the name and RGB colour of each; else empty.
+        pictures: Name of the column of pictures, in the plural, such as ``masks``.
+        indices: Name of the column of their frame indices, such as ``mask_indices``.
+        is_timeline: Whether it has a picture of every frame, so that its frame indices are those of the clip.
+        file_suffix: Suffix of a file, named after the clip, that may hold all frames of the clip instead: ``.mp4``.
+            Empty if there is no such file.
+        meaning: Description of the column of pictures for the dataset card: ``8-bit grey line drawings, PNG``.
+        pixel_classes: Name and RGB colour of each class, if :meth:`decode` returns class ids [H, W]; otherwise empty.
     """
 
     is_frames = True
@@ -54,9 +63,9 @@ class FrameModality(Modality):
         return found.get(style, found.get("", ()))
 
     def pairs(self, styles: Sequence[str]) -> dict[Folder, tuple[str, str]]:
-        """Name the columns of pictures and of frame indices of each folder.
+        """Return the names of the columns of pictures and of frame indices, by folder.
 
-        With several styles the style is a part of the names: ``drawings_style1``, ``drawing_indices_style1``.
+        With several styles, the style is part of the names: ``drawings_style1``, ``drawing_indices_style1``.
         """
         folders = self.folders(styles)
         if len(folders) == 1:
@@ -64,7 +73,10 @@ class FrameModality(Modality):
         return {folder: (f"{self.pictures}_{folder.style}", f"{self.indices}_{folder.style}") for folder in folders}
 
     def pairs_in(self, names: Collection[str]) -> dict[str, tuple[str, str]]:
-        """Find its columns among ``names``: by style, which is empty where no style is a part of the names."""
+        """Return the names of both columns by style, as far as they are among ``names``.
+
+        The style is empty if the names of the columns contain no style.
+        """
         if self.pictures in names:
             return {"": (self.pictures, self.indices)}
         start = f"{self.pictures}_"
@@ -83,7 +95,7 @@ class FrameModality(Modality):
         return columns
 
     def file_features(self) -> dict[str, Any]:
-        """Declare the column that holds the clip's only file, of a modality with a ``file_suffix``: ``video``."""
+        """Return the column of whole files as ``datasets`` features, such as ``video``; needs a ``file_suffix``."""
         from datasets import Video
 
         return {self.name: Video()}
@@ -96,17 +108,17 @@ class FrameModality(Modality):
         }
 
     def to_file(self, data: bytes, options: RecordOptions, *, clip_id: str) -> bytes:
-        """Turn a picture of a record into a file of the original layout.
+        """Convert a picture of a record back into a file of the original layout; unchanged by default.
 
         Args:
-            data: From :meth:`stored`.
-            options: What was asked for.
+            data: The picture, as :meth:`stored` returned it.
+            options: Options of the record.
             clip_id: The clip, for messages.
         """
         return data
 
     def share_of_bytes(self, options: RecordOptions) -> float:
-        """Guess how large a picture of a record is beside its file, for cutting an export into shards."""
+        """Estimate the size of a picture in a record divided by the size of its file; an export plans shards by it."""
         return 1.0
 
     def stored(self, data: bytes, options: RecordOptions, *, clip_id: str, name: str) -> bytes:
@@ -114,69 +126,91 @@ class FrameModality(Modality):
 
         Args:
             data: Content of the file.
-            options: What was asked for.
+            options: Options of the record.
             clip_id: The clip, for messages.
             name: The file, for messages.
 
+        Returns:
+            The content of a picture file: the file itself, without a note of its orientation.
+
         Raises:
-            CorruptSourceError: It is damaged, or is not a picture of this modality.
-            UnsafeArchiveError: A side is over 8,192 px.
+            CorruptSourceError: The file is damaged, or is not a picture of this modality.
+            UnsafeArchiveError: A side of the picture is over 8,192 px.
         """
         check_picture(data, clip_id=clip_id, name=name)
         return upright(data)
 
     def problems(self, data: bytes, *, clip_id: str, name: str) -> Iterator[tuple[str, str]]:
-        """Check a whole picture beyond that it can be decoded: kinds of ``problem_titles``, and what is wrong."""
+        """Check a picture that can be decoded, for ``mmvoxceleb validate --deep``; no problems by default.
+
+        Args:
+            data: Content of the file.
+            clip_id: The clip.
+            name: Name of the file.
+
+        Yields:
+            Each problem as its kind, which is a key of ``problem_titles``, and a message that says what is wrong.
+        """
         return iter(())
 
     def problems_of_meta(self, section: Any) -> Iterator[tuple[str, str]]:
-        """Check its part of a clip's provenance, likewise."""
+        """Check the part of a clip's provenance that describes this modality, and yield problems as :meth:`problems`.
+
+        Args:
+            section: The value of the modality's name in ``meta/<clip_id>.json``; None if there is none.
+        """
         return iter(())
 
     def decode(
         self, data: "bytes | memoryview", view: View = WHOLE, size: tuple[int, int] | None = None, *, where: str
     ) -> "NDArray[np.uint8]":
-        """Decode a picture, cut, resize and mirror it.
+        """Decode a picture, crop, resize and mirror it.
+
+        The result may have a fourth channel, which is to be ignored. It may share memory with ``data``, and the next
+        call in the same thread may overwrite it. A modality may return another array, such as class ids [H, W].
 
         Args:
-            data: A PNG or JPEG; of the video modality also uint8 [H, W, 3] in RGB, out of a video file.
-            view: The cut and the mirroring.
-            size: Height and width in px; None for the picture's own.
+            data: Content of a PNG or JPEG file; for the video modality, also uint8 [H, W, 3] in RGB from a video file.
+            view: The crop and the mirroring.
+            size: Height and width of the result in px; None for the size of the picture.
             where: Clip and file, for messages.
 
         Returns:
-            uint8 [H, W, 3] or [H, W, 4], RGB and perhaps a channel to be left out, unless a modality says otherwise.
-            It may share memory with ``data``, or with what this thread decodes next.
+            uint8 [H, W, 3] or [H, W, 4], with RGB in the first three channels.
 
         Raises:
-            CorruptSourceError: It cannot be decoded.
-            UnsafeArchiveError: A side is over 8,192 px.
+            CorruptSourceError: The picture cannot be decoded.
+            UnsafeArchiveError: A side of the picture is over 8,192 px.
         """
         return rgb_of(data, view, size, where=where)
 
     def form(self, options: "SampleOptions") -> PictureForm:
-        """Say how pictures lie in a sample; by default RGB [3, H, W], 0 to 1, or 0 to 255 for ``dtype="uint8"``."""
+        """Return the shape and type of pictures in a sample.
+
+        By default, RGB [3, H, W]: float32 with values 0 to 1, or uint8 with values 0 to 255 for ``dtype="uint8"``.
+        """
         return PictureForm((3,), options.number_type, put_rgb)
 
     def shown(self, picture: "NDArray[np.uint8]", below: "Image | None") -> "Image":
-        """Make a picture to look at.
+        """Return a picture in RGB for previews and the viewer.
 
         Args:
-            picture: From :meth:`decode`, without a fourth channel.
-            below: The frame that it belongs to, RGB; None if there is none.
+            picture: The array that :meth:`decode` returned, without a fourth channel.
+            below: The frame that the picture belongs to, in RGB, to draw on; None if there is none.
         """
         from PIL import Image
 
         return Image.fromarray(picture).convert("RGB")
 
     def curves(self, pictures: "Iterable[tuple[int, NDArray[np.uint8]]]") -> "Sequence[Curve]":
-        """Return figures of the frames over time.
+        """Return numbers for each frame that the viewer plots over time; none by default.
 
         Args:
-            pictures: Frame indices, ascending, and pictures as :meth:`decode` gives them, without a fourth channel.
+            pictures: Frame index and picture of each frame, in ascending order; pictures as :meth:`decode` returns
+                them, without a fourth channel.
         """
         return ()
 
     def legend(self, pictures: "Iterable[NDArray[np.uint8]]") -> Shown | None:
-        """Explain the pictures of a clip, if they need it."""
+        """Return a legend for the pictures of a clip in previews, such as the classes of masks; None for no legend."""
         return None

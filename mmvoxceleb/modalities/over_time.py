@@ -1,4 +1,4 @@
-"""What a modality says of every frame of a clip, to be drawn: figures over time, and lines over the frames."""
+"""Values of a modality for every frame, for the viewer: numbers over time, and lines over the frames."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ __all__ = ["Curve", "Outline"]
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure of every frame.
+    """One number for every frame, plotted over time.
 
     Args:
-        group: What it is of, with the unit; curves of one group share a scale: ``head pose, degrees``.
-        name: Its own name in the group: ``yaw``.
+        group: Name of a group of curves that share a scale, with the unit: ``head pose, degrees``.
+        name: Name of the curve in the group: ``yaw``.
         indices: int64 [N], frame index of each value, ascending.
-        values: float32 [N]; NaN if there is none.
-        limits: Ends of the scale; those of the values by default.
+        values: float32 [N]; NaN where a frame has no value.
+        limits: Lower and upper end of the scale; by default, those of the values.
     """
 
     group: str
@@ -31,13 +31,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Outline:
-    """Lines and points over every frame.
+    """Lines and dots that are drawn over every frame.
 
     Args:
-        name: What they are: ``head pose``.
-        indices: int64 [N], frame index of each row of points, ascending.
-        points: float32 [N, P, 2], x and y in px of the frame, from its upper left corner; NaN if there is none.
-        lines: RGB colour of each line, and the points that it joins, by number.
+        name: Name of the drawing: ``head pose``.
+        indices: int64 [N], frame index of each row of ``points``, ascending.
+        points: float32 [N, P, 2], x and y in px of the frame, from its upper left corner; NaN where a point is missing.
+        lines: RGB colour of each line, and the positions in P of the points that it joins.
         dots: RGB colour of a dot on every point; None for no dots.
     """
 

@@ -45,18 +45,20 @@ logger = logging.getLogger(__name__)
 
 
 def register_modality(modality: "Modality | type[Modality]") -> "Modality":
-    """Add your own modality: a folder in every store, a column of ``load_dataset``, and all that follows.
+    """Register a modality of your own, so that loading, sampling, export, preview and validation know it.
 
-    Call it where the class is defined, so that worker processes, which import that module, have it, too.
+    Call this function in the module that defines the class: worker processes import that module, and so register the
+    modality, too.
 
     Args:
-        modality: An object, or its class.
+        modality: The modality, or its class, which is called without arguments. A modality whose class has the same
+            module and name as a registered one replaces it.
 
     Returns:
-        The object.
+        The registered object.
 
     Raises:
-        ConfigError: One of its names is invalid, or taken by another modality.
+        ConfigError: A name, column or sample key of the modality is invalid, or belongs to another modality.
     """
     added = modality() if isinstance(modality, type) else modality
     others = [kind for kind in _kinds.values() if not _is_same(kind, added)]
@@ -83,8 +85,11 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
 def unregister_modality(name: str) -> None:
     """Remove a modality, as if it had never been registered.
 
+    Args:
+        name: Name of the modality.
+
     Raises:
-        ConfigError: There is none of this name.
+        ConfigError: No modality has this name.
     """
     del _kinds[kind_of(name).name]
     _forget_names()

@@ -89,12 +89,12 @@ def folders_of(names: Iterable[str], styles: Iterable[str] = (DEFAULT_STYLE,)) -
 def record_features(
     names: Sequence[str] = MODALITIES, styles: Sequence[str] = (DEFAULT_STYLE,), *, frames_as: str = "images"
 ) -> "Features":
-    """Declare the columns of a record.
+    """Return the columns of a record as ``datasets`` features: those of the clip's key, then those of each modality.
 
     Args:
         names: Names of modalities.
-        styles: Drawing styles, for the drawing modality.
-        frames_as: See :class:`RecordOptions`.
+        styles: Styles of the drawings, used for modalities that have styles.
+        frames_as: ``images`` or ``video``; see :class:`RecordOptions`.
 
     Raises:
         ConfigError: A modality is unknown.

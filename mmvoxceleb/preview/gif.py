@@ -30,17 +30,18 @@ def clip_gif(
     most_frames: int = 100,
     style: str = DEFAULT_STYLE,
 ) -> bytes:
-    """Make an animated GIF of a clip.
+    """Make an animated GIF of a clip: frames, masks, drawings and landmarks side by side.
 
-    A mask or drawing that only exists for every 4th frame stays until the next one. Frames that cannot be read
-    are left out.
+    If only every 4th frame has a mask or drawing, each one stays until the next. Frames that cannot be read are left
+    out.
 
     Args:
-        store: Where from.
-        clip_id: The key.
-        size_px: Longer side of each picture.
-        frames_per_second: Speed; GIF knows steps of 1/100 s. The original videos have 25.
-        most_frames: Longer clips are truncated.
+        store: The store that holds the clip.
+        clip_id: The clip.
+        size_px: Longer side of each picture in px, at least 16.
+        frames_per_second: Frame rate, over 0 to 50; the original videos have 25. A GIF rounds the time per frame to
+            1/100 s.
+        most_frames: Largest number of frames; longer clips are truncated.
         style: The drawing style.
 
     Returns:
@@ -48,7 +49,7 @@ def clip_gif(
 
     Raises:
         ConfigError: A number is out of its range.
-        MissingModalityError: The clip has no frames that can be shown.
+        MissingModalityError: The clip has no frame that can be read.
     """
     if size_px < 16 or not 0 < frames_per_second <= 50 or most_frames < 1:
         raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 50, most_frames >= 1")
@@ -83,21 +84,22 @@ def clip_gif(
 def clips_gif(
     store: Store, clips: Sequence[str], *, size_px: int = 160, frames_per_second: float = 12.5, most_frames: int = 75
 ) -> bytes:
-    """Make an animated GIF of the frames of several clips side by side; a clip that is over begins again.
+    """Make an animated GIF of the frames of several clips in a grid. Shorter clips repeat until the longest one ends.
 
     Args:
-        store: Where from.
-        clips: Keys. Clips whose frames cannot be read are left out.
-        size_px: Side of the square that each is put into.
-        frames_per_second: Speed, up to 25: of a clip's 25 frames a second so many are shown.
-        most_frames: The animation is no longer.
+        store: The store that holds the clips.
+        clips: Clip ids. Clips whose frames cannot be read are left out.
+        size_px: Side of the square for each clip in px, at least 16.
+        frames_per_second: Frame rate, over 0 to 25. At less than 25, frames are skipped, so that the clips keep their
+            speed.
+        most_frames: Largest number of frames of the animation.
 
     Returns:
         The content of a ``.gif`` file.
 
     Raises:
         ConfigError: A number is out of its range.
-        MissingModalityError: None of the clips has frames that can be shown.
+        MissingModalityError: No clip has frames that can be read.
     """
     if size_px < 16 or not 0 < frames_per_second <= 25 or most_frames < 1:
         raise ConfigError("a GIF needs size_px >= 16, frames_per_second over 0 and up to 25, most_frames >= 1")

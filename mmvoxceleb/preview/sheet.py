@@ -70,21 +70,22 @@ def contact_sheet(
     tile_px: int = 144,
     style: str = DEFAULT_STYLE,
 ) -> Image.Image:
-    """Draw a contact sheet of some clips. It says what a clip lacks, and marks damaged pictures.
+    """Draw a contact sheet of some clips. It names the modalities that a clip lacks, and marks damaged pictures.
 
     Args:
-        store: Where from.
-        clips: Keys; or the number of clips, which are spread over the store.
-        columns: Frames of each clip.
-        tile_px: Side of a picture on the sheet.
+        store: The store that holds the clips.
+        clips: Clip ids; or a number of clips, which are chosen evenly over the store.
+        columns: Number of frames of each clip, at least 1; frames that have a mask or drawing are preferred.
+        tile_px: Side of each picture on the sheet in px, at least 32.
         style: The drawing style.
 
     Returns:
-        RGB picture; 1,392 px wide with the given columns and tiles.
+        A picture in RGB; with the default ``columns`` and ``tile_px``, it is 1,392 px wide.
 
     Raises:
-        ConfigError: No clip was asked for, or ``columns`` or ``tile_px`` is too small.
-        MissingModalityError: The store has no clips, or nothing for a requested one.
+        ConfigError: No clip was requested, or ``columns`` or ``tile_px`` is too small.
+        MissingModalityError: The store has no clips, or nothing of a requested clip.
+        CorruptSourceError: A requested clip id has an invalid form.
     """
     if columns < 1 or tile_px < 32 or (isinstance(clips, int) and clips < 1) or clips == []:
         raise ConfigError("a contact sheet needs at least one clip, one column and tiles of 32 px")

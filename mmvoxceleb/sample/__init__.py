@@ -1,7 +1,7 @@
-"""The bundled sample: a few short clips in the original layout, as small zips. README.md beside them says of what.
+"""The bundled sample: four short clips in the original layout, as small zips; ``mmvoxceleb/README.md`` describes them.
 
-Beside them are two short raw videos of generated persons, and the sample models, so that the whole way from a video to
-a dataset can be gone without a download.
+It also holds two short raw videos of generated persons and the sample models, so that a dataset can be made from a
+video without any download.
 """
 
 from pathlib import Path
@@ -10,17 +10,17 @@ __all__ = ["SAMPLE_VIDEOS", "SWAPPED_SIDES_SHA256", "sample_path", "sample_video
 
 
 def sample_path() -> str:
-    """The folder of the sample, for :func:`mmvoxceleb.stores.open_store`."""
+    """Return the folder of the sample, for :func:`mmvoxceleb.open_store`."""
     return str(Path(__file__).parent)
 
 
 def sample_videos_path() -> str:
-    """The folder of the raw videos, two files ``<person>#<video>.mp4`` of generated persons, one for each split."""
+    """Return the folder of the raw videos: two files ``<person>#<video>.mp4`` of generated persons, one per split."""
     return str(Path(__file__).parent / "raw")
 
 
 SAMPLE_VIDEOS = frozenset({"sample-look", "sample-zoom", "sample-tilt", "generated-1", "generated-2"})
-"""Video ids of its clips and raw videos, whose persons are all generated."""
+"""Video ids of the sample's clips and raw videos; all persons in them are generated."""
 
 SWAPPED_SIDES_SHA256 = "f8657eae48a5cd7f60ecd73abe7ff198b2dae12a25f3931b5c62e67e78b692fd"
-"""Of the sample models before November 2026, whose masks have left and right brows, eyes and ears exchanged."""
+"""Checksum of the sample models before November 2026, whose masks swap left and right brows, eyes and ears."""

@@ -35,47 +35,55 @@ class SampleOptions:
 
     Args:
         num_frames: Frames per sample.
-        frame_step: Distance between neighbouring frames, in frames of the clip. MMVID trained with 8 frames at step 4.
-        start: Where the window starts: ``random``, the ``centre`` of the possible starts, or a frame index.
-        windows: Samples per clip and epoch. The possible starts are divided evenly between them, so that two windows
-            of a clip start at different frames if it is long enough.
-        clips: Use only these: names, or the path or URL of a clip list; of a prepared dataset, those in its splits. A
-            stream still reads the rows of the others.
+        frame_step: Distance between neighbouring frames of a sample, in frames of the clip. MMVID trained with 8 frames
+            at step 4.
+        start: Where the window of frames starts: at a ``random`` possible start, at the ``centre`` of the possible
+            starts, or at a frame index (or at the next possible start).
+        windows: Samples per clip and epoch. The possible starts are divided evenly between them, so that two windows of
+            a clip start at different frames if the clip is long enough.
+        clips: Use only these clips: clip ids, or the path or URL of a clip list. With a prepared dataset, clips of a
+            list that belong to other splits are ignored. A stream still reads the rows of all clips.
         missing: Whether a clip of ``clips`` that the data lacks is an error (``raise``), or is left out and counted
-            (``skip``). A stream cannot know.
-        removals: Also obey these removal lists, for any data: paths and URLs, read when the sampler is made.
-        removals_offline: If one cannot be read, ``stop``, or use the ``last`` one that was read on this machine.
-        min_frames: Clips with fewer frames than this, or than a window needs, are short (MMVID: 8).
+            (``skip``). A stream cannot check this.
+        removals: Paths and URLs of further removal lists to obey, for any kind of data. They are read when the sampler
+            is created.
+        removals_offline: What to do if such a list cannot be read: ``stop`` with an error, or use the ``last`` version
+            that was read on this machine.
+        min_frames: A clip is short if it has fewer frames than this, or than a window needs (MMVID: 8).
         short: ``drop`` leaves short clips out; ``repeat`` keeps them and repeats their last frame.
-        modalities: Names of :data:`mmvoxceleb.schema.MODALITIES`; None for all that the data has.
-        image_size: Side of the square pictures, or ``(height, width)``, in px; None keeps each picture's own size.
-        crop_scale: Smallest and largest part of the picture's area that a random crop keeps (MMVID: ``(0.75, 1.0)``);
-            the crop is the same for all pictures of a sample. None keeps the largest centred one.
-        flip: Probability of mirroring all pictures of a sample; this swaps the left and right classes of the mask.
-        mask_format: ``ids`` (int64 [H, W]), ``one_hot`` (float32 [19, H, W]) or ``colours`` (float32 [3, H, W]).
-        mask_at: Which mask: that of one of the sample's frames (``same``), one for each of them (``every``), that of
-            any frame of the clip (``other``, as in MMVID), or one of another clip of the same person and video
-            (``other_clip``; the clip itself if it is the only one).
-        drawing_at: The same for the drawing.
-        at: The same for modalities by name, ``{"motion": "every"}``, including registered ones; ``other``
-            for those that it does not name.
-        image_at: Adds ``image``, another frame that shows the appearance: from any frame of the clip, or from another
-            clip of the same person and video. None leaves it out.
+        modalities: Names of registered modalities; None for all that the data has.
+        image_size: Side of the square pictures, or ``(height, width)``, in px; None keeps the size of each picture.
+        crop_scale: Range of the part of the picture's area that a random crop keeps (MMVID: ``(0.75, 1.0)``); all
+            pictures of a sample have the same crop. None takes the largest crop of the shape of ``image_size``, in the
+            centre.
+        flip: Probability of mirroring all pictures of a sample, 0 to 1. Mirroring also swaps left and right in masks
+            and landmarks.
+        mask_format: ``ids`` (int64 [H, W], 0 to 18), ``one_hot`` (float32 [19, H, W]) or ``colours`` ([3, H, W] in RGB,
+            of type ``dtype``).
+        mask_at: Which mask a sample has: the mask of one of its frames (``same``), the mask of each of its frames
+            (``every``), the mask of any frame of the clip (``other``, as in MMVID), or a mask of another clip of the
+            same identity and video (``other_clip``; of the clip itself if there is no other).
+        drawing_at: The same choice for the drawing.
+        at: The same choice for modalities by name, such as ``{"motion": "every"}``, including registered ones. Pictures
+            of modalities that are not named are at ``other``.
+        image_at: Adds ``image``, one more frame that shows the appearance: any frame of the clip (``other``), or a
+            frame of another clip of the same identity and video (``other_clip``). None adds nothing.
         style: The drawing style.
-        sentences: One at random, the first one, or all of them as a list.
-        text_dropout: Probability that ``null_text`` replaces the text (MMVID: 0.1).
-        null_text: The replacement.
-        negative_text: Adds ``negative_text``, a sentence from a clip with another label.
-        tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); what it returns is
-            added as ``tokens``, and ``negative_tokens`` for the negative text.
-        audio_rate: Samples per second of the sound; None for the rate of the file.
-        dtype: ``float32`` in 0 to 1, or ``uint8`` in 0 to 255, for frames, drawing, image and coloured mask.
-        seed: A sample depends only on the seed, the epoch and the sample's index.
-        threads: Threads that decode the pictures of a sample. None means one in a ``DataLoader``'s worker, and
-            otherwise one per core, up to 4. Samples do not depend on it.
+        sentences: Which sentences ``text`` has: a ``random`` one, the ``first`` one, or ``all`` of them as a list.
+        text_dropout: Probability that ``null_text`` replaces the text, 0 to 1 (MMVID: 0.1).
+        null_text: The text that replaces it.
+        negative_text: Whether to add ``negative_text``, a random sentence of a clip with another label.
+        tokenizer: Called with the text (a string, or a list of strings for ``sentences="all"``); its result is added
+            as ``tokens``, and as ``negative_tokens`` for the negative text.
+        audio_rate: Samples per second of the sound, 1,000 to 384,000; None for the rate of the file.
+        dtype: ``float32`` with values 0 to 1, or ``uint8`` with values 0 to 255, for frames, drawings, images and
+            coloured masks.
+        seed: Seed of all random choices. A sample depends only on the seed, the epoch and the sample's index.
+        threads: Number of threads that decode the pictures of a sample. None means one in a worker of a ``DataLoader``,
+            and otherwise one per core, at most 4. Samples do not depend on it.
 
     Raises:
-        ConfigError: A value is impossible.
+        ConfigError: A value is unknown or out of its range, or two settings contradict each other.
     """
 
     num_frames: int = 8

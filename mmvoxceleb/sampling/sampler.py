@@ -41,53 +41,60 @@ logger = logging.getLogger(__name__)
 
 
 class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
-    """Frames, masks, drawings, text and label of clips as tensors, decoding only what a sample shows.
+    """Samples clips for training: frames, masks, drawings, text and label as tensors.
 
-    Each pass of a ``DataLoader`` is a new epoch with new windows, crops and sentences; see :meth:`set_epoch`. For a
-    streamed dataset this creates a :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
+    It decodes only the pictures that a sample shows. Each pass of a ``DataLoader`` is a new epoch with new windows,
+    crops and sentences; see :meth:`set_epoch`. If ``data`` is a streamed dataset, the constructor returns a
+    :class:`mmvoxceleb.sampling.ClipStream`, which is iterated instead of indexed.
 
-    A sample is a dict. T frames of H x W px; a ``DataLoader`` batches all values except strings into tensors:
+    A sample is a dict with these keys, where T is ``num_frames`` and pictures have H x W px. A ``DataLoader`` batches
+    all values except strings into tensors. The shapes and types are those of the default settings:
 
     ============================ ======================== ==========================================================
-    key                          value                    present
+    key                          value                    present with; meaning
     ============================ ======================== ==========================================================
     ``clip_id``                  str                      always
     ``frames``                   float32 [T, 3, H, W]     modality ``video``; RGB, 0 to 1
-    ``frame_indices``            int64 [T]                with ``frames``: their places in the clip
+    ``frame_indices``            int64 [T]                ``frames``; the index of each frame in the clip
     ``mask``                     int64 [H, W], 0 to 18    modality ``mask``; float32 [19, H, W] or [3, H, W] (RGB, 0
-                                                          to 1) by ``mask_format``; T of them by ``mask_at="every"``
-    ``mask_index``               int, or int64 [T]        with ``mask``: its frame
-    ``drawing``                  float32 [1, H, W]        modality ``drawing``; 0 black to 1 white; [T, 1, H, W] by
+                                                          to 1) by ``mask_format``; T masks, along a first
+                                                          dimension, with ``mask_at="every"``
+    ``mask_index``               int, or int64 [T]        ``mask``; the frame index of each mask
+    ``drawing``                  float32 [1, H, W]        modality ``drawing``; 0 black to 1 white; [T, 1, H, W] with
                                                           ``drawing_at="every"``
-    ``drawing_index``            int, or int64 [T]        with ``drawing``
-    ``image``                    float32 [3, H, W]        ``image_at``
-    ``image_index``              int                      with ``image``
+    ``drawing_index``            int, or int64 [T]        ``drawing``; the frame index of each drawing
+    ``image``                    float32 [3, H, W]        ``image_at``; RGB, 0 to 1
+    ``image_index``              int                      ``image``; its frame index
     ``text``                     str, or list of str      modality ``text``
-    ``tokens``                   what ``tokenizer`` gives ``tokenizer``
-    ``negative_text``            str                      ``negative_text``; ``negative_tokens`` likewise
+    ``tokens``                   result of ``tokenizer``  ``tokenizer``
+    ``negative_text``            str                      ``negative_text``; with ``tokenizer`` ``negative_tokens``, too
     ``label``                    int64 [40], 0, 1, or -1  modality ``label``
     ``audio``                    float32 [channels, N]    modality ``audio``; -1 to 1, from the first frame of the
                                                           sample to the end of its last
-    ``landmarks``                float32 [T, 478, 3]      modality ``landmarks``; x and y in px of ``frames``, which
-                                                          they follow, and depth; NaN for a frame without a face
-    ``blendshapes``              float32 [T, 52]          modality ``landmarks``; 0 to 1, NaN likewise
-    ``head_pose``                float32 [T, 3]           modality ``landmarks``; yaw, pitch, roll in degrees, likewise
-    ``NAME``, ``NAME_index``     float32 [3, H, W], int   pictures of a registered modality; T of them by ``at``
-    ``NAME``                     as its class says        a registered modality of one file
-    ``flipped``                  bool                     ``flip`` over 0
-    ``*_clip_id``                str                      the clip of a mask, drawing or image of ``other_clip``, and
-                                                          of any image
+    ``landmarks``                float32 [T, 478, 3]      modality ``landmarks``; x and y in px of ``frames``, after
+                                                          crop and flip, and depth; NaN for a frame without a face
+    ``blendshapes``              float32 [T, 52]          modality ``landmarks``; 0 to 1; NaN without a face
+    ``head_pose``                float32 [T, 3]           modality ``landmarks``; yaw, pitch and roll in degrees; NaN
+                                                          without a face
+    ``score``                    dict of float32 [] by    modality ``score``; NaN for an unknown figure
+                                 name of the figure
+    ``NAME``, ``NAME_index``     float32 [3, H, W], int   a registered modality of pictures; T of them by ``at``
+    ``NAME``                     as its class defines     a registered modality of one file per clip
+    ``flipped``                  bool                     ``flip`` over 0; whether the sample was mirrored
+    ``*_clip_id``                str                      ``image``, and a mask or drawing with ``other_clip``; the
+                                                          clip that it is from
     ============================ ======================== ==========================================================
 
     Args:
-        data: A prepared ``datasets.Dataset`` with the columns of a record (by ``load_dataset("mmvoxceleb")``, or from
-            an exported Parquet or video dataset), a ``datasets.IterableDataset``, a store, or the path or URL of one.
+        data: A prepared ``datasets.Dataset`` with the columns of a record (from ``load_dataset("mmvoxceleb")``, or from
+            an exported Parquet or video dataset), a ``datasets.IterableDataset``, a store, or the path or URL of a
+            store.
         **settings: Fields of :class:`mmvoxceleb.sampling.SampleOptions`.
 
     Raises:
-        ConfigError: A setting is unknown or impossible.
+        ConfigError: A setting is unknown or impossible, or the data lacks a clip of ``clips``.
         MissingModalityError: The data lacks a requested modality, or has no clip that is long enough.
-        TypeError: ``data`` has an unsupported type.
+        TypeError: ``data`` has an unsupported type, such as a dictionary of splits.
     """
 
     def __new__(cls, data: Any = None, **settings: Any) -> Any:
@@ -180,20 +187,20 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         return len(self._kept) * self.options.windows
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Make a sample; it depends on ``seed``, the epoch and ``index`` only.
+        """Return a sample, which depends only on ``seed``, the epoch and ``index``.
 
         Raises:
-            IndexError: There is no such sample.
-            MMVoxCelebError: The clip is damaged.
+            IndexError: There is no sample with this index.
+            MMVoxCelebError: The clip is damaged, or lacks what the sample needs.
         """
         return self._samples([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
-        """Make the samples of a batch; a ``DataLoader`` calls this. Threads go on from one to the next without a pause.
+        """Return the samples of a batch, as a ``DataLoader`` requests them; threads decode them without a pause.
 
         Raises:
-            IndexError: There is no such sample.
-            MMVoxCelebError: A clip is damaged.
+            IndexError: There is no sample with one of these indices.
+            MMVoxCelebError: A clip is damaged, or lacks what the sample needs.
         """
         if type(self).__getitem__ is not ClipSampler.__getitem__:  # a subclass has more to do to each
             return [self[index] for index in indices]
@@ -273,24 +280,25 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     @property
     def clip_ids(self) -> list[str]:
-        """The clips that are sampled, in order, without those that are too short."""
+        """The ids of the sampled clips, in order; clips that are too short are left out."""
         return [self._source.clip_ids[int(position)] for position in self._kept]
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the next pass; later passes continue from it.
+        """Set the epoch of the next pass; later passes count on from it.
 
-        Without it, the passes of a ``DataLoader`` are epochs 0, 1, 2, ... Use it to repeat a pass, as for
-        held-out clips, or to put all ranks of a distributed run in the same epoch. Samples requested by index are
-        from the epoch set, 0 at first. It also reaches running workers.
+        If you never call this, the passes of a ``DataLoader`` are epochs 0, 1, 2, ... Call it to repeat a pass, for
+        example over held-out clips, or to put all ranks of a distributed run in the same epoch. A sample that you
+        request yourself, as ``sampler[3]``, always belongs to the epoch set here, 0 at first. Running workers use the
+        new epoch, too.
         """
         self._epochs.set(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the epoch of each sample, for :meth:`load_state_dict`."""
+        """Return how often each sample was read, and the epoch that was set, for :meth:`load_state_dict`."""
         return self._epochs.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the epochs of :meth:`state_dict`.
+        """Restore the epochs that :meth:`state_dict` returned.
 
         Raises:
             ConfigError: The state is from a sampler with a different number of samples.

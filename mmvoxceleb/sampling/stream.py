@@ -21,17 +21,18 @@ logger = logging.getLogger(__name__)
 
 
 class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
-    """The samples of a ``datasets.IterableDataset``, in its order; see :class:`mmvoxceleb.ClipSampler`.
+    """Samples a streamed dataset in its own order. :class:`mmvoxceleb.ClipSampler` lists the keys of a sample.
 
-    Workers of a ``DataLoader`` share the stream's shards. A sample depends on ``seed``, the epoch and its clip only.
-    Options that need all clips at once (``other_clip``, ``negative_text``) are not available.
+    The workers of a ``DataLoader`` share the shards of the stream. A sample depends only on ``seed``, the epoch, its
+    clip and the number of its window. Options that need all clips at once (``other_clip``, ``negative_text``) are not
+    available.
 
     Args:
         data: A ``datasets.IterableDataset`` with the columns of a record.
         **settings: Fields of :class:`mmvoxceleb.sampling.SampleOptions`.
 
     Raises:
-        ConfigError: A setting is unknown or impossible.
+        ConfigError: A setting is unknown or impossible, or needs all clips at once.
         MissingModalityError: The stream lacks a requested modality.
     """
 
@@ -54,10 +55,10 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         raise TypeError("a stream can be iterated, not indexed")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Go through the samples of this worker's shards.
+        """Yield the samples of this worker's shards.
 
         Raises:
-            MMVoxCelebError: A clip is damaged.
+            MMVoxCelebError: A clip is damaged, or lacks what the sample needs.
         """
         epoch = self._epoch = self._stream_epochs.begin()
         self._rows.set_epoch(epoch)
@@ -101,21 +102,21 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         return len(valid_starts(indices, options.num_frames, options.frame_step)) > 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the next pass; later passes continue from it. See the sampler's."""
+        """Set the epoch of the next pass, as :meth:`mmvoxceleb.ClipSampler.set_epoch` does."""
         self._epoch = epoch
         self._stream_epochs.set(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position in the stream, for :meth:`load_state_dict`: after the last sample of this process.
+        """Return the position in the stream after the last sample of this process, for :meth:`load_state_dict`.
 
-        With workers, use torchdata's ``StatefulDataLoader``, which asks them.
+        With workers, use the ``StatefulDataLoader`` of torchdata, which collects the state of each worker.
         """
         in_row = 0 < self._windows_done < self.options.windows
         rows = self._state_before_row if in_row else self._rows.state_dict()
         return {"rows": rows, "windows_done": self._windows_done if in_row else 0, "epoch": self._epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue after the last sample that was given before :meth:`state_dict`."""
+        """Continue after the last sample before the call of :meth:`state_dict` that returned ``state``."""
         self.set_epoch(state["epoch"])
         self._rows.set_epoch(state["epoch"])
         self._rows.load_state_dict(state["rows"])

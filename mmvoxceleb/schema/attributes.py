@@ -56,10 +56,13 @@ def drop_sensitive(label: Sequence[int]) -> list[int]:
     """Replace the values of :data:`SENSITIVE_ATTRIBUTES` in a label by -1.
 
     Args:
-        label: 40 values in CelebA order.
+        label: 40 values in the order of CelebA, each -1, 0 or 1.
 
     Returns:
         A new list of 40 values, each -1, 0 or 1.
+
+    Raises:
+        ValueError: ``label`` does not have 40 values.
     """
     return [-1 if name in SENSITIVE_ATTRIBUTES else int(value) for name, value in zip(ATTRIBUTES, label, strict=True)]
 

@@ -49,7 +49,7 @@ PALETTE_BYTES: bytes = PALETTE.tobytes()
 
 
 def colours_of(ids: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-    """Paint class ids in the original colours.
+    """Convert class ids into the colours of the original mask files.
 
     Args:
         ids: uint8 [..., H, W], values 0 to 18.

@@ -17,14 +17,14 @@ _ESCAPED = re.compile(r"=([0-9A-F]{6})")
 
 @dataclass(frozen=True, order=True)
 class ClipId:
-    """The four parts of a clip's key.
+    """The four parts of a clip's key, such as ``id11248#yDqlBD8m_b8#00004.txt#000.mp4``.
 
     Args:
-        person_id: VoxCeleb's identity, ``id11248``, or any name without ``#`` and slashes.
-        video_id: YouTube's id of 11 characters, or any name without ``#`` and slashes.
-        utterance: Name of the annotation file without ``.txt``, ``00004``.
-        chunk: Number of the tube in its utterance, from 0. Numbers have gaps where a tube was rejected;
-            they have up to 9 digits.
+        person_id: VoxCeleb's identity, such as ``id11248``, or any name without ``#``, ``/`` and backslashes.
+        video_id: YouTube's id of 11 characters, or any name without ``#``, ``/`` and backslashes.
+        utterance: Name of VoxCeleb's annotation file without ``.txt``, such as ``00004``.
+        chunk: Number of the face track (tube) in its utterance, from 0, with up to 9 digits. Numbers are missing where
+            a track was rejected.
     """
 
     person_id: str
@@ -34,10 +34,10 @@ class ClipId:
 
     @classmethod
     def parse(cls, key: str) -> "ClipId":
-        """Read a key as the original files have it.
+        """Parse a key in the form that the original files use.
 
         Raises:
-            CorruptSourceError: ``key`` has another form.
+            CorruptSourceError: ``key`` does not have this form.
         """
         match = _KEY.fullmatch(key)
         if match is None:
@@ -49,28 +49,28 @@ class ClipId:
 
     @classmethod
     def matches(cls, key: str) -> bool:
-        """Return whether :meth:`parse` would accept ``key``."""
+        """Return whether :meth:`parse` accepts ``key``."""
         return _KEY.fullmatch(key) is not None
 
     def __str__(self) -> str:
-        """Format the key as the original files have it; the inverse of :meth:`parse`."""
+        """Format the key in the form that the original files use; the inverse of :meth:`parse`."""
         return f"{self.person_id}#{self.video_id}#{self.utterance}.txt#{self.chunk:03d}.mp4"
 
     @property
     def safe_name(self) -> str:
-        """A name of letters, digits and ``_-~=`` only, for URLs, WebDataset keys and every file system.
+        """The key as a name of ASCII letters, digits and ``_-~=`` only, safe in URLs, WebDataset keys and file systems.
 
-        The parts are joined by ``~``; any other character becomes ``=`` and its code point in hexadecimal.
+        The parts are joined by ``~``. Any other character becomes ``=`` and its code point as 6 hexadecimal digits.
         """
         parts = (self.person_id, self.video_id, self.utterance, f"{self.chunk:03d}")
         return "~".join(_UNSAFE.sub(lambda match: f"={ord(match[0]):06X}", part) for part in parts)
 
     @classmethod
     def from_safe_name(cls, name: str) -> "ClipId":
-        """Undo :attr:`safe_name`.
+        """Parse a :attr:`safe_name`.
 
         Raises:
-            CorruptSourceError: ``name`` was not made by :attr:`safe_name`.
+            CorruptSourceError: ``name`` is not a safe name of a clip.
         """
         parts = name.split("~")
         try:

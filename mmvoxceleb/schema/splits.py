@@ -11,5 +11,5 @@ TEST_PERSONS: frozenset[str] = frozenset(f"id{number}" for number in range(10270
 
 
 def split_of(person_id: str) -> Literal["train", "test"]:
-    """Return the split of a person: ``test`` for VoxCeleb1's test identities, ``train`` for all others."""
+    """Return the split of an identity: ``test`` for VoxCeleb1's test identities, ``train`` for all others."""
     return "test" if person_id in TEST_PERSONS else "train"

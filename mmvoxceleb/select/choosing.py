@@ -24,20 +24,20 @@ __all__ = ["Choice", "Selected", "select_clips"]
 
 @dataclass(frozen=True)
 class Choice:
-    """Which clips are chosen.
+    """Criteria for choosing clips. They apply in this order: preset, identities, split, ``where``, random choices.
 
     Args:
-        where: Conditions, all of which have to hold; see :mod:`mmvoxceleb.select.conditions`.
-        preset: The published conditions of a trainer; see :mod:`mmvoxceleb.select.presets`.
-        persons: Only these identities.
-        split: Only this split.
-        share: Keep this share of what is left, 0 to 1, at random.
-        per_video: Keep at most this many clips of a source video, at random.
-        per_person: Keep at most this many clips of a person, at random.
+        where: Conditions such as ``"face_px > 200"``, which a clip must all fulfil; see docs/clip-lists.md.
+        preset: Name of a preset of :data:`mmvoxceleb.select.PRESETS`, whose conditions a clip must fulfil as well.
+        persons: Keep only these identities; empty for all.
+        split: Keep only this split; None for both.
+        share: Keep this share of the remaining clips at random, over 0 to 1.
+        per_video: Keep at most this many clips of each source video, at random.
+        per_person: Keep at most this many clips of each identity, at random.
         seed: Seed of the random choices.
 
     Raises:
-        ConfigError: A value is impossible, or a condition cannot be read.
+        ConfigError: A value is unknown or out of its range, or a condition cannot be parsed.
     """
 
     where: Sequence[str] = ()
@@ -61,10 +61,10 @@ class Choice:
         self.conditions()
 
     def conditions(self) -> list[Condition]:
-        """Parse all conditions, in order: preset, persons, split, ``where``.
+        """Parse all conditions, in this order: preset, identities, split, ``where``.
 
         Raises:
-            ConfigError: One cannot be read, or there is no such preset.
+            ConfigError: A condition cannot be parsed, or the preset is unknown.
         """
         texts = list(preset_of(self.preset).conditions) if self.preset is not None else []
         if self.persons:
@@ -76,15 +76,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selected:
-    """What was chosen.
+    """Result of a choice of clips.
 
     Args:
-        clips: Names, sorted; none where the conditions leave none.
-        steps: What each condition left.
-        store: The store.
-        versions: Of this package, and of the scores.
-        location: Where the store is, for messages.
-        notes: What is to be known of the conditions: what a preset asks for beyond them.
+        clips: Ids of the chosen clips, sorted; empty if no clip fulfils the conditions.
+        steps: Each condition, with the number of clips that fulfil it and that remain after it.
+        store: Number and hash of the clips that the store has.
+        versions: Versions of this package and of the scores that were used, by name.
+        location: Path or URL of the store, for messages.
+        notes: Differences between the preset and the conditions that its authors published.
     """
 
     clips: tuple[str, ...]
@@ -95,10 +95,10 @@ class Selected:
     notes: tuple[str, ...] = field(default=())
 
     def clip_list(self) -> ClipList:
-        """Return the clip list.
+        """Return the chosen clips as a clip list.
 
         Raises:
-            MissingModalityError: No clip is left.
+            MissingModalityError: No clip was chosen.
         """
         if not self.clips:
             last = next(step for step in self.steps if not step.left)
@@ -120,18 +120,22 @@ def select_clips(
     storage_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Selected:
-    """Choose clips of a store. Names, labels, provenance and scores are read, and no pictures.
+    """Choose clips of a store by conditions and at random. This never reads pictures.
+
+    It reads the names of the clips, and their labels, provenance and scores if a condition needs them.
 
     Args:
-        store: A store, or the path or URL of one. Clips on its removal list are left out, uncounted.
-        choice: Which clips.
-        clips: Choose only among these: names, or a clip list.
-        missing: Whether one of ``clips`` that is not there is an error, or is skipped with a warning.
+        store: A store, or the path or URL of one. Clips on its removal list are left out and not counted.
+        choice: The criteria.
+        clips: Choose only among these clips: clip ids, a clip list, or the path or URL of one. None for all.
+        missing: Whether a clip of ``clips`` that the store lacks is an error (``raise``), or is skipped with a warning
+            (``skip``).
         storage_options: Passed to fsspec for URLs.
-        progress: Called with how far reading is.
+        progress: Called with what is read, the number of clips read so far, and their total.
 
     Raises:
-        ConfigError: A condition is about a column that does not exist, or that is of another type.
+        ConfigError: A condition names a column that does not exist, or compares it with a value of another type; or a
+            clip of ``clips`` is missing.
         MissingModalityError: The store has no clips.
         SourceUnavailableError: The store cannot be read.
     """

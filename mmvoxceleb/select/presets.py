@@ -9,13 +9,13 @@ __all__ = ["PRESETS", "Preset", "preset_of"]
 
 @dataclass(frozen=True)
 class Preset:
-    """Conditions that somebody published.
+    """Conditions that the authors of a trainer published.
 
     Args:
-        name: Its name.
-        conditions: As ``--where`` takes them.
-        notes: What they ask for beyond that, and where our figures differ from theirs.
-        source: Where they stand.
+        name: Name of the preset.
+        conditions: The conditions, in the form of ``--where``.
+        notes: Further published conditions without a figure here, and differences between their figures and ours.
+        source: URL of the published conditions.
     """
 
     name: str
@@ -58,7 +58,10 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }
-"""Presets by name."""
+"""The thresholds that the authors of trainers published for their training data, by name of the preset.
+
+Each one has ``name``, ``conditions``, ``notes`` on how it differs from the publication, and ``source``, a URL.
+"""
 
 
 def preset_of(name: str) -> Preset:

@@ -43,19 +43,24 @@ def download_modalities(
     folder: str | Path | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Download modalities from Drive into a folder that :func:`mmvoxceleb.open_store` reads.
+    """Download modalities from Google Drive, one zip each, into a folder that :func:`mmvoxceleb.open_store` reads.
 
-    A download that was cut goes on where it stopped; a finished one is not repeated.
+    An interrupted download resumes where it stopped; a zip that is already there is not downloaded again.
 
     Args:
         names: Names of modalities.
-        ids: Drive file ids by modality; the published ones by default.
-        folder: Where to; by default a folder of the cache that belongs to ``ids``.
-        quiet: No progress bars.
+        ids: Drive file id of each modality, by name; by default the published ids, whose files were withdrawn in June
+            2024.
+        folder: The folder to download to; by default a folder in the cache, one for each choice of ``ids``.
+        quiet: Show no progress bars.
+
+    Returns:
+        The folder.
 
     Raises:
-        SourceUnavailableError: A file is withdrawn, private, over quota, or has no id.
-        CorruptSourceError: The download is not a zip.
+        ConfigError: A modality is unknown.
+        SourceUnavailableError: A file is withdrawn, private, over its quota, or has no id, or the disk is full.
+        CorruptSourceError: A downloaded file is not a zip.
     """
     wanted = modalities(names)
     chosen = dict(PUBLISHED_IDS if ids is None else ids)

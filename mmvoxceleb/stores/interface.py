@@ -37,10 +37,11 @@ class Entry:
     """One file of a clip.
 
     Args:
-        name: File name without folders, ``0000004.png``.
-        index: Frame index, from the last number in the name; 0 where the name has none.
-        size: Bytes of the unpacked file; -1 if the source does not say before it is read.
-        version: Of a file in a local folder, see :mod:`mmvoxceleb.files.version`.
+        name: File name without folders, such as ``0000004.png``.
+        index: Frame index: the last number in the name, or 0 if the name has none.
+        size: Size of the unpacked file in bytes; -1 if it is unknown before the file is read.
+        version: Version of a file in a local folder (:mod:`mmvoxceleb.files.version`), otherwise empty. It is ignored
+            when entries are compared.
     """
 
     name: str
@@ -50,101 +51,123 @@ class Entry:
 
 
 class Store(ABC):
-    """A dataset in the original layout, whatever holds its bytes: folders, zips, one zip per clip, or a mixture.
+    """A dataset in the original layout, held in folders, zips, one zip per clip, or a mixture of these.
 
-    Stores are cheap to pickle and open their files lazily in whichever process or thread reads them.
-    All methods may be called from several threads.
+    Stores are cheap to pickle, and open their files lazily in the process or thread that reads them. All methods may be
+    called from several threads. A method that has to list or read something raises ``SourceUnavailableError`` if the
+    source cannot be read, and ``CorruptSourceError`` or ``UnsafeArchiveError`` if an archive is damaged or unsafe.
     """
 
     @property
     @abstractmethod
     def location(self) -> str:
-        """The path or URL, for messages."""
+        """The path or URL of the store, as messages show it."""
 
     @abstractmethod
     def folders(self) -> tuple[Folder, ...]:
-        """List the folders of the layout that this store has."""
+        """Return the folders of the layout that this store has, sorted."""
 
     @abstractmethod
     def clips(self, folder: Folder) -> list[str]:
-        """List the keys of the clips in a folder, sorted; empty if the store lacks the folder."""
+        """Return the keys of the clips in a folder, sorted; empty if the store lacks the folder."""
 
     @abstractmethod
     def entries(self, folder: Folder, clip_id: str) -> list[Entry]:
-        """List the files of a clip, by frame index and then by name (so ``2.png`` comes before ``10.png``).
+        """Return the files of a clip, sorted by frame index and then by name (so ``2.png`` comes before ``10.png``).
 
         Raises:
             MissingModalityError: The folder has no such clip.
+            CorruptSourceError: A file name occurs twice or holds an impossible frame index, or the archive is damaged.
         """
 
     def entries_of(self, folder: Folder, clip_ids: Sequence[str]) -> Iterator[list[Entry]]:
-        """List the files of several clips, one clip after the other, with as few and as parallel requests as can be.
+        """Yield the files of each of several clips, in the order given, as :meth:`entries` returns them.
+
+        This takes fewer requests than a call of :meth:`entries` for each clip, and sends them in parallel.
 
         Raises:
-            MMVoxCelebError: As of :meth:`entries`.
+            MMVoxCelebError: See :meth:`entries`.
         """
         for _, entries in results_ahead(partial(self.entries, folder), clip_ids, ahead=self.reads_ahead):
             yield entries()
 
     @property
     def reads_at_once(self) -> int:
-        """How many clips to read at a time: one on disk, more where each answer has to be waited for."""
+        """How many clips to read at the same time: 1 on disk, more if each request waits for a server."""
         return 1
 
     @property
     def reads_ahead(self) -> int:
-        """What that is for :func:`mmvoxceleb.ahead.results_ahead`, which reads on disk no sooner than asked."""
+        """How many clips to read before they are needed: :attr:`reads_at_once` if that is over 1, otherwise 0."""
         return self.reads_at_once if self.reads_at_once > 1 else 0
 
     @abstractmethod
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
-        """Read the content of some entries of a clip, all of them by default, in the order given.
+        """Read the content of some files of a clip.
 
-        Neighbouring entries are fetched together, so ask for all that you need in one call.
-
-        Raises:
-            MissingModalityError: The folder has no such clip or entry.
-            CorruptSourceError: The archive is damaged there.
-            UnsafeArchiveError: An entry unpacks to more than is allowed.
-            SourceUnavailableError: The source stopped answering, even after retries.
-        """
-
-    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
-        """Say where entries of a clip are on this machine; None if they come from elsewhere, or are not whole files.
+        Neighbouring files are fetched together, so request all files that you need in one call.
 
         Args:
             folder: The folder.
             clip_id: The clip.
-            entries: As :meth:`entries` gave them.
+            entries: The files, as returned by :meth:`entries`; None for all of them.
+
+        Returns:
+            The content of each file, in the order of ``entries``.
 
         Raises:
-            MissingModalityError: The folder has no such clip or entry.
+            MissingModalityError: The folder has no such clip or file.
+            CorruptSourceError: The archive is damaged at one of these files.
+            UnsafeArchiveError: A file, or all of them together, would be larger than is allowed (1 GiB for a clip).
+            SourceUnavailableError: The source did not answer, even after retries.
+        """
+
+    def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
+        """Return where some files of a clip are on this machine.
+
+        There is no answer for files behind a URL, and for frames in a video file, which are no files of their own.
+
+        Args:
+            folder: The folder.
+            clip_id: The clip.
+            entries: The files, as returned by :meth:`entries`.
+
+        Returns:
+            The path and version of each file, or None if there is no answer.
+
+        Raises:
+            MissingModalityError: The folder has no such clip.
         """
         return None
 
     @abstractmethod
     def fingerprint(self, folders: Iterable[Folder]) -> str:
-        """Digest what identifies the content of ``folders``: names, sizes and mtimes, or ETags."""
+        """Return a text that identifies the content of ``folders``, computed from file names, sizes and versions.
+
+        A version is a modification time, an ETag, or the like. If a server gives none, every call returns another text.
+        """
 
     def mark(self, folder: Folder, clip_id: str) -> str | None:
-        """Tell a clip in a folder from what it was before, without listing or reading it; empty where it is not there.
+        """Return a text that changes when a clip in a folder changes, without listing or reading the clip's files.
 
         Returns:
-            None where only listing or reading its files would tell.
+            The text; empty if the folder has no such clip; None if such a text needs listing or reading the files.
         """
         return None
 
     def check_names(self, folder: Folder, clip_id: str) -> None:  # noqa: B027  folders have nothing to compare
-        """Check that a clip's files are stored under the names in the listing, if the store has both.
+        """Check that an archive stores a clip's files under the names that its directory lists.
+
+        Stores that do not hold these names twice, such as folders, check nothing.
 
         Raises:
-            MissingModalityError: The folder has no such clip.
-            CorruptSourceError: An archive's directory and its content disagree.
-            SourceUnavailableError: The store cannot be read.
+            MissingModalityError: The archive has no such clip in this folder.
+            CorruptSourceError: The directory and the content of the archive disagree.
+            SourceUnavailableError: The archive cannot be read.
         """
 
     def strangers(self) -> list[str]:
-        """List the paths in the place of a clip whose name or kind is not a clip's, sorted."""
+        """Return the paths of files and folders that lie among the clips but are no clips, sorted."""
         return []
 
 

@@ -36,17 +36,20 @@ logger = logging.getLogger(__name__)
 def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str, Any] | None = None) -> Store:
     """Open the dataset at a path or URL for reading.
 
-    The place may hold the original folders, zips (one or several per modality, with any folder inside), one zip per
-    clip, or a mixture, at its top or one folder down; or it is itself a zip. Archives are opened when something in
-    them is first asked for. Over HTTP a place without an index page is asked for ``video.zip``, ``mask.zip``,
-    ``draw.zip``, ``txt.zip``, ``label.zip``.
+    A folder may hold the original folders, zips (one or several per modality, with any leading folder inside), one zip
+    per clip, or any mixture of these, directly or one folder down. Each archive is opened only when something in it is
+    first requested. If an HTTP server gives no index page, the usual zips are looked for there: ``video.zip``,
+    ``mask.zip``, ``draw.zip``, ``txt.zip`` or ``text.zip``, ``label.zip`` and ``meta.zip``.
 
     Args:
-        location: A folder, a zip, or the fsspec URL of one.
+        location: A folder, a zip, or the fsspec URL of either.
         storage_options: Passed to fsspec for URLs.
 
+    Returns:
+        The store. Where two parts of it have the same files of a clip, it reads those of the first.
+
     Raises:
-        ConfigError: The URL looks into an archive (``zip://``) where the archive itself is meant.
+        ConfigError: The URL begins with ``zip:``; pass the URL of the archive itself.
         SourceUnavailableError: The place does not exist or cannot be reached.
         MissingModalityError: The place holds no modality.
     """

@@ -48,16 +48,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class TrainerReport:
-    """What an export for a trainer did.
+    """Results of an export for a trainer.
 
     Args:
-        clips: Clips in the export.
-        written: Those that this run wrote.
-        kept: Those that an earlier run had finished.
-        bytes: Bytes of the files of all clips.
-        left_out: Clips that are not in it, with the reason.
-        removed: Clips of an earlier run that are on the removal list by now; their files are deleted.
-        next_steps: What to do with it.
+        clips: Number of clips in the export.
+        written: Number of clips that this run wrote.
+        kept: Number of clips that an earlier run had finished.
+        bytes: Size of the files of all clips in bytes.
+        left_out: Clips that were left out, each with the reason.
+        removed: Clips of an earlier run that are now on the removal list; their files were deleted.
+        next_steps: Instructions for using this export with the trainer.
     """
 
     clips: int = 0
@@ -84,32 +84,35 @@ def export_for(
     storage_options: Mapping[str, Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> TrainerReport:
-    """Write the folder that a trainer's loader reads, going on where an earlier run stopped.
+    """Write a store in the form that a trainer's own data loader reads, and resume an interrupted export.
 
-    Frames are decoded once and encoded once. Equal stores, settings and library versions give equal bytes, whatever
-    the number of workers. Test identities are in files and lists of their own.
+    Each frame is decoded once and encoded once. Equal stores, settings and library versions give equal bytes, for any
+    number of workers. The test identities get files and lists of their own.
 
     Args:
-        trainer: A name of :data:`mmvoxceleb.trainers.table.TRAINERS`.
+        trainer: Name of the trainer: ``latentsync``, ``musetalk``, ``hallo3``, ``talkvid`` or ``echomimic``.
         location: The store: a folder, zip or URL.
         out: The folder to write to.
-        settings: Sizes and quality.
-        clips: Export only these: names, or a clip list or its path (docs/clip-lists.md).
-        missing: Whether a clip of ``clips`` that the store lacks is an error, or is skipped with a warning.
+        settings: Size and quality of the pictures; None for the defaults.
+        clips: Export only these clips: clip ids, or a clip list or its path (docs/clip-lists.md).
+        missing: Whether a clip of ``clips`` that the store lacks is an error (``raise``), or is skipped with a warning
+            (``skip``).
         limit: Export only the first ``limit`` clips.
-        workers: Threads that read, decode and encode.
-        on_error: ``raise`` at the first damaged clip, or ``skip`` it and say why. A clip that lacks what the loader
-            needs is left out in both cases.
-        overwrite: Start over if ``out`` contains an export with other settings or another trainer.
+        workers: Number of threads that read, decode and encode.
+        on_error: ``raise`` an error at the first damaged clip, or ``skip`` it and report the reason. A clip that lacks
+            a modality that the loader needs is left out in both cases.
+        overwrite: Start over if ``out`` contains an export with other settings or for another trainer.
         storage_options: Passed to fsspec for URLs.
-        progress: Called with what is being done, how many clips were just done, and their total.
+        progress: Called with the name of the step, the number of clips just done, and their total.
 
     Raises:
-        ConfigError: There is no such trainer, or no such clip, or the trainer cannot read the place.
-        IncompatibleOutputError: ``out`` holds something else, or an export of other settings.
-        MissingModalityError: No clip has what the loader needs.
+        ConfigError: The trainer is unknown, the store lacks a clip of ``clips``, or the trainer cannot read files at
+            the path ``out``.
+        IncompatibleOutputError: ``out`` holds other files, or an export with other settings or of other clips.
+        MissingModalityError: No clip has everything that the loader needs.
         CorruptSourceError: A clip is damaged, and ``on_error`` is ``raise``.
-        OutputError: ``out`` cannot be written, or another run is at work there.
+        SourceUnavailableError: The store cannot be read.
+        OutputError: ``out`` cannot be written, or another run is writing to it.
     """
     if trainer not in TRAINERS:
         raise ConfigError(f"unknown trainer {trainer!r}; the known ones are {', '.join(TRAINERS)}")

@@ -1,4 +1,4 @@
-"""What the user of an export for a trainer may choose."""
+"""Settings of an export for a trainer."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ __all__ = ["TrainerSettings"]
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """How an export for a trainer is written.
+    """Settings of an export for a trainer.
 
     Args:
-        size: Shorter side of the pictures in px, even; None for the trainer's own.
+        size: Shorter side of the pictures in px, an even number from 32 to 2,048; None for the default of the trainer.
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
-        root: The export as the trainer's lists are to name it: a path on the machine that trains; None for the path
-            that the trainer's documentation takes.
+        root: Path of the export on the machine that trains, for lists of files that the trainer reads; None for the
+            path in the trainer's documentation.
 
     Raises:
-        ConfigError: A value is impossible.
+        ConfigError: A value is out of its range.
     """
 
     size: int | None = None

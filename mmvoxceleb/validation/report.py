@@ -24,7 +24,7 @@ _STORE_TITLES = {
 
 
 def problem_titles() -> dict[str, str]:
-    """List the kinds of problems with their titles, in the order in which they are shown."""
+    """Return the title of each kind of problem, in the order in which a report shows them."""
     titles = dict(_STORE_TITLES)
     for modality in modalities():
         titles |= modality.problem_titles
@@ -33,13 +33,14 @@ def problem_titles() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem that a validation found.
 
     Args:
-        kind: A key of :func:`problem_titles`.
+        kind: Kind of the problem, a key of :func:`problem_titles`.
         message: What is wrong, in a few words.
-        clip_id: The clip; empty where it is not about one.
-        file: Folder of the layout and file, ``mask/0000004.png``; empty where it is not about one.
+        clip_id: The clip; empty if the problem concerns no single clip.
+        file: Folder of the layout and name of the file, such as ``mask/0000004.png``; empty if the problem concerns no
+            single file.
     """
 
     kind: str
@@ -53,13 +54,14 @@ class Problem:
 
 @dataclass
 class FolderCount:
-    """What one folder of the layout holds.
+    """Numbers of clips and files in one folder of the layout.
 
     Args:
-        clips: Clips in it.
-        files: Files of those clips.
-        missing: Clips of the reference that are not in it; the reference is the video, or all clips without one.
-        extra: Clips that the reference does not have.
+        clips: Number of clips in the folder.
+        files: Number of files of these clips.
+        missing: Number of clips that have a video but are not in this folder; in a store without videos, of clips that
+            are only in other folders.
+        extra: Number of clips in this folder that have no video; 0 in a store without videos.
     """
 
     clips: int = 0
@@ -70,21 +72,21 @@ class FolderCount:
 
 @dataclass
 class Report:
-    """The result of a validation. Of each kind of problem all are counted and the first few kept.
+    """Result of a validation. It counts all problems, and keeps the first few of each kind.
 
     Args:
-        location: The store.
+        location: Path or URL of the store.
         deep: Whether all pictures were decoded.
-        most_kept: Problems to keep of each kind.
+        most_kept: Number of problems of each kind to keep.
         folders: Counts by folder of the layout (``video``, ``draw/style1``, ...).
-        clips: Clips by split.
-        persons: Persons by split.
-        videos: YouTube videos.
-        frames_per_clip: Shortest, median and longest clip in frames; ``None`` without video.
-        pictures_decoded: Pictures that were read whole.
-        seconds: Time taken.
+        clips: Number of clips by split.
+        persons: Number of identities by split.
+        videos: Number of source videos.
+        frames_per_clip: Frames of the shortest, the median and the longest clip; None without videos.
+        pictures_decoded: Number of pictures that were decoded.
+        seconds: Duration of the validation in s.
         problem_counts: Number of problems by kind.
-        problems: The problems kept.
+        problems: The problems that were kept.
     """
 
     location: str
@@ -102,16 +104,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problem_counts
 
     @property
     def num_problems(self) -> int:
-        """How many things are wrong, including those that were not kept."""
+        """Number of all problems, including those that were not kept."""
         return sum(self.problem_counts.values())
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Count problems, and keep the first of each kind."""
+        """Count problems, and keep the first ``most_kept`` of each kind."""
         for problem in problems:
             count = self.problem_counts.get(problem.kind, 0)
             self.problem_counts[problem.kind] = count + 1
@@ -119,9 +121,9 @@ class Report:
                 self.problems.append(problem)
 
     def of_kind(self, kind: str) -> list[Problem]:
-        """List the problems of a kind that were kept."""
+        """Return the problems of a kind that were kept."""
         return [problem for problem in self.problems if problem.kind == kind]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as what ``json.dumps`` takes."""
+        """Return the report as JSON values."""
         return {"ok": self.ok, "num_problems": self.num_problems, **asdict(self)}

@@ -37,19 +37,21 @@ def validate_store(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Check a store: what is there, what is missing, and whether it can be used.
+    """Check a store for missing, damaged and inconsistent files.
 
-    Labels and texts are always read. Pictures are checked by name and size; ``deep`` also decodes them.
+    Modalities of one file per clip, such as labels and texts, are always read. Pictures are checked by name and size;
+    ``deep`` also decodes them.
 
     Args:
         store: Any store.
-        deep: Decode every picture, and look for mask colours outside the palette and for mixed sizes.
-        most_kept: Problems of each kind to keep; all are counted.
-        workers: Threads that decode; one per core, at most 8, by default.
-        progress: Called with the number of clips done and of all clips.
+        deep: Decode every picture, and look for mask colours outside the palette and for pictures of several sizes in
+            a clip. Also run the slow checks of sound and other files.
+        most_kept: Number of problems of each kind to keep in the report, which counts all.
+        workers: Number of threads that decode; by default one per core, at most 8.
+        progress: Called with the number of clips checked so far and the number of all clips.
 
     Returns:
-        The report. ``report.ok`` is true if there are no problems.
+        The report. ``report.ok`` is true if there are no problems. Damaged archives are problems, too.
 
     Raises:
         SourceUnavailableError: The store cannot be read.
