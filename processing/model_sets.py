@@ -57,12 +57,12 @@ class ModelChoices:
     Args:
         models: published: the models of the original, for research only. open: models for real faces that allow any
             use. sample: small models included in the package, for demonstration.
-        parser: Mask model, if it is not to be the one of --models: bisenet, open, sample or transformers:<repository or
+        parser: Mask model to use instead of the one of --models: bisenet, open, sample or transformers:<repository or
             folder>.
-        drawer: Drawing model, if it is not to be the one of --models: portrait, open or sample.
+        drawer: Drawing model to use instead of the one of --models: portrait, open or sample.
         mask_weights: Weights of the mask model. Default: download them.
         draw_weights: Weights of the drawing model. Default: download them.
-        label_weights: Label model, if it is not to be the one of --models: a FaRL checkpoint, transformers:FOLDER,
+        label_weights: Label model to use instead of the one of --models: a FaRL checkpoint, transformers:FOLDER,
             transformers:USER/NAME, open or sample.
         landmarks: Also find landmarks, blendshapes and head pose, with MediaPipe's face landmarker. Default: only with
             --models open, whose models read them.
