@@ -48,8 +48,9 @@ class ConvertStage(Stage):
     provenance. ``meta/<clip_id>.json`` records the loss in quality of the frames (PSNR and SSIM) under ``convert``.
 
     Args:
-        codec: The form of the frames. Pictures that stay pictures, and video files that already have these settings,
-            are copied unchanged.
+        codec: The new form of the frames, such as ``FrameCodec("mp4", crf=16)`` from
+            ``mmvoxceleb.processing.frame_codec``. Pictures that stay pictures, and video files that already have these
+            settings, are copied unchanged.
     """
 
     name = CONVERT
