@@ -26,7 +26,7 @@ __all__ = ["ScoreStage"]
 _QUALITY = "quality"
 
 _OTHER_BYTES = 1 << 16
-"""Of each frame: landmarks, sound, features of the face's pictures."""
+"""Bytes per frame for landmarks, sound and features of the face crops."""
 
 
 class ScoreStage(Stage):
