@@ -1,10 +1,10 @@
-"""Frames and clips per second of the attribute predictor, and how near it comes to the machine's matrix rate.
+"""Measure frames and clips per second of the attribute predictor, against the machine's rate of matrix products.
 
     python benchmarks/attributes.py [--device cpu] [--frames 32]
 
-The weights are random (speed does not depend on them); frames are noise of 256 x 256 px. Batch sizes are tried in
-turns, three times each. FaRL's ViT-B/16 takes 35.1 GFLOP a frame (17.6 G multiply-adds), so the rate of plain matrix
-products on the same device, measured in the same run, gives the limit.
+The weights are random, because the speed does not depend on them; the frames are noise of 256 x 256 px. Batch sizes
+take turns, three times each. FaRL's ViT-B/16 takes 35.1 GFLOP per frame (17.6 G multiply-adds), so the rate of plain
+matrix products on the same device, measured in the same run, gives the limit.
 """
 
 import argparse

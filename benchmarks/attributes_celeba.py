@@ -1,12 +1,13 @@
-"""Accuracy of an attribute model on CelebA, for whoever holds a copy of CelebA.
+"""Measure the accuracy of an attribute model on CelebA. You need a copy of CelebA.
 
     python benchmarks/attributes_celeba.py CELEBA [--weights FILE] [--split test] [--fit-thresholds thresholds.json]
 
-CELEBA is the folder as its authors (or Kaggle) give it: pictures in img_align_celeba/ (or, with --wild, img_celeba/),
-and list_attr_celeba, list_eval_partition and list_landmarks_align_celeba (or list_landmarks_celeba) as .txt or .csv.
-Faces are cut out by the landmarks of the lists, or with --detector yunet by those of a detector, as regenerate label
-does it. Prints the accuracy and balanced accuracy of each attribute; a constant guess is given beside it.
---fit-thresholds chooses each attribute's threshold on the chosen split and writes the file for regenerate label.
+CELEBA is the folder as its authors (or Kaggle) distribute it: pictures in img_align_celeba/ (or, with --wild,
+img_celeba/), and list_attr_celeba, list_eval_partition and list_landmarks_align_celeba (or list_landmarks_celeba) as
+.txt or .csv. Faces are cropped by the landmarks in the lists, or with --detector yunet by those of a detector, as in
+regenerate label. The program prints the accuracy and balanced accuracy of each attribute, beside those of a constant
+guess. --fit-thresholds chooses the threshold of each attribute on the chosen split, and writes the file for
+regenerate label.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Sound of clips beside ``ffmpeg -ss -t`` for each clip, which is what people do today.
+"""Measure cutting the sound of clips, against ``ffmpeg -ss -t`` for each clip, which is what people do today.
 
-    python benchmarks/audio.py                              # a talking video made by code: 20 minutes, 200 clips
+    python benchmarks/audio.py                              # a generated talking video: 20 minutes, 200 clips
     python benchmarks/audio.py --minutes 60 --clips 200     # other sizes
     python benchmarks/audio.py --raw VIDEO                  # a video of your own
 
-Clips are spread over the video. Both sides write 16 kHz mono FLAC of the same length. CPU seconds count processes that
-were started, too. ``linear`` is the time for all clips beside that for a tenth of them from the same video. ``peak`` is
-the memory of a process of its own.
+Clips are spread over the video. Both sides write 16 kHz mono FLAC of the same length. CPU seconds include those of the
+started processes. ``linear`` compares the time for all clips with that for a tenth of them from the same video.
+``peak`` is the memory of a separate process.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""Compare ways of storing the frames of a clip: bytes, loss, and training samples a second.
+"""Compare ways of storing the frames of a clip: bytes, loss, and training samples per second.
 
     python benchmarks/clip_codecs.py VIDEOS [--weights yunet.onnx] [--rounds 5] [--samples 40]
 
-Crops the faces of real videos to PNGs of 256 px (with YuNet, or with Haar where no weights are given), writes the same
-clips in each form, and draws samples of 8 frames at step 4 in 128 px from each store with one thread. Forms take turns;
-the figure is the median of the rounds, by CPU time, as other work may run on the machine. PSNR is over RGB.
+The program crops the faces of real videos to PNGs of 256 px (with YuNet, or with Haar without ``--weights``), writes
+the same clips in each form, and draws samples of 8 frames at step 4, resized to 128 px, from each store with one
+thread. Forms take turns. The results are medians of the rounds, by CPU time, because other work may run on the machine.
+PSNR is computed over RGB.
 """
 
 import argparse

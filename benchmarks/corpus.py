@@ -1,9 +1,9 @@
-"""Make a corpus in the original layout by code, with files of the size that the real ones have.
+"""Generate a corpus in the original layout, with files as large as the real ones.
 
     python benchmarks/corpus.py OUT --clips 16 --frames 96 --layout folder
 
-Frames are 256 px RGB PNGs of about 70 kB (a textured picture that pans, and camera noise), masks 512 px in the original
-colours and drawings 512 px in grey, both for every 4th frame; 20 sentences and 40 attribute values a clip.
+Frames are 256 px RGB PNGs of about 70 kB: a panned picture with texture and camera noise. For every 4th frame there are
+a mask in the original colours and a grey drawing, both of 512 px. Each clip has 20 sentences and 40 attribute values.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Measure the crop: against the original's step, the decoders, the stages, and memory against the video's length.
+"""Measure the crop: against the original, by decoder, by stage, and memory by length of the video.
 
     python benchmarks/crop.py [--video FILE] [--parts resize,decoders,stages,memory]
 
-Needs ``pip install scikit-image imageio imageio-ffmpeg`` for the original's side, which is written here from its
+The original's side needs ``pip install scikit-image imageio imageio-ffmpeg``. It is rewritten here from its
 description: imageio frames, slicing, ``skimage.transform.resize(anti_aliasing=True)``, ``img_as_ubyte``.
 """
 

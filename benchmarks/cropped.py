@@ -1,10 +1,11 @@
-"""Measure ``--cropped``: clips a second from VoxCeleb2's form to PNGs, against ffmpeg writing the same PNGs.
+"""Measure ``--cropped``: clips per second from VoxCeleb2's mp4 files to PNGs, against ffmpeg writing the same PNGs.
 
     python benchmarks/cropped.py [--clips 24] [--frames 125] [--rounds 3]
 
-Both read the same 224x224 H.264 clips and write a PNG of 224 px for every frame at 25 a second, in turns in one run.
-ffmpeg, which must be on PATH, is started for each clip, as scripts do, with as many at once as there are processors;
-its compression is set to the level and filter that we write with, and as it stands. The pixels are compared.
+Both sides read the same 224x224 H.264 clips and write a PNG of 224 px for every frame at 25 frames per second, in turns
+in one run. ffmpeg must be on PATH. It is started for each clip, as scripts do, with as many processes at once as there
+are processors, once with the compression level and filter that we use and once with its defaults. The pixels are
+compared.
 """
 
 import argparse

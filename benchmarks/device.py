@@ -1,14 +1,16 @@
-"""How well the engine feeds a device: a simulated one of fixed latency per batch, and the CPU time beside a network.
+"""Measure how well the engine feeds a device, with a simulated device, and the CPU time besides the network.
 
     python benchmarks/device.py                     # both parts
     python benchmarks/device.py --part simulated --seconds 0.05 --frames 3000
     python benchmarks/device.py --part cpu --frames 1000
 
-``simulated``: clips of 6, 50 and 250 frames go through the local engine. A batch of 16 takes its time of the device and
-leaves the processor alone, as a GPU does; bringing it there and back takes a third of that each. The bound is frames /
-batch x latency. It also runs on commits without shared batches, where a stage has the device to itself.
+``simulated``: clips of 6, 50 and 250 frames go through the local engine. The simulated device has a fixed latency for a
+batch of 16 and uses no processor time, like a GPU. Each transfer, to the device and back, takes a third of that
+latency. The bound is frames / batch x latency. The benchmark also runs on commits without shared batches, where a stage
+has the device to itself.
 
-``cpu``: PNG to PNG at 512 px with networks that cost nothing: CPU time (user and system) per frame of all the rest.
+``cpu``: from PNG to PNG at 512 px, with networks that cost nothing. The result is the CPU time (user and system) per
+frame of everything else.
 """
 
 import argparse

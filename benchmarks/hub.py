@@ -1,10 +1,10 @@
-"""Exports and streams: MB/s against copying, bytes by format, and what each way of streaming a part fetches.
+"""Measure exports and streams: MB/s against copying, bytes by format, and the bytes fetched to stream a part.
 
-    python benchmarks/hub.py                      # a corpus made by code, 44 clips
+    python benchmarks/hub.py                      # a generated corpus, 44 clips
     python benchmarks/hub.py --store /data/some   # a store of your own
 
-Nothing leaves the machine: the Hub is tests/support/loopback_hub.py, the clients are stock `datasets` in processes that
-cannot import mmvoxceleb.
+Nothing leaves the machine: the Hub is tests/support/loopback_hub.py, and the clients are stock `datasets` in processes
+that cannot import mmvoxceleb.
 """
 
 import argparse

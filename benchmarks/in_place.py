@@ -1,9 +1,9 @@
-"""Loading in place, side by side with copying and with stock ``imagefolder``: preparing, and reading afterwards.
+"""Measure loading in place, against copying and stock ``imagefolder``: preparing, and reading afterwards.
 
-    python benchmarks/in_place.py            # everything, some minutes, 6 GB in bench_data/
-    python benchmarks/in_place.py real many  # some of it
+    python benchmarks/in_place.py            # everything: some minutes, 6 GB in bench_data/
+    python benchmarks/in_place.py real many  # some parts
 
-Sides run in turn, in one run, each in a process of its own.
+The sides take turns in one run, each in a separate process.
 """
 
 import argparse

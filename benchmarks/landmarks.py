@@ -1,6 +1,7 @@
-"""Frames a second of landmarks, blendshapes and head pose: beside MediaPipe's own loop, with an environment of its own.
+"""Measure frames per second of landmarks, blendshapes and head pose, against MediaPipe's own loop.
 
-Rates are by the clock and by CPU time, which other work on the machine disturbs less.
+MediaPipe needs a separate environment. Rates are given by the clock and by CPU time, which other work on the machine
+disturbs less.
 
 python benchmarks/landmarks.py VIDEO... --mediapipe /path/to/other/environment/bin/python
 """

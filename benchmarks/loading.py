@@ -1,10 +1,10 @@
-"""Loading, side by side with what users have today: preparing, memory, opening zips, streaming, importing, masks.
+"""Measure loading against what people use today: preparing, memory, opening zips, streaming, importing, masks.
 
-    python benchmarks/loading.py            # everything, some minutes
-    python benchmarks/loading.py index http # some of it
+    python benchmarks/loading.py            # everything: some minutes
+    python benchmarks/loading.py index http # some parts
 
-Corpora are made by code in ``bench_data/`` and kept there. Every comparison runs its sides in turn, in one run, and
-prints medians and ratios: machines differ, and one machine differs from minute to minute.
+Corpora are generated in ``bench_data/`` and kept there. In every comparison the sides take turns in one run, and the
+program prints medians and ratios, because machines differ, and the speed of one machine changes from minute to minute.
 """
 
 import argparse

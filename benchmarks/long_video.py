@@ -1,10 +1,10 @@
-"""Measure the crop of a long 1080p video against decoding alone, and its memory against the video's length.
+"""Measure the crop of a long 1080p video against decoding alone, and its memory by length of the video.
 
     python benchmarks/long_video.py [--minutes 10] [--memory-minutes 1,60] [--detector haar]
 
-The video is made of the bundled portrait on a slow circle, encoded once for ten seconds and repeated. A video is read
-twice, once to find the face and once for the frames of the clips, so the limit is half the rate of decoding. Memory is
-measured at 640x360, where an hour can be waited for.
+The video shows the bundled portrait moving slowly in a circle. Ten seconds are encoded once and repeated. The crop
+decodes a video twice, once to find the face and once for the frames of the clips, so the limit is half the rate of
+decoding. Memory is measured at 640x360, so that a video of an hour does not take too long.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""A dataset of as many clips as VoxCeleb2 has: what each step costs a clip, packed and in big zips.
+"""Measure the cost per clip of each step for as many clips as VoxCeleb2 has, packed and in big zips.
 
     python benchmarks/many_clips.py --clips 20000 --layout packed --scratch /tmp/many
     python benchmarks/many_clips.py --clips 1092009 --layout zips --steps open plan --scratch /tmp/many
 
-Clips have two small frames, a mask, a drawing, a text, a label and the provenance of a run of masks. Pictures, texts
-and labels of the packed layout are hard links to a few files; every provenance is a file of its own. Each step runs in
-a process of its own: seconds, CPU seconds (user and system), microseconds of CPU a clip, and the most memory that it
-held, without its imports. A dataset that is there already is taken as it is; ``--clean`` deletes it at the end.
+Each clip has two small frames, a mask, a drawing, a text, a label and the provenance of a run that made masks. In the
+packed layout, pictures, texts and labels are hard links to a few files; every provenance is a separate file. Each step
+runs in a separate process. The program prints seconds, CPU seconds (user and system), microseconds of CPU per clip, and
+peak memory, all without imports. An existing dataset is used unchanged; ``--clean`` deletes it at the end.
 """
 
 import argparse

@@ -1,15 +1,16 @@
-"""Accuracy of face parsers on CelebAMask-HQ, for whoever holds a copy of it.
+"""Measure the accuracy of face parsers on CelebAMask-HQ. You need a copy of CelebAMask-HQ.
 
     python benchmarks/masks_celebamask.py CELEBAMASK [--parser open --parser bisenet] [--limit 500] [--size 256]
 
-CELEBAMASK is the folder as its authors give it: CelebA-HQ-img/0.jpg ..., and CelebAMask-HQ-mask-anno/0..14/ with a
-picture for each part of each face, 00000_hair.png. Parts lie over one another in the order of our classes, as in the
-training of the original parser. l_ and r_ are the person's left and right.
+CELEBAMASK is the folder as its authors distribute it: CelebA-HQ-img/0.jpg ..., and CelebAMask-HQ-mask-anno/0..14/ with
+a picture for each part of each face, such as 00000_hair.png. Parts cover one another in the order of our classes, as in
+the training of the original parser. l_ and r_ are the person's left and right.
 
-Prints for each parser the share of pixels that are right, and for each class the share of its true pixels that were
-found and the intersection over union, both over the pixels of all pictures together; and whether the goal is reached.
-Every picture is parsed by itself, so that a parser that learns from a clip has one frame to learn from. A picture of
-which a parser gives no mask counts as background. --size scales the pictures down first; a clip's frames have 256 px.
+For each parser, the program prints the share of pixels that are right. For each class, it prints the share of its true
+pixels that were found, and the intersection over union, both over the pixels of all pictures together. It also prints
+whether the goal is reached. Every picture is parsed by itself, so a parser that learns from a clip has one frame to
+learn from. A picture for which a parser gives no mask counts as background. --size scales the pictures down first; the
+frames of clips have 256 px.
 """
 
 import argparse

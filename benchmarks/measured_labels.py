@@ -1,9 +1,10 @@
-"""Frames per CPU second of attributes by measurement, beside FaRL's network on the same frames, in one run.
+"""Measure frames per CPU second of measured attributes, against FaRL's network on the same frames in one run.
 
     python benchmarks/measured_labels.py STORE [--frames 16]
 
-STORE has frames, landmarks and masks. FaRL's weights are random (speed does not depend on them). Landmarks and masks
-are there in both cases; decoding is left out. Both on one thread, in turns, three times each.
+STORE must have frames, landmarks and masks. FaRL's weights are random, because the speed does not depend on them.
+Landmarks and masks exist on both sides, and decoding is not measured. Both sides use one thread and take turns, three
+times each.
 """
 
 import argparse

@@ -2,13 +2,15 @@
 
     python benchmarks/memory.py [--memory 1G] [--frames 24,206,1024] [--before PYTHON] [--out FOLDER]
 
-Each clip is decoded, goes over a device that takes 200 frames a second and does nothing else, and is written as grey
-pictures; so clips pile up before the device, as before a network. Every 4th frame is read, as for masks and drawings,
-and every frame, as for landmarks and scores. ``peak`` is that of the resident memory of all processes, looked at every
-20 ms; ``above idle`` is what it is more than for clips of one frame, which is what Python, libraries and workers take;
-``reserved`` is what the run says that clips took at most; ``CPU`` is the time of all processes. ``--before`` names the
-Python of an environment with an earlier version, measured side by side; there all lanes are filled, so be careful.
-The pictures are links to a few files, so that the store is small. Needs Linux.
+Each clip is decoded, goes through a simulated device that processes 200 frames per second, and is written as grey
+pictures. So clips pile up in front of the device, as in front of a network. Once every 4th frame is read, as for masks
+and drawings, and once every frame, as for landmarks and scores.
+
+``peak`` is the peak of the resident memory of all processes together, measured every 20 ms. ``above idle`` is the peak
+minus that for clips of one frame, which is the memory of Python, libraries and workers. ``reserved`` is the most memory
+that the run reserved for clips. ``CPU`` is the CPU time of all processes. ``--before`` names the Python of an
+environment with an earlier version, to be measured side by side. An earlier version fills all lanes at once, so it may
+need a lot of memory. The pictures are links to a few files, so the store is small. Needs Linux.
 """
 
 import argparse

@@ -1,14 +1,14 @@
-"""What MMVID's ``VoxDataset`` does to make a sample, operation by operation, as the yardstick.
+"""The baseline: make a sample as MMVID's ``VoxDataset`` does, operation by operation.
 
-Written anew after its source (``mmvid_pytorch/loader_ext.py``, ``attr_mode="mask+text"``, no tokenizer): every picture
-is opened whole by Pillow, turned into a float tensor at full size, resized as float, and randomly cropped and resized
-again. A further frame, the "visual", is read and transformed in every mode and not used in this one. The lists of
-frames are made once; the folder of masks is listed for every sample.
+This is rewritten after its source (``mmvid_pytorch/loader_ext.py``, ``attr_mode="mask+text"``, no tokenizer). Pillow
+opens every picture whole; it is converted to a float tensor at full size, resized as float, and randomly cropped and
+resized again. A further frame, the "visual", is read and transformed in every mode, but not used in this one. The lists
+of frames are made once; the folder of masks is listed for every sample.
 
-torchvision is not a dependency here, so its three transforms are written out with the torch operations that they are
-made of: ``to_tensor`` (copy, permute, contiguous, to float, divide), ``Resize`` and ``RandomResizedCrop`` (bilinear
-``interpolate``, left out where the size is right already; the cut drawn by torch's generator). ``antialias=True`` is
-what torchvision does from 0.17 on; ``antialias=False`` is what it did when MMVID was written.
+torchvision is not a dependency here, so its three transforms are written with the torch operations that they consist
+of: ``to_tensor`` (copy, permute, contiguous, to float, divide), ``Resize`` and ``RandomResizedCrop`` (bilinear
+``interpolate``, skipped if the size is already right; the crop is drawn by torch's generator). ``antialias=True`` is
+torchvision's behaviour from 0.17 on; ``antialias=False`` is that of the time when MMVID was written.
 """
 
 import math

@@ -1,12 +1,12 @@
-"""Masks of real faces by the open parser: points marked by eye, flicker, and speed beside the published networks.
+"""Measure the open parser on real faces: points marked by eye, flicker, and speed against the published networks.
 
     mmvoxceleb regenerate crop RAW STORE --detector yunet --min-face 150 --min-frames 10
-    python benchmarks/open_masks.py STORE                 # the sample parser beside it
+    python benchmarks/open_masks.py STORE                 # against the sample parser
     python benchmarks/open_masks.py STORE --parsers open,bisenet     # with the published weights
 
-The points are in ``open_masks_points.json``: 400 of 40 frames, with the class that a person saw there. That is no truth
-by pixel; ``masks_celebamask.py`` is for whoever holds some. Speed is CPU time on one thread, in one run; the published
-networks have generated weights there, which compute as long as others.
+``open_masks_points.json`` has 400 points in 40 frames, with the class that a person saw there. This is no ground truth
+by pixel; if you have such data, use ``masks_celebamask.py``. Speed is CPU time on one thread, in one run. The published
+networks use generated weights there, which take as long as the published ones.
 """
 
 import argparse

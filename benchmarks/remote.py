@@ -1,14 +1,14 @@
-"""Stores behind HTTP and S3, on loopback with 20 ms of latency: opening, the first record, epochs of ClipSampler.
+"""Measure stores behind HTTP and S3, on loopback with 20 ms of latency: opening, the first record, epochs.
 
     python benchmarks/remote.py [--clips 96] [--frames 32] [--latency 0.02] [--only http-packed ...] [--pixels small]
 
-The servers (``remote_server.py``) run in a process of their own and log each request. Every figure is the number of
-requests and the seconds by the clock, in a process of its own with an empty cache (``first``) or the one that it left
-(``again``). ``epoch`` is the first pass of ``DataLoader(sampler, batch_size=16)`` with so many ``threads``, after
-opening, and ``later`` the second; ``plain`` sends the GET requests of that pass anew by ``requests`` on as many
-threads, one session each, and drops the bytes; ``local`` makes the same samples from disk, which is what decoding
-takes. ``small`` pictures have 40 x 24 and 64 x 48 px, so that requests decide; ``real`` ones have 256 and 512 px as in
-``corpus.py``.
+The servers (``remote_server.py``) run in a separate process and log each request. Each measurement runs in a separate
+process, with an empty cache (``first``) or the cache that the first one left (``again``), and gives the number of
+requests and the seconds by the clock. ``epoch`` is the first pass of ``DataLoader(sampler, batch_size=16)`` over a
+``ClipSampler`` with the given number of ``threads``, after opening; ``later`` is the second pass. ``plain`` repeats the
+GET requests of that pass with ``requests`` on as many threads, with one session each, and drops the bytes. ``local``
+makes the same samples from disk, which shows the time for decoding. ``small`` pictures have 40 x 24 and 64 x 48 px, so
+that the requests dominate; ``real`` ones have 256 and 512 px, as in ``corpus.py``.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""Loopback servers with a latency for ``benchmarks/remote.py``: plain HTTP with index pages, and S3 by moto.
+"""Serve a folder on loopback with latency, for ``benchmarks/remote.py``: HTTP with index pages, or S3 by moto.
 
     python benchmarks/remote_server.py http FOLDER --latency 0.02
     python benchmarks/remote_server.py s3 FOLDER --latency 0.02      # the bucket is called "bucket"
 
-Each prints its port. Every request waits for the latency, many at once, and bandwidth is not limited. ``GET /__log__``
-returns the requests so far as JSON, ``[method, path with query, range]`` each, and forgets them; it counts for nothing.
+Each server prints its port. Every request waits for the latency, any number of them at once, and bandwidth is not
+limited. ``GET /__log__`` returns the requests so far as JSON, each ``[method, path with query, range]``, and clears the
+log. It is not logged itself.
 """
 
 import argparse

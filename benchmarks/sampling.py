@@ -1,14 +1,15 @@
-"""Training samples a second: ClipSampler against MMVID's loader and against stock ``datasets``.
+"""Measure training samples per second: ClipSampler against MMVID's loader and against stock ``datasets``.
 
     python benchmarks/sampling.py [--clips 4] [--frames 96] [--rounds 5] [--mmvid CHECKOUT]
 
-A sample is 8 frames at step 4 of a random start, one mask, one sentence, 128 px, random resized crop. Everything reads
-the same files, generated in ``bench_data/``; the competitors take turns in every round, so that what else the machine
-does hits all; ClipSampler makes 32 samples in its turn, the slower ones 8. Reported are medians of samples a second by
-the wall clock, and of CPU time a sample, which a busy machine disturbs less. ``--mmvid`` takes MMVID's own loader into
-the round: a clone of https://github.com/snap-research/MMVID; it needs torchvision, decord and natsort.
+A sample is 8 frames at step 4 from a random start, one mask and one sentence, at 128 px with a random resized crop. All
+loaders read the same files, which are generated in ``bench_data/``. They take turns in every round, so that other work
+on the machine affects all of them. ClipSampler makes 32 samples per turn, the slower loaders 8. The results are medians
+of samples per second by the wall clock, and of CPU time per sample, which a busy machine disturbs less. ``--mmvid``
+adds MMVID's own loader: pass a clone of https://github.com/snap-research/MMVID. It needs torchvision, decord and
+natsort.
 
-What stands behind "## Notes" on the page of results is written by hand, and kept.
+The text after "## Notes" on the page of results is written by hand, and is kept.
 """
 
 import argparse
@@ -363,11 +364,11 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
         f"{machine()}; {date.today()}; Python {sys.version.split()[0]}, torch {torch.__version__}, opencv "
         f"{cv2.__version__}, numba {version('numba')}; threads as these set them.",
         "",
-        "A sample: 8 frames at step 4 (256 px PNGs of about 70 kB), one mask, one sentence, to 128 px with a random "
-        "resized crop. In one process torch takes all cores for MMVID's float operations, unless told otherwise, and "
-        "`ClipSampler` decodes with one thread for each core up to four, unless told otherwise (`threads=1`); a "
-        "worker of a `DataLoader` has one of either. Samples are made one by one, or in batches of 8 by a "
-        "`DataLoader` without workers, or with two.",
+        "A sample is 8 frames at step 4 (256 px PNGs of about 70 kB), one mask and one sentence, resized to 128 px "
+        "with a random resized crop. In one process, torch uses all cores for MMVID's float operations, and "
+        "`ClipSampler` decodes with one thread per core, up to four, unless the row says otherwise (`threads=1`). A "
+        "worker of a `DataLoader` uses one thread for either. Samples are made one by one, or in batches of 8 by a "
+        "`DataLoader` without workers or with two.",
         "",
         "| way | samples/s, one process | x | CPU ms a sample | x | "
         "samples/s, in batches | x | in batches, 2 workers | x |",
@@ -391,7 +392,7 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
         f"A sample from the zips reads {read / 1e3:,.0f} kB for {needed / 1e3:,.0f} kB of files "
         f"({read / needed:.3f}x).",
         "",
-        "## Decoders", "", "Median CPU time a picture; all give the same pixels.", "",
+        "## Decoders", "", "Median CPU time per picture; all decoders give the same pixels.", "",
         *in_new_process(arguments, "--decoders"),
         "", "## Memory", "",
         "Peak resident memory in MB after 1, 2, 3 and 4 epochs (memory-mapped pages of the cache file count):", "",
@@ -406,7 +407,7 @@ def report(data: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
     everything = cpu_ms(lambda _: decode_frames(video, range(arguments.frames)), [0])
     lines += [
         "", "## Frames of an mp4", "",
-        f"8 frames at step 4, exact: {some:.1f} ms CPU; all {arguments.frames}: {everything:.1f} ms.",
+        f"Decoding 8 frames at step 4, exactly: {some:.1f} ms of CPU; all {arguments.frames}: {everything:.1f} ms.",
     ]  # fmt: skip
     return lines
 

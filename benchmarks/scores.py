@@ -1,9 +1,10 @@
-"""Clips a second of each scorer of the stage ``score``, on clips that are in memory.
+"""Measure the speed of each scorer of the stage ``score``, on clips that are in memory.
 
     python benchmarks/scores.py STORE --clips 4
 
-By the clock and by CPU time, which other work on the machine disturbs less. Decoding what a scorer reads (landmarks,
-sound, masks) is in its time, decoding the frames is not. Weights are found as ``regenerate score`` finds them.
+Rates are given by the clock and by CPU time, which other work on the machine disturbs less. The time of a scorer
+includes decoding the files that it reads (landmarks, sound, masks), but not decoding the frames. Weights are found as
+in ``regenerate score``.
 """
 
 import argparse

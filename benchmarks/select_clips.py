@@ -1,4 +1,4 @@
-"""select: how long conditions take over a store of many clips, by what they have to read.
+"""Measure how long ``select`` takes on a store with many clips, for conditions that read different files.
 
 python benchmarks/select_clips.py --clips 20000
 """

@@ -1,9 +1,9 @@
-"""What it takes to start: CPU seconds (user and system) of ``import mmvoxceleb`` and of the program's help screens.
+"""Measure the start: CPU seconds (user and system) of ``import mmvoxceleb`` and of the program's help screens.
 
 python benchmarks/start.py                                               (of this environment)
-python benchmarks/start.py --program before=/path/to/.venv/bin/mmvoxceleb    (beside another one, in turns)
+python benchmarks/start.py --program before=/path/to/.venv/bin/mmvoxceleb    (and of another one, in turns)
 
-The limit is Python's own start, and what ``typer`` and ``rich`` take to show any help.
+The limit is the start of Python itself, plus the time that ``typer`` and ``rich`` take to show any help.
 """
 
 import argparse

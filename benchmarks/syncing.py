@@ -1,9 +1,9 @@
-"""What it costs to bring files to the disk before they get their names: this program, and the same without fsync.
+"""Measure the cost of fsync before files are renamed: this program, and the same without fsync.
 
-    python benchmarks/syncing.py --folder /data/somewhere     # on the disk that is to be measured
+    python benchmarks/syncing.py --folder /data/somewhere     # a folder on the disk to measure
 
-Sides take turns; medians and spreads are given. Clips are random bytes; the pipeline runs on the bundled sample videos
-with the sample models (make demo), and the exports are of its output.
+The sides take turns; the results are medians and spreads. Clips are random bytes. The pipeline runs on the bundled
+sample videos with the sample models (make demo), and the exports read its output.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Lines of text per second against the original grammar's computation, and the variety of both styles.
+"""Measure lines of text per second against the original grammar, and the variety of both styles.
 
     python benchmarks/text.py [--clips 2000]
 
-The original's computation is re-expressed below from its description: the same draws from ``random`` and
-``numpy.random``, one by one. Both write 20 lines for the same random labels, in turns, three times.
+The original's computation is rewritten below from its description, with the same draws from ``random`` and
+``numpy.random``, one by one. Both sides write 20 lines for the same random labels, in turns, three times.
 """
 
 import argparse

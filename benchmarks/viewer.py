@@ -1,6 +1,6 @@
-"""The viewer: filters over a million synthetic clips; from start to first picture of stores of packed clips.
+"""Measure the viewer: filters over a million synthetic clips, and the time from start to first picture.
 
-Needs Chromium and playwright for the player.
+The stores have packed clips. The player needs Chromium and playwright.
 
 python benchmarks/viewer.py --clips 1000000 --stores 20000 1000000
 """

@@ -1,6 +1,6 @@
-"""Regenerate the modalities of a dataset: crops, sound, masks, drawings, labels and text, from any face video.
+"""Make the modalities of a dataset from any face video: clips, sound, landmarks, masks, drawings, labels and text.
 
-Imported as ``mmvoxceleb.processing``; needs the extra ``processing``.
+Import it as ``mmvoxceleb.processing``. It needs the extra ``processing``.
 """
 
 import importlib

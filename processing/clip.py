@@ -1,4 +1,4 @@
-"""A clip as stages see it: in a store, or cropped a moment ago and still in memory."""
+"""A clip as stages see it: stored, or just cropped and still in memory."""
 
 import hashlib
 from bisect import bisect_left
@@ -22,12 +22,12 @@ __all__ = ["Clip", "Frames", "clip_in_memory", "video_in_memory"]
 
 
 class Frames:
-    """Decoded frames of a clip and the hashes of the bytes that they came from.
+    """Decoded frames of a clip, and the hashes of the bytes that they were decoded from.
 
     Args:
         pictures: uint8 [N, H, W, 3], RGB.
-        indices: Frame index of each, ascending.
-        hashes: sha256 of each frame's bytes, or of its pixels in a video file.
+        indices: Frame index of each picture, ascending.
+        hashes: sha256 of each frame: of the bytes of its file, or of its pixels if the clip is a video file.
     """
 
     def __init__(self, pictures: "NDArray[np.uint8]", indices: Sequence[int], hashes: Sequence[bytes]) -> None:
@@ -36,17 +36,17 @@ class Frames:
         self._hashes = dict(zip(indices, hashes, strict=True))
 
     def take(self, indices: Sequence[int]) -> "NDArray[np.uint8]":
-        """Give the pictures of ``indices``, in that order; without a copy where that is all of them."""
+        """Return the pictures of ``indices``, in that order. If these are all pictures, the array is not copied."""
         if list(indices) == list(self._position):
             return self.pictures
         return self.pictures[[self._position[index] for index in indices]]
 
     def digest(self, indices: Sequence[int]) -> str:
-        """Hash the bytes of the frames ``indices``."""
+        """Return the sha256, hexadecimal, over the hashes of the frames ``indices``."""
         return hashlib.sha256(b"".join(self._hashes[index] for index in indices)).hexdigest()
 
     def keep(self, indices: Collection[int]) -> None:
-        """Let go of all pictures but those of ``indices``."""
+        """Release all pictures except those of ``indices``."""
         kept = [index for index in self._position if index in indices]
         if len(kept) < len(self._position):
             self.pictures = self.take(kept)
@@ -58,23 +58,23 @@ class Clip:
     """A clip as a stage sees it.
 
     Args:
-        clip_id: The key.
-        frame_indices: Index of every frame that the clip has, ascending.
-        meta: Provenance so far, the content of ``meta/<clip_id>.json``; treat as read-only.
-        label: The 40 attribute values where the clip has a label already, else None. Within one run it is what
-            an earlier stage wrote, by the time that a later stage encodes. Filled only where some stage says
-            ``uses_label``.
-        entries: The file of each frame, parallel to ``frame_indices``; empty where frames are not files.
-        location: Where the clip is, for messages.
-        read: Reads some entries, by frame index, one after the other: the bytes of their files, or uint8 [H, W, 3] in
-            RGB of a clip that is a video file.
-        file: The video file, of such a clip.
-        pictures: uint8 [H, W, 3], RGB, of frames that are decoded already, by index; taken out as they are read.
-        let_go: Called when its frames were read: they are not read again.
-        stored: All of the clip, where it comes from a store.
-        source: The video that it was cut from, where that is here.
-        files: Name and content of the clip's files in the folders that some stage ``reads``, by the time that it
-            processes: those of an earlier stage of the run, else the output's, else those of ``stored``.
+        clip_id: Id of the clip.
+        frame_indices: Index of every frame of the clip, ascending.
+        meta: Provenance of the clip so far: the content of ``meta/<clip_id>.json``. Do not change it.
+        label: The 40 attribute values, each -1, 0 or 1; None if the clip has no label. If an earlier stage of the run
+            writes a label, later stages see it when they encode. Only set if a stage of the run has ``uses_label``.
+        entries: The file of each frame, in the order of ``frame_indices``; empty if the clip has no frames.
+        location: Where the clip is, for error messages.
+        read: Reads entries one by one. It gives the bytes of their files, or uint8 [H, W, 3], RGB, if the clip is a
+            video file.
+        file: The video file, if the clip is one.
+        pictures: uint8 [H, W, 3], RGB, by frame index: frames that are already decoded. Reading a frame removes it.
+        let_go: Called once all frames that the stages need have been read.
+        stored: The clip in its store, if it comes from one.
+        source: The video that the clip was cut from, if it is on this machine.
+        files: Names and contents of the clip's files in the folders that a stage of the run ``reads``. When a stage
+            processes, these are the files that an earlier stage of the run made, or else those in the output, or else
+            those in ``stored``.
     """
 
     clip_id: str
@@ -92,23 +92,28 @@ class Clip:
     files: dict[Folder, Sequence[tuple[str, bytes]]] = field(default_factory=dict, repr=False)
 
     def name_of(self, index: int, suffix: str = ".png") -> str:
-        """Name a file for a frame as the frame itself is named: ``0000004.png``, or ``4.png`` where frames are so."""
+        """Name the file of a result after its frame: ``0000004.png``, or ``4.png`` if the frame is named like that.
+
+        Args:
+            index: Frame index.
+            suffix: Suffix of the result, which replaces that of the frame.
+        """
         if self.entries:
             entry = self.entries[bisect_left(self.frame_indices, index)]
             return entry.name.rpartition(".")[0] + suffix
         return f"{index:07d}{suffix}"
 
     def listing(self, indices: Sequence[int]) -> str:
-        """Digest what tells frames from others without reading them: names and sizes."""
+        """Return the sha256, hexadecimal, of the names and sizes of the frames ``indices``, without reading them."""
         entries = self._entries_of(indices) if self.file is None else [self.file, *self._entries_of(indices)]
         lines = [f"{entry.name}\t{entry.size}\n" for entry in entries]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def stored_files(self, folder: Folder) -> list[tuple[str, bytes]]:
-        """Read name and content of the clip's files in a folder of the source; none where it has none.
+        """Read the names and contents of the clip's files in a folder of its store; empty if it has none there.
 
         Raises:
-            MMVoxCelebError: They cannot be read.
+            MMVoxCelebError: A file cannot be read.
         """
         if self.stored is None or not self.stored.has(folder):
             return []
@@ -116,7 +121,11 @@ class Clip:
         return [(entry.name, data) for entry, data in zip(entries, self.stored.read(folder, entries), strict=True)]
 
     def digests(self, folders: Sequence[Folder]) -> dict[str, Any]:
-        """Tell what :attr:`files` holds of folders, for the provenance: number and sha256, by the folder's path."""
+        """Return the number and the sha256 of the :attr:`files` in each folder, by its path, for the provenance.
+
+        Args:
+            folders: Folders that a stage of the run ``reads``. The value of a folder without files is None.
+        """
         found: dict[str, Any] = {}
         for folder in folders:
             digest = hashlib.sha256()
@@ -131,14 +140,14 @@ class Clip:
     def frames(
         self, indices: Sequence[int], *, sized: Callable[[int, int], None] = lambda height, width: None
     ) -> Frames:
-        """Read and decode frames, and let go of what they were made of.
+        """Read and decode frames, and then release their encoded bytes.
 
         Args:
-            indices: Which frames.
-            sized: Called with the height and width of the first, before memory is taken for them.
+            indices: Indices of the frames.
+            sized: Called with the height and width of the first frame, in px, before memory for all is allocated.
 
         Raises:
-            MMVoxCelebError: A frame is missing or broken, or of another size than the first; the message names it.
+            MMVoxCelebError: A frame is missing, damaged, or of another size than the first. The message names it.
         """
         import numpy as np
 
@@ -156,14 +165,18 @@ class Clip:
     def each(
         self, indices: Sequence[int], *, sized: Callable[[int, int], None] = lambda height, width: None
     ) -> "Iterator[tuple[NDArray[np.uint8], bytes]]":
-        """Read and decode frames one after the other: each with the sha256 of its bytes, or of its pixels in a video.
+        """Read and decode frames one by one, in ascending order.
 
         Args:
-            indices: Which frames.
-            sized: Called with the height and width of the first, before it is given.
+            indices: Indices of the frames.
+            sized: Called with the height and width of the first frame, in px, before it is yielded.
+
+        Yields:
+            The picture, uint8 [H, W, 3], RGB, and the sha256 (32 bytes) of the bytes of its file, or of its pixels if
+            the clip is a video file.
 
         Raises:
-            MMVoxCelebError: As :meth:`frames`.
+            MMVoxCelebError: A frame is missing, damaged, or of another size than the first. The message names it.
         """
         entries = self._entries_of(indices)
         first: tuple[int, ...] | None = None
@@ -191,14 +204,14 @@ class Clip:
 def clip_in_memory(
     location: str, clip_id: str, files: list[tuple[str, bytes]], pictures: "dict[int, NDArray[np.uint8]]"
 ) -> Clip:
-    """Make a clip of frames that were encoded a moment ago: the same as is read of them in the store later.
+    """Make a clip of frames that were just encoded. It gives what a later run reads from the store.
 
     Args:
         location: Where the clip was written.
-        clip_id: The key.
-        files: Name and content of each frame; emptied when the frames were read.
-        pictures: uint8 [H, W, 3], RGB, of some frames, by index; the others are decoded when they are wanted. Taken
-            out as they are read.
+        clip_id: Id of the clip.
+        files: Name and content of each frame; emptied once the frames have been read.
+        pictures: uint8 [H, W, 3], RGB, of some frames, by index; reading a frame removes it. The other frames are
+            decoded when they are read.
     """
     entries = [Entry(name, index, len(data)) for index, (name, data) in enumerate(files)]
     return Clip(
@@ -213,13 +226,13 @@ def clip_in_memory(
 
 
 def video_in_memory(location: str, clip_id: str, name: str, data: bytes) -> Clip:
-    """Do the same for a clip that was encoded as a video file: its frames are what is decoded of that.
+    """Make a clip that was just encoded as a video file. Its frames are those decoded from the file.
 
     Args:
         location: Where the clip was written.
-        clip_id: The key.
-        name: The file's name in the store.
-        data: Its content.
+        clip_id: Id of the clip.
+        name: Name of the file in the store.
+        data: Content of the file.
     """
     video = VideoFrames(data, clip_id=clip_id)
     return Clip(

@@ -1,4 +1,4 @@
-"""Compare what several stores have of the same clips."""
+"""Compare the files of clips that several stores have."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,16 +31,16 @@ class PlannedClip:
 def refuse_contradictions(
     stores: Sequence[Store], plan: Sequence[PlannedClip], *, workers: int, progress: Progress | None = None
 ) -> None:
-    """Compare all that several stores have of a clip.
+    """Compare the clips that several stores have.
 
     Args:
         stores: The stores.
         plan: The clips, with the numbers of the stores that have each folder.
-        workers: Threads that read.
-        progress: As of :func:`mmvoxceleb.processing.copying.copy_stores`.
+        workers: Number of threads that read.
+        progress: As in :func:`mmvoxceleb.processing.copying.copy_stores`.
 
     Raises:
-        ConfigError: They contradict each other.
+        ConfigError: The stores contradict each other.
     """
     shared = [planned for planned in plan if any(len(holders) > 1 for holders in planned.holders.values())]
     found: list[str] = []
@@ -63,7 +63,7 @@ def refuse_contradictions(
 
 
 def _contradiction(stores: Sequence[Store], planned: PlannedClip) -> str:
-    """Say in what a clip of several stores differs; empty where it does not."""
+    """Describe the first difference between the stores' versions of a clip; empty if there is none."""
     for folder, holders in planned.holders.items():
         first, *others = holders
         for other in others:
@@ -92,15 +92,16 @@ def _difference(first: Store, other: Store, folder: Folder, clip_id: str) -> str
 
 
 class ContradictionError(Exception):
-    """Two provenances tell two things of one stage; the message is its name."""
+    """Two provenances contradict each other about a stage. The message is the name of the stage."""
 
 
 def merged_meta(metas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Join what several stores say of the making of one clip.
+    """Merge the provenances of one clip from several stores.
+
+    How a stage computed (:data:`COMPUTATION`) may differ; the first store counts.
 
     Raises:
-        ContradictionError: Two say two things. How a stage computed (:data:`COMPUTATION`) may differ: the first
-            counts.
+        ContradictionError: Two provenances differ in another way.
     """
     merged: dict[str, Any] = {}
     pending: set[str] = set()

@@ -1,4 +1,4 @@
-"""Turn the clips of a store into video files, or back into pictures, with all that belongs to them."""
+"""Convert the clips of a store to video files, or back to pictures, together with all their other files."""
 
 import hashlib
 import logging
@@ -42,14 +42,15 @@ logger = logging.getLogger(__name__)
 
 
 class ConvertStage(Stage):
-    """Copies clips into another store, and stores their frames in another way.
+    """Copy the clips of a store into another store, and store their frames in another form.
 
-    Frame indices stay, holes among them too; masks, drawings and all other modalities are copied as they are, and what
-    ``meta`` says of their making. What is lost of the frames is measured, and stands there under ``convert``.
+    Frame indices stay the same, including gaps. All other modalities are copied unchanged, together with their
+    provenance. ``meta/<clip_id>.json`` records the loss in quality of the frames (PSNR and SSIM) under ``convert``.
 
     Args:
-        codec: How frames are stored. Pictures that are to be pictures, and video files of the same settings, are
-            copied as they are.
+        codec: The new form of the frames, such as ``FrameCodec("mp4", crf=16)`` from
+            ``mmvoxceleb.processing.frame_codec``. Pictures that stay pictures, and video files that already have these
+            settings, are copied unchanged.
     """
 
     name = CONVERT
@@ -96,7 +97,7 @@ class ConvertStage(Stage):
         return 2 * self.codec.most_bytes(frames, height, width)  # the files, and what they are written through
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> None:
-        """Nothing needs the device."""
+        """Do nothing: the conversion needs no model."""
 
     def encode(self, clip: Clip, result: None) -> StageOutput:
         stored, frames = _stored(clip), _Frames(clip)
@@ -117,7 +118,7 @@ class ConvertStage(Stage):
     def _encoded(
         self, clip: Clip, stored: StoredClip, frames: "_Frames"
     ) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
-        """Return the files of the frames, and what is to be said of them."""
+        """Return the files of the frames, and their provenance."""
         section: dict[str, Any] = {"num_frames": len(clip.frame_indices)}
         if clip.file is None and not self.codec.is_file:
             frames.check()
@@ -133,14 +134,14 @@ class ConvertStage(Stage):
         return files, section | {"bytes": sum(len(data) for _, data in files)}
 
     def _is_same(self, meta: dict[str, Any]) -> bool:
-        """Whether a video file was encoded with these settings."""
+        """Return whether a video file was encoded with the settings of this stage."""
         made: dict[str, Any] = next((meta[name] for name in (self.name, CROP) if isinstance(meta.get(name), dict)), {})
         settings = made.get("settings")
         wanted = self.codec.settings()
         return isinstance(settings, dict) and {key: settings.get(key) for key in wanted} == wanted
 
     def _loss(self, clip: Clip, frames: "_Frames", data: bytes) -> dict[str, Any]:
-        """Decode a video file and the frames that it was made of again, and compare."""
+        """Decode a video file and compare it with the frames that it was made from."""
         video = VideoFrames(data, clip_id=clip.clip_id)
         if video.indices.tolist() != list(clip.frame_indices):
             raise ProcessingError(f"clip {clip.clip_id}: the encoded video has other frames than the clip")
@@ -160,7 +161,7 @@ class ConvertStage(Stage):
 
 
 class _Frames:
-    """The frames of a clip one after the other, uint8 [H, W, 3]: read and decoded each time, and never held together.
+    """The frames of a clip one by one, uint8 [H, W, 3], RGB. Each iteration reads and decodes them again.
 
     Args:
         clip: The clip.
@@ -169,7 +170,7 @@ class _Frames:
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
         self.sha256 = ""
-        """Over the hashes of all frames; there once they were gone through."""
+        """sha256 over the hashes of all frames, hexadecimal; empty before the first complete iteration."""
 
     def __iter__(self) -> "Iterator[NDArray[np.uint8]]":
         digest = hashlib.sha256()
@@ -179,17 +180,17 @@ class _Frames:
         self.sha256 = digest.hexdigest()
 
     def check(self) -> None:
-        """Read and decode them all, and forget them.
+        """Read and decode all frames, to find damaged ones.
 
         Raises:
-            CorruptSourceError: One is damaged, or of another size than the first.
+            CorruptSourceError: A frame is damaged, or of another size than the first.
         """
         for _ in self:
             pass
 
 
 class _ConvertedClips(StoredClips):
-    """The clips of a store, whose ledger and removal list come along at the end."""
+    """The clips of a store, whose ledger and removal list are copied at the end of the run."""
 
     def end(self, steps: "ClipSteps") -> None:
         tree, provenance = steps.writer.tree, steps.provenance
@@ -211,7 +212,7 @@ class _ConvertedClips(StoredClips):
 
 
 def ledger_of(store: Store) -> list[LedgerRow]:
-    """Read the ledger of a store; of a zip the one beside it."""
+    """Read the ledger of a store. The ledger of a zip is in the folder of the zip."""
     from mmvoxceleb.errors import SourceUnavailableError
 
     location = store.location

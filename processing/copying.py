@@ -1,4 +1,4 @@
-"""Stores as material: copy a store or some of its clips, and bring several together in one."""
+"""Copy a store or some of its clips, and merge several stores into one."""
 
 import json
 import logging
@@ -43,17 +43,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class CopyReport:
-    """Results of a copy.
+    """The totals of a copy.
 
     Args:
         clips: Number of clips in the output.
-        kept: Number of clips that were already in the output, complete and equal.
-        shared: Number of clips of which several stores have the same folder; the output has each of them once.
-        removed: Number of clips that were left out because a removal list names them.
-        linked: Number of files that are hard links to files of the source.
+        kept: Number of these clips that an earlier run had already copied.
+        shared: Number of clips for which several stores have the same folder, which is copied only once.
+        removed: Number of clips that were left out because they are on a removal list.
+        linked: Number of files that were not copied, but hard-linked to those of the source.
         copied: Number of files that were copied.
         bytes: Bytes of the copied files.
-        failed: Clips that could not be read, each with the reason; the output holds nothing of them.
+        failed: The reason for each clip that could not be read, by clip id. The output has no files of these clips.
     """
 
     clips: int = 0
@@ -79,39 +79,41 @@ def copy_stores(
     keeps_row: Callable[[LedgerRow], bool] | None = None,
     progress: Progress | None = None,
 ) -> CopyReport:
-    """Copy the clips of one or more stores into a new store, with provenance, ledger and removal lists.
+    """Copy the clips of one or more stores into a new store, with their provenance, ledgers and removal lists.
 
-    If several stores have the same modality of a clip, its files must be equal. Modalities that only one store has are
-    added, so that the masks of one store join the frames of another. Clips on the removal list of any of the stores are
-    left out. Files on the same disk become hard links to the same content, which takes no space; this package never
-    changes a file in place. A rerun resumes an interrupted copy.
+    If several stores have the same folder of a clip, such as its masks, its files must be equal. Folders that only one
+    store has are added, so that the masks of one store join the frames of another. Clips on the removal list of any of
+    the stores are left out. On the same disk, files become hard links to those of the source, which need no space; this
+    is safe, because this package never changes a file in place. If a copy is stopped, the same call resumes it.
 
     Args:
-        locations: Stores to copy: folders, zips or URLs.
+        locations: The stores to copy: folders, zips or URLs.
         out: The new store: a folder or a URL.
-        clips: Copy only these clips.
-        missing: Whether a clip of ``clips`` that no store has is an error (``raise``), or is skipped with a warning
-            (``skip``).
-        layout: ``folder``: a folder of files for each clip; ``packed``: one zip for each. By default ``folder`` on disk
+        clips: Copy only the clips in this list. None copies all.
+        missing: What to do about a clip in ``clips`` that no store has: ``raise`` an error, or ``skip`` it with a
+            warning.
+        layout: ``folder``: a folder of files per clip. ``packed``: one zip per clip. The default is ``folder`` on disk
             and ``packed`` on a URL.
-        link: Make hard links where possible, instead of copying.
-        overwrite: Replace files of a clip in ``out`` that differ.
-        workers: Threads that read ahead; copying uses at most 4.
-        keeps_row: Decides whether to copy a row of the ledger that concerns no copied clip, such as a rejected input.
-            By default all such rows are copied, or none with ``clips``.
-        progress: Called with the name of the step, the number of clips just done, and their total.
+        link: Whether to make hard links where possible, instead of copying files.
+        overwrite: Whether to replace files in ``out`` that differ from those of the stores.
+        workers: Number of threads that read ahead.
+        keeps_row: Returns whether to copy a row of the ledger that is not about a copied clip, such as a rejected
+            input. By default all such rows are copied, or none with ``clips``.
+        progress: Called with the name of the current step, the number of clips just finished, and the total number of
+            clips of the step.
 
     Returns:
-        Counts of clips and files. Clips that could not be read are listed with the reason, and do not stop the copy.
+        The totals of the copy. Clips that could not be read do not raise an error: they are in ``failed``.
 
     Raises:
-        ConfigError: No store was given, a store would be copied onto or into itself, stores contradict each other, or a
-            clip of ``clips`` is missing.
-        MissingModalityError: The stores have no clip to copy, or a store holds no data.
-        IncompatibleOutputError: ``out`` holds other clips, or other content of a clip.
+        ConfigError: There is no store to copy, a store would be copied onto or into itself, the stores contradict
+            each other, or no store has a clip in ``clips`` and ``missing`` is ``raise``.
+        SourceUnavailableError: A store does not exist or cannot be reached.
+        MissingModalityError: There are no clips to copy.
+        IncompatibleOutputError: ``out`` has clips that are not to be copied, or other files of a clip, and
+            ``overwrite`` is False.
         CorruptSourceError: A removal list is damaged.
-        SourceUnavailableError: A store cannot be read.
-        OutputError: ``out`` cannot be written.
+        OutputError: ``out`` cannot be written to.
     """
     if not locations:
         raise ConfigError("name at least one store to copy")
@@ -144,10 +146,10 @@ def copy_stores(
 
 
 def split_persons(store: Store, parts: int) -> list[list[str]]:
-    """Divide the clips of a store into parts of about equal size, with all clips of an identity in the same part.
+    """Divide the clips of a store into parts of about equal numbers of clips, with all clips of a person in one part.
 
-    Identities are assigned in decreasing order of their number of clips, and then by name, each to the part that has
-    the fewest clips so far.
+    Persons are assigned in order of decreasing number of clips, and then by name, each to the part that has the fewest
+    clips so far.
 
     Args:
         store: The store.
@@ -157,7 +159,7 @@ def split_persons(store: Store, parts: int) -> list[list[str]]:
         The clip ids of each part, sorted.
 
     Raises:
-        ConfigError: ``parts`` is less than 1, or more than the number of identities.
+        ConfigError: ``parts`` is less than 1, or greater than the number of persons.
         MissingModalityError: The store has no clips.
     """
     if parts < 1:
@@ -193,7 +195,7 @@ def _removals_of(places: Iterable[str], *, feeds: bool = True) -> Removals:
 def _plan(
     stores: Sequence[Store], removals: Removals, clips: ClipList | None, missing: Missing
 ) -> tuple[list[PlannedClip], int]:
-    """Return the clips to be copied, sorted, and how many are left out as they were removed."""
+    """Return the clips to copy, sorted, and the number of clips that are left out because they were removed."""
     plan: dict[str, PlannedClip] = {}
     for number, store in enumerate(stores):
         for folder in store.folders():
@@ -219,7 +221,11 @@ class _Copier:
         self._there: Store | None = None
 
     def refuse_others(self, plan: Sequence[PlannedClip]) -> None:
-        """Refuse an output with clips that are not to be copied."""
+        """Refuse an output that has clips that are not to be copied.
+
+        Raises:
+            IncompatibleOutputError: It has such clips.
+        """
         tree = self._writer.tree
         if not any(name[:1] != "." for name in tree.names("")):
             return
@@ -232,7 +238,7 @@ class _Copier:
             )
 
     def copy(self, plan: Sequence[PlannedClip], *, workers: int, progress: Progress | None) -> CopyReport:
-        """Copy the clips, each with its provenance last."""
+        """Copy the clips. The provenance of each clip is written last."""
         report = CopyReport()
         for planned, result in results_ahead(partial(self._copy), plan, ahead=min(workers, _AHEAD)):
             try:
@@ -279,10 +285,10 @@ class _Copier:
         return counts
 
     def _is_there(self, store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> bool:
-        """Return whether an earlier run wrote a clip's files.
+        """Return whether an earlier run already wrote a clip's files.
 
         Raises:
-            IncompatibleOutputError: Other files are there.
+            IncompatibleOutputError: The output has other files.
         """
         if self._there is None:
             return False
@@ -306,14 +312,14 @@ class _Copier:
     def _contents(
         self, store: Store, folder: Folder, clip_id: str, entries: Sequence[Entry]
     ) -> list[tuple[str, Content]]:
-        """Return a clip's files: as paths where they can be linked, otherwise read."""
+        """Return a clip's files: as paths if they can be hard-linked, otherwise as bytes."""
         references = store.references(folder, clip_id, entries) if self._links else None
         if references and not any(reference.in_zip or os.path.islink(reference.file) for reference in references):
             return [(entry.name, Path(reference.file)) for entry, reference in zip(entries, references, strict=True)]
         return list(zip((entry.name for entry in entries), store.read(folder, clip_id, entries), strict=True))
 
     def record(self, plan: Sequence[PlannedClip], removals: Removals, keeps_row: Callable[[LedgerRow], bool]) -> None:
-        """Bring ledgers and removal lists along."""
+        """Copy ledgers and removal lists."""
         tree = self._writer.tree
         ours = read_removals(tree.address, feeds=False)
         whole = ours | _removals_of([store.location for store in self._stores], feeds=False)

@@ -1,4 +1,4 @@
-"""How the frames of a clip are stored: a picture each, or all in one video file."""
+"""The form in which the frames of a clip are stored: one picture per frame, or one video file per clip."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,14 @@ PNG_THREADS = 2
 
 @dataclass(frozen=True)
 class FrameCodec:
-    """A way of storing frames. The same frames give the same bytes.
+    """The form in which frames are stored. The same frames give the same bytes.
 
     Args:
-        codec: png: a picture per frame. mp4: one H.264 file per clip, small, lossy. mp4-lossless: one of H.264 in RGB,
-            which keeps every pixel and which browsers do not play.
+        codec: png: a picture per frame. mp4: one H.264 file per clip, small and lossy. mp4-lossless: one H.264 file in
+            RGB, which keeps every pixel, but which browsers cannot play.
         crf: Quality of mp4: constant rate factor, 0 (best) to 51.
-        keyframe_every: Frames from one key frame of a video file to the next; fewer are quicker to sample, and larger.
+        keyframe_every: Number of frames from one key frame of a video file to the next. Smaller numbers make sampling
+            faster and files larger.
 
     Raises:
         ConfigError: A value is unknown or impossible.
@@ -64,7 +65,7 @@ class FrameCodec:
         return found
 
     def most_bytes(self, frames: int, height: int, width: int) -> int:
-        """Bound the bytes of the files of so many frames: of PNGs and lossless video by the pixels, of mp4 by half."""
+        """Return the most bytes that the files of ``frames`` frames can have: 3 per pixel, and half of that for mp4."""
         pixels = frames * height * width * 3
         return pixels // 2 if self.codec == "mp4" else pixels
 
@@ -74,15 +75,15 @@ class FrameCodec:
         """Encode the frames of a clip.
 
         Args:
-            clip_id: The clip, by whose name a video file goes.
-            frames: uint8 [H, W, 3], RGB, of one size, taken one after the other.
-            indices: Frame index of each, ascending; 0, 1, 2, ... by default.
+            clip_id: Id of the clip, which is also the name of a video file.
+            frames: The frames one by one, each uint8 [H, W, 3], RGB, all of one size.
+            indices: Frame index of each frame, ascending. The default is 0, 1, 2, ...
 
         Returns:
-            Names and contents of its files; none where there was no frame.
+            Names and contents of the files; empty if there are no frames.
 
         Raises:
-            ImportError: PyAV is not installed, which video files need.
+            ImportError: A video file is to be written, and PyAV is not installed.
         """
         if not self.is_file:
             encoded = results_ahead(encode_frame, frames, ahead=2 * PNG_THREADS, threads=PNG_THREADS)

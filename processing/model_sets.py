@@ -1,4 +1,4 @@
-"""The models of a whole pipeline, chosen by one word, and the stages that they make: :func:`make_stages`."""
+"""Choose the models of a whole pipeline by one word, and make its stages: :func:`make_stages`."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_SETS", "STAGES", "ModelChoices", "ModelSet", "make_stages"]
 
 STAGES: tuple[str, ...] = ("mask", "draw", "label", "text")
-"""The stages that :func:`make_stages` makes, but for the landmarks."""
+"""The stages that :func:`make_stages` can make, apart from the landmarks."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class ModelSet:
     """Models that go together.
 
     Args:
-        parser: Of :func:`mmvoxceleb.processing.masks.make_parser`.
-        drawer: Of :func:`mmvoxceleb.processing.drawings.make_drawer`.
-        attributes: The weights of :class:`mmvoxceleb.processing.labels.AttributePredictor`.
-        detector: For videos with VoxCeleb's annotations.
-        landmarks: Whether the others read landmarks, which are then made first.
+        parser: Name for :func:`mmvoxceleb.processing.masks.make_parser`.
+        drawer: Name for :func:`mmvoxceleb.processing.drawings.make_drawer`.
+        attributes: Weights for :class:`mmvoxceleb.processing.labels.AttributePredictor`.
+        detector: Face detector for videos with VoxCeleb's annotations.
+        landmarks: Whether the other models read landmarks, so that landmarks are made first.
     """
 
     parser: str
@@ -55,22 +55,24 @@ class ModelChoices:
     """Which models make the modalities.
 
     Args:
-        models: published: those of the original, for research only. open: for real faces, and any use. sample: small
-            ones that come with the package, for demonstration.
-        parser: Another parser than that of --models: bisenet, open, sample or transformers:<repository or folder>.
-        drawer: Another drawer than that of --models: portrait, open or sample.
-        mask_weights: The parser's weights; downloaded by default.
-        draw_weights: The drawer's weights; downloaded by default.
-        label_weights: A FaRL checkpoint, or transformers:FOLDER, or transformers:USER/NAME, or open, or sample.
-        landmarks: Find landmarks, blendshapes and head pose, too, with MediaPipe's face landmarker. Default: with
+        models: published: the models of the original, for research only. open: models for real faces that allow any
+            use. sample: small models included in the package, for demonstration.
+        parser: Mask model to use instead of the one of --models: bisenet, open, sample or transformers:<repository or
+            folder>.
+        drawer: Drawing model to use instead of the one of --models: portrait, open or sample.
+        mask_weights: Weights of the mask model. Default: download them.
+        draw_weights: Weights of the drawing model. Default: download them.
+        label_weights: Label model to use instead of the one of --models: a FaRL checkpoint, transformers:FOLDER,
+            transformers:USER/NAME, open or sample.
+        landmarks: Also find landmarks, blendshapes and head pose, with MediaPipe's face landmarker. Default: only with
             --models open, whose models read them.
-        landmarker_weights: Its face_landmarker.task; downloaded by default.
-        label_detector: What finds the five points by which FaRL aligns faces; mediapipe needs no other weights than
-            --landmarks.
-        landmark_weights: Those of YuNet; downloaded by default.
+        landmarker_weights: MediaPipe's face_landmarker.task. Default: download it.
+        label_detector: Detector of the five points by which FaRL aligns faces. mediapipe needs no weights beyond those
+            of --landmarks.
+        landmark_weights: Weights of YuNet. Default: download them.
 
     Raises:
-        ConfigError: There are no such models.
+        ConfigError: ``models`` is unknown.
     """
 
     models: Literal["published", "open", "sample"] = "published"
@@ -90,7 +92,7 @@ class ModelChoices:
 
     @property
     def chosen(self) -> ModelSet:
-        """The models by stage, with those that were chosen singly."""
+        """The models of the chosen set, with those replaced that were chosen one by one."""
         usual = MODEL_SETS[self.models]
         return ModelSet(
             self.parser or usual.parser,
@@ -101,7 +103,7 @@ class ModelChoices:
         )
 
     def names(self, stages: Collection[str] = STAGES) -> "list[tuple[Role, str, str | os.PathLike[str] | None]]":
-        """List role, name and own file of each model of some stages, for the question of their licences."""
+        """List the role, the name and the user's own file of each model of ``stages``, to look up their licences."""
         from mmvoxceleb.processing.licences import attribute_model
 
         chosen = self.chosen
@@ -130,23 +132,29 @@ def make_stages(
     batch_size: int | None = None,
     backend: "Backend" = "auto",
 ) -> "list[Stage]":
-    """Make the stages that follow a crop, for :class:`mmvoxceleb.processing.Pipeline`; nothing is loaded yet.
+    """Make the stages that follow a crop in a :class:`mmvoxceleb.processing.Pipeline`. This loads no model.
 
     ::
 
         Pipeline([CropStage(detector=open_detector("yunet")), *make_stages("open")]).run("videos/", "out/")
 
     Args:
-        choices: Which models.
-        stages: Of :data:`STAGES`. Landmarks come first where the models read them.
-        styles: Of the drawings; by default the drawer's first.
-        stride: A mask and a drawing of every how many frames.
-        text_style: ``original`` is MMVID's grammar, ``natural`` is ours.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; MediaPipe's models run on the CPU whatever it is.
-        precision: ``auto``, ``fp32``, ``fp16``, ``bf16``.
-        compile: Whether to compile the networks of masks and drawings.
-        batch_size: Frames in a batch; None chooses.
-        backend: Of the networks of masks and drawings.
+        choices: The models: ``published``, ``open``, ``sample``, or a choice for each stage.
+        stages: Which of ``mask``, ``draw``, ``label`` and ``text`` to make, in any order. A stage that finds landmarks
+            is added before them if ``choices.landmarks`` says so, which is the default for ``open``.
+        styles: Styles of the drawings. The default is the first style of the drawer.
+        stride: Make a mask and a drawing for every ``stride``-th frame.
+        text_style: Grammar of the text: ``original`` is MMVID's, ``natural`` is this project's.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``. MediaPipe's models always
+            run on the CPU.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 elsewhere.
+        compile: Whether to compile the networks for masks and drawings.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
+        backend: Library that runs the networks for masks and drawings: ``auto``, ``torch`` or ``ncnn``.
+
+    Returns:
+        The stages in the order landmarks, masks, drawings, labels, text.
 
     Raises:
         ConfigError: A model is unknown, or does not support an option.

@@ -1,4 +1,4 @@
-"""From raw videos, or from a store, to a finished dataset: :class:`Pipeline`."""
+"""Make a dataset from raw videos or from an existing store: :class:`Pipeline`."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Store | StoredClips | Sequence[Sou
 
 
 class Pipeline:
-    """Stages that each clip passes through in one go, its frames decoded once.
+    """Take every clip through a list of stages, decoding its frames only once.
 
     ::
 
@@ -32,14 +32,15 @@ class Pipeline:
         Pipeline([CropStage(detector=HaarDetector()), MaskStage(FaceParser())]).run("videos/", "out/")
         Pipeline([DrawStage(PortraitDrawer())]).run("out/", "out/")
 
-    A run resumes where an earlier one stopped, whatever stopped it and whichever engine ran it.
+    A run resumes where an earlier run stopped, whatever stopped it and whichever engine ran it.
 
     Args:
-        stages: In this order. A ``CropStage`` comes first or not at all: with it the source is videos, without
-            it clips. Text comes after the label that it describes.
+        stages: The stages, in the order in which they run. If there is a ``CropStage``, it must be the first, and the
+            source is videos; otherwise the source is clips. Put ``TextStage`` after the stage that makes the label
+            that it describes.
 
     Raises:
-        ConfigError: There is no stage, or the crop is not the first.
+        ConfigError: The list is empty, or a ``CropStage`` is not its first stage.
     """
 
     def __init__(self, stages: Sequence[PipelineStage]) -> None:
@@ -58,13 +59,17 @@ class Pipeline:
         layout: Layout | None = None,
         overwrite: bool = False,
     ) -> Work:
-        """Plan what is to be done, for any engine; see :meth:`run` for the arguments.
+        """Prepare a run without starting it. :meth:`run` describes the arguments.
+
+        Returns:
+            The work, which any engine can run.
 
         Raises:
-            ConfigError: Source and stages do not fit together, or the output cannot be written in this layout.
-            SourceUnavailableError: There is no such source.
-            MissingModalityError: The store lacks what the stages read.
-            WeightsError: A model's weights are missing.
+            ConfigError: The source does not fit the stages, two stages have the same name, or ``store`` cannot be
+                written in this layout.
+            SourceUnavailableError: The source does not exist, or weights cannot be downloaded.
+            MissingModalityError: The source is a place that holds no data of this dataset.
+            WeightsError: The weights of a model are missing.
         """
         writer = StoreWriter(store, layout)
         clips = self.first.clips_of(source, self.stages, writer, overwrite=overwrite)
@@ -85,34 +90,38 @@ class Pipeline:
         report: Callable[[ClipOutcome], None] | None = None,
         finished: Callable[[str], None] | None = None,
     ) -> Summary:
-        """Run the stages on everything that is not finished.
+        """Run the stages on every clip or video that is not finished.
 
         Args:
-            source: With a crop, a folder of videos without annotations, or a list from
-                :mod:`mmvoxceleb.processing.crop.sources`. Otherwise a store, or the path or URL of one.
-            store: Folder for the results, or an fsspec URL, ``s3://...``; for clips of a store it may be that store.
-                Credentials for URLs come from their service's own configuration or fsspec's.
-            engine: ``local``, or ``ray``.
-            layout: ``folder``: a folder of files per clip, as the original has it; ``packed``: one zip per clip. By
-                default ``folder`` on disk and ``packed`` on a URL, where a folder cannot appear at once.
-            overwrite: Replace results that were made with other settings or inputs.
-            limit: Process at most this many unfinished units (clips or videos).
-            workers: Processes; by default according to the GPUs, and on Ray also the CPUs.
-            memory: Bytes for the clips in progress on a machine, or a size such as ``8G``, shared by all its workers;
-                by default half of the free memory.
-            address: Address of the Ray cluster; by default that of ``RAY_ADDRESS``, or a cluster that runs on this
-                machine, or a new one on this machine.
-            report: Called after every clip.
-            finished: Called after every unit.
+            source: With a ``CropStage``: a folder of videos without annotations, one such video, or a list of videos
+                from :mod:`mmvoxceleb.processing.crop.sources`. Otherwise: a store, or its path or URL.
+            store: Folder or fsspec URL (``s3://...``) for the results. If the source is a store, this may be the same
+                store. Credentials for URLs come from the configuration of the service or of fsspec.
+            engine: ``local`` for this machine, or ``ray`` for a Ray cluster.
+            layout: ``folder``: a folder of files per clip, as in the original. ``packed``: one zip per clip. The
+                default is ``folder`` on disk, and ``packed`` on a URL, where a folder of files cannot be written in
+                one step.
+            overwrite: Whether to replace results that were made with other settings or inputs.
+            limit: Process at most this many unfinished clips (or videos, with a ``CropStage``).
+            workers: Number of worker processes. The default is one per GPU if the models run on CUDA; otherwise it is
+                one on the local engine, and one per four cores on Ray.
+            memory: Memory for the clips in progress on one machine, in bytes or as a size such as ``8G``. All workers
+                of the machine share it. The default is half of the free memory.
+            address: Address of the Ray cluster: ``auto`` or ``ray://HOST:10001``. The default is the cluster in
+                ``RAY_ADDRESS``, or else one that runs on this machine, or else a new one on this machine.
+            report: Called with the outcome of each clip.
+            finished: Called with the name of each clip (or video, with a ``CropStage``) once it is processed.
 
         Returns:
-            What was done, also saved as JSON in ``meta/runs`` of the store. It includes failed clips; call
-            :meth:`Summary.raise_if_failed` to raise an error for them.
+            The totals of the run, which are also saved as JSON in ``meta/runs/`` of the store. Clips that failed do
+            not raise an error by themselves: call :meth:`Summary.raise_if_failed`.
 
         Raises:
-            MMVoxCelebError: As :meth:`work`; also IncompatibleOutputError if the output has results of other settings,
-                and ProcessingError if it cannot be written to.
-            KeyboardInterrupt: The run was stopped. The same call resumes.
+            MMVoxCelebError: Every error of :meth:`work`; MissingModalityError if the source has no clips that the
+                stages can process; IncompatibleOutputError if the store has results of other settings and
+                ``overwrite`` is False; ProcessingError if the store cannot be written to.
+            ImportError: ``engine`` is ``ray``, and Ray is not installed.
+            KeyboardInterrupt: The run was interrupted by Ctrl-C or SIGTERM. The same call resumes it.
         """
         work = self.work(source, store, layout=layout, overwrite=overwrite)
         return run_work(
@@ -122,10 +131,10 @@ class Pipeline:
 
 
 def run_work(work: Work, *, engine: Engine = "local", address: str | None = None, **options: Any) -> Summary:
-    """Run work on an engine by name; the options are those of :func:`run_local`.
+    """Run work on the engine of the given name. The options are those of :func:`run_local`.
 
     Raises:
-        ConfigError: There is no such engine.
+        ConfigError: The engine is unknown.
         ImportError: Ray is not installed.
     """
     if engine == "local":

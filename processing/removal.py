@@ -1,4 +1,4 @@
-"""Take persons, videos and clips out of a store, on disk or behind a URL, so that nothing in it names them."""
+"""Remove persons, videos and clips from a store, on disk or behind a URL, so that no file in it names them."""
 
 import logging
 import os
@@ -27,27 +27,28 @@ __all__ = ["StoreRemoval", "erase", "obey", "remove_from_store", "sweep"]
 logger = logging.getLogger(__name__)
 
 _DEEPEST = 12
-"""Folders below a store that are looked into for names."""
+"""Levels of folders below a store that are searched for names."""
 _LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
-"""What MMVID's loader leaves beside the folder that it reads: pickles with the names of all clips."""
+"""Files that MMVID's loader writes beside the folder that it reads: pickles with the names of all clips."""
 _TOGETHER = 256
-"""How many files are read at once."""
+"""Number of files that are read at once."""
 _MOST_BYTES = 64 << 20
-"""Larger files of strangers are not searched for names."""
+"""Larger files that this package did not write are not searched for names."""
 
 
 @dataclass
 class StoreRemoval:
-    """Results of a removal from a store.
+    """The result of a removal.
 
     Args:
-        clips: The removed clips that had files in the store.
-        paths: Number of files and clip folders that were deleted.
-        rewritten: Zips that were written again without these clips.
-        holding: Zips that may still hold such clips, because rewriting was not requested or the store is behind a URL.
-        caches: Cache files of the original loader that may still name them.
-        naming: Files that this package did not write and that name them, and the targets of links in place of clips.
-        unmatched: Requested entries that match no clip in the store.
+        clips: Ids of the removed clips that had files in the store.
+        paths: Number of deleted files and clip folders.
+        rewritten: Zips that were written again without the removed clips.
+        holding: Zips that still hold removed clips, because ``rewrite_zips`` was False or the store is behind a URL.
+        caches: Cache files of MMVID's loader that may still name removed clips.
+        naming: Other files that this package did not write and that name removed clips, and the targets of links that
+            were clips.
+        unmatched: Names of the request that match no clip.
     """
 
     clips: list[str] = field(default_factory=list)
@@ -60,27 +61,29 @@ class StoreRemoval:
 
 
 def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = False) -> StoreRemoval:
-    """Delete the clips of identities or videos, or single clips, from a store, and add them to its removal list first.
+    """Add persons, videos or clips to the removal list of a store, and delete their clips from it.
 
-    This deletes the folders and zips that hold one such clip each, and everything in ``meta`` about these clips. A zip
-    of many clips cannot be changed in place: with ``rewrite_zips`` it is written again without them and then replaced.
-    Until then, the removal list keeps its clips out of loading, export and every other command. If two processes remove
-    at the same time, the second one waits for the first on disk, and gets an error on a URL. A processing run that is
-    active meanwhile reads the list before and after every clip.
+    This deletes the folder, the files and the zip of each removed clip, and cuts its records out of ``meta/``. A zip
+    with many clips cannot be changed in place. With ``rewrite_zips`` it is replaced by a new zip without the removed
+    clips; otherwise the clips stay in it, and the removal list excludes them from loading, runs and exports.
+
+    If two processes remove from the same store, the second waits for the first on disk, and raises an error on a URL.
+    Runs on the store may continue during a removal, because they check the removal list before and after every clip.
 
     Args:
-        place: The folder of the store, or a URL that can be written to.
-        removals: Identities, videos and clips to remove.
-        rewrite_zips: Write zips of many clips again, on disk only. This needs free space of the size of each zip.
+        place: Folder of the store, or a URL that can be written to.
+        removals: The persons, videos and clips to remove.
+        rewrite_zips: Whether to rewrite zips with many clips. Each needs free space of its own size.
 
     Returns:
-        The clips that were found, what was deleted, and what may still name them.
+        What was deleted, and which files may still hold or name removed clips.
 
     Raises:
-        ConfigError: There is no such folder, or the URL cannot be written to.
+        ConfigError: The folder does not exist, or the URL cannot be written to.
         CorruptSourceError: The removal list is damaged.
-        OutputError: The store is read-only, or another process is removing clips from the URL.
-        SourceUnavailableError: There is no space to rewrite a zip.
+        OutputError: The store is read-only, or another process is removing from the URL.
+        SourceUnavailableError: The removal list cannot be read or written, or there is not enough free space to rewrite
+            a zip.
     """
     tree = _open(place)
     with writing(tree.location), tree.alone(META.folder_name, "remove"):
@@ -98,7 +101,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
 
 
 def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
-    """Delete everything of persons, videos and clips, and cut their names out of ``meta``, without noting them."""
+    """Delete all files of persons, videos and clips, and cut their names out of ``meta``, but add them to no list."""
     report = StoreRemoval()
     files, kept = _sweep(tree, removals, report)
     names = Names(removals, kept)
@@ -115,12 +118,12 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
 
 
 def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> None:
-    """Delete what a killed run may have left of persons, videos and clips in the folders that the next one writes.
+    """Delete files of removed clips that a killed run may have left in the folders that the next run writes.
 
     Args:
         tree: The output.
-        removals: Who is on its list.
-        folders: What the run writes; nothing else is touched, for who wrote it is not known.
+        removals: Its removal list.
+        folders: The folders that the run writes. Files elsewhere stay, because it is not known who wrote them.
     """
     if not removals:
         return
@@ -143,7 +146,7 @@ def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> No
 
 
 def obey(tree: OutputTree, watch: RemovalWatch, before: Removals) -> None:
-    """Take out who was put on the removal list since a run began, also of what the run itself wrote last."""
+    """Remove what was added to the removal list since a run began, including files that the run itself wrote."""
     while (now := watch.now()) != before:
         erase(tree, now - before)
         before = now
@@ -164,7 +167,7 @@ def _open(place: Place) -> OutputTree:
 
 
 def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[list[str], set[str]]:
-    """Delete files and folders by their names, and list all other files and clips."""
+    """Delete files and folders of removed clips by name, and list all other files and clips."""
     files: list[str] = []
     kept: set[str] = set()
     folders: list[str] = []
@@ -190,7 +193,7 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
 
 
 def _walk(tree: OutputTree, folder: str, depth: int, folders: list[str]) -> Iterator[tuple[str, bool]]:
-    """Yield files, and folders of clips, without going into the latter."""
+    """Yield files, and folders of clips without their content."""
     for name in tree.names(folder):
         path = f"{folder}/{name}" if folder else name
         if name.startswith(PARTIAL) or (name.startswith(".") and name.endswith(".lock")):

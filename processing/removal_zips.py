@@ -1,4 +1,4 @@
-"""Take clips out of zips that hold many."""
+"""Remove clips from zips that hold many clips."""
 
 import shutil
 import zipfile
@@ -18,7 +18,7 @@ _TEXTS = (".json", ".jsonl")
 
 
 def clips_in_zip(path: Path, removals: Removals) -> set[str]:
-    """List the clips on the list that a zip holds or, in its ``meta``, names."""
+    """List the removed clips that a zip holds, or names in its ``meta``."""
     try:
         store = open_store(path)
         folders = store.folders()
@@ -35,15 +35,15 @@ def clips_in_zip(path: Path, removals: Removals) -> set[str]:
 
 
 def rewrite_zip(path: Path, removals: Removals, clip_of: Callable[[str], str | None]) -> None:
-    """Write a zip again without them, beside itself, and rename it.
+    """Replace a zip by a new one without the removed clips.
 
     Args:
         path: The zip.
-        removals: Who is left out.
-        clip_of: Tells the clip of a file's or folder's name, None for any other.
+        removals: The persons, videos and clips to leave out.
+        clip_of: Returns the clip id in the name of a file or folder; None if it is not the name of a clip.
 
     Raises:
-        SourceUnavailableError: There is no room.
+        SourceUnavailableError: There is not enough free space.
     """
     need, free = path.stat().st_size, shutil.disk_usage(path.parent).free
     if free < need:

@@ -1,9 +1,9 @@
-"""What a modality must offer so that every engine can run it: the stage protocol.
+"""The interface of a stage, which every engine can run: :class:`Stage`.
 
-An engine takes several clips at once through the same steps, each on a thread of its own, so that reading, the device
-and writing overlap: ``select`` and decoding, then ``request`` and ``finish`` around a model that computes frames of
-several clips in one batch, or else ``process`` with the device to itself, and ``encode``. A new modality is one class
-with these methods.
+An engine takes several clips through the same steps at once, each on a thread of its own, so that reading, computing
+and writing overlap. The steps are: ``select``, and decoding the selected frames; then either ``request`` and ``finish``
+around a model that computes frames of several clips in one batch, or ``process`` with the device to itself; and
+``encode``. A new modality is one class with these methods.
 """
 
 import os
@@ -31,18 +31,20 @@ __all__ = ["Clip", "PipelineStage", "Stage", "StageOutput"]
 
 @dataclass
 class StageOutput:
-    """What a stage made of a clip.
+    """The files that a stage made for a clip, and their provenance.
 
     Args:
-        files: For each folder the files of this clip, ``(name, bytes)``; a single-file folder
-            (``txt``, ``label``) takes one file whose name is ignored. None if there is nothing to be written: what
-            an earlier run wrote is deleted.
-        meta: What goes into the clip's provenance under the stage's name. The same inputs must give
-            the same values: no times, host names or worker numbers.
-        facts: What goes into the clip's provenance at the top level, for readers that do not know the stages:
-            ``label_source``. Same rule.
-        remark: What the summary of the run counts: why there are no files. Up to a colon it is the same for all clips.
-        frames_sha256: Of a stage that ``is_streamed``: sha256 over the hashes of its frames, from :meth:`Clip.each`.
+        files: The files of the clip in each folder, as ``(name, bytes)``. A folder with one file per clip (``txt``,
+            ``label``) takes exactly one, whose name is ignored. An empty sequence means that there is nothing to write:
+            files of an earlier run are deleted.
+        meta: JSON values for the clip's provenance, recorded under the stage's name. The same inputs must give the same
+            values, so leave out times, host names and worker numbers.
+        facts: JSON values for the top level of the clip's provenance, for readers that do not know the stage, such as
+            ``label_source``. The same inputs must give the same values here, too.
+        remark: Why the stage made no files; the summary of the run counts the clips for each reason. The text before
+            the first colon must be the same for all clips with that reason.
+        frames_sha256: For a stage with ``is_streamed``: sha256 (hexadecimal) over the hashes of its frames, which
+            :meth:`Clip.each` gives. Otherwise empty.
     """
 
     files: Mapping[Folder, Sequence[tuple[str, bytes]]]
@@ -53,7 +55,7 @@ class StageOutput:
 
     @property
     def figures(self) -> dict[str, float]:
-        """The numbers in ``meta``, whose means a run reports."""
+        """The numbers in ``meta``. The run reports their means over its clips."""
         numbers = {
             key: value
             for key, value in self.meta.items()
@@ -63,7 +65,7 @@ class StageOutput:
 
 
 class PipelineStage(ABC):
-    """What a pipeline can begin with: it says where the clips come from."""
+    """A stage that can be the first of a pipeline: it finds the clips of the run."""
 
     @abstractmethod
     def clips_of(
@@ -72,54 +74,60 @@ class PipelineStage(ABC):
         """Find the clips of a run that begins with this stage.
 
         Args:
-            source: What the user named.
-            stages: The stages that clips go through, in order.
-            writer: Where results go.
-            overwrite: Whether results of other settings are replaced.
+            source: The source, as the user passed it to :meth:`Pipeline.run`.
+            stages: The stages that the clips go through, in order.
+            writer: Writes the results.
+            overwrite: Whether to replace results of other settings.
 
         Raises:
-            ConfigError: Source and stages do not go together.
-            SourceUnavailableError: There is no such source.
-            MissingModalityError: The store lacks what the stages read.
+            ConfigError: The source does not fit the stages.
+            SourceUnavailableError: The source does not exist.
+            MissingModalityError: The source is a place that holds no data of this dataset.
         """
 
 
 class Stage(PipelineStage):
-    """One modality's work on one clip at a time. The constructor is cheap and picklable; ``setup`` loads."""
+    """Makes one modality, one clip at a time.
+
+    To add a modality to the pipeline, derive a class that has ``name``, ``folders``, ``settings``, ``process`` and
+    ``encode``, and usually ``select``. Engines pickle a stage to send it to workers, so its constructor must be cheap,
+    and the object picklable; load models in ``setup``.
+    """
 
     name: str
-    """Unique among the stages of a run, and the key of its provenance: ``mask``, ``draw/style1``, ``label``."""
+    """Name of the stage, unique among the stages of a run. It is also the key of its provenance: ``mask``,
+    ``draw/style1``, ``label``."""
 
     also: tuple[Folder, ...] = ()
-    """Folders that it writes besides, for clips that have something there: a clip is finished without."""
+    """Further folders that the stage writes only for some clips. A clip counts as finished without files in them."""
 
     uses_label: ClassVar[bool] = False
-    """Whether ``Clip.label`` is an input: a finished clip whose label has changed is then not finished."""
+    """Whether the stage reads ``Clip.label``. If so, a finished clip is processed again once its label has changed."""
 
     reads_frames: ClassVar[bool] = True
-    """Whether frames are needed at all. Where no stage of a run needs any, clips without frames are done too."""
+    """Whether the stage needs frames. If no stage of a run does, clips without frames are processed, too."""
 
     reads_sound: ClassVar[bool] = False
-    """Whether the sound of videos is needed, so that it is downloaded with them."""
+    """Whether the stage needs the sound of the source videos. If so, videos are downloaded with their sound."""
 
     reads: tuple[Folder, ...] = ()
-    """Folders whose files of the clip are inputs where there are any, made by an earlier stage or run: ``Clip.files``.
-    A finished clip in which they have changed is then not finished."""
+    """Folders whose files the stage reads, through ``Clip.files``, for clips that have such files from an earlier stage
+    or run. A finished clip is processed again once these files have changed."""
 
     inputs_from: ClassVar[tuple[Folder, ...] | None] = ()
-    """Folders of the clip, beside its frames, label and ``reads``, that ``inputs`` looks at. None where it looks at
-    others, too: finished clips are then looked at in every run."""
+    """Folders that ``inputs`` reads besides the frames, the label and ``reads``. Set it to None if ``inputs`` also
+    depends on something else; every run then checks all finished clips."""
 
     is_renewed: ClassVar[bool] = False
-    """Whether results of other settings or inputs are made again without being asked: figures, which say something of
-    other files and cost nobody any work. Results of unknown origin are refused all the same."""
+    """Whether a run replaces results of other settings or inputs without ``overwrite``, as for scores, which are
+    quickly computed again. Files of unknown origin are never replaced without ``overwrite``."""
 
     is_streamed: ClassVar[bool] = False
-    """Whether it takes frames one after the other while it encodes, with :meth:`Clip.each`, so that they are never in
-    memory together: ``process`` is given none. It then says their sha256 as ``StageOutput.frames_sha256``."""
+    """Whether ``encode`` reads the frames one by one with :meth:`Clip.each`, so that they are never in memory together.
+    ``process`` then gets no frames, and ``encode`` must set ``StageOutput.frames_sha256``."""
 
     device: str = "cpu"
-    """Where ``process`` computes: ``cpu``, ``cuda``, ``mps``. Stages on ``cuda`` get one GPU per worker."""
+    """Device on which ``process`` computes: ``cpu``, ``cuda`` or ``mps``. For ``cuda``, each worker gets one GPU."""
 
     @property
     @abstractmethod
@@ -128,61 +136,68 @@ class Stage(PipelineStage):
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Everything that changes the bytes written, as JSON values: options, the weights' sha256.
+        """Return everything that changes the written bytes, as JSON values: options, the sha256 of the weights.
 
-        A finished clip is skipped by a later run when its settings are equal, and refused when they differ.
+        A later run skips a finished clip if the settings are equal. If they differ, the run refuses to start, unless
+        ``overwrite`` is set.
         """
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last ``process`` computed: what besides the settings may flip single pixels, as JSON values.
+        """Return how the last ``process`` computed: what may change single pixels besides the settings, as JSON values.
 
-        Recorded for each clip under ``computation`` and not compared, so a run may continue on another device or with
-        less memory; if ``device`` is in it, the run reports clips of another one. Called after ``process``, on its
-        thread, or after a request was computed, whose own ``batch_sizes`` then replace those told here. The same
-        machines must give the same values: no host names or worker numbers.
+        The values are recorded for each clip under ``computation`` and never compared, so a run can resume on another
+        device or with less memory. If they have a ``device``, the run warns about finished clips that were computed on
+        another one. Engines call this after ``process``, on the same thread, or after the model has computed a
+        ``request``; in the second case, they replace ``batch_sizes`` by those of the request. Equal machines must give
+        equal values, so leave out host names and worker numbers.
         """
         return {}
 
     def inputs(self, clip: Clip) -> dict[str, Any]:
-        """Tell what of a clip, beside its frames and label, is an input, as JSON values; where it changes, files do.
+        """Return further inputs from the clip, besides its frames, its label and ``reads``, as JSON values.
 
-        Say in ``inputs_from`` where it comes from.
+        A finished clip is processed again once they have changed. If you override this method, set ``inputs_from`` to
+        the folders that it reads.
         """
         return {}
 
     def read_folders(self) -> tuple[Folder, ...] | None:
-        """List the folders that tell whether a finished clip's inputs have changed; None where others may, too."""
+        """List the folders whose files are the inputs of a clip. None if the inputs may also come from elsewhere."""
         if self.inputs_from is None or (type(self).inputs is not Stage.inputs and not self.inputs_from):
             return None
         frames, label = (VIDEO.folder(),), (LABEL.folder(),)
         return (*frames, *(label if self.uses_label else ()), *self.reads, *self.inputs_from)
 
     def extra_bytes(self, frames: int, height: int, width: int) -> int:
-        """Tell how many bytes its work on a clip takes at most beside the pictures that it is given.
+        """Return how many bytes of memory the stage needs at most for a clip, besides the frames that it gets.
 
-        That is the result, what it is made from, and the files: all that grows with the number of frames. By it a run
-        keeps within its memory.
+        Count everything that grows with the number of frames: the result, intermediate arrays and the files. The run
+        uses this number to stay within its memory.
 
         Args:
-            frames: How many it selected.
-            height: Of the pictures.
-            width: Of the pictures.
+            frames: Number of frames that ``select`` chose.
+            height: Height of the frames, in px.
+            width: Width of the frames, in px.
 
         Returns:
-            By default as much as the pictures for a result, and the same for files.
+            Bytes. By default twice the size of the frames: once for the result, and once for the files.
         """
         return 2 * frames * height * width * 3
 
     def makes_nothing(self, section: Mapping[str, Any]) -> bool:
-        """Tell from a finished clip's provenance that it has no files, as there was nothing to be written."""
+        """Return whether a finished clip rightly has no files, because there was nothing to write.
+
+        Args:
+            section: The clip's provenance under the stage's name.
+        """
         return False
 
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
-        """Return whether a clip's files stay as they are, whatever the settings and even when told to overwrite.
+        """Return whether to keep a clip's files unchanged, even with other settings and with ``overwrite``.
 
         Args:
-            clip_id: The clip.
-            section: What the clip's provenance says under the stage's name.
+            clip_id: Id of the clip.
+            section: The clip's provenance under the stage's name.
         """
         return False
 
@@ -198,59 +213,61 @@ class Stage(PipelineStage):
         return source
 
     def setup(self) -> None:
-        """Load models and move them to the device. Called once in the process that calls ``process``."""
+        """Load models and move them to the device. Engines call it once in each process that calls ``process``."""
 
     def teardown(self) -> None:
         """Release what ``setup`` loaded."""
 
     def select(self, clip: Clip) -> Sequence[int]:
-        """Choose the frame indices that ``process`` needs. None by default."""
+        """Return the indices of the frames that ``process`` needs. By default none."""
         return ()
 
     def request(self, clip: Clip, frames: "NDArray[np.uint8]") -> Request | None:
-        """Say what a model is to compute of a clip, so that its frames share batches with those of other clips.
+        """Return what a model must compute for a clip, so that its frames can share batches with those of other clips.
 
-        Runs on the clip's thread, with others at the same time, after ``setup``. By default, and where it gives None,
-        ``process`` computes the clip instead.
-
-        Args:
-            clip: The clip.
-            frames: uint8 [N, H, W, 3], RGB, the frames that ``select`` chose, in that order.
-
-        Raises:
-            MMVoxCelebError: The clip cannot be processed; it is recorded with the message as reason.
-        """
-        return None
-
-    def finish(self, clip: Clip, computed: Computed) -> Any:
-        """Turn what a model made of ``request`` into what ``encode`` wants. Runs on the clip's thread."""
-        raise NotImplementedError(f"the stage {self.name} requests something and does not say what to make of it")
-
-    @abstractmethod
-    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> Any:
-        """Run the model, with the device to itself.
+        Runs after ``setup``, on the clip's thread, at the same time as the threads of other clips.
 
         Args:
             clip: The clip.
             frames: uint8 [N, H, W, 3], RGB, the frames that ``select`` chose, in that order.
 
         Returns:
-            Whatever ``encode`` wants.
+            The request, whose result goes to ``finish``. None, as by default, if ``process`` is to compute the clip.
 
         Raises:
-            MMVoxCelebError: The clip cannot be processed; it is recorded with the message as reason.
+            MMVoxCelebError: The clip cannot be processed. It is recorded as failed, with the message as the reason.
+        """
+        return None
+
+    def finish(self, clip: Clip, computed: Computed) -> Any:
+        """Turn the model's answer to ``request`` into the result for ``encode``. Runs on the clip's thread."""
+        raise NotImplementedError(f"the stage {self.name} requests something and does not say what to make of it")
+
+    @abstractmethod
+    def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> Any:
+        """Run the model on a clip. No other stage and no other clip uses the device meanwhile.
+
+        Args:
+            clip: The clip.
+            frames: uint8 [N, H, W, 3], RGB, the frames that ``select`` chose, in that order.
+
+        Returns:
+            The result, in any form that ``encode`` takes.
+
+        Raises:
+            MMVoxCelebError: The clip cannot be processed. It is recorded as failed, with the message as the reason.
         """
 
     @abstractmethod
     def encode(self, clip: Clip, result: Any) -> StageOutput:
-        """Turn a result into files. Runs on the clip's thread, without the device."""
+        """Turn the result of ``process`` or ``finish`` into files. Runs on the clip's thread, not on the device."""
 
     def end(self, writer: StoreWriter) -> None:
-        """Bring in order what the stage keeps of all clips together.
+        """Update files that the stage keeps for all clips together, such as a table.
 
-        Called once in a run, after its clips, also when it was stopped.
+        Engines call this once per run, after its clips, even if the run was stopped.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The files cannot be written.
             MMVoxCelebError: The output cannot be read.
         """

@@ -1,4 +1,4 @@
-"""Sound: that of a video, in step with the frames of its clips."""
+"""The sound of clips, cut from their videos, in sync with the frames."""
 
 from mmvoxceleb.processing.audio.settings import AudioSettings
 from mmvoxceleb.processing.audio.stage import AudioStage

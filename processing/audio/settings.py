@@ -1,4 +1,4 @@
-"""How sound is written."""
+"""The format in which sound is written."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,14 +10,14 @@ __all__ = ["AudioSettings"]
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """The form of the sound of clips; VoxCeleb's own by default.
+    """The format of the sound of clips: FLAC with 16 bits. The defaults are VoxCeleb's rate and channels.
 
     Args:
-        rate: Samples a second.
-        channels: 1 or 2; what the video has more is mixed down.
+        rate: Samples per second, 4,000 to 192,000.
+        channels: 1 or 2. Sound with more channels is mixed down.
 
     Raises:
-        ConfigError: A value is impossible.
+        ConfigError: A value is out of range.
     """
 
     rate: int = 16000

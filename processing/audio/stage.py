@@ -1,4 +1,4 @@
-"""Write the sound of a clip, cut from the video that the clip was cut from."""
+"""The stage that writes the sound of a clip, taken from its source video."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,15 @@ _WITHOUT = "without"
 
 
 class AudioStage(Stage):
-    """Writes ``audio/<clip_id>.flac``: sample 0 is the moment of frame 0, the last is the end of the last frame.
+    """Write the sound of each clip to ``audio/<clip_id>.flac``.
 
-    A clip of a video without sound gets no file; its provenance says so.
+    The sound starts with the first frame of the clip and ends with the end of its last frame. A clip of a video without
+    sound gets no file, and its provenance gives the reason.
 
     Args:
-        settings: The form of the sound.
-        raw: Folder of the videos, or one, on disk or behind a URL, for clips that exist; None behind a ``CropStage``.
+        settings: Format of the sound. The default is 16 kHz, mono.
+        raw: Folder of the source videos, or one video, on disk or behind a URL, to add sound to existing clips. None if
+            the stage follows a ``CropStage``.
     """
 
     name = "audio"
@@ -78,8 +80,8 @@ class AudioStage(Stage):
         """Cut and encode the sound.
 
         Raises:
-            CorruptSourceError: Nobody says which frames of which video the clip has.
-            SourceUnavailableError: The video is not here.
+            CorruptSourceError: The clip's provenance does not say which frames of which video it has.
+            SourceUnavailableError: The video is not on this machine.
         """
         section = self.inputs(clip)
         start, num_frames = section["start"], section["num_frames"]

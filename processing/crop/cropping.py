@@ -1,8 +1,8 @@
-"""From a source video to clips: watch it, cut tubes, and crop the frames of the good ones.
+"""From a source video to clips: find the faces, cut tubes, and crop the frames of the accepted ones.
 
-A tube's box is known only when the tube has ended, so a video is read twice: once at 360 px height to find the face,
-once at full size for the frames of the tubes that passed. Neither holds more than a few frames, so memory does not
-grow with the length of the video.
+The box of a tube is known only when the tube has ended, so a video is decoded twice: once at a height of 360 px to find
+the face, and once at full size for the frames of the accepted tubes. Neither pass holds more than a few frames, so
+memory does not grow with the length of the video.
 """
 
 import contextlib
@@ -45,21 +45,26 @@ def crop_tubes(
 ) -> Iterator[CroppedClip]:
     """Cut one source video into clips.
 
+    A video that is missing or cannot be read raises no error: its utterances are reported to ``rejected``.
+
     Args:
-        video: The video and what is wanted of it.
-        settings: The rules; those of the original by default.
-        detector: Finds the faces; None where ``settings.boxes`` is ``annotation`` or the boxes come from a CSV.
-        decoder: ``pyav``, ``torchcodec`` or ``decord``; all give the same frames.
-        num_threads: Threads of the decoder.
-        rejected: Called for everything that gives no clip.
-        progress: Called for every frame decoded, twice for those of clips; what it raises ends the work.
+        video: The video, and the utterances to cut from it.
+        settings: The rules. The default is ``CropSettings()``, the rules of the original.
+        detector: Finds the faces. May be None if the boxes are annotated (``boxes="annotation"``), come from a list, or
+            are the whole picture (``boxes="whole"``).
+        decoder: ``pyav``, ``torchcodec`` or ``decord``. All give the same frames.
+        num_threads: Number of threads of the decoder; 0 lets FFmpeg choose.
+        rejected: Called for every utterance and every tube that does not become a clip.
+        progress: Called for every decoded frame; frames of clips are decoded twice. An exception that it raises ends
+            the work.
 
     Yields:
-        The clips in order. Their frames are decoded as they are taken.
+        The clips in order. Their frames are decoded only as you take them, before you ask for the next clip.
 
     Raises:
-        ConfigError: A detector is needed and there is none.
-        WeightsError: The detector's weights are missing or wrong.
+        ConfigError: A detector is needed, but ``detector`` is None; or ``decoder`` is unknown.
+        ImportError: The package of the decoder is not installed.
+        WeightsError: The weights of the detector are missing or wrong.
     """
     settings = settings or CropSettings()
     reject = rejected or (lambda rejection: None)
@@ -114,7 +119,7 @@ class _WatchedDecoder(Decoder):
 
 
 def versions_of(decoder: str) -> dict[str, str]:
-    """Name the programs that a crop is made with, and their versions."""
+    """Return the versions of the packages that make a crop, by name."""
     from importlib.metadata import PackageNotFoundError, version
 
     import cv2

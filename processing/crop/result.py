@@ -1,4 +1,4 @@
-"""What comes of a source video: clips, and the reasons if there is none."""
+"""The results of cropping a source video: clips, and the reasons for rejections."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,17 @@ IGNORED_TURN = "ignored_turn_degrees"
 
 
 class CroppedClip(NamedTuple):
-    """One clip, not yet decoded.
+    """One clip whose frames are not decoded yet.
 
     Args:
-        clip_id: The key.
-        frames: uint8 [size, size, 3], RGB, one after the other. Use them up before the next clip is asked for; later
-            they raise ConfigError.
-        meta: Provenance. ``end``, ``num_frames`` and the figures on the pictures are there once ``frames`` ended.
-        label: What a list says of the person.
+        clip_id: Id of the clip.
+        frames: Iterator over the frames, each uint8 [size_px, size_px, 3], RGB. Take all frames before you ask for the
+            next clip; afterwards the iterator raises ConfigError. It raises CorruptSourceError if frames are missing in
+            the video.
+        meta: Provenance of the clip, as JSON values. ``end``, ``num_frames``, ``frames`` (numbers of dropped, doubled
+            and undecodable frames) and the sharpness and motion under ``quality`` are complete once ``frames`` is
+            exhausted.
+        label: The attributes that the list of clips gives for this clip; None if it gives none.
     """
 
     clip_id: str
@@ -36,24 +39,29 @@ class CroppedClip(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """What the ledger says of it beside that it is done."""
+        """Remark about the clip for the ledger, or an empty string."""
         degrees = self.meta["video"].get(IGNORED_TURN)
         return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
 
     def is_same(self, section: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-        """Return whether the provenance of an earlier clip speaks of this one, made with these options."""
+        """Return whether an earlier run already made this clip with the same options.
+
+        Args:
+            section: The provenance of the crop in the earlier clip.
+            options: The current options of the crop.
+        """
         same = all(section.get(key) == self.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
         return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why an utterance or a tube gave no clip.
+    """The reason why an utterance or a tube did not become a clip. ``str()`` gives it as one sentence.
 
     Args:
-        name: The utterance (``id10001#1zcIwhmdeo4#00001.txt``) or the tube (the key that the clip would have).
-        code: A word or two for counting, ``too small``.
-        detail: The rest of the sentence.
+        name: Name of the utterance (``id10001#1zcIwhmdeo4#00001.txt``), or the id that the clip would have.
+        code: The reason in a few words, such as ``too small``, by which rejections are counted.
+        detail: Details of the reason, such as sizes; may be empty.
     """
 
     name: str

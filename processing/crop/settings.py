@@ -13,26 +13,34 @@ __all__ = ["CropSettings"]
 
 @dataclass(frozen=True)
 class CropSettings:
-    """Settings of the crop. The defaults are those of crop_vox.py, which cut the original clips.
+    """Rules by which tubes (tracked faces) become clips.
+
+    The defaults are the rules of crop_vox.py, which cut the original clips from VoxCeleb's annotations. The class
+    methods have the defaults for other inputs.
 
     Args:
-        size_px: Side of a cropped frame, in pixels.
-        min_frames: Shorter tubes are rejected; of clips that are cropped already, none.
-        max_frames: A tube ends after this many frames.
-        min_face_px: Tubes are rejected when the longer side of their face box is shorter, in pixels of the video; of
-            clips that are cropped already, none.
-        growth: How much the box grows at each end, as a share of its longer side; the crop is the square around it.
-            0 for vox-metadata.csv and lists with boxes, which have grown already.
-        min_iou_with_first: A tube ends when the box overlaps its first box less than this.
-        border: ``reject`` a tube whose crop reaches beyond the picture, or ``shift`` the crop inside: the default
-            without VoxCeleb's annotations.
-        boxes: ``detect``: find the face in every frame; ``annotation``: take the annotated boxes as they are;
-            ``whole``: take the whole picture of clips that are cropped already.
-        scene_cuts: Whether a scene cut ends a tube; by default only in videos without annotations.
-        max_gap_frames: Videos without annotations: a face lost for so long is taken to be between its neighbours.
-        smooth_box: Videos without annotations: let the crop follow the face, smoothed over time, instead of one
-            box for the whole clip.
-        detection_height_px: Faces are looked for in frames of this height.
+        size_px: Side of a cropped frame, in px.
+        min_frames: Reject tubes with fewer frames. Clips that are already cropped may have any length by default.
+        max_frames: A tube ends after this many frames, and the next frame starts a new tube.
+        min_face_px: Reject tubes in which the longer side of the face box is shorter than this, in px of the video.
+            Clips that are already cropped may have faces of any size.
+        growth: How far to extend the face box at each end, as a share of its longer side; the crop is the square around
+            the result. Default for vox-metadata.csv and lists with boxes: 0, because these boxes are already extended.
+        min_iou_with_first: A tube ends when the face box overlaps the first box of the tube by less than this
+            (intersection over union, 0 to 1).
+        border: If the crop extends beyond the picture, ``reject`` the tube, or ``shift`` the crop inside. Default
+            without VoxCeleb's annotations: shift.
+        boxes: ``detect`` finds the face in every frame. ``annotation`` uses the annotated boxes unchanged. ``whole``
+            uses the whole picture, for clips that are already cropped.
+        scene_cuts: End a tube at a scene cut. Default for videos without annotations: yes.
+        max_gap_frames: In videos without annotations, interpolate the face box over gaps of at most this many frames
+            without a detection.
+        smooth_box: In videos without annotations, let the crop follow the face, smoothed over time, instead of using
+            one box for the whole clip.
+        detection_height_px: Scale frames to this height, in px, to find faces.
+
+    Raises:
+        ConfigError: A value is unknown or out of range.
     """
 
     size_px: int = 256
@@ -64,21 +72,35 @@ class CropSettings:
 
     @classmethod
     def for_metadata(cls, **changes: Any) -> "CropSettings":
-        """Defaults for vox-metadata.csv: its boxes have grown already, and those beyond the picture are shifted."""
+        """Return the defaults for vox-metadata.csv: boxes are not extended, and crops are shifted inside the picture.
+
+        Args:
+            changes: Fields that differ from these defaults.
+        """
         return replace(cls(growth=0.0, border="shift"), **changes)
 
     @classmethod
     def for_free_videos(cls, **changes: Any) -> "CropSettings":
-        """Defaults for videos without annotations: cuts end a tube, short losses are bridged, crops are shifted."""
+        """Return the defaults for videos without annotations.
+
+        Scene cuts end a tube, gaps of up to 5 frames are bridged, and crops are shifted inside the picture.
+
+        Args:
+            changes: Fields that differ from these defaults.
+        """
         return replace(cls(border="shift", scene_cuts=True, max_gap_frames=5), **changes)
 
     @classmethod
     def for_cropped(cls, **changes: Any) -> "CropSettings":
-        """Defaults for clips that are cropped already: every frame, the whole picture, nothing is judged."""
+        """Return the defaults for clips that are already cropped: use the whole picture, and reject no short clip.
+
+        Args:
+            changes: Fields that differ from these defaults.
+        """
         return replace(cls(boxes="whole", growth=0.0, min_frames=1, min_face_px=1), **changes)
 
     def needs_detector(self, utterance: "Utterance") -> bool:
-        """Whether a face is to be looked for, because nobody says where it is."""
+        """Return whether a detector must find the face in an utterance."""
         if self.boxes == "whole" or utterance.row is not None:
             return False
         if utterance.listed is not None:

@@ -1,4 +1,4 @@
-"""The crop as the first stage of a pipeline: it makes 0 to n clips of a video."""
+"""The crop as the first stage of a pipeline: it makes any number of clips from a video."""
 
 import os
 from collections.abc import Sequence
@@ -24,19 +24,24 @@ __all__ = ["CropStage"]
 
 @dataclass(frozen=True)
 class CropStage(PipelineStage):
-    """How source videos become clips.
+    """Cut source videos into clips. Each video gives any number of clips, or none.
 
     Args:
-        settings: The rules. By default those for videos that nobody annotated; ``CropSettings()`` are the original's,
-            for VoxCeleb's annotations, and ``CropSettings.for_metadata()`` those for ``vox-metadata.csv``.
-        detector: Finds the faces; None where all boxes are known.
-        decoder: ``pyav``, ``torchcodec`` or ``decord``; all give the same frames.
-        codec: ``png``, or ``mp4`` or ``mp4-lossless`` for one video file a clip; later stages see what is decoded of
-            that.
-        crf: Quality of ``mp4``; see :class:`~mmvoxceleb.processing.frame_codec.FrameCodec`.
-        keyframe_every: Of video files; likewise.
-        download_to: Folder for videos that are not there; None leaves them out.
-        url_template: Where they come from.
+        settings: The rules. The default is ``CropSettings.for_free_videos()``, for videos without annotations. Use
+            ``CropSettings()`` for VoxCeleb's annotations, as in the original, and ``CropSettings.for_metadata()`` for
+            ``vox-metadata.csv``.
+        detector: Finds the faces. None if all face boxes are known.
+        decoder: ``pyav``, ``torchcodec`` or ``decord``. All give the same frames.
+        codec: ``png`` writes a picture per frame. ``mp4`` and ``mp4-lossless`` write one video file per clip; later
+            stages then get the frames decoded from this file.
+        crf: Quality of ``mp4``: the constant rate factor of H.264, 0 (best) to 51.
+        keyframe_every: Number of frames from one key frame of a video file to the next.
+        download_to: Folder to which missing videos are downloaded. With None, they are rejected as ``no video``.
+        url_template: Address of a video, in which ``{video_id}`` is filled in. The default is the address in the list
+            of videos if it has one, and otherwise YouTube.
+
+    Raises:
+        ConfigError: ``codec``, ``crf`` or ``keyframe_every`` is unknown or out of range.
     """
 
     settings: CropSettings = field(default_factory=CropSettings.for_free_videos)

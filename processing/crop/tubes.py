@@ -22,13 +22,13 @@ NO_FACE = (0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Tube:
-    """A run of frames.
+    """A run of frames in which a face stays in about the same place.
 
     Args:
-        number: Counts all tubes of an utterance from 0, rejected ones included, so numbers of clips have gaps.
+        number: Number of the tube in its utterance, from 0. Rejected tubes count, too, so clip numbers have gaps.
         start: First frame, counted from the first box given.
-        stop: Frame after the last.
-        box_xyxy_px: The union of the boxes; :data:`NO_FACE` where no face was found.
+        stop: Frame after the last one.
+        box_xyxy_px: Union of the boxes of its frames; :data:`NO_FACE` if no face was found.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Video decoders behind one interface: PyAV, torchcodec and decord."""
+"""Video decoders with one interface: PyAV, torchcodec and decord."""
 
 import importlib
 import os
@@ -14,24 +14,27 @@ DECODERS: dict[str, tuple[str, str]] = {
     "torchcodec": ("torchcodec_decoder", "TorchCodecDecoder"),
     "decord": ("decord_decoder", "DecordDecoder"),
 }
-"""Decoders by name: module and class. A module is imported when its decoder is chosen, not before."""
+"""Module and class of each decoder, by its name. A module is only imported when its decoder is chosen."""
 
 
 def open_decoder(path: str | os.PathLike[str], *, decoder: str = "pyav", num_threads: int = 1) -> Decoder:
-    """Open a video.
+    """Open a video file.
 
     Args:
         path: A local file in any container that FFmpeg reads.
-        decoder: ``pyav``, the default; ``torchcodec``, which needs FFmpeg's libraries on the machine; ``decord``,
-            which was last released in 2021. The last two do neither interlaced nor HDR videos.
-        num_threads: Threads of the codec; 0 lets FFmpeg choose.
+        decoder: ``pyav`` decodes all videos. ``torchcodec`` needs FFmpeg's libraries on the machine, and ``decord`` was
+            last released in 2021; neither decodes interlaced or HDR videos.
+        num_threads: Number of threads of the codec; 0 lets FFmpeg choose.
+
+    Returns:
+        The open video, a context manager that closes it.
 
     Raises:
-        ConfigError: No decoder has that name.
-        UnsuitableDecoderError: It cannot show this video as it should be shown; another one can.
-        CorruptSourceError: The file is broken, or has no video stream or no frames.
-        SourceUnavailableError: There is no such file.
-        ImportError: The decoder's package is not installed, or does not load.
+        ConfigError: No decoder has this name.
+        UnsuitableDecoderError: This decoder would decode the video wrongly. Another decoder can decode it.
+        CorruptSourceError: The file is damaged, or has no video stream or no frames.
+        SourceUnavailableError: The file does not exist or cannot be read.
+        ImportError: The package of the decoder is not installed, or does not load.
     """
     if decoder not in DECODERS:
         raise ConfigError(f"{decoder!r} is not a video decoder; the known ones are {', '.join(DECODERS)}")

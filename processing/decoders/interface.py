@@ -1,4 +1,4 @@
-"""What a decoder gives: RGB frames on a steady time grid, as a stream."""
+"""The interface of decoders: a stream of RGB frames at a constant frame rate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ __all__ = ["FPS", "LATENESS_SECONDS", "Decoder", "FrameCounts", "ShownFrame", "r
 
 
 class ShownFrame(NamedTuple):
-    """What is shown at one number of the grid.
+    """The frame that is shown at one time.
 
     Args:
-        number: The number.
-        picture: uint8 [H, W, 3], RGB. A repeated frame is the same array, so do not write into it.
-        begins_stretch: Whether it does not go on from the one before it: it is the first asked for, or the clock
-            started again, or for over a second nothing was shown, or the pictures have another size or form.
+        number: Number of the frame at the constant frame rate; frame 0 is at the beginning of the video.
+        picture: uint8 [H, W, 3], RGB. A repeated frame is the same array, so do not change it.
+        begins_stretch: True if the frame does not continue the one before: it is the first one requested, the clock of
+            the video restarted, nothing was shown for over a second, or the size or form of the pictures changed.
     """
 
     number: int
@@ -35,12 +35,14 @@ class ShownFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """How the frames given differ from those of the file.
+    """How the frames of a stream differ from those in the file.
 
     Args:
-        dropped: Frames of the file between those given that are not shown, as the file has more a second.
-        doubled: Frames given that repeat the one before, as the file has fewer a second, or misses some.
-        undecodable: Packets that could not be decoded, and frames whose time was not after that of the one before.
+        dropped: Number of frames of the file that were left out, because the file has more frames per second.
+        doubled: Number of frames that repeat the one before, because the file has fewer frames per second, or misses
+            some.
+        undecodable: Number of packets that could not be decoded, and of frames whose time was not after that of the
+            frame before.
     """
 
     dropped: int = 0
@@ -59,20 +61,21 @@ class FrameCounts:
 
 
 class Decoder(ABC):
-    """One open video.
+    """An open video, which gives its frames at a constant frame rate. :func:`open_decoder` makes one.
 
-    Time starts with the first frame of the video stream that can be shown. The frame shown at a time is the last one
-    whose timestamp is not later (by more than a millisecond), so a slower video repeats frames and a faster one skips
-    some; with a variable frame rate each frame is shown for as long as it was meant to be, up to a second. Where a file
-    has no times (AVI with B-frames), they come from the frame rate and the order of display. A clock that starts again
-    goes on with the number after the last. All decoders choose the same frames.
+    Time starts with the first frame of the video stream that can be shown. The frame at a given time is the last one
+    whose timestamp is not later (by more than a millisecond). So a video with a lower frame rate repeats frames, and
+    one with a higher rate skips some. With a variable frame rate, each frame is shown for its own duration, up to a
+    second. If a file has no timestamps (AVI with B-frames), they are computed from the frame rate and the order of
+    display. If the clock of a file restarts, numbering continues after the last frame. All decoders choose the same
+    frames.
 
-    Pictures come as they are to be shown: deinterlaced, in BT.709, with square pixels, rotated and mirrored as the
-    container says.
+    Frames are ready to be shown: deinterlaced, in BT.709, with square pixels, and rotated and mirrored as the container
+    says.
 
     Args:
-        info: What :func:`probe` found.
-        num_threads: Threads of the codec; 0 lets FFmpeg choose. The frames do not depend on it.
+        info: Facts about the video, from its header.
+        num_threads: Number of threads of the codec; 0 lets FFmpeg choose. The frames do not depend on it.
     """
 
     name: ClassVar[str]
@@ -83,36 +86,36 @@ class Decoder(ABC):
 
     @cached_property
     def timeline(self) -> Timeline:
-        """When each frame is shown, by the packets of the file."""
+        """The times at which the frames of the file are shown."""
         return read_timeline(self.info)
 
     @property
     def counts(self) -> FrameCounts:
-        """What was dropped, doubled and undecodable so far."""
+        """The numbers of dropped, doubled and undecodable frames so far."""
         return FrameCounts()
 
     @abstractmethod
     def shown(self, start: int, stop: int, *, fps: int = FPS) -> Iterator[ShownFrame]:
-        """Decode what is shown at the times ``start / fps``, ``(start + 1) / fps``, ... before ``stop / fps``.
+        """Decode the frames at the times ``start / fps``, ``(start + 1) / fps``, ... before ``stop / fps`` seconds.
 
-        Memory does not grow with the length of the video. One such stream at a time: asking for another ends
+        Memory does not grow with the length of the video. A decoder has one stream at a time: starting another one ends
         the first.
 
         Args:
-            start: First number on the grid, from 0.
-            stop: Number after the last.
-            fps: Numbers a second.
+            start: Number of the first frame, from 0.
+            stop: Number after the last frame.
+            fps: Frames per second.
 
         Yields:
-            A frame for every number at which there is one: none in gaps, and none after the end.
+            The frame for each number at which a frame is shown. There are none in gaps, and none after the end.
 
         Raises:
             CorruptSourceError: The video cannot be decoded.
-            UnsuitableDecoderError: This decoder shows it wrong.
+            UnsuitableDecoderError: This decoder would decode the video wrongly.
         """
 
     def frames(self, start: int, stop: int, *, fps: int = FPS) -> "Iterator[NDArray[np.uint8]]":
-        """Give the pictures of :meth:`shown` alone: uint8 [H, W, 3], RGB."""
+        """Decode frames like :meth:`shown`, but yield only their pictures: uint8 [H, W, 3], RGB."""
         return (frame.picture for frame in self.shown(start, stop, fps=fps))
 
     def close(self) -> None:  # noqa: B027  a decoder may hold nothing open
@@ -128,10 +131,10 @@ class Decoder(ABC):
 
 
 def require_plain(info: VideoInfo, decoder: str) -> None:
-    """Refuse a video that a decoder would show wrong, for one that neither deinterlaces nor converts HDR.
+    """Refuse a video that is interlaced or HDR, for a decoder that supports neither.
 
     Raises:
-        UnsuitableDecoderError: The video is interlaced, or its colours are not those of SDR.
+        UnsuitableDecoderError: The video is interlaced, or its colours are not SDR.
     """
     wrong = "does not deinterlace" if info.picture.is_interlaced else "shows its HDR colours wrong"
     if info.picture.is_interlaced or info.picture.colours != "SDR":

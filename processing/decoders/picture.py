@@ -32,15 +32,15 @@ _ODDEST_PIXEL = 16
 
 @dataclass(frozen=True)
 class Picture:
-    """What the pictures of a video, or of a part of it, need before they are shown.
+    """How the pictures of a video, or of a part of it, must be converted to be shown.
 
     Args:
-        pixel_aspect: Width of a stored pixel over its height.
-        is_shape_of_container: Whether this stands in the container, so that it holds for the whole video.
-        is_interlaced: A stored picture is two fields, taken one after the other.
-        colours: ``SDR``, or ``PQ``, ``HLG`` or ``BT.2020`` where they are to be brought to BT.709.
+        pixel_aspect: Width of a stored pixel divided by its height.
+        is_shape_of_container: Whether the container states this shape, so that it holds for the whole video.
+        is_interlaced: Whether a stored picture consists of two fields, taken one after the other.
+        colours: ``SDR``, or ``PQ``, ``HLG`` or ``BT.2020`` if the colours must be converted to BT.709.
         orientation: The display matrix as (a, b, c, d), each -1, 0 or 1: a stored pixel (x, y) is shown at
-            (a x + c y, b x + d y), up to a shift. (1, 0, 0, 1) where nothing is to be done.
+            (a x + c y, b x + d y), up to a shift. (1, 0, 0, 1) if the picture is upright.
     """
 
     pixel_aspect: Fraction = Fraction(1)

@@ -1,4 +1,4 @@
-"""Look at a video's header, and refuse what is not a video before anything is decoded."""
+"""Read the header of a video, and refuse files that are not videos."""
 
 import math
 import os
@@ -20,20 +20,22 @@ _MOST_FAILURES = 100
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a header says of a video.
+    """Facts about a video, from its header and its first frame.
 
     Args:
         path: The file.
-        width_px: Width as shown: with square pixels, after rotation.
-        height_px: Height as shown.
-        fps_from_header: Average frames a second; 0 where the header does not say.
-        duration_seconds_from_header: Length of the video stream; None where the header does not say.
-        codec: Name of the codec, ``h264``.
-        picture: What the first pictures need before they are shown; the timeline tells of the others.
+        width_px: Width in px as shown: with square pixels, after rotation.
+        height_px: Height in px as shown.
+        fps_from_header: Average number of frames per second; 0 if the header does not say.
+        duration_seconds_from_header: Length of the video in seconds; None if the header does not say.
+        codec: Name of the codec, such as ``h264``.
+        picture: How the first frames must be converted to be shown. Later ones may differ.
         stream: Index of the video stream in the file.
-        streams: How many video streams the file has, cover pictures not counted.
-        first_pts: Timestamp of the first frame that can be shown, in ticks; None if it has none.
-        ignored_turn_degrees: The angle of a display matrix that is not a multiple of 90 degrees, and is not applied.
+        streams: Number of video streams in the file, without cover pictures.
+        first_pts: Timestamp of the first frame that can be shown, in units of the stream's time base; None if it has no
+            timestamp.
+        ignored_turn_degrees: Rotation in degrees that the header asks for and that is not applied, because it is not a
+            multiple of 90; None otherwise.
     """
 
     path: Path
@@ -50,11 +52,11 @@ class VideoInfo:
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Read a video's header and its first frame.
+    """Read the header and the first frame of a video.
 
     Raises:
-        SourceUnavailableError: There is no such file, or it may not be read.
-        CorruptSourceError: No container that FFmpeg reads, no video stream, or no frame in it.
+        SourceUnavailableError: The file does not exist, or may not be read.
+        CorruptSourceError: FFmpeg cannot read the file, or it has no video stream or no frame.
     """
     path = Path(path)
     with open_container(path) as container:

@@ -1,4 +1,4 @@
-"""Face detectors behind one interface: S3FD, YuNet, MediaPipe's and OpenCV's Haar cascade."""
+"""Face detectors with one interface: S3FD, YuNet, MediaPipe's detector and OpenCV's Haar cascade."""
 
 import os
 from collections.abc import Callable
@@ -27,21 +27,26 @@ DETECTORS: dict[str, Callable[..., Detector]] = {
     "mediapipe": FaceLandmarkerDetector,
     "haar": HaarDetector,
 }
-"""Detectors by name. Each takes ``weights`` and ``device``."""
+"""The detectors, by name. Each takes ``weights`` and ``device``."""
 
 
 def open_detector(name: str, *, weights: str | os.PathLike[str] | None = None, device: str = "auto") -> Detector:
-    """Make a detector by name. It loads nothing until its ``setup``.
+    """Make a face detector by name. The first detection loads its weights.
+
+    Call ``detect(frames)`` with frames, uint8 [N, H, W, 3], RGB. It returns for each frame a list of
+    :class:`Detection`, the highest score first.
 
     Args:
-        name: ``s3fd``, which made the original crops; ``yunet``, small and fast, with landmarks;
-            ``mediapipe``, the one of the landmarks, for faces that are large in the picture, with landmarks;
-            ``haar``, which needs no download and finds frontal faces only.
-        weights: Your own file of weights; None means the published one. ``haar`` has none.
-        device: ``auto``, ``cuda``, ``mps`` or ``cpu``. Only ``s3fd`` runs on anything but the CPU.
+        name: ``s3fd``: the detector of the original crops; gives no landmarks. ``yunet``: small and fast; gives
+            landmarks. ``mediapipe``: the detector of MediaPipe's face landmarker, for faces that are large in the
+            picture; gives landmarks. ``haar``: OpenCV's cascade, which needs no download and only finds frontal faces;
+            gives no landmarks.
+        weights: Path of your own weights. With None, the published ones are found or downloaded. ``haar`` has none.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cuda``, ``mps`` or ``cpu``. Only ``s3fd`` uses it; the other
+            detectors run on the CPU.
 
     Raises:
-        ConfigError: No detector has that name; the message lists the known ones.
+        ConfigError: No detector has this name, or ``weights`` is given for ``haar``.
     """
     if name not in DETECTORS:
         raise ConfigError(f"{name!r} is not a face detector; the known ones are {', '.join(DETECTORS)}")

@@ -1,4 +1,4 @@
-"""The detector inside MediaPipe's face landmarker, with the five points that its 478 give."""
+"""The detector in MediaPipe's face landmarker, with five landmarks derived from its 478 points."""
 
 import os
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ __all__ = ["FaceLandmarkerDetector"]
 
 
 class FaceLandmarkerDetector(Detector):
-    """Faces of at least about a tenth of the picture's longer side, by BlazeFace (short range); on the CPU.
+    """Find faces of at least about a tenth of the picture's longer side with BlazeFace (short range), on the CPU.
 
     Args:
-        weights: ``face_landmarker.task``; None means the published one.
-        device: Ignored; it runs on the CPU.
+        weights: Path of ``face_landmarker.task``. With None, the published one is found or downloaded.
+        device: Ignored; the detector runs on the CPU.
     """
 
     name = "mediapipe"

@@ -1,4 +1,4 @@
-"""OpenCV's Haar cascade: nothing to download, frontal faces only."""
+"""OpenCV's Haar cascade, which needs no download and only finds frontal faces."""
 
 import os
 from collections.abc import Sequence
@@ -42,14 +42,19 @@ NEAR_NEIGHBOURS = 2
 
 
 class HaarDetector(Detector):
-    """The offline fallback (Lienhart and Maydt, ICIP 2002). Boxes are as high as the cascade's square, and narrower.
+    """Find frontal faces with OpenCV's Haar cascade (Lienhart and Maydt, ICIP 2002), without a download.
+
+    Boxes are as high as the square of the cascade, but narrower.
 
     Args:
-        weights: Must be None: the cascade comes with OpenCV.
-        device: Ignored; it runs on the CPU.
-        scale_factor: Step between the sizes that are tried.
-        min_neighbours: Overlapping hits that make a face.
-        min_size_px: Smallest face looked for, in pixels of the picture given.
+        weights: Must be None, because the cascade is part of OpenCV.
+        device: Ignored; the detector runs on the CPU.
+        scale_factor: Factor between the face sizes that are tried.
+        min_neighbours: Number of overlapping hits that make a face.
+        min_size_px: Smallest face to find, in px of the given picture.
+
+    Raises:
+        ConfigError: ``weights`` is not None.
     """
 
     name = "haar"

@@ -1,4 +1,4 @@
-"""S3FD through the package ``face-alignment``: the detector that the original crops were made with."""
+"""S3FD, through the package ``face-alignment``: the detector of the original crops."""
 
 import os
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ __all__ = ["S3FDDetector"]
 
 
 class S3FDDetector(Detector):
-    """S3FD (Zhang et al., ICCV 2017) as ``face_alignment.detection.sfd`` runs it. It gives no landmarks.
+    """Find faces with S3FD (Zhang et al., ICCV 2017), as run by ``face_alignment.detection.sfd``, without landmarks.
 
-    The original passed BGR pictures, which that day's release took as they were; releases since 1.3 turn RGB into
-    BGR themselves, so pictures are passed as RGB here and the network sees the same.
+    The original passed BGR pictures, which the release of the time did not convert. Releases since 1.3 convert RGB to
+    BGR themselves, so this class passes RGB, and the network gets the same input.
 
     Args:
-        weights: ``s3fd-619a316812.pth``; None means the published file, pinned by hash.
-        device: ``auto`` (CUDA, then MPS, then the CPU), ``cuda``, ``mps`` or ``cpu``.
-        min_score: Faces under this probability are dropped; 0.5 in the original.
-        batch_size: Pictures that go through the network together.
+        weights: Path of ``s3fd-619a316812.pth``. With None, the published file is used, and verified by its hash.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cuda``, ``mps`` or ``cpu``.
+        min_score: Drop faces with a probability below this; 0.5 in the original.
+        batch_size: Number of pictures that go through the network together.
     """
 
     name = "s3fd"

@@ -1,4 +1,4 @@
-"""YuNet through OpenCV: 233 kB, five landmarks, quick on a CPU."""
+"""YuNet, through OpenCV: a network of 233 kB that gives five landmarks and is fast on a CPU."""
 
 import os
 from collections.abc import Sequence
@@ -19,13 +19,15 @@ __all__ = ["YuNetDetector", "parse_faces"]
 
 
 class YuNetDetector(Detector):
-    """YuNet (Wu et al., MIR 2023), run by ``cv2.FaceDetectorYN`` on the CPU.
+    """Find faces with YuNet (Wu et al., MIR 2023), run by ``cv2.FaceDetectorYN`` on the CPU.
 
     Args:
-        weights: An ONNX file of the 2023mar form; None means the published one, pinned by hash.
-        device: Ignored; it runs on the CPU.
-        min_score: Faces under this probability are dropped.
-        nms_iou: Of two faces that overlap more than this, the surer one stays.
+        weights: Path of an ONNX file like ``face_detection_yunet_2023mar.onnx``. With None, the published one is used,
+            and verified by its hash.
+        device: Ignored; the detector runs on the CPU.
+        min_score: Drop faces with a probability below this.
+        nms_iou: Of two faces that overlap by more than this (intersection over union), keep the one with the higher
+            score.
     """
 
     name = "yunet"

@@ -1,6 +1,6 @@
-"""Line drawings, from array to array and, by :class:`DrawStage`, on clips.
+"""Line drawings, from array to array, and for clips with :class:`DrawStage`.
 
-:class:`PortraitDrawer` is the original's; :class:`OpenDrawer` needs no weights.
+:class:`PortraitDrawer` is the model of the original. :class:`OpenDrawer` needs no weights.
 """
 
 from mmvoxceleb.processing.drawings.drawer import DRAWING_SIZE_PX, Drawer, PortraitDrawer

@@ -1,4 +1,4 @@
-"""From pictures of faces to line drawings, array to array."""
+"""From pictures of faces to line drawings, from array to array."""
 
 import os
 from abc import abstractmethod
@@ -33,30 +33,31 @@ if TYPE_CHECKING:
 __all__ = ["DRAWING_SIZE_PX", "Drawer", "PortraitDrawer"]
 
 DRAWING_SIZE_PX = 512
-"""Side of a drawing; the original's, and the only one whose style map fits the published weights."""
+"""Side of a drawing in px, as in the original. The style map of the published weights fits no other size."""
 
 
 class Drawer(BatchModel):
-    """Turns faces into line drawings. The constructor loads nothing; the first call does.
+    """Turn faces into line drawings. The constructor loads nothing; the first call does.
 
     Args:
-        styles: Of ``known_styles``: by default ``style1``, ``style2``, ``style3``, of which the original dataset has
-            the first.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow at first, faster afterwards.
-        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
+        styles: One or more of ``known_styles``.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 elsewhere. ``fp32`` is
+            closest to the original.
+        compile: Whether to compile the network, which takes time at first and is faster afterwards.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
 
     Raises:
-        ConfigError: A style, device or precision is unknown.
+        ConfigError: A style, device or precision is unknown or not available.
     """
 
     backend: Literal["torch", "ncnn"] = "torch"
     known_styles: ClassVar[tuple[str, ...]] = STYLES
     uses_masks: ClassVar[bool] = False
-    """Whether masks of the frames change the drawing."""
+    """Whether the drawer takes the masks of the frames."""
     needs_masks: bool = False
-    """Whether it cannot draw a frame without its mask."""
+    """Whether the drawer cannot draw a frame without its mask."""
     _is_compiled = False
 
     def __init__(
@@ -76,10 +77,10 @@ class Drawer(BatchModel):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+        """Return which model this is, for the provenance: its name and the sha256 of its weights."""
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
+        """Return how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
         return computation(self.device, self.batcher, backend=self.backend, compile=self._is_compiled)
 
     @abstractmethod
@@ -96,15 +97,15 @@ class Drawer(BatchModel):
         """Draw pictures.
 
         Args:
-            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
+            frames: uint8 [N, H, W, 3], RGB, of any size. The aspect ratio is ignored, as in the original.
             masks: uint8 [N, H, W], class ids of each frame, 255 where unknown. Only for a drawer that uses masks.
 
         Returns:
-            For each style uint8 [N, 512, 512], 0 black to 255 white.
+            The drawings in each style, by its name: uint8 [N, 512, 512], 0 (black) to 255 (white).
 
         Raises:
-            ConfigError: ``frames`` or ``masks`` has another shape or type, or the drawer uses no masks.
-            WeightsError: The weights are absent or do not fit.
+            ConfigError: ``frames`` or ``masks`` has another shape or type, or the drawer takes no masks.
+            WeightsError: The weights are missing or do not fit.
         """
         request = self.request(frames, masks)
         if not len(request):
@@ -113,12 +114,12 @@ class Drawer(BatchModel):
         return self.by_style(self.computed(*request.arrays))
 
     def request(self, frames: "NDArray[np.uint8]", masks: "NDArray[np.uint8] | None" = None) -> Request:
-        """Say what is to be computed, for an engine; arguments and errors as of ``__call__``."""
+        """Return the request to draw frames, for an engine. Arguments and errors are those of ``__call__``."""
         frames = check_frames(frames)
         return Request(self, (frames,) if masks is None else (frames, self._checked(masks, len(frames))))
 
     def by_style(self, drawings: "Sequence[NDArray[np.uint8]]") -> "dict[str, NDArray[np.uint8]]":
-        """Name what was computed."""
+        """Return computed drawings by the names of their styles."""
         return dict(zip(self.styles, drawings, strict=True))
 
     def teardown(self) -> None:
@@ -137,19 +138,27 @@ class Drawer(BatchModel):
 
 
 class PortraitDrawer(Drawer):
-    """Turns faces into line drawings, in one or more of the three styles. Styles share the encoder.
+    """Turn faces into line drawings with the model of the original drawings. Its authors gave the weights no licence.
+
+    Calling the object with frames, uint8 [N, H, W, 3], RGB, of any size, returns the drawings in each style, by its
+    name: uint8 [N, 512, 512], 0 (black) to 255 (white). The first call loads the weights. Further styles cost less than
+    the first, because all styles share the encoder.
 
     Args:
-        weights: The checkpoint ``200_net_G_A.pth``; None finds or downloads the published one.
-        styles: Of ``style1``, ``style2``, ``style3``; the original dataset has the first.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow at first, faster afterwards.
-        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
-        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
+        weights: Path of the checkpoint ``200_net_G_A.pth``. With None, the published one is found or downloaded.
+        styles: One or more of ``style1``, ``style2`` and ``style3``. The original dataset has ``style1``.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 elsewhere. ``fp32`` is
+            closest to the original.
+        compile: Whether to compile the network, which takes time at first and is faster afterwards.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
+        backend: ``auto``, ``torch`` or ``ncnn``. ``auto`` is ncnn for uncompiled fp32 on the CPU if ncnn is installed,
+            and torch otherwise.
 
     Raises:
-        ConfigError: A style, device, precision or backend is unknown.
+        ConfigError: A style, device, precision or backend is unknown or not available, or they do not go together.
+        ImportError: ``backend`` is ``ncnn``, and ncnn is not installed.
     """
 
     takes_any_size = True
@@ -207,7 +216,7 @@ class PortraitDrawer(Drawer):
         self._encode = self._decode = None
 
     def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
-        """Resize as Pillow does: uint8 [N, H, W, 3] to uint8 [N, 512, 512, 3]."""
+        """Resize frames as Pillow does, from uint8 [N, H, W, 3] to uint8 [N, 512, 512, 3]."""
         (frames,) = arrays
         return (resized_on(self.device, frames, DRAWING_SIZE_PX, DRAWING_SIZE_PX),)
 
@@ -228,7 +237,7 @@ def check_styles(styles: Iterable[str], known: Sequence[str] = STYLES) -> tuple[
     """Return ``styles`` without repeats, in the order of ``known``.
 
     Raises:
-        ConfigError: A style is unknown, or there is none.
+        ConfigError: A style is unknown, or ``styles`` is empty.
     """
     wanted = {styles} if isinstance(styles, str) else set(styles)
     unknown = sorted(wanted - set(known))

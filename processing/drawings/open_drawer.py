@@ -1,4 +1,4 @@
-"""Line drawings of real faces by a computation that may be used for anything: no weights, no research-only licence."""
+"""Line drawings of real faces without weights, for any use."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,21 +54,25 @@ _PARAMETERS: dict[str, Any] = {
 
 
 class OpenDrawer(Drawer):
-    """Draws faces by coherent line drawing (Kang, Lee and Chui, NPAR 2007), guided by the face mask if there is one.
+    """Draw faces by coherent line drawing (Kang, Lee and Chui, NPAR 2007), guided by the face mask if there is one.
 
-    Nothing is learnt and nothing is downloaded. A frame's drawing depends on that frame and its mask alone, and on the
-    CPU it is the same to the bit whatever the batch, the number of threads and the place in the clip.
+    There is no network and nothing to download. Call the object with frames, uint8 [N, H, W, 3], RGB, of any size, and
+    if you have them their masks, uint8 [N, H, W], class ids, 255 where unknown. It returns the drawings in each style,
+    by its name: uint8 [N, 512, 512], 0 (black) to 255 (white). The drawing of a frame depends only on that frame and
+    its mask. On the CPU it is identical to the bit for any batch, number of threads and place in the clip.
 
     Args:
-        styles: Of :data:`OPEN_STYLES`.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``auto`` or ``fp32``: places along a line need it.
-        compile: Not supported: there is no network.
-        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
-        background: ``white`` leaves out what the mask calls background.
+        styles: One or both of ``lines`` (black lines on white) and ``sketch`` (the same lines, greyer, over grey
+            strokes in dark areas).
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto`` or ``fp32``, which are the same: positions along a line need fp32.
+        compile: Must be False, because there is no network to compile.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
+        background: ``keep``, or ``white`` to leave out the background, which needs masks.
 
     Raises:
-        ConfigError: A style, device, precision or background is unknown, or compilation is asked for.
+        ConfigError: A style, device, precision or background is unknown, or ``compile`` is True.
     """
 
     known_styles = OPEN_STYLES

@@ -20,10 +20,10 @@ _INPUT_PX = 256
 
 
 class SampleDrawer(Drawer):
-    """Draws generated faces, to show the pipeline; poor on real ones. Arguments: see :class:`Drawer`.
+    """Draw generated faces, for demonstration; drawings of real faces are poor. Arguments: see :class:`Drawer`.
 
     Raises:
-        ConfigError: Another style than ``style1`` is asked for.
+        ConfigError: ``styles`` has another style than ``style1``.
     """
 
     takes_any_size = True

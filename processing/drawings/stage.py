@@ -1,4 +1,4 @@
-"""The stage of drawings: some frames of a clip, drawn in one or more styles."""
+"""The stage that makes drawings in one or more styles, and drawers by name."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,16 @@ __all__ = ["DrawStage", "make_drawer"]
 
 
 class DrawStage(Stage):
-    """Draws every ``stride``-th frame of a clip into ``draw/<style>/``, with the frame's mask if the drawer uses it.
+    """Write a drawing for every ``stride``-th frame of a clip to ``draw/<style>/<clip_id>/``, in each style.
+
+    A drawer that uses masks gets the masks of these frames, if the clip has any.
 
     Args:
-        drawer: What draws, with its styles.
-        stride: Every how many frames; 4 in the original.
+        drawer: The model, which has the styles.
+        stride: Make a drawing for every ``stride``-th frame; 4 in the original.
+
+    Raises:
+        ConfigError: ``stride`` is out of range.
     """
 
     def __init__(self, drawer: Drawer, *, stride: int = ORIGINAL_STRIDE) -> None:
@@ -142,21 +147,25 @@ def make_drawer(
     background: str = "keep",
     **options: Any,
 ) -> Drawer:
-    """Make a drawer from its name.
+    """Make a drawer by name.
 
     Args:
-        name: ``portrait``, the original's, or ``sample``, the small one included in the package: trained on
-            generated faces, for demonstration, or ``open``: coherent line drawing, which needs no weights and may be
-            used for anything.
-        weights: A checkpoint for ``portrait``.
-        styles: See :class:`Drawer`; ``sample`` only has ``style1``, and ``open`` has ``lines`` and ``sketch``. The
-            first by default.
-        backend: For ``portrait``, see :class:`PortraitDrawer`.
-        background: For ``open``, see :class:`OpenDrawer`.
-        options: For :class:`Drawer`.
+        name: ``portrait``: the model of the original, :class:`PortraitDrawer`. ``open``: coherent line drawing, which
+            needs no weights and allows any use, :class:`OpenDrawer`. ``sample``: a small model included in the package,
+            trained on generated faces, for demonstration.
+        weights: Path of a checkpoint, for ``portrait`` only.
+        styles: One or more styles: ``style1``, ``style2`` and ``style3`` for ``portrait``, ``lines`` and ``sketch`` for
+            ``open``, ``style1`` for ``sample``. The default is the first of these.
+        backend: ``auto``, ``torch`` or ``ncnn``. Only ``portrait`` runs on ncnn: see :class:`PortraitDrawer`.
+        background: ``keep`` or ``white``, which only ``open`` supports: see :class:`OpenDrawer`.
+        options: ``device``, ``precision``, ``compile`` and ``batch_size``, as in :class:`PortraitDrawer`.
+
+    Returns:
+        A callable from frames, uint8 [N, H, W, 3], RGB, to drawings by style, as :class:`PortraitDrawer` is.
 
     Raises:
         ConfigError: The name is unknown, or does not support an option.
+        ImportError: ``backend`` is ``ncnn``, and ncnn is not installed.
     """
     if name == OPEN:
         from mmvoxceleb.processing.drawings.open_drawer import OPEN_STYLES, OpenDrawer

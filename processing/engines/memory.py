@@ -48,13 +48,13 @@ def budget_of(memory: int | str | None) -> int:
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """How a run used the memory that it was given.
+    """How a run used its memory budget.
 
     Args:
-        budget: Bytes that clips in flight might take.
-        peak: Bytes that they were admitted with at most.
-        num_alone: Clips that took more than the budget, and were alone.
-        largest: Bytes of the largest clip.
+        budget: Bytes that the clips in progress were allowed to use together.
+        peak: Most bytes that were reserved for clips at one time.
+        num_alone: Number of clips that needed more than the budget, and ran alone.
+        largest: Bytes that the largest clip needed.
     """
 
     budget: int = 0

@@ -1,4 +1,4 @@
-"""What became of clips: one by one, and summed up for the table at the end, the JSON file and the exit code."""
+"""The outcome of each clip, and the totals of a run for its table, its JSON file and the exit code."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,21 +15,22 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class ClipOutcome:
-    """What became of a clip, or of a part of a video that became none.
+    """The outcome of one clip, or of an utterance or tube that did not become a clip.
 
     Args:
-        clip_id: The key; for something rejected the name of the utterance or tube.
-        done: Stages that were run and written.
+        clip_id: Id of the clip. If it was rejected, the name of the utterance or tube.
+        done: Stages that ran in this run and whose results were written.
         skipped: Stages that an earlier run had finished.
-        failed: Reason by stage.
-        rejected: Why this is not a clip by the rules of the crop; empty for clips.
-        frames: How many frames were decoded for it.
-        seconds: Time spent on it by step: ``read`` (listing, reading, decoding), each stage by its name (the model and
-            the encoding), and ``write``.
-        device_seconds: The part of it that the device was held.
-        figures: Numbers that the stages put into the provenance, as ``mask.flicker``.
-        source_frames: How many frames of the source video were dropped, doubled and undecodable, where it was cropped.
-        remarks: What else is to be counted: why a stage made no files.
+        failed: The reason for each stage that failed.
+        rejected: Why the crop rejected it; empty for clips.
+        frames: Number of frames that were decoded for it.
+        seconds: Time spent on it in each step: ``read`` (listing, reading and decoding), each stage by its name (model
+            and encoding), and ``write``.
+        device_seconds: Time for which it occupied the device.
+        figures: Numbers that the stages recorded in the provenance, by names such as ``mask.flicker``.
+        source_frames: Numbers of ``dropped``, ``doubled`` and ``undecodable`` frames of the source video, if the clip
+            was cropped in this run.
+        remarks: Reasons why stages made no files, to be counted.
     """
 
     clip_id: str
@@ -47,15 +48,15 @@ class ClipOutcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run has before it.
+    """What a run will do.
 
     Args:
-        todo: Units (clips, or source videos) with at least one stage that is not finished.
-        finished: Units whose stages are all finished with the settings of now.
-        removed: How many clips, or utterances of videos, are left out because they are on a removal list.
-        rejected: What is known not to become a clip before anything is run: bad rows of a list.
-        notes: What else is to be said of the source, a sentence each.
-        unchanged: Those of the finished units of which nothing has changed since a run looked at them.
+        todo: Units (clips, or source videos) with at least one unfinished stage.
+        finished: Units whose stages are all finished with the current settings.
+        removed: Number of clips, or utterances of videos, that are left out because they are on a removal list.
+        rejected: Inputs that are rejected before the run begins, such as bad rows of a list.
+        notes: Remarks about the source for the user, one sentence each.
+        unchanged: The finished units whose inputs have not changed since a run last checked them.
     """
 
     todo: tuple[str, ...]
@@ -71,24 +72,28 @@ class Summary:
     """The totals of a run.
 
     Args:
-        location: Where the results are.
-        units: Units processed: source videos if they are cropped, else clips.
-        done: Clips for which at least one stage ran and none failed.
-        skipped: Clips that an earlier run had finished.
-        failed: Reason by clip.
-        rejected: How many utterances and tubes did not become a clip, by reason.
-        frames: Frames decoded.
+        location: Path or URL of the store with the results.
+        units: Number of source videos (with a crop) or clips (without one) that were processed.
+        done: Number of clips for which at least one stage ran and no stage failed.
+        skipped: Number of clips that an earlier run had finished.
+        failed: The reason for each clip that failed, by clip id.
+        rejected: Number of utterances and tubes that did not become a clip, by reason. Clips on a removal list count as
+            ``removed``.
+        frames: Number of decoded frames.
         seconds: Wall time of the run.
-        seconds_by_step: Time spent by step, summed over threads and workers; see :class:`ClipOutcome`.
-        device_seconds: Time that devices were held, summed over workers.
-        engine: What ran it.
-        workers: Worker processes, each with its own device.
-        is_complete: Whether the run finished, instead of being stopped.
-        figures: Numbers that the stages put into the provenance of clips done in this run, by name.
-        source_frames: Frames of the source videos that were dropped, doubled and undecodable in clips of this run.
-        notes: What else is to be said of the source, such as files that were not taken.
-        remarks: How many clips of this run have no files of a stage, by reason: ``no sound``.
-        memory: How much memory clips might take and took together; on Ray those of one actor.
+        seconds_by_step: Time spent in each step, summed over threads and workers: ``read`` (listing, reading and
+            decoding), each stage by its name (model and encoding), and ``write``.
+        device_seconds: Time for which devices were occupied, summed over workers.
+        engine: The engine that ran it: ``local`` or ``ray``.
+        workers: Number of worker processes; on a GPU, each has a device of its own.
+        is_complete: True if the run reached its end, False if it was stopped.
+        figures: Numbers that the stages recorded in the provenance of the clips of this run, by names such as
+            ``mask.flicker``.
+        source_frames: Numbers of ``dropped``, ``doubled`` and ``undecodable`` frames of the source videos in the clips
+            of this run.
+        notes: Remarks about the source, such as which files in the folder are not videos.
+        remarks: Number of clips of this run for which a stage made no files, by reason, such as ``no sound``.
+        memory: Memory that the clips in progress were allowed to use and did use; on Ray, for one actor.
     """
 
     location: str
@@ -111,7 +116,7 @@ class Summary:
     memory: MemoryUse = field(default_factory=MemoryUse)
 
     def add(self, outcome: ClipOutcome) -> None:
-        """Count one clip."""
+        """Add the outcome of one clip to the totals."""
         if outcome.rejected:
             self.rejected[outcome.rejected.partition(":")[0]] += 1
         elif outcome.failed:
@@ -131,20 +136,20 @@ class Summary:
 
     @property
     def clips(self) -> int:
-        """How many clips were seen: done, skipped and failed."""
+        """Number of clips: done, skipped and failed."""
         return self.done + self.skipped + len(self.failed)
 
     def shares(self) -> dict[str, float]:
-        """Return each step's share of the time, the largest first."""
+        """Return the share of each step in the total of :attr:`seconds_by_step`, 0 to 1, the largest first."""
         total = sum(self.seconds_by_step.values()) or 1.0
         steps = sorted(self.seconds_by_step.items(), key=lambda step: -step[1])
         return {name: seconds / total for name, seconds in steps}
 
     def raise_if_failed(self) -> None:
-        """Raise when clips failed, naming the first of them by name.
+        """Raise an error if any clip failed.
 
         Raises:
-            ProcessingError: At least one clip failed.
+            ProcessingError: At least one clip failed. The message gives the ids and reasons of up to five of them.
         """
         if not self.failed:
             return
@@ -156,7 +161,7 @@ class Summary:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the same numbers as JSON values, with the rates."""
+        """Return the totals as JSON values, together with rates such as ``clips_per_second``."""
         rate = 1 / self.seconds if self.seconds else 0.0
         return {
             "location": self.location,

@@ -1,4 +1,4 @@
-"""The 40 attributes: predicted from frames, or brought in from hand-made annotations."""
+"""The 40 attributes of a clip: predicted from its frames, or imported from manual annotations."""
 
 from mmvoxceleb.processing.labels.predictor import AttributePredictor, label_of, read_thresholds, thresholds_of
 

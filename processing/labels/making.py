@@ -1,4 +1,4 @@
-"""Make the stage of labels from the name of its model."""
+"""Make the stage that labels clips, by the name of its model."""
 
 import os
 from collections.abc import Mapping
@@ -26,18 +26,19 @@ def make_label_stage(
     overwrite_manual: bool = False,
     **network: Any,
 ) -> LabelingStage:
-    """Make the stage that labels clips; nothing is loaded yet.
+    """Make the stage that labels clips. This loads no model.
 
     Args:
-        weights: As of :class:`AttributePredictor`; or ``open``: measurements, which need no weights but MediaPipe's
-            landmarks.
-        detector: What finds the five points by which FaRL aligns faces. Measurements have their own.
-        detector_weights: Its file, or MediaPipe's ``face_landmarker.task`` for measurements; downloaded by default.
-        num_frames: Frames used.
-        threshold: An attribute is 1 if its probability is above this. Measurements have their own.
+        weights: Weights for :class:`AttributePredictor`; or ``open`` for measurements, which need no weights except
+            those of MediaPipe's landmarks.
+        detector: Name of the detector of the five points by which FaRL aligns faces. Measurements do not use it.
+        detector_weights: Weights of the detector, or MediaPipe's ``face_landmarker.task`` for measurements. With None,
+            they are downloaded.
+        num_frames: Number of frames to use.
+        threshold: An attribute is 1 if its mean probability is above this. Measurements have their own thresholds.
         thresholds: Other thresholds for some attributes, by name.
-        overwrite_manual: Whether manual labels may be replaced.
-        network: Device, precision and batch size, for :class:`AttributePredictor`.
+        overwrite_manual: Whether to replace manual labels.
+        network: ``device``, ``precision`` and ``batch_size`` of :class:`AttributePredictor`.
 
     Raises:
         ConfigError: The model does not support an option.

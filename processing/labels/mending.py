@@ -1,4 +1,4 @@
-"""Labels set by hand, one attribute at a time: what the browser viewer writes with."""
+"""Set labels by hand, one attribute at a time, as the browser viewer does."""
 
 import os
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ _VALUES = (-1, 0, 1)
 
 
 class LabelMender:
-    """Sets attributes of clips in a store on this machine. Several may do so at once, and none loses what others set.
+    """Set attributes of clips in a store on this machine. Several people may do so at once without losing changes.
 
     Args:
         root: Folder of the dataset.
-        by: Who sets them, for the provenance.
+        by: Name of the person who sets them, for the provenance.
 
     Raises:
-        ConfigError: It is not a folder on this machine.
+        ConfigError: ``root`` is not a folder on this machine.
     """
 
     def __init__(self, root: str | os.PathLike[str], by: str) -> None:
@@ -42,18 +42,18 @@ class LabelMender:
         self._before: dict[str, list[tuple[list[int], list[int], dict[str, Any]]]] = {}
 
     def set(self, clip_id: str, attribute: str, value: int, was: int) -> None:
-        """Set one attribute of a clip; the others stay as they are on disk at this moment.
+        """Set one attribute of a clip. The other attributes keep their current values on disk.
 
         Args:
-            clip_id: The clip.
-            attribute: Its name.
-            value: 1 present, 0 absent, -1 unknown.
-            was: What the person who sets it saw.
+            clip_id: Id of the clip.
+            attribute: Name of the attribute.
+            value: 1 (present), 0 (absent) or -1 (unknown).
+            was: The value that the person saw before the change.
 
         Raises:
-            ConfigError: There is no such attribute or value.
-            IncompatibleOutputError: Somebody else has set the attribute since it was seen.
-            MissingModalityError: The clip has no label, or was taken out.
+            ConfigError: The attribute or the value is unknown.
+            IncompatibleOutputError: Somebody else has changed the attribute in the meantime.
+            MissingModalityError: The clip has no label, or was removed.
         """
         if attribute not in ATTRIBUTE_INDEX or value not in _VALUES:
             raise ConfigError("an attribute of CelebA is set to 1, 0 or -1")
@@ -74,14 +74,17 @@ class LabelMender:
             self._before.setdefault(clip_id, []).append((label, new, old))
 
     def undo(self, clip_id: str) -> bool:
-        """Take back what was set last here, with all that its provenance said before.
+        """Undo the last change that this object made to a clip, and restore its previous provenance.
+
+        Args:
+            clip_id: Id of the clip.
 
         Returns:
-            False if there is nothing to take back.
+            False if there is nothing to undo.
 
         Raises:
-            IncompatibleOutputError: Somebody else has changed the label since.
-            MissingModalityError: The clip was taken out.
+            IncompatibleOutputError: Somebody else has changed the label in the meantime.
+            MissingModalityError: The clip was removed.
         """
         with self._writer.tree.alone(LABEL.folder_name, "mending"):
             if not self._before.get(clip_id):
@@ -93,11 +96,11 @@ class LabelMender:
             return True
 
     def read(self, clip_id: str) -> tuple[list[int], dict[str, Any]]:
-        """Return the label of a clip and its provenance, as they are on disk at this moment.
+        """Read the current label of a clip and its provenance from disk.
 
         Raises:
-            MissingModalityError: The clip has no label, or was taken out.
-            CorruptSourceError: One of them is damaged.
+            MissingModalityError: The clip has no label, or was removed.
+            CorruptSourceError: The label or the provenance is damaged.
         """
         return self._label(clip_id), self._provenance.read(clip_id)
 

@@ -1,4 +1,4 @@
-"""Attributes of faces: probabilities from frames and landmarks, and labels from probabilities."""
+"""Predict attributes of faces: probabilities from frames and landmarks, and labels from probabilities."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -37,17 +37,22 @@ _BYTES_PER_FRAME = 100_000_000
 
 
 class AttributePredictor:
-    """Predicts the 40 CelebA attributes of faces.
+    """Predict the probabilities of the 40 CelebA attributes of faces. The constructor loads nothing.
 
     Args:
-        weights: None for the published FaRL checkpoint, downloaded once; the path of such a checkpoint; or
-            ``transformers:`` with a folder or Hub repository, for an image classifier whose labels name attributes;
-            or ``sample`` for the small model that comes with the package: trained on generated faces, for
+        weights: None uses the published FaRL checkpoint, which is downloaded once; a path uses your own copy of it.
+            ``transformers:`` followed by a folder or a Hub repository uses an image classifier whose labels are names
+            of attributes. ``sample`` uses a small model included in the package, trained on generated faces, for
             demonstration.
-        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: Of the network. ``auto`` is fp32, but fp16 on CUDA, which rounds less than bf16; its effect on
-            the logits was not measured. The faces are always cropped in fp32.
-        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: Precision of the network: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA, which
+            rounds less than bf16, and fp32 elsewhere. The effect of fp16 on the logits was not measured. Faces are
+            always cropped in fp32.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
+
+    Raises:
+        ConfigError: ``precision`` is unknown, or ``batch_size`` is less than 1.
     """
 
     def __init__(
@@ -69,18 +74,19 @@ class AttributePredictor:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a call must pass landmarks: FaRL yes, the others no."""
+        """Whether a call must pass landmarks. FaRL needs them, other models do not."""
         return self.model.needs_landmarks
 
     @property
     def label_source(self) -> str:
-        """The ``label_source`` of this model's labels: ``predicted:<model>@<sha256>``."""
+        """The ``label_source`` of labels from this model: ``predicted:<model>@<sha256>``."""
         return f"predicted:{self.model.name}@{self.model.sha256()}"
 
     def settings(self) -> dict[str, Any]:
-        """Everything that changes the probabilities, as JSON values.
+        """Return everything that changes the probabilities, as JSON values.
 
         Raises:
+            ConfigError: The device is unknown, or not on this machine.
             WeightsError: The weights cannot be found.
             SourceUnavailableError: The weights cannot be downloaded.
         """
@@ -91,11 +97,11 @@ class AttributePredictor:
         }
 
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
+        """Return how the last call computed, for the provenance: device, batch sizes and library versions."""
         return computation(self._resolve()[0], self.model.batcher)
 
     def setup(self) -> None:
-        """Load the model; otherwise the first call does."""
+        """Load the model. Otherwise the first call does."""
         if self.model.batcher is None:
             device, precision = self._resolve()
             self.model.load(device, dtype_of(precision))
@@ -109,20 +115,23 @@ class AttributePredictor:
     def __call__(
         self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
     ) -> "NDArray[np.float32]":
-        """Predict.
+        """Predict the attributes of one face in each frame.
 
         Args:
-            frames: uint8 [N, H, W, 3], RGB, any size.
-            landmarks: float [N, 5, 2], (x, y) in continuous pixels (the centre of pixel i is i + 0.5) of left eye,
-                right eye, nose tip, left and right corner of the mouth, where left is the smaller x. Needed unless
-                :attr:`needs_landmarks` is False.
+            frames: uint8 [N, H, W, 3], RGB, of any size.
+            landmarks: float [N, 5, 2]: (x, y), in continuous pixels, of the left eye, the right eye, the tip of the
+                nose, and the left and right corners of the mouth. Left is the smaller x, and the centre of pixel i is
+                at i + 0.5. Required if :attr:`needs_landmarks` is True, otherwise ignored.
 
         Returns:
-            float32 [N, 40]: probabilities in CelebA order; NaN for an attribute that the model does not know.
+            float32 [N, 40]: probabilities (0 to 1) in CelebA order; NaN for attributes that the model does not know.
 
         Raises:
-            ConfigError: An argument has another shape or type, or landmarks are not finite.
-            WeightsError: The weights are absent, do not fit or are unsafe to read.
+            ConfigError: An argument has another shape or type, or the landmarks of a frame are missing, not finite, or
+                all in one place.
+            WeightsError: The weights are missing, do not fit, or are not safe to read.
+            SourceUnavailableError: The weights cannot be downloaded.
+            ImportError: A ``transformers:`` model is used, and transformers is not installed.
             ProcessingError: The device has too little memory for one frame.
         """
         request = self.request(frames, landmarks)
@@ -135,7 +144,11 @@ class AttributePredictor:
     def request(
         self, frames: "NDArray[np.uint8]", landmarks: "NDArray[np.float32] | Sequence[Any] | None" = None
     ) -> Request:
-        """Say what is to be computed, for an engine; arguments and errors as of ``__call__``."""
+        """Return the request to predict frames, for an engine. The arguments are those of ``__call__``.
+
+        Raises:
+            ConfigError: An argument is not as ``__call__`` requires.
+        """
         frames = check_frames(frames)
         if not self.needs_landmarks:
             return Request(self.model, (frames,))
@@ -149,7 +162,7 @@ class AttributePredictor:
 
     @property
     def resolved_device(self) -> str:
-        """The device in force, once ``auto`` is settled for this machine."""
+        """The device that is used on this machine, such as ``cuda`` for ``auto``."""
         return str(self._resolve()[0])
 
     def _resolve(self) -> tuple["torch.device", str]:
@@ -159,11 +172,17 @@ class AttributePredictor:
 
 
 def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> list[int]:
-    """Decide: 1 where a probability is above its threshold, 0 where it is not, -1 where it is NaN.
+    """Turn probabilities into a label.
 
     Args:
-        probabilities: 40 values in CelebA order.
-        thresholds: 40 values in CelebA order.
+        probabilities: 40 values in CelebA order, 0 to 1, or NaN if unknown.
+        thresholds: 40 values in CelebA order, 0 to 1.
+
+    Returns:
+        40 values in CelebA order: 1 if the probability is above its threshold, 0 if it is not, -1 if it is NaN.
+
+    Raises:
+        ValueError: The two have different lengths.
     """
     return [
         -1 if np.isnan(probability) else int(probability > threshold)
@@ -172,14 +191,14 @@ def label_of(probabilities: Sequence[float], thresholds: Sequence[float]) -> lis
 
 
 def thresholds_of(default: float = 0.5, by_attribute: Mapping[str, float] | None = None) -> list[float]:
-    """Lay out thresholds in CelebA order.
+    """Return the thresholds of all 40 attributes in CelebA order.
 
     Args:
-        default: For every attribute that ``by_attribute`` does not name.
-        by_attribute: Threshold by name; names match regardless of case, spaces and underscores.
+        default: Threshold of every attribute that ``by_attribute`` does not name.
+        by_attribute: Thresholds by name. Names match regardless of case, spaces and underscores.
 
     Raises:
-        ConfigError: A name is not an attribute, or a threshold is outside 0 to 1.
+        ConfigError: A name is not an attribute, or a threshold is not in 0 to 1.
     """
     thresholds = [default] * len(ATTRIBUTES)
     for name, value in (by_attribute or {}).items():
@@ -194,7 +213,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
     """Read a JSON file of thresholds, ``{"Smiling": 0.4, "Young": 0.6}``.
 
     Raises:
-        ConfigError: It cannot be read or is not a JSON object.
+        ConfigError: The file cannot be read, or is not a JSON object.
     """
     try:
         return parse_json_object(Path(path).read_bytes(), str(path), "fix the file")

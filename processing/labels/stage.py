@@ -1,4 +1,4 @@
-"""Predict the label of a clip: some of its frames, one face in each, probabilities averaged."""
+"""The stage that predicts the label of a clip, from the mean probabilities of some of its frames."""
 
 import copy
 import threading
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["MANUAL", "NUM_FRAMES", "LabelStage", "LabelingStage", "format_label", "spread_evenly"]
 
 MANUAL = "manual"
-"""``label_source`` of labels made by hand."""
+"""``label_source`` of manual labels."""
 
 NUM_FRAMES = 16
 
 
 class LabelingStage(Stage):
-    """What writes ``label/<clip_id>.txt``: labels made by hand stay.
+    """Write labels to ``label/<clip_id>.txt``, and keep manual labels.
 
     Args:
-        num_frames: Frames used, spread evenly over the clip; all of a shorter one.
-        overwrite_manual: Whether manual labels may be replaced.
+        num_frames: Number of frames to use, spread evenly over the clip. A shorter clip uses all its frames.
+        overwrite_manual: Whether to replace manual labels.
 
     Raises:
-        ConfigError: No frame is to be used.
+        ConfigError: ``num_frames`` is less than 1.
     """
 
     name = "label"
@@ -47,7 +47,7 @@ class LabelingStage(Stage):
         self.num_frames = num_frames
         self.overwrite_manual = overwrite_manual
         self.kept: set[str] = set()
-        """Clips that were left alone because their labels are made by hand."""
+        """Clips whose manual labels were kept."""
 
     @property
     def folders(self) -> tuple[Folder, ...]:
@@ -61,18 +61,23 @@ class LabelingStage(Stage):
 
 
 class LabelStage(LabelingStage):
-    """Writes ``label/<clip_id>.txt`` and, as provenance, the probabilities and where the label comes from.
+    """Write the label of each clip to ``label/<clip_id>.txt``, decided by the mean probabilities of some frames.
 
-    A clip without a face in any of the chosen frames gets no label; the reason is recorded.
+    The provenance has the probabilities and the source of the label. A clip without a face in any of these frames fails
+    at this stage and gets no label.
 
     Args:
         predictor: The model.
-        detector: Finds faces and their five landmarks. Not used, and may be None, for a predictor that needs no
-            landmarks.
-        num_frames: Frames used, spread evenly over the clip; all of a shorter one.
-        threshold: An attribute is 1 if its probability is above this.
+        detector: Finds faces and their five landmarks. May be None for a predictor that needs no landmarks, which
+            does not use it.
+        num_frames: Number of frames to use, spread evenly over the clip. A shorter clip uses all its frames.
+        threshold: An attribute is 1 if its mean probability is above this, 0 to 1.
         thresholds: Other thresholds for some attributes, by name.
-        overwrite_manual: Whether manual labels may be replaced.
+        overwrite_manual: Whether to replace manual labels.
+
+    Raises:
+        ConfigError: The predictor needs landmarks, but there is no detector; ``num_frames`` is less than 1; an
+            attribute is unknown; or a threshold is out of range.
     """
 
     def __init__(
@@ -127,7 +132,12 @@ class LabelStage(LabelingStage):
         return spread_evenly(clip.frame_indices, self.num_frames)
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> "tuple[list[int], NDArray[np.float64]]":
-        """Return the indices of the frames that had a face, and 40 mean probabilities; errors as of ``request``."""
+        """Return the indices of the frames with a face, and the 40 mean probabilities.
+
+        Raises:
+            CorruptSourceError: The clip has no frames, or none with a face.
+            ConfigError: The detector gives no landmarks.
+        """
         usable, frames, points = self._usable(clip, frames, self.detector)
         return usable, self.predictor(frames, points).astype(np.float64).mean(0)
 
@@ -211,12 +221,12 @@ class _PerThread(threading.local):
 
 
 def spread_evenly(indices: Sequence[int], count: int) -> list[int]:
-    """Choose ``count`` of ``indices``: the middles of ``count`` equal parts; all of them if there are no more."""
+    """Choose ``count`` of ``indices``: the middles of ``count`` equal parts. Choose all if there are no more."""
     if len(indices) <= count:
         return list(indices)
     return [indices[(2 * part + 1) * len(indices) // (2 * count)] for part in range(count)]
 
 
 def format_label(label: Sequence[int]) -> bytes:
-    """Write a label as the original files have it: 40 values, separated by commas, no newline."""
+    """Format a label as in the original files: 40 values separated by commas, without a newline."""
     return ",".join(map(str, label)).encode()

@@ -1,4 +1,4 @@
-"""MediaPipe's face landmarker, run by LiteRT: detector, landmarks and blendshapes out of ``face_landmarker.task``."""
+"""MediaPipe's face landmarker, run by LiteRT: detector, landmarks and blendshapes from ``face_landmarker.task``."""
 
 import io
 import math
@@ -47,16 +47,22 @@ _FOR_BLENDSHAPES = (
 
 
 class FaceLandmarker(Landmarker):
-    """Follows one face through a clip, as MediaPipe does: found once, then looked for where it was a frame before.
+    """Find landmarks, blendshapes and head pose of one face with MediaPipe's face landmarker.
 
-    The face that a clip follows is the one of the largest box, where a box counts less the farther it is from the
-    picture's middle; half as much at half the way to a corner. Where it is lost, the nearest one to where it was
-    counts. Runs on the CPU, on one thread, so that the numbers do not depend on the machine's load.
+    Like MediaPipe, it detects the face once and then tracks it: in each frame, it looks where the face was in the frame
+    before. ``FaceLandmarker()(frames)`` takes the frames of one clip in order, uint8 [N, H, W, 3], RGB, and returns
+    :class:`mmvoxceleb.codecs.landmarks.FaceLandmarks`: for each frame 478 points (x, y and z in px), 52 blendshapes
+    (0 to 1), and yaw, pitch and roll in degrees. Frames without a face are NaN.
+
+    In a picture with several faces, it takes the one with the largest box, where the area of a box counts less the
+    farther it is from the middle of the picture: half at half the way to a corner. If the face is lost, it takes the
+    face nearest to its last place. The model runs on the CPU, on one thread, so that the numbers do not depend on the
+    machine's load.
 
     Args:
-        weights: ``face_landmarker.task``; None means the published one, downloaded and checked.
-        looks_twice: Whether a face that is no longer where it was is looked at again where it is now: for frames that
-            are not neighbours, between which a head moves far.
+        weights: Path of ``face_landmarker.task``. With None, the published file is downloaded and verified.
+        looks_twice: Whether to run the landmark network again at the new place of a face that has moved. Use it for
+            frames that are far apart in time.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | None = None, *, looks_twice: bool = False) -> None:
@@ -67,7 +73,7 @@ class FaceLandmarker(Landmarker):
         self._canonical: CanonicalFace | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Be pickled without what ``setup`` loaded."""
+        """Leave out what ``setup`` loaded when the object is pickled."""
         return {**vars(self), "_networks": [], "_canonical": None}
 
     def settings(self) -> dict[str, Any]:
@@ -84,7 +90,8 @@ class FaceLandmarker(Landmarker):
 
         Raises:
             ImportError: LiteRT is not installed.
-            WeightsError: The file is not ``face_landmarker.task``.
+            WeightsError: The weights are missing, or not a ``face_landmarker.task``.
+            SourceUnavailableError: The weights cannot be downloaded.
         """
         if self._networks:
             return
@@ -102,7 +109,14 @@ class FaceLandmarker(Landmarker):
         self._networks, self._canonical = [], None
 
     def faces(self, frame: "NDArray[np.uint8]") -> list[Face]:
-        """Find all faces of a picture, uint8 [H, W, 3] in RGB, the surest first."""
+        """Detect all faces in a picture.
+
+        Args:
+            frame: uint8 [H, W, 3], RGB.
+
+        Returns:
+            Box, six points and score (0 to 1) of each face, the highest score first.
+        """
         self.setup()
         seen = letterbox(frame)
         shown = seen.cut(frame, INPUT_PX, is_edge_repeated=False)
@@ -110,7 +124,15 @@ class FaceLandmarker(Landmarker):
         return faces_in(values[0], logits[0, :, 0], seen)
 
     def points_in(self, frame: "NDArray[np.uint8]", region: Region) -> "NDArray[np.float64] | None":
-        """Find the points of the face in a part of a picture: float64 [478, 3]; None if there is none."""
+        """Find the points of the face in one region of a picture.
+
+        Args:
+            frame: uint8 [H, W, 3], RGB.
+            region: A square around the face, such as :attr:`Face.region` of a face from :meth:`faces`.
+
+        Returns:
+            float64 [478, 3]: x, y and z in px of the picture. None if there is no face in the region.
+        """
         self.setup()
         shown = region.cut(frame, _LANDMARKS_PX, is_edge_repeated=True)
         values, presence = self._networks[1](np.asarray(shown[None] / np.float32(255), np.float32))[:2]
@@ -171,13 +193,13 @@ class FaceLandmarker(Landmarker):
 
 
 def in_order_of_interest(faces: Iterable[Face], height: int, width: int, last: Region | None) -> list[Face]:
-    """Sort faces by how likely the clip follows them, as :class:`FaceLandmarker` says.
+    """Sort faces, the one first that :class:`FaceLandmarker` takes.
 
     Args:
-        faces: Of one picture.
-        height: Of the picture, in px.
-        width: Likewise.
-        last: Where the face was seen last.
+        faces: The faces in one picture.
+        height: Height of the picture, in px.
+        width: Width of the picture, in px.
+        last: Region in which the tracked face was last seen; None at the beginning.
     """
 
     def distance(face: Face, x: float, y: float) -> float:

@@ -1,4 +1,4 @@
-"""What finds landmarks: points from frames, and from the points what the face does."""
+"""The interface of landmark models: points from frames, and blendshapes and head pose from the points."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -15,42 +15,48 @@ __all__ = ["Landmarker"]
 
 
 class Landmarker(ABC):
-    """Finds one face in the frames of a clip. The constructor is cheap and picklable; ``setup`` loads."""
+    """Find the landmarks of one face in the frames of a clip. The constructor loads nothing; ``setup`` does."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Everything that changes what is found, as JSON values: name, the weights' sha256."""
+        """Return everything that changes the results, as JSON values: the model's name, the sha256 of its weights.
+
+        Raises:
+            WeightsError: The weights cannot be found, or are not the published ones.
+            SourceUnavailableError: The weights cannot be downloaded.
+        """
 
     def computation(self) -> dict[str, Any]:
-        """Tell how it computes, for the provenance, as :meth:`Stage.computation` does."""
+        """Return how it computes, for the provenance: see :meth:`mmvoxceleb.processing.Stage.computation`."""
         return {}
 
     def setup(self) -> None:  # noqa: B027  there may be nothing to load
-        """Load the model. The other methods call it when nobody did. May be called again."""
+        """Load the model, unless it is loaded. The other methods call this themselves."""
 
     def teardown(self) -> None:  # noqa: B027
         """Release what ``setup`` loaded."""
 
     @abstractmethod
     def find(self, frames: "NDArray[np.uint8]") -> "NDArray[np.float64]":
-        """Find the points of the face that the clip follows. Nothing is kept from one call to the next.
+        """Find the points of one face, which is tracked through the clip. No state is kept from call to call.
 
         Args:
             frames: uint8 [N, H, W, 3], RGB, of one clip, in order.
 
         Returns:
-            float64 [N, 478, 3] as :class:`mmvoxceleb.codecs.landmarks.FaceLandmarks` has them; NaN without a face.
+            float64 [N, 478, 3]: x and y in px from the upper left corner, and the depth z in px, smaller is nearer; NaN
+            in frames without a face.
         """
 
     def others(self, frame: "NDArray[np.uint8]", points: "NDArray[np.float64]") -> "list[NDArray[np.float64]]":
-        """Find where the other faces of a picture are; none unless a landmarker knows.
+        """Find the other faces in a picture. By default none are found.
 
         Args:
             frame: uint8 [H, W, 3], RGB.
-            points: float64 [478, 3], the face that is followed.
+            points: float64 [478, 3], the face that is tracked.
 
         Returns:
-            A few points of each other face, float64 [K, 2], in px.
+            For each other face, a few of its points, float64 [K, 2], in px.
         """
         return []
 
@@ -58,12 +64,15 @@ class Landmarker(ABC):
     def describe(
         self, points: "NDArray[np.float64]", height: int, width: int
     ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-        """Tell from the points of a face its blendshapes, float64 [52], and yaw, pitch and roll in degrees, [3].
+        """Compute blendshapes and head pose from the points of a face.
 
         Args:
             points: float64 [478, 3].
-            height: Of the picture, in px.
-            width: Likewise.
+            height: Height of the picture, in px.
+            width: Width of the picture, in px.
+
+        Returns:
+            Blendshapes, float64 [52], and yaw, pitch and roll in degrees, float64 [3].
         """
 
     def __call__(
@@ -73,8 +82,11 @@ class Landmarker(ABC):
 
         Args:
             frames: uint8 [N, H, W, 3], RGB, in order.
-            indices: int64 [N], the index of each in the clip; 0 to N - 1 by default.
-            smooth: A filter for the points, from which the rest follows.
+            indices: int64 [N], the index of each frame in the clip. The default is 0 to N - 1.
+            smooth: Filter for the points. Blendshapes and head pose are computed from the filtered points.
+
+        Returns:
+            Points, blendshapes (0 to 1) and head pose (degrees) of each frame; NaN in frames without a face.
         """
         count, (height, width) = len(frames), frames.shape[1:3]
         indices = np.arange(count) if indices is None else np.asarray(indices)

@@ -1,4 +1,4 @@
-"""The one-euro filter: still points become steadier, moving ones stay where they are."""
+"""The one-euro filter: it steadies points at rest, and hardly delays moving ones."""
 
 import math
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ FRAMES_PER_SECOND = 25
 
 @dataclass(frozen=True)
 class OneEuro:
-    """The filter of Casiez et al., CHI 2012, for points of a face; the defaults are MediaPipe's.
+    """The one-euro filter (Casiez et al., CHI 2012) for the points of a face. The defaults are MediaPipe's.
 
-    A low-pass filter whose cutoff frequency is ``min_cutoff_hz + beta * speed``, with the speed of each coordinate in
-    sizes of the face (the mean of its width and height) a second. It starts over after a frame without a face.
+    It is a low-pass filter with the cutoff frequency ``min_cutoff_hz + beta * speed``. The speed of each coordinate is
+    measured in face sizes (the mean of width and height) per second. The filter restarts after a frame without a face.
 
     Args:
-        min_cutoff_hz: The cutoff at rest; lower is steadier.
-        beta: How fast the cutoff rises; higher lags less behind.
-        derivative_cutoff_hz: The cutoff for the speed itself.
+        min_cutoff_hz: Cutoff at rest, over 0. Lower values steady the points more.
+        beta: How fast the cutoff rises with the speed, from 0. Higher values delay moving points less.
+        derivative_cutoff_hz: Cutoff of the filter for the speed itself, over 0.
 
     Raises:
-        ConfigError: A number is out of its range.
+        ConfigError: A number is out of range.
     """
 
     min_cutoff_hz: float = 0.05
@@ -45,10 +45,10 @@ class OneEuro:
 
         Args:
             points: float64 [N, K, 3], NaN in frames without a face.
-            indices: int64 [N], the frames' indices at 25 a second.
+            indices: int64 [N], frame indices at 25 frames per second, ascending.
 
         Returns:
-            float64 [N, K, 3].
+            float64 [N, K, 3], NaN in frames without a face.
         """
         smooth = points.copy()
         speed, last = np.zeros(points.shape[1:]), -1

@@ -1,4 +1,4 @@
-"""The stage of landmarks: every frame of a clip."""
+"""The stage that finds landmarks in every frame of a clip."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,13 +22,13 @@ _BYTES_PER_FRAME = 1 << 16
 
 
 class LandmarkStage(Stage):
-    """Writes ``landmarks/<clip_id>.landmarks``: of every frame the landmarks, blendshapes and head pose of one face.
+    """Write landmarks, blendshapes and head pose of one face in every frame to ``landmarks/<clip_id>.landmarks``.
 
-    Frames without a face say so; a clip without any gets a file, too.
+    The file marks frames without a face. A clip in which no frame has a face gets a file, too.
 
     Args:
         landmarker: The model.
-        smooth: A filter for the points; by default they are as the model gives them.
+        smooth: Filter for the points. With None, the points are those of the model.
     """
 
     name = "landmarks"

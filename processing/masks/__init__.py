@@ -1,6 +1,6 @@
-"""Face masks, from array to array and, by :class:`MaskStage`, on clips.
+"""Face masks, from array to array, and for clips with :class:`MaskStage`.
 
-:class:`FaceParser` is the original's; :class:`OpenParser` uses models of permissive licences alone.
+:class:`FaceParser` is the model of the original. :class:`OpenParser` only uses models with permissive licences.
 """
 
 from mmvoxceleb.processing.masks.open_parser import OpenParser

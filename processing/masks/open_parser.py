@@ -1,4 +1,4 @@
-"""Masks of real faces by models of permissive licences: landmarks, a person's outline and colours of the clip."""
+"""Masks of real faces from models with permissive licences: landmarks, a person's outline and the clip's colours."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -37,18 +37,21 @@ _IDS = np.array([CLASSES.index("background")] + [CLASSES.index(part) for part in
 
 
 class OpenParser(Parser):
-    """Parses real faces without weights of research-only licences; MediaPipe's two files are Apache-2.0.
+    """Parse real faces without weights for research only. MediaPipe's two model files have the licence Apache-2.0.
 
-    Brows, eyes, nose, lips and mouth lie where the 478 points say, and so does the face's outline below the forehead.
-    The person's outline is the segmenter's. Forehead, hair, neck, clothes and ears are told apart by where they can be
-    and by their colours, which are learnt from the clip. Never found: glasses, earrings, necklaces, hats.
+    The 478 landmarks give the brows, eyes, nose, lips and mouth, and the outline of the face below the forehead. A
+    segmentation model gives the outline of the person. Forehead, hair, neck, clothes and ears are distinguished by
+    where they can be and by their colours, which are learnt from the clip. Glasses, earrings, necklaces and hats are
+    never found.
 
-    Each call gets the frames of one clip, or one picture. It computes on the CPU, on one thread, whatever the device.
+    Call the object with the frames of one clip, or one picture: uint8 [N, H, W, 3], RGB, of any size. It returns masks,
+    uint8 [N, 512, 512], whose values are class ids; a frame without a face gives a mask in which all pixels are
+    :data:`mmvoxceleb.schema.NO_MASK` (255). It always computes on the CPU, on one thread.
 
     Args:
-        landmarker: What finds the points of frames that come without; MediaPipe's by default.
-        outline: What finds the person; MediaPipe's selfie segmenter by default.
-        smooth: The filter that steadies the points; None leaves them as they are.
+        landmarker: Finds the landmarks if the call does not pass any. The default is MediaPipe's face landmarker.
+        outline: Finds the outline of the person. The default is MediaPipe's selfie segmenter.
+        smooth: Filter that steadies the landmarks. None leaves them unchanged.
     """
 
     follows_clips = True

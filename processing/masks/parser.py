@@ -1,4 +1,4 @@
-"""Face parsers: pictures to class ids. One base for all, one for networks: the batches, the enlarging, the argmax."""
+"""Face parsers, from pictures to class ids: a base class for all, and one for networks that compute in batches."""
 
 import os
 from abc import ABC, abstractmethod
@@ -36,29 +36,29 @@ if TYPE_CHECKING:
 __all__ = ["MASK_SIZE_PX", "FaceParser", "NetworkParser", "Parser"]
 
 MASK_SIZE_PX = 512
-"""Side of a mask; the original's."""
+"""Side of a mask in px, as in the original."""
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Parser(ABC):
-    """Assigns one of the 19 classes to every pixel of a picture. The constructor loads nothing; the first call does."""
+    """Assign one of the 19 classes to every pixel of a picture. The constructor loads nothing; the first call does."""
 
     device: "torch.device"
     precision: str
     backend: Literal["torch", "ncnn", "litert"] = "torch"
     follows_clips: ClassVar[bool] = False
-    """Whether it wants the frames of one clip in each call, in order, since it learns from all of them. Otherwise a
-    frame's mask depends on that frame alone."""
+    """Whether each call needs the frames of one clip, in order, because the parser learns from all of them. Otherwise
+    the mask of a frame depends on that frame alone."""
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Tell which model this is, for the provenance: its name and the sha256 of its weights."""
+        """Return which model this is, for the provenance: its name and the sha256 of its weights."""
 
     @abstractmethod
     def computation(self) -> dict[str, Any]:
-        """Tell how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
+        """Return how the last call computed: see :func:`~mmvoxceleb.processing.devices.computation`."""
 
     @abstractmethod
     def setup(self) -> None:
@@ -79,28 +79,32 @@ class Parser(ABC):
         """Parse pictures.
 
         Args:
-            frames: uint8 [N, H, W, 3], RGB, of any size; the aspect ratio is ignored, as in the original.
-            landmarks: Of the clip, for a parser that follows clips; it finds its own if there are none.
-            indices: int64 [N], the index of each frame in the clip, likewise; 0 to N - 1 by default.
+            frames: uint8 [N, H, W, 3], RGB, of any size. The aspect ratio is ignored, as in the original.
+            landmarks: Landmarks of the clip, for a parser with :attr:`follows_clips`. With None, it finds landmarks
+                itself.
+            indices: int64 [N], the index of each frame in the clip, for a parser with :attr:`follows_clips`. By
+                default 0 to N - 1.
 
         Returns:
-            uint8 [N, 512, 512], class ids 0 to 18; all :data:`mmvoxceleb.schema.NO_MASK` for a frame of which a parser
-            that follows clips cannot tell, as there is no face in it.
+            uint8 [N, 512, 512], class ids 0 to 18. A parser with :attr:`follows_clips` gives a mask in which all pixels
+            are :data:`mmvoxceleb.schema.NO_MASK` (255) for a frame without a face.
 
         Raises:
             ConfigError: ``frames`` has another shape or type.
-            WeightsError: The weights are absent or do not fit.
+            WeightsError: The weights are missing or do not fit.
         """
 
 
 class NetworkParser(Parser, BatchModel):
-    """A parser that is a network of torch, which computes frames of any clips together.
+    """A parser that is a torch network. It can compute frames of several clips in one batch.
 
     Args:
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``auto`` is fp16 on CUDA and fp32 elsewhere; ``fp32`` is the faithful one.
-        compile: Whether to compile the network: slow at first, faster afterwards.
-        batch_size: Frames in a batch; None chooses. A CPU takes one frame at a time.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 elsewhere. ``fp32`` is
+            closest to the original.
+        compile: Whether to compile the network, which takes time at first and is faster afterwards.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
     """
 
     takes_any_size = True
@@ -139,20 +143,24 @@ class NetworkParser(Parser, BatchModel):
         return ids
 
     def request(self, frames: "NDArray[np.uint8]") -> Request:
-        """Say what is to be computed of at least one frame, uint8 [N, H, W, 3], for an engine: see ``__call__``."""
+        """Return the request to parse one or more frames, uint8 [N, H, W, 3], RGB, for an engine."""
         return Request(self, (check_frames(frames),))
 
     def prepare(self, *arrays: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
-        """Resize as Pillow does: uint8 [N, H, W, 3] to uint8 [N, h, w, 3]."""
+        """Resize frames as Pillow does, from uint8 [N, H, W, 3] to uint8 [N, h, w, 3]."""
         (frames,) = arrays
         return (resized_on(self.device, frames, *self.input_size),)
 
     def compute(self, *prepared: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
-        """Find the class ids of what was prepared: uint8 [N, 512, 512]."""
+        """Compute the class ids of prepared frames: uint8 [N, 512, 512]."""
         return (first_largest(self._enlarged(*prepared)),)
 
     def probabilities(self, frames: "NDArray[np.uint8]") -> "Iterator[torch.Tensor]":
-        """Yield float32 [19, 512, 512] for each frame, on the device; sums to 1 over the classes."""
+        """Compute the class probabilities of frames, uint8 [N, H, W, 3], RGB.
+
+        Yields:
+            For each frame float32 [19, 512, 512], on the device. The values of a pixel sum to 1.
+        """
         import torch
 
         frames = check_frames(frames)
@@ -190,7 +198,7 @@ class NetworkParser(Parser, BatchModel):
     _is_compiled = False
 
     def _ready(self, network: "torch.nn.Module") -> Any:
-        """Turn a network into what computes logits from normalised pictures."""
+        """Make a callable from the network that computes logits from normalised pictures."""
         return on_device(network, self.device, self.precision)
 
     def _normalised(self, pictures: "torch.Tensor") -> "torch.Tensor":
@@ -219,15 +227,27 @@ class NetworkParser(Parser, BatchModel):
 
 
 class FaceParser(NetworkParser):
-    """The parser of the original masks: BiSeNet, trained on CelebAMask-HQ.
+    """Parse faces with the model of the original masks: BiSeNet, trained on CelebAMask-HQ.
+
+    The weights are for research only, not for commercial use.
+
+    Calling the object with frames, uint8 [N, H, W, 3], RGB, of any size, returns masks, uint8 [N, 512, 512], whose
+    values are class ids from 0 to 18. The first call loads the weights.
 
     Args:
-        weights: The checkpoint ``79999_iter.pth``; None finds or downloads the published one.
-        device: See :class:`NetworkParser`.
-        precision: See :class:`NetworkParser`.
-        compile: See :class:`NetworkParser`.
-        batch_size: See :class:`NetworkParser`.
-        backend: ``auto`` is ncnn for fp32 on the CPU where it is installed, and torch elsewhere.
+        weights: Path of the checkpoint ``79999_iter.pth``. With None, the published one is found or downloaded.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA and fp32 elsewhere. ``fp32`` is
+            closest to the original.
+        compile: Whether to compile the network, which takes time at first and is faster afterwards.
+        batch_size: Frames per batch on a GPU. None chooses a size that fits its memory. A CPU always computes one frame
+            at a time.
+        backend: ``auto``, ``torch`` or ``ncnn``. ``auto`` is ncnn for uncompiled fp32 on the CPU if ncnn is installed,
+            and torch otherwise.
+
+    Raises:
+        ConfigError: The device, precision or backend is unknown or not available, or they do not go together.
+        ImportError: ``backend`` is ``ncnn``, and ncnn is not installed.
 
     Example:
         >>> from mmvoxceleb.processing.masks import FaceParser

@@ -13,7 +13,7 @@ __all__ = ["SampleParser"]
 
 
 class SampleParser(NetworkParser):
-    """Parses generated faces, to show the pipeline; poor on real ones. Arguments: see :class:`NetworkParser`."""
+    """Parse generated faces, for demonstration; masks of real faces are poor. Arguments: see :class:`NetworkParser`."""
 
     input_size = (256, 256)
     mean = (0.5, 0.5, 0.5)

@@ -1,4 +1,4 @@
-"""The stage of masks: some frames of a clip, parsed; and parsers by their names."""
+"""The stage that makes masks, and parsers by name."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,16 +30,21 @@ _TRANSFORMERS = "transformers:"
 
 
 class MaskStage(Stage):
-    """Parses every ``stride``-th frame of a clip into ``mask/``.
+    """Write a mask for every ``stride``-th frame of a clip to ``mask/<clip_id>/``.
 
-    A parser that follows clips gets the clip's landmarks where there are any. A frame of which it cannot tell, as there
-    is no face in it, has no mask, and the provenance counts them; a clip of such frames alone has none at all.
+    :class:`OpenParser` reads the clip's landmarks if it has any. It gives no mask for a frame without a face; the
+    provenance has the number of such frames. A clip without a face in any of its frames gets no masks.
 
     Args:
-        parser: What parses.
-        stride: Every how many frames; 4 in the original.
-        smooth: How many frames before and after each mask are averaged into it; 0 is the original.
-        encoding: ``palette``: pixel values are class ids; ``original``: RGB pictures in the original colours.
+        parser: The model.
+        stride: Make a mask for every ``stride``-th frame; 4 in the original.
+        smooth: Average the class probabilities over this many frames before and after each mask; 0 in the original.
+            Only for parsers that are torch networks.
+        encoding: ``palette`` writes PNGs whose pixel values are class ids. ``original`` writes RGB pictures in the
+            colours of the original.
+
+    Raises:
+        ConfigError: ``stride`` or ``smooth`` is out of range, or the parser does not support ``smooth``.
     """
 
     name = "mask"
@@ -149,19 +154,26 @@ def _landmarks_of(clip: Clip) -> FaceLandmarks | None:
 def make_parser(
     name: str = "bisenet", weights: str | None = None, *, backend: Backend = "auto", **options: Any
 ) -> Parser:
-    """Make a parser from its name.
+    """Make a parser by name.
 
     Args:
-        name: ``bisenet``, the original's, or ``transformers:<repository or folder>`` for any semantic
-            segmentation model of Hugging Face, such as ``transformers:jonathandinu/face-parsing``, or ``sample``,
-            the small one included in the package: trained on generated faces, for demonstration, or ``open``: models of
-            permissive licences and colours of the clip, see :class:`OpenParser`.
-        weights: A checkpoint for ``bisenet``.
-        backend: For ``bisenet``, see :class:`FaceParser`; the others are torch's.
-        options: For :class:`NetworkParser`; ``open`` computes in fp32 on the CPU, whatever the device.
+        name: ``bisenet``: the model of the original, :class:`FaceParser`. ``open``: models with permissive licences,
+            :class:`OpenParser`. ``sample``: a small model included in the package, trained on generated faces, for
+            demonstration. ``transformers:<repository or folder>``: any semantic segmentation model from Hugging Face,
+            such as ``transformers:jonathandinu/face-parsing``.
+        weights: Path of a checkpoint, for ``bisenet`` only.
+        backend: ``auto``, ``torch`` or ``ncnn``. Only ``bisenet`` runs on ncnn: see :class:`FaceParser`.
+        options: ``device``, ``precision``, ``compile`` and ``batch_size``, as in :class:`FaceParser`. ``open`` always
+            computes in fp32 on the CPU.
+
+    Returns:
+        A callable from frames, uint8 [N, H, W, 3], RGB, to masks, uint8 [N, 512, 512], as :class:`FaceParser` is.
 
     Raises:
         ConfigError: The name is unknown, or does not support an option.
+        ImportError: ``transformers`` or ncnn is needed and not installed.
+        SourceUnavailableError: The model from Hugging Face cannot be found.
+        WeightsError: The repository or folder is not a transformers model.
     """
     if name == OPEN:
         return _open_parser(weights, backend, **options)

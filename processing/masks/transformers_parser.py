@@ -1,4 +1,4 @@
-"""Any semantic segmentation model of Hugging Face as a face parser, with its classes mapped to ours by name."""
+"""Any semantic segmentation model from Hugging Face as a face parser, with its classes mapped to ours by name."""
 
 import json
 from functools import cached_property
@@ -31,16 +31,18 @@ _ALIASES: dict[str, str] = {
 
 
 class TransformersParser(NetworkParser):
-    """A parser from ``transformers``; needs the extra ``transformers``.
+    """Parse faces with a semantic segmentation model from ``transformers``. Needs the extra ``transformers``.
 
-    Only ``.safetensors`` weights are read, and no code of the repository is run.
+    It only reads ``.safetensors`` weights, and runs no code of the repository.
 
     Args:
-        source: A repository of the Hub, ``user/name`` or ``user/name@revision``, or a local folder.
-        options: For :class:`NetworkParser`.
+        source: A local folder, or a repository on the Hub: ``user/name`` or ``user/name@revision``.
+        options: Options of :class:`NetworkParser`.
 
     Raises:
         ImportError: transformers is not installed.
+        SourceUnavailableError: There is no such folder or repository, or the Hub does not answer.
+        WeightsError: The folder is not a transformers model.
     """
 
     def __init__(self, source: str, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Figures by which clips are chosen: how large, sharp, bright and steady the face is, how the head turns."""
+"""Measure figures by which clips are chosen, such as the size of the face, its sharpness and the head pose."""
 
 from mmvoxceleb.processing.scores.interface import Scorer
 from mmvoxceleb.processing.scores.material import Material

@@ -1,4 +1,4 @@
-"""Mel-frequency cepstra of a sound, as SyncNet was trained on: those of python_speech_features with its defaults."""
+"""Mel-frequency cepstra of a sound, as in SyncNet's training: those of python_speech_features with its defaults."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,23 +13,23 @@ __all__ = ["RATE", "cepstra"]
 RATE = 16_000
 
 _WINDOW, _STEP, _FFT = 400, 160, 512
-"""Samples: 25 ms, every 10 ms, and what a window is filled up to with zeros."""
+"""In samples: windows of 25 ms, every 10 ms, and the size to which a window is padded with zeros."""
 
 _FILTERS, _KEPT, _LIFTER = 26, 13, 22
 _PREEMPHASIS = 0.97
 
 _AT_ONCE = 4096
-"""Windows whose spectra are in memory together, some 20 MB."""
+"""Number of windows whose spectra are in memory at once, about 20 MB."""
 
 
 def cepstra(sound: "NDArray[np.int16]") -> "NDArray[np.float32]":
     """Compute 13 coefficients for every 10 ms: the logarithm of the energy, then cepstra 1 to 12, liftered.
 
     Args:
-        sound: int16 [N], 16 kHz, at least one sample. The scale matters: SyncNet was trained on whole numbers.
+        sound: int16 [N], 16 kHz, at least one sample. The scale matters: SyncNet was trained with integers.
 
     Returns:
-        float32 [T, 13], T = 1 + ceil((N - 400) / 160), and 1 of less than 400 samples.
+        float32 [T, 13], where T is 1 + ceil((N - 400) / 160), or 1 for less than 400 samples.
     """
     heard = sound.astype(np.float64)
     heard[1:] -= _PREEMPHASIS * heard[:-1].copy()
@@ -46,13 +46,13 @@ def cepstra(sound: "NDArray[np.int16]") -> "NDArray[np.float32]":
 
 
 def _logarithm(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Take the logarithm; where a window is silent, that of the least difference from 1."""
+    """Take the logarithm; for a silent window, that of the smallest difference from 1."""
     return np.asarray(np.log(np.where(values == 0, np.finfo(np.float64).eps, values)), np.float64)
 
 
 @lru_cache(maxsize=1)
 def _filters() -> "NDArray[np.float64]":
-    """Triangles of equal width in mel from 0 to 8 kHz: [26, 257], their corners on whole bins."""
+    """Build triangular filters of equal width in mel from 0 to 8 kHz, [26, 257], with corners on whole bins."""
     mel = np.linspace(0, 2595 * np.log10(1 + RATE / 2 / 700), _FILTERS + 2)
     corners = np.floor((_FFT + 1) * 700 * (10 ** (mel / 2595) - 1) / RATE)
     bins = np.arange(_FFT // 2 + 1)
@@ -63,7 +63,7 @@ def _filters() -> "NDArray[np.float64]":
 
 @lru_cache(maxsize=1)
 def _cosines() -> "NDArray[np.float64]":
-    """Build the orthonormal cosine transform of the filters' logarithms and the lifter in one: [13, 26]."""
+    """Build one matrix [13, 26] of the orthonormal cosine transform of the filters' logarithms, and the lifter."""
     order = np.arange(_KEPT)[:, None]
     cosines = np.cos(np.pi * order * (2 * np.arange(_FILTERS) + 1) / (2 * _FILTERS)) * np.sqrt(2 / _FILTERS)
     return np.asarray(cosines * (1 + _LIFTER / 2 * np.sin(np.pi * order / _LIFTER)), np.float64)

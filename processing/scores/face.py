@@ -1,4 +1,4 @@
-"""Figures of the face: how large, sharp and bright it is, and whether it is alone."""
+"""Figures of the face: its size, sharpness and brightness, and whether it is the only one."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -24,7 +24,7 @@ _SMALLEST_PX = 4.0
 
 
 class SizeScorer(Scorer):
-    """Reads the size of the face in the source video from the provenance of the crop."""
+    """Read the size of the face in the source video from the provenance of the crop."""
 
     name = "size"
     figures = figures_named("face_px")
@@ -42,7 +42,7 @@ class SizeScorer(Scorer):
 
 
 class FaceScorer(Scorer):
-    """Measures the part of the frames that the landmarks enclose."""
+    """Measure the part of the frames inside the landmarks."""
 
     name = "face"
     figures = figures_named(
@@ -66,9 +66,9 @@ class FaceScorer(Scorer):
 
 
 def _look_at(grey: "NDArray[np.uint8]", points: "NDArray[np.float32]") -> tuple[float, float, float, float] | None:
-    """Measure a face, uint8 [H, W] and float32 [478, 2]: sharpness, brightness, black and white share.
+    """Measure sharpness, brightness, black share and white share of a face in a grey frame, uint8 [H, W].
 
-    None where it lies beside the frame.
+    The points are float32 [478, 2]. The result is None if the face is outside the frame.
     """
     import cv2
 
@@ -91,7 +91,7 @@ def _look_at(grey: "NDArray[np.uint8]", points: "NDArray[np.float32]") -> tuple[
 
 
 class OneFaceScorer(Scorer):
-    """Counts the faces of some frames with YuNet."""
+    """Count the faces in some frames with YuNet."""
 
     name = "one_face"
     figures = figures_named("one_face_share")

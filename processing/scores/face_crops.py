@@ -1,7 +1,7 @@
-"""Faces as SyncNet is fed them: cropped from a clip by the rule of the original program, out of its landmarks.
+"""The input of SyncNet: faces cropped from a clip by its landmarks, by the rule of the original program.
 
-The original follows boxes of the detector S3FD, which end at forehead, chin and ears. The box around the 478 landmarks
-does so too, and stands in for it; all else is as in ``run_pipeline.py`` of joonson/syncnet_python.
+The original tracks boxes of the detector S3FD, which end at the forehead, the chin and the ears. The box around the 478
+landmarks does so, too, and replaces them. Everything else is as in ``run_pipeline.py`` of joonson/syncnet_python.
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["FaceTrack", "longest_track"]
 
 _LARGEST_GAP, _LEAST_IOU = 25, 0.5
-"""A track goes on over so many frames, if the next box overlaps the last one as much."""
+"""A track continues if the next face is at most this many frames later, and its box overlaps the last one by more."""
 
 _MEDIAN = 13
 _SCALE = 0.40
-"""How far a crop reaches beyond the box, in half its size."""
+"""How far a crop extends beyond the box, as a share of half its size."""
 
 _GREY = 110
-"""What is seen beyond the frame."""
+"""Grey level beyond the frame."""
 
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """A face from one frame of a clip to another, one square for each frame, smoothed.
+    """A face tracked through consecutive frames: a smoothed square for each frame.
 
     Args:
         first: Index of the first frame.
-        middles: float64 [N, 2], x and y in px of the frame.
+        middles: float64 [N, 2], x and y of the centre of each square, in px of the frame.
         halves: float64 [N], half the longer side of the box around the face, in px.
     """
 
@@ -47,14 +47,14 @@ class FaceTrack:
         return len(self.halves)
 
     def crop(self, frame: "NDArray[np.uint8]", place: int) -> "NDArray[np.uint8]":
-        """Cut the face out of a frame.
+        """Crop the face from a frame.
 
         Args:
             frame: uint8 [H, W, 3].
-            place: The frame's place in the track, from 0.
+            place: Position of the frame in the track, from 0.
 
         Returns:
-            uint8 [224, 224, 3], in the frame's order of colours.
+            uint8 [224, 224, 3], in the colour order of the frame.
         """
         import cv2
 
@@ -68,15 +68,15 @@ class FaceTrack:
 
 
 def longest_track(landmarks: FaceLandmarks) -> FaceTrack | None:
-    """Follow the face of a clip for as long as it is followed without a break; the first of equally long tracks.
+    """Find the longest track of the face in a clip; the first one of equally long tracks.
 
-    Frames between two that show the face get boxes between theirs.
+    Frames without a face between two frames with one get interpolated boxes.
 
     Args:
-        landmarks: Of the clip's frames.
+        landmarks: Landmarks of the frames of the clip.
 
     Returns:
-        The track; None where no frame shows a face.
+        The track; None if no frame has a face.
     """
     shown = np.flatnonzero(landmarks.has_face)
     if not len(shown):
@@ -99,6 +99,6 @@ def longest_track(landmarks: FaceLandmarks) -> FaceTrack | None:
 
 
 def _smoothed(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Take the median of 13 values around each; zeros lie beyond the ends, so the ends lean to small values."""
+    """Take the median of the 13 values around each value. Padding with zeros makes values near the ends smaller."""
     padded = np.pad(values, _MEDIAN // 2)
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN), axis=1), np.float64)

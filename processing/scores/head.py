@@ -1,4 +1,4 @@
-"""Figures of the head, from landmarks: where it looks, how it turns and moves, and how steady the crop is on it."""
+"""Figures of the head, from landmarks: its pose, how it turns and moves, and how steadily the crop follows it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ _ANGLES = ("yaw", "pitch", "roll")
 
 
 class HeadScorer(Scorer):
-    """Measures how the head is turned and moves."""
+    """Measure the pose and the motion of the head."""
 
     name = "head"
     figures = figures_named(
@@ -65,7 +65,7 @@ class HeadScorer(Scorer):
 
 
 def rotations(poses: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Turn yaw, pitch and roll in degrees, [N, 3], into matrices [N, 3, 3], ``Ry(yaw) Rx(-pitch) Rz(-roll)``."""
+    """Convert yaw, pitch and roll in degrees, [N, 3], to matrices [N, 3, 3], ``Ry(yaw) Rx(-pitch) Rz(-roll)``."""
     yaw, pitch, roll = np.radians(poses * (1, -1, -1)).T
     zero, one = np.zeros(len(poses)), np.ones(len(poses))
 

@@ -1,4 +1,4 @@
-"""What measures figures of a clip: one small class for figures that come of one computation."""
+"""The interface of scorers. A scorer measures figures that share a computation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from mmvoxceleb.processing.scores.material import Material
 __all__ = ["Measured", "Scorer", "figures_named"]
 
 Measured: TypeAlias = "float | str"
-"""A finite number, or why it cannot be told: up to a colon the same words for all clips."""
+"""A finite number, or the reason why the figure cannot be measured. The text before the first colon must be the same
+for all clips with that reason."""
 
 
 def figures_named(*names: str) -> tuple[Figure, ...]:
@@ -20,7 +21,7 @@ def figures_named(*names: str) -> tuple[Figure, ...]:
 
 
 class Scorer(ABC):
-    """Measures some figures of a clip. The constructor is cheap, and the object picklable; ``setup`` loads.
+    """Measure figures of a clip. Derive a class from this one for figures of your own, and register it.
 
     ::
 
@@ -33,15 +34,17 @@ class Scorer(ABC):
 
         register_score(Redness)
 
+    A scorer is pickled to be sent to workers, so its constructor must be cheap; load models in ``setup``.
+
     Args:
-        device: Where a model computes: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        device: Device for the models of the scorer: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Attributes:
-        name: Unique among scorers; under it stand its settings in the provenance.
-        figures: What it measures.
-        reads: Folders whose files of the clip it wants in :attr:`Material.files`.
-        reads_frames: Whether it wants the frames.
-        models: Keys of the models that it loads, in the table of weights.
+        name: Name of the scorer, unique among scorers. Its settings are recorded in the provenance under this name.
+        figures: The figures that it measures.
+        reads: Folders whose files it needs in :attr:`Material.files`.
+        reads_frames: Whether it needs the frames.
+        models: Keys of the models that it loads, as listed by ``mmvoxceleb weights``.
     """
 
     name: ClassVar[str]
@@ -55,38 +58,41 @@ class Scorer(ABC):
 
     @property
     def resolved_device(self) -> str:
-        """Where it computes, once ``auto`` is settled for this machine."""
+        """The device on which it computes on this machine. The default is the CPU."""
         return "cpu"
 
     def settings(self) -> dict[str, Any]:
-        """What beside the versions of its figures changes the numbers, as JSON values: the weights' sha256.
+        """Return what changes the numbers, besides the versions of the figures, as JSON values, such as a sha256.
 
         Raises:
-            WeightsError: The weights cannot be found, or are not what was published.
-            SourceUnavailableError: They cannot be downloaded.
+            WeightsError: The weights cannot be found, or are not the published ones.
+            SourceUnavailableError: The weights cannot be downloaded.
         """
         return {}
 
     def computation(self) -> dict[str, Any]:
-        """Tell how it computes, as :meth:`mmvoxceleb.processing.stage.Stage.computation` does."""
+        """Return how it computes, for the provenance: see :meth:`mmvoxceleb.processing.Stage.computation`."""
         return {}
 
     def setup(self) -> None:  # noqa: B027  there may be nothing to load
-        """Load the model."""
+        """Load the models, if there are any."""
 
     def teardown(self) -> None:  # noqa: B027
         """Release what ``setup`` loaded."""
 
     @abstractmethod
     def measure(self, material: Material) -> Mapping[str, Measured]:
-        """Measure a clip. The same clip must give the same numbers, whatever was measured before.
+        """Measure a clip. The same clip must always give the same numbers, whatever was measured before.
 
         Args:
             material: The clip.
 
         Returns:
-            For each of ``figures``, by name, a finite number, or why it cannot be told.
+            A value for each of ``figures``, by its name: a finite number in the range of the figure, or a text with the
+            reason why it cannot be measured. The text before the first colon must be the same for all clips with that
+            reason.
 
         Raises:
-            MMVoxCelebError: A file of the clip is damaged; the clip is recorded as failed with the message.
+            MMVoxCelebError: A file of the clip is damaged. The clip is recorded as failed, with the message as the
+                reason.
         """

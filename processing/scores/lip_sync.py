@@ -1,4 +1,4 @@
-"""Whether a mouth says what is heard, and how many frames apart: SyncNet, fed and read as the original program does."""
+"""Whether the lips fit the sound, and with which offset in frames: SyncNet, used as in the original program."""
 
 import os
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["REACH", "SAMPLES_PER_FRAME", "LipSync", "Sync", "compare"]
 
 REACH = 15
-"""Frames by which the sound is moved to and fro."""
+"""Number of frames by which the sound is shifted in either direction."""
 
 SAMPLES_PER_FRAME = RATE // 25
 _CEPSTRA_PER_FRAME = 4
 
 _AT_ONCE_CPU, _AT_ONCE_GPU = 16, 64
-"""Windows in memory together; fixed, as another number may round otherwise."""
+"""Number of windows in memory at once. It is fixed, because another number may round differently."""
 
 _EPSILON = 1e-6
-"""What torch's ``pairwise_distance`` adds to every difference."""
+"""The value that torch's ``pairwise_distance`` adds to every difference."""
 
 
 @dataclass(frozen=True)
 class Sync:
-    """How sound and picture go together.
+    """How well sound and picture fit together.
 
     Args:
-        offset: Frames by which the sound comes too early, -15 to 15; delayed by so much, it fits best.
-        confidence: Median of the mean distances of all offsets minus the least, at least 0. 0 is no relation, and
-            several is a clear one.
-        distance: The least mean distance.
+        offset: Number of frames by which the sound comes too early, -15 to 15. It fits best if delayed by this many.
+        confidence: Median of the mean distances of all offsets minus the smallest one, at least 0. About 0 means that
+            they are unrelated; values of several units mean that they clearly belong together.
+        distance: The smallest mean distance.
     """
 
     offset: int
@@ -47,13 +47,13 @@ class Sync:
 
 
 def compare(seen: "NDArray[np.float32]", heard: "NDArray[np.float32]") -> Sync:
-    """Find the offset at which vectors of pictures and of sound are nearest.
+    """Find the offset at which the vectors of pictures and of sound are nearest to each other.
 
-    Where the sound is moved beyond its ends, zeros stand in for its vectors.
+    If the sound is shifted beyond its ends, its vectors there are zeros.
 
     Args:
-        seen: float32 [N, 1024], of the windows that begin at frames 0 to N - 1; N at least 1.
-        heard: float32 [N, 1024], of the sound of the same windows.
+        seen: float32 [N, 1024], vectors of the windows of frames that begin at frames 0 to N - 1; N is at least 1.
+        heard: float32 [N, 1024], vectors of the sound of the same windows.
     """
     count = len(seen)
     padded = np.pad(heard, ((REACH, REACH), (0, 0)))
@@ -67,11 +67,12 @@ def _mean_distance(seen: "NDArray[np.float32]", heard: "NDArray[np.float32]") ->
 
 
 class LipSync:
-    """SyncNet. The constructor is cheap and picklable; ``setup`` loads. Computes in fp32 everywhere.
+    """Compare sound and lips with SyncNet, in fp32 on every device. The constructor loads nothing; ``setup`` does.
 
     Args:
-        weights: ``syncnet_v2.model``, or a copy as ``.safetensors``; None means the published file.
-        device: ``auto`` is CUDA, then MPS, then the CPU.
+        weights: Path of ``syncnet_v2.model``, or of a copy as ``.safetensors``. With None, the published file is found
+            or downloaded.
+        device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda`` or ``mps``.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | None = None, device: str = "auto") -> None:
@@ -81,15 +82,15 @@ class LipSync:
         self._network: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Be pickled without what ``setup`` loaded."""
+        """Leave out what ``setup`` loaded when the object is pickled."""
         return {**vars(self), "_network": None}
 
     def settings(self) -> dict[str, Any]:
-        """Everything that changes the figures, as JSON values."""
+        """Return everything that changes the figures, as JSON values."""
         return {"model": "syncnet-v2", "weights_sha256": sha256_of(self._locate())}
 
     def computation(self) -> dict[str, Any]:
-        """Tell how it computes, for the provenance, as ``Stage.computation`` does."""
+        """Return how it computes, for the provenance: see ``Stage.computation``."""
         return {**computation(self.device, None), "batch_sizes": [self._at_once]}
 
     def setup(self) -> None:
@@ -97,7 +98,7 @@ class LipSync:
 
         Raises:
             WeightsError: The weights do not fit, are broken, or are unsafe to read.
-            SourceUnavailableError: They cannot be downloaded.
+            SourceUnavailableError: The weights cannot be downloaded.
         """
         if self._network is not None:
             return
@@ -110,15 +111,15 @@ class LipSync:
         self._network = None
 
     def __call__(self, frames: "NDArray[np.uint8]", track: FaceTrack, sound: "NDArray[np.int16]") -> Sync | None:
-        """Judge a clip.
+        """Compare the sound and the lips of a clip.
 
         Args:
-            frames: uint8 [N, H, W, 3], RGB, the clip's frames from ``track.first`` on, 25 a second.
-            track: Where the face is.
-            sound: int16 [S], 16 kHz, mono; sample 0 is the moment of ``frames[0]``.
+            frames: uint8 [N, H, W, 3], RGB, the frames of the clip from ``track.first`` on, at 25 frames per second.
+            track: The position of the face in each frame.
+            sound: int16 [S], 16 kHz, mono. Sample 0 is at the time of ``frames[0]``.
 
         Returns:
-            None where frames or sound have fewer than 6 frames.
+            The result; None if the frames or the sound are shorter than 6 frames.
         """
         vectors = self.vectors(frames, track, sound)
         return compare(*vectors) if len(vectors[0]) else None
@@ -126,7 +127,7 @@ class LipSync:
     def vectors(
         self, frames: "NDArray[np.uint8]", track: FaceTrack, sound: "NDArray[np.int16]"
     ) -> "tuple[NDArray[np.float32], NDArray[np.float32]]":
-        """Compute what :func:`compare` compares; arguments as above.
+        """Compute the vectors for :func:`compare`. The arguments are those of ``__call__``.
 
         Returns:
             float32 [N, 1024] twice. As in the original, the last whole window is left out.

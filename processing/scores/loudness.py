@@ -1,4 +1,4 @@
-"""How loud a sound is, and how much of it is cut off or silent."""
+"""The loudness of a sound, and the shares of it that are clipped or silent."""
 
 from typing import TYPE_CHECKING
 
@@ -14,27 +14,27 @@ _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
 _OFFSET_LU = -0.691
 
 _SHELF = (1681.974450955533, 3.999843853973347, 0.7071752369554196)
-"""Hz, dB and Q of the shelf that stands for the head; see ITU-R BS.1770-4, annex 1, for 48 kHz."""
+"""Hz, dB and Q of the shelf filter that models the head; see ITU-R BS.1770-4, annex 1, for 48 kHz."""
 
 _SHELF_MIDDLE = 0.4996667741545416
 _HIGH_PASS = (38.13547087602444, 0.5003270373238773)
 """Hz and Q."""
 
 _DECAY_SECONDS = 0.5
-"""After this the filters' answer is below what a float64 can add."""
+"""After this, the response of the filters is below the precision of float64."""
 
 _SILENT_WINDOW_SECONDS, _SILENT_BELOW_DB = 0.02, -60.0
 
 
 def integrated_loudness(samples: "NDArray[np.float32]", rate: int) -> float | None:
-    """Measure the loudness of a whole sound, by ITU-R BS.1770-4 and EBU R 128.
+    """Measure the integrated loudness of a whole sound, by ITU-R BS.1770-4 and EBU R 128.
 
     Args:
-        samples: float32 [channels, N], -1 to 1, of 1 or 2 channels.
-        rate: Samples a second.
+        samples: float32 [channels, N], -1 to 1, with 1 or 2 channels.
+        rate: Samples per second.
 
     Returns:
-        LUFS, at most about 3; None where the sound is shorter than 0.4 s or nowhere louder than -70 LUFS.
+        Loudness in LUFS, at most about 3; None if the sound is shorter than 0.4 s, or nowhere louder than -70 LUFS.
     """
     block, step = round(_BLOCK_SECONDS * rate), round(_STEP_SECONDS * rate)
     count = 1 + (samples.shape[1] - block) // step
@@ -53,14 +53,14 @@ def integrated_loudness(samples: "NDArray[np.float32]", rate: int) -> float | No
 
 
 def silent_share(samples: "NDArray[np.float32]", rate: int) -> float | None:
-    """Tell the share of windows of 20 ms whose level is below -60 dB of full scale in every channel.
+    """Return the share of windows of 20 ms whose level is below -60 dB of full scale in every channel.
 
     Args:
         samples: float32 [channels, N], -1 to 1.
-        rate: Samples a second.
+        rate: Samples per second.
 
     Returns:
-        0 to 1; None where the sound is shorter than a window.
+        The share, 0 to 1; None if the sound is shorter than a window.
     """
     size = round(_SILENT_WINDOW_SECONDS * rate)
     count = samples.shape[1] // size
@@ -77,7 +77,7 @@ def _lufs(energy: "NDArray[np.float64] | np.float64") -> "NDArray[np.float64]":
 
 
 def _weighted(channel: "NDArray[np.float32]", rate: int) -> "NDArray[np.float64]":
-    """Filter by the K-weighting: the two filters' answers to each frequency, on a sound followed by silence."""
+    """Apply the K-weighting: the responses of both filters at each frequency, to the sound padded with silence."""
     size = len(channel) + round(_DECAY_SECONDS * rate)
     size += -size % 4096
     z = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
@@ -88,7 +88,7 @@ def _weighted(channel: "NDArray[np.float32]", rate: int) -> "NDArray[np.float64]
 
 
 def _filters(rate: int) -> "list[tuple[NDArray[np.float64], NDArray[np.float64]]]":
-    """Coefficients of both filters, forward and back, for powers 0 to 2 of the delay."""
+    """Return the coefficients of both filters, forward and feedback, for powers 0 to 2 of the delay."""
     hertz, decibels, quality = _SHELF
     k, high = np.tan(np.pi * hertz / rate), 10 ** (decibels / 20)
     middle = high**_SHELF_MIDDLE

@@ -1,4 +1,4 @@
-"""How much masks flicker."""
+"""The flicker of masks."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -13,7 +13,7 @@ __all__ = ["MaskScorer"]
 
 
 class MaskScorer(Scorer):
-    """Compares each mask of a clip with the next."""
+    """Compare each mask of a clip with the next one."""
 
     name = "masks"
     figures = figures_named("mask_flicker")

@@ -1,4 +1,4 @@
-"""What figures are computed from: a clip's frames, and what there is of it beside them, each decoded once."""
+"""The data of a clip from which figures are computed. Each file is decoded only once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,14 +26,14 @@ VOICE_RATE = 16_000
 
 @dataclass
 class Material:
-    """A clip. What needs decoding is decoded when it is first asked for, and kept for the next figure.
+    """The data of a clip. Properties decode files when they are first used, and keep the result for other figures.
 
     Args:
-        clip_id: The clip.
-        indices: int64 [N], index of each frame in the clip, ascending, at 25 a second.
-        frames: uint8 [N, H, W, 3], RGB; [0, 0, 0, 3] where no scorer of the run wants frames.
-        meta: The clip's provenance, ``{}`` if there is none.
-        files: Name and content of its files in the folders that scorers read.
+        clip_id: Id of the clip.
+        indices: int64 [N], the index of each frame in the clip, ascending, at 25 frames per second.
+        frames: uint8 [N, H, W, 3], RGB. Without frames, [0, 0, 0, 3], if no scorer of the run needs them.
+        meta: Provenance of the clip; empty if it has none.
+        files: Names and contents of the clip's files in the folders that scorers of the run read.
     """
 
     clip_id: str
@@ -44,7 +44,7 @@ class Material:
 
     @cached_property
     def grey(self) -> "NDArray[np.uint8]":
-        """Grey levels of the frames, uint8 [N, H, W]."""
+        """Grey levels of the frames, uint8 [N, H, W], 0 to 255."""
         import cv2
 
         shape = self.frames.shape[:3]
@@ -55,30 +55,32 @@ class Material:
 
     @cached_property
     def landmarks(self) -> FaceLandmarks | None:
-        """Points, blendshapes and head pose; None where the clip has none.
+        """Points, blendshapes and head pose in each frame. None if no scorer reads landmarks, or the clip has none.
 
         Raises:
-            CorruptSourceError: They are damaged.
+            CorruptSourceError: The file is damaged.
         """
         files = self.files.get(LANDMARKS.folder())
         return LANDMARKS.parse(files[0][1], clip_id=self.clip_id) if files else None
 
     @cached_property
     def sound(self) -> FlacSound | None:
-        """The clip's sound; None if it has none.
+        """The sound of the clip. None if no scorer reads sound, or the clip has none.
 
         Raises:
-            CorruptSourceError: It is damaged.
+            CorruptSourceError: The file is damaged.
         """
         files = self.files.get(AUDIO.folder())
         return AUDIO.parse(files[0][1], clip_id=self.clip_id) if files else None
 
     @cached_property
     def voice(self) -> "NDArray[np.float32] | None":
-        """The sound as models of speech hear it, float32 [N], 16 kHz, -1 to 1, the mean of its channels.
+        """The sound as speech models need it: float32 [N], -1 to 1, 16 kHz, the mean of the channels.
+
+        None without :attr:`sound`.
 
         Raises:
-            CorruptSourceError: It is damaged.
+            CorruptSourceError: The file is damaged.
         """
         if self.sound is None:
             return None
@@ -87,17 +89,19 @@ class Material:
 
     @cached_property
     def masks(self) -> "list[NDArray[np.uint8]]":
-        """Class ids of its masks, each uint8 [H, W], in order; empty where it has none.
+        """The masks of the clip, in order: class ids, each uint8 [H, W].
+
+        Empty if no scorer reads masks, or the clip has none.
 
         Raises:
-            CorruptSourceError: One is damaged.
+            CorruptSourceError: A mask is damaged.
         """
         files = self.files.get(MASKS.folder(), ())
         return [read_mask_ids(data, clip_id=self.clip_id, name=name) for name, data in files]
 
     @cached_property
     def faces(self) -> "list[tuple[int, NDArray[np.float32]]]":
-        """Of each frame with a face its place in ``frames``, and the x and y of its points in px, float32 [478, 2]."""
+        """For each frame with a face: its position in ``frames``, and its points (x, y) in px, float32 [478, 2]."""
         if self.landmarks is None:
             return []
         places = {int(index): place for place, index in enumerate(self.indices)}
@@ -106,7 +110,7 @@ class Material:
 
     @property
     def without_face(self) -> str:
-        """Why nothing can be told of the face; empty if there is one."""
+        """The reason why figures of the face cannot be measured. Empty if they can."""
         if self.landmarks is None:
             return NO_LANDMARKS
         return "" if self.faces else NO_FACE

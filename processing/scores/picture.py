@@ -1,4 +1,4 @@
-"""Figures of whole frames: sharpness, motion, cuts, traces of compression."""
+"""Figures of whole frames: sharpness, motion, cuts and traces of compression."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ _ONE_FRAME = "one frame: this needs two"
 
 
 class PictureScorer(Scorer):
-    """Measures whole frames."""
+    """Measure whole frames."""
 
     name = "picture"
     figures = figures_named("sharpness", "motion", "cuts", "blockiness")
@@ -52,7 +52,7 @@ def blockiness(grey: "NDArray[np.uint8]") -> Measured:
         grey: uint8 [N, H, W].
 
     Returns:
-        1 where no grid shows, larger the more it does; or why it cannot be told.
+        1 if no grid is visible, and more the stronger it is; or the reason why it cannot be measured.
     """
     if min(grey.shape[1:]) < _SMALLEST_PX:
         return f"frames under {_SMALLEST_PX} px"
@@ -66,7 +66,7 @@ def blockiness(grey: "NDArray[np.uint8]") -> Measured:
 
 
 def _strongest_grid(differences: "NDArray[np.float64]") -> float | None:
-    """Return the mean at every 8th place, by the mean of all others, for the start where it is largest."""
+    """Return the mean of every 8th value divided by the mean of the others, for the start at which it is largest."""
     places = np.arange(len(differences)) % _BLOCK
     ratios = []
     for start in range(_BLOCK):

@@ -1,4 +1,4 @@
-"""Which scorers there are, by name."""
+"""The registered scorers, by name."""
 
 from collections.abc import Sequence
 
@@ -22,13 +22,20 @@ _scorers: dict[str, type[Scorer]] = {kind.name: kind for kind in _BUILT_IN}
 
 
 def register_score(scorer: type[Scorer]) -> type[Scorer]:
-    """Add your own figures to the stage ``score``, the config ``score`` and the table of scores.
+    """Add figures of your own to ``regenerate score``, the config ``score`` and the table of scores.
 
-    Call it where the class is defined, so that worker processes, which import that module, have it, too; or name the
-    class as an entry point of the group ``mmvoxceleb.scores``.
+    Call this function, or use it as a decorator, in the module that defines the class. Worker processes import that
+    module, so they know the class, too. To make it known to the command line, name the class as an entry point of your
+    package in the group ``mmvoxceleb.scores``.
+
+    Args:
+        scorer: A class derived from :class:`Scorer`.
+
+    Returns:
+        The same class.
 
     Raises:
-        ConfigError: Another scorer has its name, or another figure one of its figures'.
+        ConfigError: Another scorer has the same name, or the name of one of its figures is already used.
     """
     there = _scorers.get(scorer.name, scorer)
     if (there.__module__, there.__qualname__) != (scorer.__module__, scorer.__qualname__):
@@ -42,8 +49,11 @@ def register_score(scorer: type[Scorer]) -> type[Scorer]:
 def unregister_score(name: str) -> None:
     """Remove a scorer and its figures, as if it had never been registered.
 
+    Args:
+        name: Name of the scorer.
+
     Raises:
-        ConfigError: There is none of this name.
+        ConfigError: No scorer has this name.
     """
     if name not in _scorers:
         raise ConfigError(f"unknown scorer {name!r}; the known ones are {', '.join(_scorers)}")
@@ -52,7 +62,7 @@ def unregister_score(name: str) -> None:
 
 
 def scorers() -> dict[str, type[Scorer]]:
-    """Return all scorers by name, those of the package first."""
+    """Return all scorers by name, the built-in ones first."""
     return {**_scorers, **{kind.name: kind for kind in scorers_outside() if kind.name not in _scorers}}
 
 
@@ -60,11 +70,11 @@ def make_scorers(names: Sequence[str] | None = None, *, device: str = "auto") ->
     """Make scorers.
 
     Args:
-        names: Names of figures or of scorers; None for all.
-        device: Where models compute.
+        names: Names of figures or of scorers. None makes all scorers.
+        device: Device for models.
 
     Raises:
-        ConfigError: A name is unknown; the message lists the known ones.
+        ConfigError: A name is unknown, or ``names`` is empty. The message lists the known names.
     """
     kinds = scorers()
     if names is None:

@@ -1,4 +1,4 @@
-"""Figures of the sound: loudness, what is cut off or silent, and how much of it is speech."""
+"""Figures of the sound: loudness, and the shares that are clipped, silent or speech."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,7 +18,7 @@ _QUIET = "silent: nowhere louder than -70 LUFS"
 
 
 class SoundScorer(Scorer):
-    """Measures the level of the sound."""
+    """Measure the level of the sound."""
 
     name = "sound"
     figures = figures_named("loudness", "clipped_share", "silent_share")
@@ -41,7 +41,7 @@ class SoundScorer(Scorer):
 
 
 class SpeechScorer(Scorer):
-    """Asks Silero VAD where somebody speaks."""
+    """Measure the share of speech with Silero VAD."""
 
     name = "speech"
     figures = figures_named("speech_share")

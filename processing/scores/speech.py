@@ -1,4 +1,4 @@
-"""How much of a sound is speech: Silero VAD."""
+"""The share of speech in a sound, by Silero VAD."""
 
 import os
 from pathlib import Path
@@ -15,14 +15,14 @@ __all__ = ["SpeechDetector"]
 
 _LEAST_PROBABILITY = 0.5
 _KEY_START = "_model."
-"""Of the keys of the network for 16 kHz; that for 8 kHz lies beside it."""
+"""Prefix of the keys of the network for 16 kHz. The file also has one for 8 kHz."""
 
 
 class SpeechDetector:
-    """Silero VAD. The constructor is cheap and picklable; ``setup`` loads. Computes on the CPU, in fp32.
+    """Detect speech with Silero VAD, on the CPU in fp32. The constructor loads nothing; ``setup`` does.
 
     Args:
-        weights: ``silero_vad.jit``; None means the published file.
+        weights: Path of ``silero_vad.jit``. With None, the published file is found or downloaded.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
@@ -31,15 +31,15 @@ class SpeechDetector:
         self._network: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Be pickled without what ``setup`` loaded."""
+        """Leave out what ``setup`` loaded when the object is pickled."""
         return {**vars(self), "_network": None}
 
     def settings(self) -> dict[str, Any]:
-        """Everything that changes the figure, as JSON values."""
+        """Return everything that changes the figure, as JSON values."""
         return {"model": "silero-vad-6.2", "weights_sha256": sha256_of(self._locate())}
 
     def computation(self) -> dict[str, Any]:
-        """Tell how it computes, for the provenance, as ``Stage.computation`` does."""
+        """Return how it computes, for the provenance: see ``Stage.computation``."""
         import torch
 
         return {"device": "cpu", "libraries": {"torch": torch.__version__}}
@@ -49,7 +49,7 @@ class SpeechDetector:
 
         Raises:
             WeightsError: The weights do not fit, are broken, or are unsafe to read.
-            SourceUnavailableError: They cannot be downloaded.
+            SourceUnavailableError: The weights cannot be downloaded.
         """
         if self._network is not None:
             return
@@ -65,7 +65,7 @@ class SpeechDetector:
         self._network = None
 
     def probabilities(self, sound: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """Tell how likely somebody speaks, for each 512 samples.
+        """Return the probability of speech in each window of 512 samples.
 
         Args:
             sound: float32 [N], 16 kHz, mono, -1 to 1.
@@ -81,10 +81,10 @@ class SpeechDetector:
         return result
 
     def share(self, sound: "NDArray[np.float32]") -> float:
-        """Tell the share of windows of 32 ms with a probability of at least 0.5.
+        """Return the share of windows of 32 ms with a probability of at least 0.5.
 
         Args:
-            sound: float32 [N], 16 kHz, mono, -1 to 1; N at least 1.
+            sound: float32 [N], 16 kHz, mono, -1 to 1; N is at least 1.
         """
         return float((self.probabilities(sound) >= _LEAST_PROBABILITY).mean())
 

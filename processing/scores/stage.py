@@ -1,4 +1,4 @@
-"""The stage of scores: figures of each clip, and the table of them all."""
+"""The stage that measures the figures of each clip, and writes the table of all clips."""
 
 import hashlib
 import json
@@ -26,20 +26,21 @@ __all__ = ["ScoreStage"]
 _QUALITY = "quality"
 
 _OTHER_BYTES = 1 << 16
-"""Of each frame: landmarks, sound, features of the face's pictures."""
+"""Bytes per frame for landmarks, sound and features of the face crops."""
 
 
 class ScoreStage(Stage):
-    """Writes ``score/<clip_id>.json``, and ``meta/scores.parquet`` at the end of a run.
+    """Measure each clip and write its figures to ``score/<clip_id>.json``.
 
-    A clip is measured again where its frames, landmarks, masks, sound or crop are others than before, or a figure has
-    another version; nobody need ask for that. A figure that cannot be told is null, with the reason.
+    At the end of a run, the stage also writes ``meta/scores.parquet``, a table of all clips. A run measures a clip
+    again, also without ``overwrite``, once its frames, landmarks, masks, sound or crop have changed, or the formula of
+    a figure has a new version. A figure that cannot be measured is null, and the file gives the reason.
 
     Args:
-        scorers: What measures; by default all that are registered.
+        scorers: The scorers to run. The default is all that are registered.
 
     Raises:
-        ConfigError: Two scorers have one name or figure.
+        ConfigError: Two scorers have the same name, or measure the same figure.
     """
 
     name = "score"
@@ -78,7 +79,7 @@ class ScoreStage(Stage):
         return {**found, **({"device": device} if device else {})}
 
     def inputs(self, clip: Clip) -> dict[str, Any]:
-        """Tell what the provenance says of the crop, by its hash, and how many frames the clip has."""
+        """Return a hash of the provenance of the crop, and the number of frames."""
         crop = json.dumps(clip.meta.get(CROP), sort_keys=True, ensure_ascii=False)
         return {"crop": hashlib.sha256(crop.encode("utf-8", "replace")).hexdigest(),
                 "num_frames": len(clip.frame_indices)}  # fmt: skip
@@ -120,10 +121,11 @@ class ScoreStage(Stage):
 
 
 def _checked(scorer: Scorer, measured: Mapping[str, Measured], clip_id: str) -> dict[str, Measured]:
-    """Check what a scorer gave, which may be somebody else's.
+    """Check the figures that a scorer returned, since users can register their own.
 
     Raises:
-        ProcessingError: It gave other figures than it says, or no finite number within a figure's range.
+        ProcessingError: The scorer returned other figures than it declares, or a value that is not a finite number in
+            the range of its figure.
     """
     names = {figure.name for figure in scorer.figures}
     if set(measured) != names:

@@ -1,4 +1,4 @@
-"""Figures of sound and picture together: SyncNet, on the face that the landmarks follow."""
+"""Figures of sound and picture together, by SyncNet, for the face that the landmarks track."""
 
 import logging
 from collections.abc import Mapping
@@ -19,14 +19,15 @@ __all__ = ["SyncScorer"]
 logger = logging.getLogger(__name__)
 
 _DIGITS = 3
-"""As many as the original prints; further ones depend on the machine."""
+"""Number of digits that the original prints. Further digits depend on the machine."""
 
 
 class SyncScorer(Scorer):
-    """Asks SyncNet by how many frames the sound is early, and how surely.
+    """Measure with SyncNet by how many frames the sound comes too early, and with which confidence.
 
     Attributes:
-        least_frames: Frames over which one face must be followed; LatentSync wants as many, the original 100.
+        least_frames: Number of consecutive frames in which the face must be tracked, as in LatentSync; the original
+            needs 100.
     """
 
     name = "sync"
@@ -67,7 +68,7 @@ class SyncScorer(Scorer):
         return dict(zip((figure.name for figure in self.figures), found, strict=True))
 
     def _told(self, material: Material) -> tuple[float, float, float] | str:
-        """Return offset, confidence and distance, or why there are none."""
+        """Return offset, confidence and distance, or the reason why they cannot be measured."""
         if material.voice is None:
             return NO_SOUND
         if material.without_face or material.landmarks is None:

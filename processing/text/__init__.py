@@ -1,4 +1,4 @@
-"""Sentences from labels."""
+"""Describe the label of a clip in sentences."""
 
 from mmvoxceleb.processing.text.describing import STYLES, TextStyle, check_label, describe
 

@@ -1,4 +1,4 @@
-"""Sentences from labels."""
+"""Describe a label in sentences: :func:`describe`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
@@ -12,7 +12,8 @@ __all__ = ["STYLES", "TextStyle", "check_label", "describe"]
 
 TextStyle = Literal["original", "natural"]
 STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
-"""``original`` is MMVID's grammar with its quirks; ``natural`` is ours, with correct English and more variety."""
+"""``original`` is MMVID's grammar, with its quirks. ``natural`` is this project's, with correct English and more
+variety."""
 
 _VALUES = frozenset({-1, 0, 1})
 
@@ -27,22 +28,23 @@ def describe(
 ) -> list[str]:
     """Describe a person by the attributes of a label.
 
-    The lines depend only on the arguments: a clip gets the same alone or among thousands, in any order, on
-    any machine.
+    The lines depend only on the arguments. A clip gets the same lines alone or among thousands, in any order, on any
+    machine.
 
     Args:
-        label: 40 values in CelebA order: 0, 1, or -1 for an attribute not to be mentioned. It is not changed.
+        label: 40 values in CelebA order: 1 (present), 0 (absent), or -1 for an attribute that is not mentioned.
         n: Number of lines. The original has 20 per clip.
         seed: A different seed gives different lines.
-        clip_id: Gives clips with the same label different lines.
-        style: The grammar, one of :data:`STYLES`.
+        clip_id: Id of the clip, so that clips with the same label get different lines.
+        style: The grammar. ``original`` is MMVID's, with its quirks. ``natural`` is this project's, with correct
+            English and more variety.
 
     Returns:
-        ``n`` lines of one or more sentences. In the original style they are empty if the label has nothing
-        that this grammar mentions (only No_Beard, or only with Male or Mouth_Slightly_Open).
+        ``n`` lines of one or more sentences. In the original style, the lines are empty if the label has nothing that
+        this grammar mentions: only No_Beard, alone or with Male or Mouth_Slightly_Open.
 
     Raises:
-        ConfigError: The label does not have 40 values, or has a value other than -1, 0 and 1; ``n`` is negative;
+        ConfigError: The label does not have 40 values, or has a value other than -1, 0 and 1; ``n`` is negative; or
             the style is unknown.
     """
     grammar = _GRAMMARS.get(style)
@@ -57,7 +59,7 @@ def check_label(label: Iterable[int]) -> list[int]:
     """Return a label as a list of 40 integers.
 
     Raises:
-        ConfigError: There are not 40 values, or one is not -1, 0 or 1.
+        ConfigError: The label does not have 40 values, or has a value other than -1, 0 and 1.
     """
     tolist = getattr(label, "tolist", None)
     values = list(tolist() if tolist else label)

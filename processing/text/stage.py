@@ -1,4 +1,4 @@
-"""Write the sentences of a clip from its label."""
+"""The stage that describes the label of a clip in sentences."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,21 @@ __all__ = ["TextStage"]
 
 
 GRAMMAR_VERSION = 1
-"""Goes up when a grammar gives other lines for the same arguments, so that old text is not taken for new."""
+"""Increased whenever a grammar gives other lines for the same arguments, so that old text is recognised."""
 
 
 class TextStage(Stage):
-    """Writes ``txt/<clip_id>.txt``: lines joined by newlines, without one at the end, as the original has them.
+    """Describe the label of each clip in ``txt/<clip_id>.txt``: lines with a newline between them, as in the original.
 
-    A clip's label is an input: where it has changed, the text is out of date.
+    A clip without a label fails at this stage. A run writes the text again once the label has changed.
 
     Args:
-        num_lines: Lines for a clip.
+        num_lines: Number of lines per clip, at least 1.
         seed: A different seed gives different lines.
-        style: The grammar.
+        style: The grammar: ``original`` is MMVID's, ``natural`` is this project's.
+
+    Raises:
+        ConfigError: ``style`` is unknown, or ``num_lines`` is less than 1.
     """
 
     name = "text"
@@ -50,7 +53,7 @@ class TextStage(Stage):
         return {"style": self.style, "lines": self.num_lines, "seed": self.seed, "grammar": GRAMMAR_VERSION}
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> None:
-        """Nothing needs the device."""
+        """Do nothing: the text needs no model."""
 
     def encode(self, clip: Clip, result: None) -> StageOutput:
         """Describe the label.

@@ -1,4 +1,4 @@
-"""The stage of labels that are measured: points, blendshapes, colours and masks instead of a network."""
+"""The stage that measures labels, from points, blendshapes, colours and masks instead of a network."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,16 +34,17 @@ _DIGITS = 4
 
 
 class MeasuredLabelStage(LabelingStage):
-    """Writes ``label/<clip_id>.txt`` and, as provenance, the figures and scores that it was decided by.
+    """Measure the label of each clip and write it to ``label/<clip_id>.txt``.
 
-    It reads landmarks and masks that the clip has. Without landmarks it finds them in the frames used; without masks
-    what only masks tell stays unknown. Attributes without a rule, or between two thresholds, are -1. A clip without a
-    face in any of the frames used gets no label; the reason is recorded.
+    The stage reads the clip's landmarks and masks. It finds landmarks itself if the clip has none; without masks,
+    attributes that only masks show stay unknown. An attribute without a rule, or whose score is between its two
+    thresholds, is -1. The provenance has the measurements and the scores. A clip without a face in any of the frames
+    used fails at this stage and gets no label.
 
     Args:
-        landmarker: What finds the points of clips that have none; MediaPipe's by default.
-        num_frames: Frames used, spread evenly over every 4th, which are those that have masks.
-        overwrite_manual: Whether manual labels may be replaced.
+        landmarker: Finds the landmarks of clips that have none. The default is MediaPipe's face landmarker.
+        num_frames: Number of frames to use, spread evenly over every 4th frame, which are the frames with masks.
+        overwrite_manual: Whether to replace manual labels.
     """
 
     reads: tuple[Folder, ...] = (LANDMARKS.folder(), MASKS.folder())
@@ -88,7 +89,7 @@ class MeasuredLabelStage(LabelingStage):
         return spread_evenly(every(clip.frame_indices, ORIGINAL_STRIDE) or clip.frame_indices, self.num_frames)
 
     def process(self, clip: Clip, frames: "NDArray[np.uint8]") -> tuple[list[int], dict[str, float]]:
-        """Return the indices of the frames that had a face, and the clip's figures.
+        """Return the indices of the frames with a face, and the measurements of the clip.
 
         Raises:
             CorruptSourceError: The clip has no frames, or none with a face; or its landmarks or a mask are damaged.
