@@ -149,7 +149,8 @@ class IncompatibleOutputError(MMVoxCelebError, ValueError):
 class OutputError(MMVoxCelebError, OSError):
     """Results cannot be written: the output is read-only or full, or another run writes to it.
 
-    When: at the start of a run, an export or a removal, or whenever the disk fills up.
+    When: at the start of a run, an export or a removal, or when the disk fills up during an export or a removal. A run
+    that can no longer write raises :class:`ProcessingError`.
 
     What to do: make space, change the permissions, wait until the other run ends, or choose another folder; then rerun
     the command. Finished work is kept.
@@ -159,8 +160,8 @@ class OutputError(MMVoxCelebError, OSError):
 class ProcessingError(MMVoxCelebError, RuntimeError):
     """Some clips of a run failed; the other finished clips are kept.
 
-    When: at the end of a run; the message gives the reasons and counts the clips. During a run, if all workers were
-    lost or the device lacks memory for a single frame.
+    When: at the end of a run; the message gives the reasons and counts the clips. During a run, if the output can no
+    longer be written, all workers were lost, or the device lacks memory for a single frame.
 
     What to do: read ``meta/ledger.jsonl`` in the output, which has the reason for every clip, fix the sources, and
     rerun the command: it processes only the clips that are not finished. With one worker on this machine, an

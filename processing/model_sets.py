@@ -157,8 +157,11 @@ def make_stages(
         The stages in the order landmarks, masks, drawings, labels, text.
 
     Raises:
-        ConfigError: A model is unknown, or does not support an option.
+        ConfigError: A stage or model is unknown, or a model does not support an option.
     """
+    stages = {stages} if isinstance(stages, str) else {*stages}
+    if unknown := sorted(stages - {*STAGES}):
+        raise ConfigError(f"unknown stages: {', '.join(unknown)}; use {', '.join(STAGES)}")
     choices = ModelChoices(models=choices) if isinstance(choices, str) else choices
     chosen = choices.chosen
     network: dict[str, Any] = {

@@ -57,6 +57,9 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         call(*command, "--draw-weights", tmp_path / "x.pth")
     with pytest.raises(ConfigError, match="unknown models 'free'; use published, open, sample"):
         make_stages("free")  # type: ignore[arg-type]  # that is the point
+    for stages in (["mask", "drawings"], "drawings"):
+        with pytest.raises(ConfigError, match="unknown stages: drawings; use mask, draw, label, text"):
+            make_stages("sample", stages)
     assert ModelChoices(models="open", parser="bisenet").chosen.drawer == "open"
 
 

@@ -116,7 +116,7 @@ def everything(
         check_licence(run, role, name, path)
     made = make_stages(
         models,
-        wanted,
+        wanted - {"crop", "audio"},
         styles=names_in(models.styles) if models.styles else None,
         stride=stride,
         text_style=models.text_style,  # type: ignore[arg-type]  # the stage says what it knows
