@@ -103,7 +103,7 @@ def copy_stores(
             clips of the step.
 
     Returns:
-        The totals of the copy. Clips that could not be read do not raise an error: they are in ``failed``.
+        The totals of the copy. Clips that could not be read do not raise an error, and are in ``failed``.
 
     Raises:
         ConfigError: There is no store to copy, a store would be copied onto or into itself, the stores contradict

@@ -114,7 +114,7 @@ class Pipeline:
 
         Returns:
             The totals of the run, which are also saved as JSON in ``meta/runs/`` of the store. Clips that failed do
-            not raise an error by themselves: call :meth:`Summary.raise_if_failed`.
+            not raise an error by themselves; call :meth:`Summary.raise_if_failed`.
 
         Raises:
             MMVoxCelebError: Every error of :meth:`work`; MissingModalityError if the source has no clips that the

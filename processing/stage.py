@@ -180,7 +180,7 @@ class Stage(PipelineStage):
             width: Width of the frames, in px.
 
         Returns:
-            Bytes. By default twice the size of the frames: once for the result, and once for the files.
+            Bytes. By default twice the size of the frames, once for the result, and once for the files.
         """
         return 2 * frames * height * width * 3
 

@@ -49,10 +49,9 @@ def read_scores(store: "Store | str | os.PathLike[str]") -> "pa.Table":
         store: A store, or its path or URL.
 
     Returns:
-        ``clip_id``: string.
-        ``num_frames``: int32, the number of frames that were measured.
-        One column for each figure, by its name: float32, null if unknown.
-        ``versions``: map of string to int32, the version of each figure's formula.
+        The table. ``clip_id`` is a string, ``num_frames`` (int32) the number of frames that were measured. Each figure
+        has a column by its name (float32, null if unknown). ``versions`` (a map of string to int32) holds the version
+        of each figure's formula.
 
     Raises:
         SourceUnavailableError: The store cannot be read.
