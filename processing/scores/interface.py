@@ -88,9 +88,9 @@ class Scorer(ABC):
             material: The clip.
 
         Returns:
-            A value for each of ``figures``, by its name, which is a finite number in the range of the figure, or a text with the
-            reason why it cannot be measured. The text before the first colon must be the same for all clips with that
-            reason.
+            A value for each of ``figures``, by its name, which is a finite number in the range of the figure, or a text
+            with the reason why it cannot be measured. The text before the first colon must be the same for all clips
+            with that reason.
 
         Raises:
             MMVoxCelebError: A file of the clip is damaged. The clip is recorded as failed, with the message as the
