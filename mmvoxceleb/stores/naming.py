@@ -1,13 +1,13 @@
 """Recognise the modalities by the names of folders and archives, whatever stands in front of them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mmvoxceleb.modalities import FileModality, Folder, FrameModality
 from mmvoxceleb.modalities.registry import modality_of_name, names_in
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["clip_of_file", "folder_of_path", "hint_of_archive"]
+__all__ = ["clip_of_file", "clips_of_files", "folder_of_path", "hint_of_archive"]
 
 _STYLE = re.compile(r"style\d+")
 
@@ -63,3 +63,12 @@ def clip_of_file(folder: Folder, name: str, is_clip: Callable[[str], bool] = Cli
     if not kind.file_suffix or not name.endswith(kind.file_suffix):
         return None
     return next(filter(is_clip, (name, name.removesuffix(kind.file_suffix))), None)
+
+
+def clips_of_files(folder: Folder, names: Sequence[str]) -> list[str | None]:
+    """Return what :func:`clip_of_file` does, of many files at once."""
+    kind = folder.kind
+    if not isinstance(kind, FileModality) or not kind.suffix:
+        return [clip_of_file(folder, name) for name in names]
+    suffix, length, matches = kind.suffix, -len(kind.suffix), ClipId.matches
+    return [name[:length] if name.endswith(suffix) and matches(name[:length]) else None for name in names]

@@ -10,8 +10,9 @@ from mmvoxceleb.files.ranges import ByteSource, LocalSource
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
+from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
-from mmvoxceleb.stores.naming import clip_of_file, folder_of_path
+from mmvoxceleb.stores.naming import clip_of_file, clips_of_files, folder_of_path
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -76,24 +77,31 @@ class ZipStore(Store):
     def _find(self, index: ZipIndex) -> _Paths:
         paths: dict[Folder, dict[str, tuple[str, int]]] = {}
         strangers: list[tuple[str, int]] = []
+        alike: dict[str, Folder | None] = {}  # clips beside each other are of one folder: a million need one look
         for path in index.folders:
-            found = folder_of_path(path, self._hint)
-            if found is None:
-                continue
-            folder, clip = found
-            clips = paths.setdefault(folder, {})
-            if clip is not None:
-                self._place(folder, clip, path, -1, clips)
-                continue
-            for position, name in enumerate(index.names(path)):
-                single = clip_of_file(folder, name)
-                if single is not None:
-                    self._place(folder, single, path, position, clips)
-                elif not folder.is_frames:
-                    strangers.append((path, position))
+            parent, _, last = path.rpartition("/")
+            is_clip = ClipId.matches(last)
+            if not is_clip or parent not in alike:
+                found = folder_of_path(path, self._hint)
+                if is_clip:
+                    alike[parent] = found[0] if found is not None else None
+                elif found is not None:
+                    strangers += self._place_files(found[0], path, index, paths.setdefault(found[0], {}))
+            if is_clip and (folder := alike[parent]) is not None:
+                self._place(folder, last, path, -1, paths.setdefault(folder, {}))
         if len(strangers) <= MOST_LONE_ENTRIES:
             self._check_headers(index.row(*stranger) for stranger in strangers)
         return {folder: clips for folder, clips in paths.items() if clips}
+
+    def _place_files(
+        self, folder: Folder, path: str, index: ZipIndex, clips: dict[str, tuple[str, int]]
+    ) -> list[tuple[str, int]]:
+        """Place the clips that are single files in a folder, and return what is there besides."""
+        found = clips_of_files(folder, index.names(path))
+        for position, clip in enumerate(found):
+            if clip is not None:
+                self._place(folder, clip, path, position, clips)
+        return [] if folder.is_frames else [(path, position) for position, clip in enumerate(found) if clip is None]
 
     def _place(self, folder: Folder, clip: str, path: str, position: int, clips: dict[str, tuple[str, int]]) -> None:
         first = clips.setdefault(clip, (path, position))
