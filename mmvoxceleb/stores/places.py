@@ -71,10 +71,10 @@ class ClipNames:
         return type(self), ()
 
     def begin(self, clips: list[str]) -> bool:
-        """Begin with names that are sorted and known to be clips; return False if there are some already."""
+        """Begin with names that are sorted and known to be clips; return False if there are others already."""
         with self._growing:
             if self.known:
-                return False
+                return self._in_order is clips and len(self.known) == len(clips)
             self.known = dict(zip(clips, clips, strict=True))
             self._in_order = clips
             return True
@@ -148,7 +148,7 @@ class ClipPlaces(Mapping[str, Place]):
         self._told: dict[str, Item] | None = None
         self._in_order: list[str] = []
         self.is_plain = False
-        """Whether these are files with one suffix in a folder without folders, as nearly always in a large store."""
+        """Whether these are files with one suffix, beside which is nothing that matters: as nearly always."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._tree, ClipNames()), {"_forms": self._forms, "_told": self._told}
@@ -173,7 +173,7 @@ class ClipPlaces(Mapping[str, Place]):
         length = -len(suffix)
         stems = [name[:length] for name in usual]
         yield from self._add(self._names.clips_among(stems), _Form(base, kind, suffix), outline.told)
-        self.is_plain = is_first and not outline.folders and not forms
+        self.is_plain = is_first and not forms and not (outline.folders and folder.kind.has_styles)
 
     def add_kept(self, folder: Folder, base: str, clips: list[str]) -> None:
         """Add the clips of a plain folder, sorted, to none."""
