@@ -46,6 +46,7 @@ class LocalTree(OutputTree):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.address = os.fspath(path)
+        self._start = os.path.join(self.address, "")
         self._threads = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -87,8 +88,10 @@ class LocalTree(OutputTree):
             return [item for items in pool.map(self._look, chunks) for item in items]
 
     def _look(self, paths: Sequence[str]) -> list[Item]:
-        start = os.path.join(self.address, "")
-        return with_retries(lambda: [_looked_at(start + path) for path in paths], self.where(several(paths)))
+        try:
+            return [_looked_at(self._start + path) for path in paths]
+        except OSError:
+            return with_retries(lambda: [_looked_at(self._start + path) for path in paths], self.where(several(paths)))
 
     def read_files(self, paths: Sequence[str], *, most_bytes: int) -> list[bytes]:
         def read(path: str) -> bytes:
@@ -115,7 +118,7 @@ class LocalTree(OutputTree):
 
     def _text_at(self, path: str) -> str:
         """Do the same where a million files are asked for, and a ``Path`` of each takes longer than the answer."""
-        return os.path.join(self.address, check_inside(path, self.address)) if path else self.address
+        return self._start + check_inside(path, self.address) if path else self.address
 
     def _own_file(self, path: str) -> Path:
         """Return the place of a file that is opened as it is, and so must be no link to somewhere else.

@@ -1,7 +1,7 @@
 """What earlier runs left in an output, against what is wanted now: finished, to be done, or not to be replaced."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class Earlier:
     overwrite: bool = False
 
     def section(
-        self, clip_id: str, stage: str, *, is_whole: bool, is_there: bool, unknown: str
+        self, clip_id: str, stage: str, *, is_whole: bool, is_there: bool, unknown: Callable[[], str]
     ) -> dict[str, Any] | None:
         """Read what is recorded of a stage whose files are whole; None if they are to be made.
 
@@ -33,7 +33,7 @@ class Earlier:
             stage: The stage's name.
             is_whole: Whether all files of the stage are there.
             is_there: Whether any is.
-            unknown: Says that they are and that nothing is known of them, for the message.
+            unknown: Returns the words for a message that files are there and nothing is known of them.
 
         Raises:
             IncompatibleOutputError: Somebody else made the files. What a stopped run left is not meant.
@@ -41,7 +41,7 @@ class Earlier:
         section = self.provenance.section(clip_id, stage)
         is_known = section is not None or self.overwrite or not is_there
         if not is_known and not self.provenance.was_interrupted(clip_id, stage):
-            raise IncompatibleOutputError(f"{self.provenance.tree.location}: {unknown}")
+            raise IncompatibleOutputError(f"{self.provenance.tree.location}: {unknown()}")
         return section if is_whole else None
 
     def is_same(self, other: str, *pairs: tuple[Mapping[str, Any], Mapping[str, Any]], advice: str = "") -> bool:

@@ -63,6 +63,9 @@ class TreeStore(Store):
         return self._tree.address
 
     def _places(self, modality: str) -> dict[Folder, ClipPlaces]:
+        known = self._places_by_modality.get(modality)
+        if known is not None:
+            return known
         with self._locks.setdefault(modality, threading.Lock()):
             if modality not in self._places_by_modality:
                 places: dict[Folder, ClipPlaces] = {}

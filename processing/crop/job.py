@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -254,8 +254,7 @@ class CropJob:
                 CROP,
                 is_whole=is_whole,
                 is_there=is_whole or self.files.has_other(clip.clip_id),
-                unknown=f"the clip {clip.clip_id} is there already and was not cropped by this program; choose another "
-                "output folder, or give --overwrite",
+                unknown=partial(_unknown, clip.clip_id),
             )
             if section is not None and clip.is_same(section, options):  # of a run that was stopped in this video
                 result.add(clip.clip_id, section["num_frames"], clip.remark)
@@ -304,3 +303,10 @@ class CropJob:
         for clip_id in gone:
             self.writer.remove_clip(clip_id)
         Provenance(self.tree).record(LedgerRow(clip_id, CROP, "rejected", "no longer made") for clip_id in gone)
+
+
+def _unknown(clip_id: str) -> str:
+    return (
+        f"the clip {clip_id} is there already and was not cropped by this program; choose another output folder, or "
+        "give --overwrite"
+    )

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
@@ -134,6 +135,10 @@ class FinishedStages:
             loaded.inputs[stage.name] = current
             changing.update(stage.folders)
 
+    def _unknown(self, stage: Stage, clip_id: str) -> str:
+        where = self._writer.tree.where(self.provenance.path_of(clip_id))
+        return f"clip {clip_id} has {stage.name} files of unknown origin: {where} does not speak of them"
+
     def has(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
         """Return whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
 
@@ -141,14 +146,13 @@ class FinishedStages:
             IncompatibleOutputError: It did with others, or somebody else did, and ``overwrite`` is off.
         """
         there = [self._writer.has(folder, clip_id) for folder in stage.folders]
-        where = self._writer.tree.where(self.provenance.path_of(clip_id))
         recorded = self.provenance.section(clip_id, stage.name)
         section = self._earlier.section(
             clip_id,
             stage.name,
             is_whole=all(there) or (recorded is not None and stage.makes_nothing(recorded)),
             is_there=any(there),
-            unknown=f"clip {clip_id} has {stage.name} files of unknown origin: {where} does not speak of them",
+            unknown=partial(self._unknown, stage, clip_id),
         )
         if section is None:
             return False
