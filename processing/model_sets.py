@@ -30,7 +30,7 @@ class ModelSet:
         parser: Of :func:`mmvoxceleb.processing.masks.make_parser`.
         drawer: Of :func:`mmvoxceleb.processing.drawings.make_drawer`.
         attributes: The weights of :class:`mmvoxceleb.processing.labels.AttributePredictor`.
-        detector: For videos with VoxCeleb's annotations.
+        detector: For videos with VoxCeleb's annotations; of the sample models, for all videos.
         landmarks: Whether the others read landmarks, which are then made first.
     """
 
@@ -45,7 +45,7 @@ MODEL_SETS: Mapping[str, ModelSet] = MappingProxyType(
     {
         "published": ModelSet("bisenet", "portrait", None, "s3fd"),
         "open": ModelSet("open", "open", "open", "yunet", landmarks=True),
-        "sample": ModelSet("sample", "sample", "sample", "s3fd"),
+        "sample": ModelSet("sample", "sample", "sample", "haar"),
     }
 )
 
