@@ -16,3 +16,11 @@ def test_of_another_model_nothing_else_is_named() -> None:
         {"model": "sample", "sha256": "67"},
     )
     assert _differences(recorded, wanted) == ['model was "open" and is "sample"']
+
+
+def test_what_has_a_name_is_told_by_it() -> None:
+    yunet, haar = {"name": "yunet", "min_score": 0.6}, {"name": "haar", "cascade": "x.xml"}
+    assert _differences({"detector": yunet}, {"detector": haar}) == ['detector was "yunet" and is "haar"']
+    assert _differences({"detector": yunet}, {"detector": {**yunet, "min_score": 1}}) == [
+        'detector was {"min_score": 0.6, "name": "yunet"} and is {"min_score": 1, "name": "yunet"}'
+    ]
