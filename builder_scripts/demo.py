@@ -23,6 +23,7 @@ from mmvoxceleb.extras import install_hint
 from mmvoxceleb.modalities import styles_in
 from mmvoxceleb.preview import contact_sheet
 from mmvoxceleb.processing import CropStage, Pipeline, make_stages, open_detector
+from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.licences import models_of
 from mmvoxceleb.processing.published import PUBLISHED, WeightFile
 from mmvoxceleb.processing.weights import fetch, find
@@ -92,6 +93,14 @@ def describe(value: object) -> str:
     return repr(value)
 
 
+def tell(outcome: ClipOutcome) -> None:
+    """Say what became of a clip."""
+    if not outcome.failed:
+        console.print(
+            f"  {outcome.clip_id}: {f'rejected, {outcome.rejected}' if outcome.rejected else 'done'}", markup=False
+        )
+
+
 def main() -> None:
     """Run the demo."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
@@ -101,9 +110,8 @@ def main() -> None:
     console.print(f"crop: {'YuNet' if has_yunet else 'the Haar cascade of OpenCV, which finds frontal faces'}")
     crop = CropStage(detector=open_detector("yunet" if has_yunet else "haar"))
     store = out / (f"{models}-{videos.name}" if videos else models)
-    summary = Pipeline([crop, *make_stages(models)]).run(str(videos or sample_videos_path()), store)
-    for reason, count in summary.rejected.most_common():
-        console.print(f"rejected: {count} {reason}")
+    console.print("working on the videos, which takes minutes on a CPU:")
+    summary = Pipeline([crop, *make_stages(models)]).run(str(videos or sample_videos_path()), store, report=tell)
     summary.raise_if_failed()
     done, shares = summary.done + summary.skipped, summary.shares()
     if not done:
@@ -125,7 +133,7 @@ def main() -> None:
         shown = ", ".join(names.int2str(value)) if field == "attributes" else describe(value)
         table.add_row(field, shown)
     console.print(table)
-    picture = out / "contact_sheet.png"
+    picture = out / f"{store.name}.png"
     contact_sheet(mmvoxceleb.open_store(store), style=styles[0]).save(picture)
     console.print(f"dataset: {store}\ncontact sheet: {picture}")
 

@@ -123,10 +123,8 @@ def _from_http(url: str, partial: Path, file_name: str, size_bytes: int | None) 
     try:
         patiently(lambda: _continue_http(url, partial, file_name, size_bytes))
     except RetryError as end:
-        raise SourceUnavailableError(
-            f"{end.__cause__}, {end.last_attempt.attempt_number} times; what arrived is kept, and the next download "
-            "resumes"
-        ) from end
+        kept = "; what arrived is kept, and the next download resumes" if partial.exists() else ""
+        raise SourceUnavailableError(f"{end.__cause__}, {end.last_attempt.attempt_number} times{kept}") from end
 
 
 def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | None) -> None:
@@ -139,7 +137,11 @@ def _continue_http(url: str, partial: Path, file_name: str, size_bytes: int | No
         try:
             while_growing(transfer.run, lambda: transfer.came, seconds=SILENT_SECONDS, stop=transfer.stop)
         except StalledError as error:
-            raise ConnectionError(str(error)) from error
+            raise _PassingError(str(error)) from error
+
+
+class _PassingError(ConnectionError):
+    """May not come again; the log shows its message without its class."""
 
 
 class _Transfer:
@@ -170,7 +172,7 @@ class _Transfer:
                 shutdown()
 
     def run(self) -> None:
-        """Transfer; what requests raises becomes ConnectionError where it may pass, else SourceUnavailableError."""
+        """Transfer; what requests raises becomes _PassingError where it may pass, else SourceUnavailableError."""
         import requests
 
         asked = {"Range": f"bytes={self._have}-"} if self._have else {}
@@ -181,9 +183,9 @@ class _Transfer:
                 if response.status_code == 416:
                     # what is there is not the beginning of this file, or is all of it with no size known to tell
                     self._partial.unlink(missing_ok=True)
-                    raise ConnectionError("the server refused to continue the download, so it starts again")
+                    raise _PassingError("the server refused to continue the download, so it starts again")
                 if response.status_code in TRANSIENT_STATUS:
-                    raise ConnectionError(f"the server answered {response.status_code}")
+                    raise _PassingError(f"the server answered {response.status_code}")
                 if response.status_code not in (200, 206):
                     raise SourceUnavailableError(f"the server answered {response.status_code} {response.reason}")
                 if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
@@ -192,7 +194,8 @@ class _Transfer:
         except requests.exceptions.SSLError as error:
             raise SourceUnavailableError(f"the connection is not trusted ({error})") from error
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise ConnectionError(f"the connection broke ({type(error).__name__})") from error
+            what = "the server does not answer" if self._response is None else "the connection broke"
+            raise _PassingError(f"{what} ({type(error).__name__})") from error
         except requests.RequestException as error:
             raise SourceUnavailableError(redirect_problem(error) or str(error)) from error
 
@@ -200,7 +203,7 @@ class _Transfer:
         partial = self._partial
         if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             partial.unlink(missing_ok=True)
-            raise ConnectionError("the server continued at the wrong place, so the download starts again")
+            raise _PassingError("the server continued at the wrong place, so the download starts again")
         length = response.headers.get("Content-Length")
         expected = start + int(length) if length and length.isdigit() else None
         largest = LARGEST_BYTES if self._size_bytes is None else self._size_bytes + _MUCH_MORE_BYTES
@@ -218,7 +221,7 @@ class _Transfer:
             partial.unlink()
             raise SourceUnavailableError(f"the server sends more than the {largest:,} bytes that are allowed here")
         if expected is not None and partial.stat().st_size < expected:
-            raise ConnectionError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
+            raise _PassingError(f"the connection broke after {partial.stat().st_size:,} of {expected:,} bytes")
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ class ModelSet:
         parser: Name for :func:`mmvoxceleb.processing.masks.make_parser`.
         drawer: Name for :func:`mmvoxceleb.processing.drawings.make_drawer`.
         attributes: Weights for :class:`mmvoxceleb.processing.labels.AttributePredictor`.
-        detector: Face detector for videos with VoxCeleb's annotations.
+        detector: Face detector for videos with VoxCeleb's annotations; in the ``sample`` set, for all videos.
         landmarks: Whether the other models read landmarks, so that landmarks are made first.
     """
 
@@ -45,7 +45,7 @@ MODEL_SETS: Mapping[str, ModelSet] = MappingProxyType(
     {
         "published": ModelSet("bisenet", "portrait", None, "s3fd"),
         "open": ModelSet("open", "open", "open", "yunet", landmarks=True),
-        "sample": ModelSet("sample", "sample", "sample", "s3fd"),
+        "sample": ModelSet("sample", "sample", "sample", "haar"),
     }
 )
 

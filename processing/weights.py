@@ -99,8 +99,8 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
         size_bytes=weights.size_bytes,
         sha256=weights.sha256,
         advice=(
-            f"get {weights.file_name} ({weights.paper}) by hand and put it into a folder named by "
-            f"{WEIGHTS_VARIABLE}, or pass its path as --weights"
+            f"get {weights.file_name} ({weights.paper}) by hand, put it into a folder, and set {WEIGHTS_VARIABLE} to "
+            "that folder"
         ),
     )
     if weights.sha256 is None:

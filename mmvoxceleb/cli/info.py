@@ -59,6 +59,8 @@ def run(output: JsonOptions) -> None:
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(min_width=24, style="dim")
         table.add_column(overflow="fold")
+        if not values:
+            table.add_row("[dim]nothing set[/]")
         for name, value in values.items():
             table.add_row(escape(name), escape(value) if value is not None else "[dim]not installed[/]")
         console.print(f"[bold]{title}[/]")

@@ -117,6 +117,20 @@ def _tell_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
+class _Handler(logging.Handler):
+    """Shows messages on stderr, above a progress bar. Lines stay whole, so that an address can be copied."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        try:
+            level = Text(f"{record.levelname:<8} ", style=f"logging.level.{record.levelname.lower()}")
+            Console(stderr=True, soft_wrap=True).print(level.append(self.format(record), style="default"))
+        except Exception:
+            self.handleError(record)
+
+
 @app.callback()
 def _configure(
     version: bool = typer.Option(
@@ -124,10 +138,7 @@ def _configure(
     ),
     log_level: str = typer.Option("WARNING", "--log-level", envvar="MMVOXCELEB_LOG", help="DEBUG, INFO, WARNING."),
 ) -> None:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    handler = _Handler()
     logging.basicConfig(level=log_level.upper(), format="%(message)s", handlers=[handler], force=True)
     if not logging.getLogger().isEnabledFor(logging.INFO):
         handler.addFilter(lambda record: not getattr(record, "is_repeated", False))

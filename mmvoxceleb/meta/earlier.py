@@ -62,13 +62,21 @@ class Earlier:
 
 
 def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Say how two settings differ, a phrase for each key: ``stride was 4 and is 2``."""
-    keys = sorted({*recorded, *wanted})
-    return [
-        f"{key} was {_short(recorded.get(key))} and is {_short(wanted.get(key))}"
-        for key in keys
-        if recorded.get(key) != wanted.get(key)
-    ]
+    """Say how two settings differ, a phrase for each key: ``stride was 4 and is 2``.
+
+    Of another model only that is said, because all else that differs follows from it.
+    """
+    keys = sorted(key for key in {*recorded, *wanted} if recorded.get(key) != wanted.get(key))
+    told = ["model"] if "model" in keys else keys
+    return [_difference(key, recorded.get(key), wanted.get(key)) for key in told]
+
+
+def _difference(key: str, was: object, now: object) -> str:
+    """Say how a setting differs; of two with names, such as detectors, by their names if these differ."""
+    names = [value.get("name") if isinstance(value, Mapping) else None for value in (was, now)]
+    if None not in names and names[0] != names[1]:
+        was, now = names
+    return f"{key} was {_short(was)} and is {_short(now)}"
 
 
 def _short(value: object) -> str:

@@ -12,6 +12,7 @@ from mmvoxceleb.cache import cache_dir
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import move_into_place
 from mmvoxceleb.files.hashing import sha256_of
+from mmvoxceleb.files.quoting import shortened
 from mmvoxceleb.files.retry import redirect_problem
 from mmvoxceleb.files.stalls import StalledError, bytes_below, while_growing
 from mmvoxceleb.modalities import MODALITIES, modalities
@@ -166,7 +167,7 @@ def _explain(file_id: str, path: Path, error: Exception) -> str:
         what = "not found or not open to you (no access, or over its quota)"
     else:
         return (
-            f"{path.name}: Google Drive id {file_id} did not arrive ({text[:160]}). What came so far is kept: rerun "
-            f"this to resume. {_WITHDRAWN + WAYS_ON if published else ''}"
+            f"{path.name}: Google Drive id {file_id} did not arrive ({shortened(text, 160)}). What came so far is "
+            f"kept: rerun this to resume. {_WITHDRAWN + WAYS_ON if published else ''}"
         ).rstrip()
     return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"

@@ -1,10 +1,13 @@
 """The same on every command: names and groups of options, ``--json``, the next command, exit codes, completion."""
 
+import io
 import json
+import logging
 import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,10 +15,13 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from mmvoxceleb.cli.main import app
+from mmvoxceleb.cli.main import _Handler, app
 from mmvoxceleb.cli.options import PANELS
+from mmvoxceleb.cli.regenerate.running import _progress, _rows
+from mmvoxceleb.processing.engines.outcomes import Summary
 
 PROGRAM = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()"]
 
@@ -182,3 +188,24 @@ def test_h_is_help_on_every_level() -> None:
 
 def test_version() -> None:
     assert call("--version").stdout == f"mmvoxceleb {metadata.version('mmvoxceleb')}\n"
+
+
+def test_a_warning_stays_on_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    address = f"https://lab.example/{'x' * 100}"
+    record = logging.LogRecord("test", logging.WARNING, "", 0, "%s: [does] not answer", (address,), None)
+    _Handler().emit(record)
+    assert capsys.readouterr().err == f"WARNING  {address}: [does] not answer\n"
+
+
+def test_progress_keeps_its_count_on_a_narrow_terminal() -> None:
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, soft_wrap=True)
+    with _progress(screen, "video") as progress:
+        progress.add_task("", total=200, completed=17, rate="0.01 clips/s, 1.1 frames/s", shares="")
+        progress.refresh()
+    assert "17/200" in screen.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
+
+
+def test_the_table_says_why_frames_of_a_video_were_left_out() -> None:
+    summary = Summary("out", done=1, source_frames=Counter(dropped=1400, doubled=0, undecodable=2))
+    assert ("source frames", "1,400 left out (over 25 per second), 2 undecodable") in _rows(summary, "video")

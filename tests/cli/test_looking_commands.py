@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from typer.testing import CliRunner
 
+from mmvoxceleb.cli.info import VARIABLES
 from mmvoxceleb.cli.main import app, main
 from tests.support.corpus import Corpus
 
@@ -148,3 +149,9 @@ finally:
     decord = found["decoders"].pop("decord")
     assert decord == ("installed, loaded only when chosen" if found["packages"]["decord"] else None)
     assert found["decoders"] == {"pyav": None, "torchcodec": None, "opencv": "loads"}
+
+
+def test_info_says_so_if_no_variable_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert "nothing set" in run(app, ["info"]).stdout.partition("environment")[2]

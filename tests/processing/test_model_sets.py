@@ -11,9 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
+from mmvoxceleb.cli.regenerate import everything
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.preview import contact_sheet
-from mmvoxceleb.processing import ModelChoices, make_stages
+from mmvoxceleb.processing import CropStage, ModelChoices, Pipeline, make_stages
 from mmvoxceleb.processing.published import PUBLISHED
 from mmvoxceleb.sample import sample_videos_path
 from mmvoxceleb.stores import open_store
@@ -94,3 +95,16 @@ def test_the_whole_way_is_permissive_and_says_so(tmp_path: Path, shared: Path, m
         assert f"| {stage} | " in table, stage
     assert "unknown" not in table.split("##")[0]
     assert "any use, also commercial" in table
+
+
+def test_the_sample_models_need_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMVOXCELEB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MMVOXCELEB_WEIGHTS", raising=False)
+    monkeypatch.setattr("mmvoxceleb.processing.weights.fetch", lambda weights: pytest.fail(f"gets {weights.file_name}"))
+    made: list[Pipeline] = []
+    monkeypatch.setattr(everything, "run_pipeline", lambda pipeline, *rest: made.append(pipeline))
+    for options in ([], ["--cropped"], ["--detector", "haar"]):
+        call("regenerate", "all", sample_videos_path(), tmp_path / "out", "--models", "sample", *options)
+        crop = made[-1].first
+        assert isinstance(crop, CropStage)
+        assert (crop.detector is None) == (options == ["--cropped"])

@@ -1,5 +1,6 @@
 """The page in a real browser."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,17 @@ def test_filters_stand_in_the_address_and_say_what_is_left(corpus: Corpus, view:
     other.wait_for_selector(".card img")
     assert other.text_content(".total") == "2 clips"
     assert other.is_checked('[data-filter="split:test"]')
+
+
+def test_rejected_inputs_are_counted_apart(own_corpus: Corpus, view: View, tab: Tab) -> None:
+    row = {"clip_id": "id9#video#00001", "stage": "crop", "status": "rejected", "reason": "too short"}
+    (own_corpus.root / "meta").mkdir(exist_ok=True)
+    (own_corpus.root / "meta" / "ledger.jsonl").write_text(json.dumps(row) + "\n")
+    page = tab(view(own_corpus.root).address)
+    page.wait_for_selector(".card img")
+    until(page, "document.querySelector('.total').textContent === '2 clips, 1 rejected'")
+    page.check('[data-filter="outcome:rejected"]')
+    until(page, "document.querySelector('.total').textContent === '1 rejected'")
 
 
 def test_plays_every_frame_with_the_keyboard_alone(view: View, tab: Tab) -> None:

@@ -36,7 +36,8 @@ class CropChoices:
         cropped: RAW has clips that are already cropped, such as VoxCeleb2's mp4/; use the whole picture.
         download: Fetch missing videos into RAW with yt-dlp.
         download_url: Address of a video; {video_id} is filled in.
-        detector: Face detector. Default: s3fd with annotations, as in the original; yunet without.
+        detector: Face detector. Default: s3fd with annotations, as in the original; yunet without; of all, haar with
+            --models sample.
         detector_weights: The detector's weights. Default: download them.
         device: For s3fd: auto, cuda, mps or cpu.
         boxes: detect: find the face in every frame. annotation: use the annotated boxes, without a detector.

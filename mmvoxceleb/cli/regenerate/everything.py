@@ -49,7 +49,7 @@ Real faces, with models of permissive licences alone (extra landmarks):
 
 Without any download, with the sample models, which are for demonstration alone:
 
-  mmvoxceleb regenerate all videos/ out/ --detector haar --models sample
+  mmvoxceleb regenerate all videos/ out/ --models sample
 
 With figures by which clips are chosen, but for those of models (docs/scores.md):
 
@@ -129,7 +129,8 @@ def everything(
             raise ConfigError("the sound of clips that exist is cut from their videos: mmvoxceleb regenerate audio")
         run_pipeline(Pipeline(made), str(videos.raw), out, run)
         return
-    if videos.annotations is not None and videos.boxes == "detect" and videos.detector is None:
+    is_to_detect = videos.boxes == "detect" and videos.detector is None and not videos.cropped
+    if is_to_detect and (videos.annotations is not None or models.models == "sample"):
         videos = replace(videos, detector=models.chosen.detector)
     found, crop = videos_and_stage(replace(videos, device=network.device), run)
     sound = [audio.make_stage()] if "audio" in wanted and audio.audio else []

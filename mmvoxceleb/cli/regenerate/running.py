@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["run_pipeline"]
 
+_SOURCE_FRAMES = (
+    ("dropped", "left out (over 25 per second)"),
+    ("doubled", "shown twice (under 25 per second, or some missing)"),
+    ("undecodable", "undecodable"),
+)
+"""What became of frames of the videos, and how it is said."""
+_WIDTH_WITH_SHARES = 140
+"""On a narrower terminal the line of the progress has no room for what the time is spent on."""
+
 
 def run_pipeline(
     pipeline: "Pipeline",
@@ -150,7 +159,9 @@ class _Shown:
             plan = self.work.plan(units)
             total = len(plan.finished) + min(run.limit, len(plan.todo))
         with _progress(self.console, self.work.unit) as progress:
-            task = progress.add_task(", ".join(self.work.stages), total=total, rate="", shares="")
+            if not progress.disable:
+                progress.console.print(f"[dim]{', '.join(self.work.stages)}[/]")
+            task = progress.add_task("", total=total, rate="", shares="")
             try:
                 summary = run_work(
                     self.work,
@@ -180,9 +191,11 @@ class _Shown:
         for reason in outcome.failed.values():
             progress.console.print(f"[red]failed:[/] {escape(f'{outcome.clip_id}: {reason}')}")
         elapsed = progress.tasks[0].elapsed
-        shares = " ".join(f"{name} {share:.0%}" for name, share in list(self.seen.shares().items())[:4])
+        shares = " ".join(f"{name} {share:.0%}" for name, share in list(self.seen.shares().items())[:3])
         progress.update(
-            progress.tasks[0].id, rate=_rate(self.seen, elapsed) if elapsed and self.seen.done else "", shares=shares
+            progress.tasks[0].id,
+            rate=_rate(self.seen, elapsed) if elapsed and self.seen.done else "",
+            shares=shares if self.console.width >= _WIDTH_WITH_SHARES else "",
         )
 
     def rows(self, summary: "Summary") -> list[tuple[str, str]]:
@@ -205,8 +218,8 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
     if summary.skipped:
         yield "skipped", f"{counted(summary.skipped, 'clip')} {'was' if summary.skipped == 1 else 'were'} finished"
     if any(summary.source_frames.values()):
-        counts = ", ".join(f"{count:,} {name}" for name, count in sorted(summary.source_frames.items()) if count)
-        yield "of the videos", f"{counts} frames"
+        counts = ((summary.source_frames[key], what) for key, what in _SOURCE_FRAMES)
+        yield "source frames", ", ".join(f"{count:,} {what}" for count, what in counts if count)
     for reason, count in summary.rejected.most_common():
         yield "rejected", f"{count:,} {reason}"
     for remark, count in summary.remarks.most_common():
@@ -245,7 +258,6 @@ def _progress(console: "Console", unit: str) -> "Progress":
     )
 
     return Progress(
-        TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn(f"{unit}s"),

@@ -111,7 +111,12 @@ export class Overview {
 
   // The filters with their counts, and how many clips are left.
   told(found) {
-    this.total_.textContent = `${count(this.total)} ${this.total === 1 ? "clip" : "clips"}`;
+    const isCounted = this.where.filter.outcome?.includes("rejected") ?? true;
+    const rejected = isCounted && found.counts.outcome.find(([value]) => value === "rejected")?.[1] || 0;
+    const clips = this.total - rejected;
+    this.total_.textContent = [
+      clips || !rejected ? `${count(clips)} ${clips === 1 ? "clip" : "clips"}` : "", rejected ? `${count(rejected)} rejected` : "",
+    ].filter(Boolean).join(", ");
     document.title = this.total_.textContent;
     const top = this.side.scrollTop;
     const focused = document.activeElement?.dataset?.filter || document.activeElement?.dataset?.attribute;
