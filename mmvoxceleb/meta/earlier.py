@@ -64,7 +64,7 @@ class Earlier:
 def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Say how two settings differ, a phrase for each key: ``stride was 4 and is 2``.
 
-    Of another model only that is said, because all else that differs follows from it.
+    Of another model only that is said: most else that differs follows from it, and the next refusal says the rest.
     """
     keys = sorted(key for key in {*recorded, *wanted} if recorded.get(key) != wanted.get(key))
     told = ["model"] if "model" in keys else keys
