@@ -18,7 +18,7 @@ os.environ.setdefault(  # compiled once for all tests
 )
 os.environ.pop("HF_TOKEN", None)
 
-from collections.abc import Callable, Iterator  # noqa: E402  the settings above must come before datasets is imported
+from collections.abc import Callable, Generator, Iterator  # noqa: E402  the settings above must come before datasets is imported
 from importlib.metadata import entry_points  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -28,8 +28,18 @@ import pytest  # noqa: E402
 from tests.support.corpus import Corpus, make_corpus  # noqa: E402
 from tests.support.http_server import FileServer  # noqa: E402
 from tests.support.rude_server import Answer, RudeServer, Start  # noqa: E402
+from tests.support.watchdog import watched  # noqa: E402
 
 SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+HANGS_SECONDS = 250
+"""Of a test, after which the run ends. ``faulthandler_timeout`` in pyproject.toml shows the stacks before."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    with watched(HANGS_SECONDS):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

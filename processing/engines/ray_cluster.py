@@ -6,6 +6,8 @@ units are handed out once more, to the nodes that are left.
 
 import contextlib
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,17 +118,22 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address, logging_level=logging.WARNING, log_to_driver=True)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"no Ray cluster answers at {address or 'RAY_ADDRESS'} ({error}); start one with 'ray start --head', "
-            "or leave --address out"
-        ) from error
-    try:
+        try:
+            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=True)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"no Ray cluster answers at {address or 'RAY_ADDRESS'} ({error}); start one with 'ray start --head', "
+                "or leave --address out"
+            ) from error
         yield
     finally:
         ray.shutdown()
+        # Ray leaves one of its own, which every process inherits that is forked later: a pool could wait for ever
+        # for such a process to end
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _share(ray: Any, work: Work, workers: int | None) -> _Share:

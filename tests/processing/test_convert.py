@@ -1,5 +1,6 @@
 """Stores turned into video files and back: frames, indices, and all that belongs to them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.validation import validate_store
 from tests.support.corpus import Corpus, make_corpus, png
+from tests.support.ray_cluster import connected_ray
 from tests.support.trees import contents
 from tests.support.videos import number_of, numbered
 
@@ -146,15 +148,9 @@ def test_the_command_says_what_was_lost(corpus: Corpus, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["processes", "ray"])
 def test_engines_give_the_same_bytes(corpus: Corpus, tmp_path: Path, engine: str) -> None:
-    if engine == "ray":
-        ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
-        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    try:
-        options: Any = {"engine": "ray"} if engine == "ray" else {}
+    options: Any = {"engine": "ray"} if engine == "ray" else {}
+    with connected_ray() if engine == "ray" else contextlib.nullcontext():
         assert converted(corpus.root, tmp_path / "a", MP4, workers=2, **options).done == 3
-    finally:
-        if engine == "ray":
-            ray.shutdown()
     converted(corpus.root, tmp_path / "b", MP4)
     assert _without_runs(tmp_path / "a") == _without_runs(tmp_path / "b")
 

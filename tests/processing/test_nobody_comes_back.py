@@ -30,6 +30,7 @@ from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import make_corpus
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
+from tests.support.ray_cluster import connected_ray
 from tests.support.stages import Grey, Label, Text
 
 PERSON, VIDEO = "id10001", "01aaaaaaaaa"
@@ -123,10 +124,8 @@ def test_a_video_and_a_clip_are_forgotten_too(raw: Path, tmp_path: Path) -> None
 
 
 def test_ray_does_not_bring_them_back(raw: Path, tmp_path: Path) -> None:
-    ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
     out = tmp_path / "out"
-    ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    try:
+    with connected_ray():
         assert small_pipeline().run(videos_of(raw), out, engine="ray", workers=1).done == LEFT + 2
         remove_from_store(out, GONE)
         assert mentions(out, PERSON) == []
@@ -134,8 +133,6 @@ def test_ray_does_not_bring_them_back(raw: Path, tmp_path: Path) -> None:
         summary = again.run(videos_of(raw), out, engine="ray", workers=1, overwrite=True)
         assert (summary.done, summary.rejected) == (LEFT, {"removed": 2})
         assert mentions(out, PERSON) == []
-    finally:
-        ray.shutdown()
 
 
 class RemoveMeanwhile(Grey):

@@ -19,6 +19,7 @@ from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer
 from tests.support.raw_videos import CROP, make_raw_videos, small_pipeline, videos_of
+from tests.support.ray_cluster import connected_ray
 from tests.support.stages import Grey, Label
 from tests.support.trees import contents
 from tests.support.videos import numbered, write_video
@@ -49,9 +50,8 @@ def cluster() -> Iterator[Any]:
     for _ in range(2):
         cluster.add_node(num_cpus=2)
     cluster.wait_for_nodes()
-    ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
-    yield cluster
-    ray.shutdown()
+    with connected_ray(cluster.address):
+        yield cluster
     cluster.shutdown()
 
 

@@ -1,5 +1,6 @@
 """Stages on clips that are video files: cropped so in the same run, in an earlier one, on any engine."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import validate_store
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
+from tests.support.ray_cluster import connected_ray
 from tests.support.stages import Grey, Label, Text
 from tests.support.video_clips import CLIPS, make_video_store
 from tests.support.videos import numbered
@@ -53,15 +55,9 @@ def test_one_run_equals_two(raw: Path, made: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["processes", "ray"])
 def test_engines_give_the_same_bytes(raw: Path, made: Path, tmp_path: Path, engine: str) -> None:
-    if engine == "ray":
-        ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
-        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    try:
-        options: Any = {"engine": "ray", "workers": 2} if engine == "ray" else {"workers": 2}
+    options: Any = {"engine": "ray", "workers": 2} if engine == "ray" else {"workers": 2}
+    with connected_ray() if engine == "ray" else contextlib.nullcontext():
         assert Pipeline([CROP_MP4, *STAGES]).run(videos_of(raw), tmp_path, **options).done == 4
-    finally:
-        if engine == "ray":
-            ray.shutdown()
     assert content(tmp_path) == content(made)
 
 

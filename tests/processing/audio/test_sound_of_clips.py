@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def test_ray_gives_the_same_bytes(raw: Path, made: Path, tmp_path: Path, request
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     request.addfinalizer(cluster.shutdown)
+    handler = signal.getsignal(signal.SIGTERM)
     assert run(raw, tmp_path, AudioStage(), engine="ray", address=cluster.address, workers=1).done == 6
+    assert signal.getsignal(signal.SIGTERM) == handler
     assert contents(tmp_path) == contents(made)
 
 

@@ -1,5 +1,6 @@
 """Scores of clips that were cropped a moment ago, of pictures and of video files, on any engine."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mmvoxceleb.processing.scores import ScoreStage, registry
 from mmvoxceleb.processing.scores.picture import PictureScorer
 from tests.support.landmarker import BrightFace
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
+from tests.support.ray_cluster import connected_ray
 from tests.support.scores import some_scorers
 
 
@@ -55,16 +57,10 @@ def test_one_run_equals_several(raw: Path, made: tuple[Any, Path], tmp_path: Pat
 
 @pytest.mark.parametrize("engine", ["processes", "ray"])
 def test_engines_give_the_same_bytes(raw: Path, made: tuple[Any, Path], tmp_path: Path, engine: str) -> None:
-    if engine == "ray":
-        ray = pytest.importorskip("ray", reason="needs the extra mmvoxceleb[ray]")
-        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     crop, out = made
-    try:
-        options: Any = {"engine": "ray", "workers": 2} if engine == "ray" else {"workers": 2}
+    options: Any = {"engine": "ray", "workers": 2} if engine == "ray" else {"workers": 2}
+    with connected_ray() if engine == "ray" else contextlib.nullcontext():
         Pipeline([crop, *stages()]).run(videos_of(raw), tmp_path, **options).raise_if_failed()
-    finally:
-        if engine == "ray":
-            ray.shutdown()
     assert scores_in(tmp_path) == scores_in(out)
 
 
