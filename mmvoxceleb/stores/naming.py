@@ -65,10 +65,18 @@ def clip_of_file(folder: Folder, name: str, is_clip: Callable[[str], bool] = Cli
     return next(filter(is_clip, (name, name.removesuffix(kind.file_suffix))), None)
 
 
-def clips_of_files(folder: Folder, names: Sequence[str]) -> list[str | None]:
-    """Return what :func:`clip_of_file` does, of many files at once."""
+def clips_of_files(
+    folder: Folder, names: Sequence[str], matched: Callable[[list[str]], list[str | None]]
+) -> list[str | None]:
+    """Return what :func:`clip_of_file` does, of many files at once.
+
+    Args:
+        folder: What they are in.
+        names: Of the files.
+        matched: Returns each name that is a clip's, and None for the others.
+    """
     kind = folder.kind
     if not isinstance(kind, FileModality) or not kind.suffix:
         return [clip_of_file(folder, name) for name in names]
-    suffix, length, matches = kind.suffix, -len(kind.suffix), ClipId.matches
-    return [name[:length] if name.endswith(suffix) and matches(name[:length]) else None for name in names]
+    suffix, length = kind.suffix, -len(kind.suffix)
+    return matched([name[:length] if name.endswith(suffix) else "" for name in names])

@@ -16,6 +16,7 @@ from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry, Store
 from mmvoxceleb.stores.naming import hint_of_archive
+from mmvoxceleb.stores.places import ClipNames
 from mmvoxceleb.stores.reference import Reference
 from mmvoxceleb.stores.tree_store import TreeStore
 from mmvoxceleb.stores.zip_store import ZipStore
@@ -99,12 +100,13 @@ def _hold_data(items: Sequence[Item]) -> bool:
 
 def _parts(tree: FileTree, items: Sequence[Item]) -> list[Store]:
     parts: list[Store] = []
+    names = ClipNames()
     bases = [item.name for item in items if item.is_folder and modality_of_name(item.name)]
     if bases:
         parts.append(TreeStore(tree, bases))
     for item in items:
         if not item.is_folder and item.name.lower().endswith(".zip"):
-            parts.append(ZipStore(tree.source(item.name), hint_of_archive(item.name)))
+            parts.append(ZipStore(tree.source(item.name), hint_of_archive(item.name), names))
     return parts
 
 
@@ -162,7 +164,9 @@ class MergedStore(Store):
         return max(part.reads_at_once for part in self._parts)
 
     def clips(self, folder: Folder) -> list[str]:
-        return sorted({clip for part in self._holders(folder) for clip in part.clips(folder)})
+        if len(holders := self._holders(folder)) == 1:
+            return holders[0].clips(folder)
+        return sorted({clip for part in holders for clip in part.clips(folder)})
 
     def _entries_by_part(self, folder: Folder, clip_id: str) -> dict[str, tuple[Entry, Store]]:
         """Map each file name of a clip to its entry and the part that it is read from."""

@@ -32,7 +32,7 @@ def packed_entries(source: ByteSource) -> list[ZipEntry]:
     found = _plain_entries(source)
     if found is None:
         index = read_index(source)
-        return [entry for path in index.folders for entry in index.entries(path)]
+        return [entry for at in range(len(index.folders)) for entry in index.entries(at)]
     return found
 
 

@@ -93,6 +93,10 @@ class ClipNames:
 
     def clips_among(self, names: list[str]) -> list[str]:
         """Return those that are names of clips, in their order, each as it is kept here."""
+        return [clip for clip in self.matched(names) if clip is not None]
+
+    def matched(self, names: list[str]) -> list[str | None]:
+        """Return each name as it is kept here if it is that of a clip, else None."""
         known = self.known
         clips = list(map(known.get, names))
         if None in clips:
@@ -103,7 +107,7 @@ class ClipNames:
                 known = self.known
                 known.update((name, name) for name in new if not name.startswith("."))
             clips = list(map(known.get, names))
-        return [clip for clip in clips if clip is not None]
+        return clips
 
     def in_order(self) -> list[str]:
         """Return all names, sorted; sorted once for all folders."""

@@ -128,7 +128,7 @@ class _OpenZip:
         self._folder = functools.lru_cache(maxsize=_MOST_KEPT_FOLDERS)(self._read_folder)
 
     def _read_folder(self, path: str) -> Mapping[str, ZipEntry]:
-        return {entry.name: entry for entry in self._index.entries(path)}
+        return {entry.name: entry for entry in self._index.entries(self._index.position(path))}
 
     def entry(self, path: str) -> ZipEntry:
         folder, _, name = path.rpartition("/")

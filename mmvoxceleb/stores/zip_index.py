@@ -1,5 +1,6 @@
 """The index of a zip: its entries grouped by folder, compact."""
 
+from bisect import bisect_left
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -70,8 +71,8 @@ class ZipIndex:
 
     def __init__(self, entries: pa.Table, folders: pa.Table) -> None:
         self._entries = entries.select(ENTRY_SCHEMA.names)
-        paths, firsts, counts = (folders.column(name).to_pylist() for name in ("path", "first", "count"))
-        self._rows = {path: (first, count) for path, first, count in zip(paths, firsts, counts, strict=True)}
+        self._paths = folders.column("path")
+        self._firsts, self._counts = (folders.column(name).to_numpy() for name in ("first", "count"))
 
     def __len__(self) -> int:
         """Count the files."""
@@ -79,25 +80,47 @@ class ZipIndex:
 
     @property
     def folders(self) -> list[str]:
-        """The paths of the folders that hold files, ``video/id10001#...#000.mp4``; ``""`` for the top."""
-        return list(self._rows)
+        """The paths of the folders that hold files, ``video/id10001#...#000.mp4``, sorted; ``""`` for the top."""
+        paths: list[str] = self._paths.to_pylist()
+        return paths
 
-    def names(self, folder: str) -> list[str]:
+    def path(self, folder: int) -> str:
+        """Return the path of a folder by its position in :attr:`folders`."""
+        path: str = self._paths[folder].as_py()
+        return path
+
+    def position(self, path: str) -> int:
+        """Return the position of a folder in :attr:`folders`.
+
+        Raises:
+            KeyError: No file is in such a folder.
+        """
+        at = bisect_left(range(len(self._paths)), path, key=self.path)
+        if at == len(self._paths) or self.path(at) != path:
+            raise KeyError(path)
+        return at
+
+    def rows(self, folder: int) -> range:
+        """Return the positions of a folder's files among all, for :meth:`entry`."""
+        first = int(self._firsts[folder])
+        return range(first, first + int(self._counts[folder]))
+
+    def names(self, folder: int) -> list[str]:
         """List the names of the files in a folder."""
-        first, count = self._rows[folder]
-        names: list[str] = self._entries.column("name").slice(first, count).to_pylist()
+        rows = self.rows(folder)
+        names: list[str] = self._entries.column("name").slice(rows.start, len(rows)).to_pylist()
         return names
 
-    def entries(self, folder: str) -> list[ZipEntry]:
+    def entries(self, folder: int) -> list[ZipEntry]:
         """List the files in a folder, in archive order."""
-        first, count = self._rows[folder]
-        columns = [column.to_pylist() for column in self._entries.slice(first, count).columns]
-        return list(map(ZipEntry._make, zip(*columns, repeat(folder))))
+        rows = self.rows(folder)
+        columns = [column.to_pylist() for column in self._entries.slice(rows.start, len(rows)).columns]
+        return list(map(ZipEntry._make, zip(*columns, repeat(self.path(folder)))))
 
-    def row(self, folder: str, position: int) -> ZipEntry:
-        """Return one file of a folder by its position in :meth:`names`."""
-        first, _ = self._rows[folder]
-        return ZipEntry._make([*(column[first + position].as_py() for column in self._entries.columns), folder])
+    def entry(self, row: int) -> ZipEntry:
+        """Return one file by its position among all."""
+        folder = self.path(int(np.searchsorted(self._firsts, row, "right")) - 1)
+        return ZipEntry._make([*(column[row].as_py() for column in self._entries.columns), folder])
 
 
 def read_index(source: ByteSource) -> ZipIndex:

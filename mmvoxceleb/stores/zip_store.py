@@ -3,16 +3,16 @@
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import ByteSource, LocalSource
 from mmvoxceleb.files.version import no_version
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
-from mmvoxceleb.schema import ClipId
 from mmvoxceleb.stores.interface import Entry, Store, check_sizes, frame_index_of
 from mmvoxceleb.stores.naming import clip_of_file, clips_of_files, folder_of_path
+from mmvoxceleb.stores.places import ClipNames
 from mmvoxceleb.stores.reference import Reference, version_mark
 from mmvoxceleb.stores.zip_cache import load_index
 from mmvoxceleb.stores.zip_content import list_pictures, read_entries
@@ -23,8 +23,8 @@ __all__ = ["ZipStore"]
 
 _REMOTE_READS_AT_ONCE = 32
 
-_Paths: TypeAlias = Mapping[Folder, Mapping[str, tuple[str, int]]]
-"""Per folder and clip: the path in the zip, and for a single file its position there (else -1)."""
+_Spots: TypeAlias = dict[str, int]
+"""Where each clip is: the position of its folder in the index, or of its single file, as ``~position``."""
 
 
 class ZipStore(Store):
@@ -33,15 +33,17 @@ class ZipStore(Store):
     Args:
         source: The zip.
         hint: What the zip's own name says is in it, for zips whose paths name no modality.
+        names: Names of clips that are known from other zips, shared with those.
     """
 
-    def __init__(self, source: ByteSource, hint: Folder | None = None) -> None:
+    def __init__(self, source: ByteSource, hint: Folder | None = None, names: ClipNames | None = None) -> None:
         self._source = source
         self._hint = hint
+        self._names = names or ClipNames()
         self._lock = threading.Lock()
-        self._found: tuple[ZipIndex, _Paths] | None = None
+        self._found: tuple[ZipIndex, Mapping[Folder, _Spots]] | None = None
         self._latest: dict[tuple[Folder, str], tuple[list[ZipEntry], list[Entry]]] = {}
-        self._repeated: dict[tuple[Folder, str], tuple[str, str]] = {}
+        self._repeated: dict[tuple[Folder, str], tuple[int, int]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._source, self._hint)
@@ -59,7 +61,7 @@ class ZipStore(Store):
     def reads_at_once(self) -> int:
         return 1 if isinstance(self._source, LocalSource) else _REMOTE_READS_AT_ONCE
 
-    def _opened(self) -> tuple[ZipIndex, _Paths]:
+    def _opened(self) -> tuple[ZipIndex, Mapping[Folder, _Spots]]:
         with self._lock:
             if self._found is None:
                 index = load_index(self._source)
@@ -71,52 +73,62 @@ class ZipStore(Store):
         return self._opened()[0]
 
     @property
-    def _paths(self) -> _Paths:
+    def _spots(self) -> Mapping[Folder, _Spots]:
         return self._opened()[1]
 
-    def _find(self, index: ZipIndex) -> _Paths:
-        paths: dict[Folder, dict[str, tuple[str, int]]] = {}
-        strangers: list[tuple[str, int]] = []
-        alike: dict[str, Folder | None] = {}  # clips beside each other are of one folder: a million need one look
-        for path in index.folders:
-            parent, _, last = path.rpartition("/")
-            is_clip = ClipId.matches(last)
-            if not is_clip or parent not in alike:
-                found = folder_of_path(path, self._hint)
-                if is_clip:
-                    alike[parent] = found[0] if found is not None else None
-                elif found is not None:
-                    strangers += self._place_files(found[0], path, index, paths.setdefault(found[0], {}))
-            if is_clip and (folder := alike[parent]) is not None:
-                self._place(folder, last, path, -1, paths.setdefault(folder, {}))
+    def _find(self, index: ZipIndex) -> Mapping[Folder, _Spots]:
+        """Find the clips. Those beside each other are of one folder, so a million need one look."""
+        found: dict[Folder, _Spots] = {}
+        strangers: list[int] = []
+        beside: dict[str, tuple[list[str], list[int]]] = {}
+        for at, path in enumerate(index.folders):
+            parent, _, name = path.rpartition("/")
+            if parent not in beside:
+                beside[parent] = [], []
+            names, positions = beside[parent]
+            names.append(name)
+            positions.append(at)
+        for names, positions in beside.values():
+            clips = self._names.matched(names)
+            others = [at for clip, at in zip(clips, positions, strict=True) if clip is None]
+            if len(others) < len(names):
+                first = next(at for clip, at in zip(clips, positions, strict=True) if clip is not None)
+                place = folder_of_path(index.path(first), self._hint)
+                if place is not None:
+                    self._place(found.setdefault(place[0], {}), place[0], clips, positions)
+            for at in others:
+                place = folder_of_path(index.path(at), self._hint)
+                if place is not None:
+                    strangers += self._place_files(place[0], at, index, found.setdefault(place[0], {}))
         if len(strangers) <= MOST_LONE_ENTRIES:
-            self._check_headers(index.row(*stranger) for stranger in strangers)
-        return {folder: clips for folder, clips in paths.items() if clips}
+            self._check_headers(map(index.entry, strangers))
+        return {folder: spots for folder, spots in found.items() if spots}
 
-    def _place_files(
-        self, folder: Folder, path: str, index: ZipIndex, clips: dict[str, tuple[str, int]]
-    ) -> list[tuple[str, int]]:
-        """Place the clips that are single files in a folder, and return what is there besides."""
-        found = clips_of_files(folder, index.names(path))
-        for position, clip in enumerate(found):
-            if clip is not None:
-                self._place(folder, clip, path, position, clips)
-        return [] if folder.is_frames else [(path, position) for position, clip in enumerate(found) if clip is None]
+    def _place_files(self, folder: Folder, at: int, index: ZipIndex, spots: _Spots) -> list[int]:
+        """Place the clips that are single files in a folder, and return where there are others."""
+        clips, rows = clips_of_files(folder, index.names(at), self._names.matched), index.rows(at)
+        self._place(spots, folder, clips, range(~rows.start, ~rows.stop, -1))
+        return [] if folder.is_frames else [row for clip, row in zip(clips, rows, strict=True) if clip is None]
 
-    def _place(self, folder: Folder, clip: str, path: str, position: int, clips: dict[str, tuple[str, int]]) -> None:
-        first = clips.setdefault(clip, (path, position))
-        if first != (path, position):
-            self._repeated[folder, clip] = (first[0], path)
+    def _place(self, spots: _Spots, folder: Folder, clips: Sequence[str | None], where: Sequence[int]) -> None:
+        new = dict(zip(clips, where, strict=True))
+        if not spots and len(new) == len(clips):  # no clip twice, and at most one file that is none
+            new.pop(None, None)
+            spots.update(cast("_Spots", new))
+            return
+        for clip, spot in zip(clips, where, strict=True):
+            if clip is not None and spots.setdefault(clip, spot) != spot:
+                self._repeated[folder, clip] = spots[clip], spot
 
     def folders(self) -> tuple[Folder, ...]:
-        return tuple(sorted(self._paths))
+        return tuple(sorted(self._spots))
 
     def clips(self, folder: Folder) -> list[str]:
-        return sorted(self._paths.get(folder, ()))
+        return sorted(self._spots.get(folder, ()))
 
-    def _place_of(self, folder: Folder, clip_id: str) -> tuple[str, int]:
+    def _spot_of(self, folder: Folder, clip_id: str) -> int:
         try:
-            return self._paths[folder][clip_id]
+            return self._spots[folder][clip_id]
         except KeyError:
             raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}") from None
 
@@ -124,21 +136,24 @@ class ZipStore(Store):
         latest = self._latest.get((folder, clip_id))  # whoever asks for entries is likely to read some of them next
         if latest is not None:
             return latest
-        path, position = self._place_of(folder, clip_id)
+        spot, index = self._spot_of(folder, clip_id), self._index
         if (folder, clip_id) in self._repeated:
-            first, second = (path or "the top" for path in self._repeated[folder, clip_id])
+            first, second = (
+                (index.path(at) if at >= 0 else index.entry(~at).folder) or "the top"
+                for at in self._repeated[folder, clip_id]
+            )
             raise CorruptSourceError(
                 f"{self.location}: clip {clip_id}, {folder}: exists twice, in {first} and in {second}; rebuild "
                 "the archive with one of them"
             )
-        if position < 0:
-            found = self._index.entries(path)
+        if spot >= 0:
+            found = index.entries(spot)
             try:
                 entries = list_pictures(self._source, found)
             except CorruptSourceError as error:
                 raise CorruptSourceError(f"{self.location}: clip {clip_id}, {folder}: {error}") from error
         else:
-            found = [self._index.row(path, position)]
+            found = [index.entry(~spot)]
             entries = [Entry(found[0].name, frame_index_of(found[0].name), found[0].size)]
         if len(self._latest) >= self.reads_at_once:
             self._latest = {}
@@ -167,16 +182,18 @@ class ZipStore(Store):
     def references(self, folder: Folder, clip_id: str, entries: Sequence[Entry]) -> list[Reference] | None:
         if not isinstance(self._source, LocalSource):
             return None
-        path, position = self._place_of(folder, clip_id)
-        if position >= 0 and any(entry.name != self._index.row(path, position).name for entry in entries):
+        spot = self._spot_of(folder, clip_id)
+        file = self._index.entry(~spot) if spot < 0 else None
+        if file is not None and any(entry.name != file.name for entry in entries):
             return None
+        path = self._index.path(spot) if file is None else file.folder
         place = os.path.abspath(self._source.location)
         mark = version_mark(self._source.size, self._source.version)
         start = f"{path}/" if path else ""
         return [Reference(place, f"{start}{entry.name}", True, mark) for entry in entries]
 
     def mark(self, folder: Folder, clip_id: str) -> str | None:
-        if clip_id not in self._paths.get(folder, ()):
+        if clip_id not in self._spots.get(folder, ()):
             return ""
         version = self._source.version
         return f"{self._source.location} {self._source.size} {version}" if version else None
@@ -190,16 +207,16 @@ class ZipStore(Store):
 
     def strangers(self) -> list[str]:
         found: list[str] = []
-        for path in self._index.folders:
+        for at, path in enumerate(self._index.folders):
             place = folder_of_path(path, self._hint)
             if place is not None and place[1] is None and place[0].is_frames:
-                names = self._index.names(path)
+                names = self._index.names(at)
                 place = place if any(clip_of_file(place[0], name) for name in names) else None
             if place is None:
                 if any(modality_of_name(part) for part in path.split("/")) or (path and self._hint):
                     found.append(path)
             elif place[1] is None and place[0].kind is not META:
-                names = self._index.names(path)
+                names = self._index.names(at)
                 found += [f"{path}/{name}".lstrip("/") for name in names if clip_of_file(place[0], name) is None]
         return sorted(found)
 

@@ -18,7 +18,7 @@ def at_once(path: Path) -> list[ZipEntry]:
 
 def in_bulk(path: Path) -> list[ZipEntry]:
     index = read_index(LocalSource(path))
-    return [entry for folder in index.folders for entry in index.entries(folder)]
+    return [entry for at in range(len(index.folders)) for entry in index.entries(at)]
 
 
 def outcome(read: Callable[[Path], list[ZipEntry]], path: Path) -> list[ZipEntry] | tuple[str, str]:
