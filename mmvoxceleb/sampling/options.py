@@ -80,7 +80,8 @@ class SampleOptions:
             coloured masks.
         seed: Seed of all random choices. A sample depends only on the seed, the epoch and the sample's index.
         threads: Number of threads that decode the pictures of a sample. None means one in a worker of a ``DataLoader``,
-            and otherwise one per core, at most 4. Samples do not depend on it.
+            and otherwise one per core, at most 4. A store behind a URL is read by other threads, and gets no more of
+            these than there are cores. Samples do not depend on it.
 
     Raises:
         ConfigError: A value is unknown or out of its range, or two settings contradict each other.

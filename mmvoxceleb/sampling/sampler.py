@@ -238,7 +238,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
             for part in parts:
                 clips, coming = coming, next(begun, [])
                 this = stack.enter_context(ExitStack())
-                work = this.enter_context(self._threads.work())
+                work = this.enter_context(self._threads.work(only_decode=True))
                 samples += [
                     self._sample(index, clip, work, rooms[place])
                     for place, (index, clip) in enumerate(zip(part, clips, strict=True), len(samples))

@@ -103,9 +103,13 @@ class DecodeThreads:
             return 1
         return min(usable_cpus(), _MOST_BY_DEFAULT)
 
-    def work(self) -> DecodeWork:
-        """Begin the work on one sample."""
-        helpers = self.count - 1
+    def work(self, *, only_decode: bool = False) -> DecodeWork:
+        """Begin the work on one sample.
+
+        Args:
+            only_decode: Whether tasks wait for no disk, so that more of them than cores would be in each other's way.
+        """
+        helpers = (min(self.count, usable_cpus()) if only_decode else self.count) - 1
         if helpers < 1:
             return DecodeWork()
         if self._pool is None or self._process != os.getpid():

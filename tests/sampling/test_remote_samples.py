@@ -90,6 +90,17 @@ def test_clips_of_a_batch_are_read_at_the_same_time(many: Corpus, tmp_path: Path
     assert len(server.requests) == 3 * 16
 
 
+def test_no_more_threads_decode_than_there_are_cores(
+    many: Corpus, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmvoxceleb.sampling.threads.usable_cpus", lambda: 2)
+    sampler = ClipSampler(serve(many.root).url, threads=16, **SETTINGS)
+    before = set(threading.enumerate())
+    assert len(sampler.__getitems__(range(16))) == 16
+    names = [thread.name for thread in set(threading.enumerate()) - before]
+    assert len([name for name in names if name.startswith("mmvoxceleb-decode")]) == 1
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_error_of_the_first_damaged_clip_comes(own_corpus: Corpus, serve: Serve, threads: int) -> None:
     clip = own_corpus.clips[1]
