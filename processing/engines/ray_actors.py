@@ -134,6 +134,10 @@ class RayActors(Carrier):
             self._ray.wait(running, num_returns=len(running), timeout=_GRACE_SECONDS)
         for actor in self._actors.values():
             self._ray.kill(actor)
+        # what refers to the cluster must not outlive the connection, or be collected while that ends
+        self._actors.clear()
+        self._calls.clear()
+        self._work = None
 
 
 class _Worker:
