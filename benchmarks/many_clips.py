@@ -4,8 +4,8 @@
     python benchmarks/many_clips.py --clips 1092009 --layout zips --steps open plan --scratch /tmp/many
 
 Each clip has two small frames, a mask, a drawing, a text, a label and the provenance of a run that made masks. In the
-packed layout, pictures, texts and labels are hard links to a few files; every provenance is a separate file. Each step
-runs in a separate process. The program prints seconds, CPU seconds (user and system), microseconds of CPU per clip, and
+packed layout, pictures, texts and labels are hard links to a few files; every provenance is a separate file. In zips,
+pictures have 32 px, for a million of them must fit on a disk. Each step runs in a separate process. The program prints seconds, CPU seconds (user and system), microseconds of CPU per clip, and
 peak memory, all without imports. An existing dataset is used unchanged; ``--clean`` deletes it at the end.
 """
 
@@ -41,8 +41,13 @@ def names_of(count: int) -> Iterator[str]:
         yield f"id{10000 + person:05d}#vid{at // of_video:08d}#{inside:05d}.txt#000.mp4"
 
 
-def template(root: Path) -> dict[str, bytes]:
-    """Make one clip by a real run of the sample models, and return its files by folder."""
+def template(root: Path, size_px: int | None) -> dict[str, bytes]:
+    """Make one clip by a real run of the sample models, and return its files by folder.
+
+    Args:
+        root: Where to make it.
+        size_px: Of its frames and drawing; as they are if None.
+    """
     from mmvoxceleb.modalities import DRAWINGS, LABEL, TEXT, VIDEO
     from mmvoxceleb.processing.output import StoreWriter
     from mmvoxceleb.sample import sample_path
@@ -54,12 +59,23 @@ def template(root: Path) -> dict[str, bytes]:
     folders = VIDEO.folder(), DRAWINGS.folder("style1"), TEXT.folder(), LABEL.folder()
     for folder, most in zip(folders, (_FRAMES, 1, 1, 1), strict=True):
         entries = sample.entries(folder, clip)[:most]
-        files = zip([entry.name for entry in entries], sample.read(folder, clip, entries), strict=True)
-        writer.write(folder, name, list(files))
+        contents = sample.read(folder, clip, entries)
+        if size_px and folder.is_frames:
+            contents = [resized(content, size_px) for content in contents]
+        writer.write(folder, name, list(zip([entry.name for entry in entries], contents, strict=True)))
     masks(root, root).run(root, root, layout="packed")
     paths = ["video", "mask", "draw/style1", "txt", "label", "meta"]
     return {path: next(file for file in (root / path).iterdir() if file.name.startswith(name)).read_bytes()
             for path in paths}  # fmt: skip
+
+
+def resized(picture: bytes, size_px: int) -> bytes:
+    import cv2
+    import numpy as np
+
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    return cv2.imencode(".png", cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA))[1].tobytes()
 
 
 def masks(*_: Any) -> Any:
@@ -146,7 +162,7 @@ def make(root: Path, count: int, layout: str) -> None:
         return
     begun = time.perf_counter()
     one = root.with_name(f".{root.name}-one")
-    files = template(one)
+    files = template(one, size_px=32 if layout == "zips" else None)
     shutil.rmtree(one)
     (make_packed if layout == "packed" else make_zips)(root, count, files)
     (root / ".done").touch()
