@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +104,7 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
     """Delete all files of persons, videos and clips, and cut their names out of ``meta``, but add them to no list."""
     report = StoreRemoval()
     files, kept = _sweep(tree, removals, report)
+    clip_of = _clip_names()
     names = Names(removals, kept)
     forget_rows(tree, removals)
     forget_in_index(tree, removals)
@@ -111,7 +112,7 @@ def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
         some = files[start : start + _TOGETHER]
         clean_files(tree, some, removals, names)
         for path in some:
-            if not is_ours(path) and _clip_of(path.rpartition("/")[2]) is None:
+            if not is_ours(path) and clip_of(path.rpartition("/")[2]) is None:
                 _look_at_stranger(tree, path, names, report)
     report.clips = sorted(set(report.clips))
     return report
@@ -127,10 +128,10 @@ def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> No
     """
     if not removals:
         return
-    now, count = tree.snapshot(), 0
+    now, count, clip_of = tree.snapshot(), 0, _clip_names()
     for folder in dict.fromkeys(folder.path for folder in folders):
         for name in now.names(folder):
-            clip = _clip_of(name)
+            clip = clip_of(name)
             if clip is not None and clip in removals:
                 take_away(tree, f"{folder}/{name}")
                 count += 1
@@ -171,9 +172,10 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
     files: list[str] = []
     kept: set[str] = set()
     folders: list[str] = []
+    clip_of = _clip_names()
     for path, is_folder in _walk(tree.snapshot(), "", 0, folders):
         name = path.rpartition("/")[2]
-        clip = _clip_of(name)
+        clip = clip_of(name)
         if (clip is not None and clip in removals) or is_record_of(path, removals):
             if tree.is_local and (link := Path(tree.address) / path).is_symlink():
                 report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
@@ -230,15 +232,12 @@ def _look_at_stranger(tree: OutputTree, path: str, names: Names, report: StoreRe
 
 
 def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite: bool) -> None:
-    clips = set(report.clips)
-    for path in sorted(folder.rglob("*.[zZ][iI][pP]")):
-        relative = path.relative_to(folder)
-        if len(relative.parts) > _DEEPEST + 1 or _clip_of(path.name) or any(map(ClipId.matches, relative.parts)):
-            continue
+    clips, clip_of = set(report.clips), _clip_names()
+    for path in sorted(_zips_of_many(folder, clip_of)):
         inside = clips_in_zip(path, removals)
         clips.update(inside)
         if inside and rewrite:
-            rewrite_zip(path, removals, _clip_of)
+            rewrite_zip(path, removals, clip_of)
             report.rewritten.append(path)
         elif inside:
             report.holding.append(path)
@@ -247,8 +246,23 @@ def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite:
     report.caches.extend(path for path in beside if path.is_file())
 
 
-def _clip_of(name: str) -> str | None:
-    for suffix in (".zip", META.suffix, *(kind.suffix for kind in file_modalities())):
-        if name.endswith(suffix) and ClipId.matches(name.removesuffix(suffix)):
-            return name.removesuffix(suffix)
-    return name if ClipId.matches(name) else None
+def _zips_of_many(root: Path, clip_of: Callable[[str], str | None]) -> Iterator[Path]:
+    """Yield the zips below a folder that are not of one clip."""
+    levels = len(root.parts)
+    for base, folders, files in os.walk(root):
+        is_deepest = len(Path(base).parts) - levels >= _DEEPEST
+        folders[:] = [] if is_deepest else [name for name in folders if not ClipId.matches(name)]
+        yield from (Path(base, name) for name in files if name.lower().endswith(".zip") and clip_of(name) is None)
+
+
+def _clip_names() -> Callable[[str], str | None]:
+    """Return what tells the clip of which a file or folder has the name; None if of none."""
+    suffixes = (".zip", META.suffix, *(kind.suffix for kind in file_modalities()))
+
+    def clip_of(name: str) -> str | None:
+        for suffix in suffixes:
+            if name.endswith(suffix) and ClipId.matches(name.removesuffix(suffix)):
+                return name.removesuffix(suffix)
+        return name if ClipId.matches(name) else None
+
+    return clip_of
