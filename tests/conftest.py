@@ -1,6 +1,7 @@
 """Every test has caches of its own, no progress bars, and no network but loopback."""
 
 import os
+import signal
 import tempfile
 
 _scratch = tempfile.mkdtemp(prefix="mmvoxceleb-tests-")
@@ -17,6 +18,7 @@ os.environ.setdefault(  # compiled once for all tests
     "NUMBA_CACHE_DIR", os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build", "numba")
 )
 os.environ.pop("HF_TOKEN", None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets programs in the background ignore it
 
 from collections.abc import Callable, Generator, Iterator  # noqa: E402  the settings above must come before datasets is imported
 from importlib.metadata import entry_points  # noqa: E402
