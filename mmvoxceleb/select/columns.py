@@ -2,8 +2,10 @@
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.codecs.video import FRAMES_PER_SECOND
@@ -18,6 +20,7 @@ from mmvoxceleb.stores.clip import StoredClip
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 __all__ = ["ClipColumns", "Progress"]
 
@@ -133,10 +136,13 @@ class ClipColumns:
         import pyarrow as pa
 
         folder = VIDEO.folder()
-        counts = self._of_each("lengths", lambda clip: clip.num_frames(folder), among=self._store.clips(folder))
-        self._read["num_frames"] = pa.array(counts, pa.float64())
-        seconds = [None if count is None else count / FRAMES_PER_SECOND for count in counts]
-        self._read["seconds"] = pa.array(seconds, pa.float64())
+        counts = self._unknown_figures()
+        for position, count in self._each(
+            "lengths", lambda clip: clip.num_frames(folder), among=self._store.clips(folder)
+        ):
+            counts[position] = count
+        self._read["num_frames"] = pa.array(counts, from_pandas=True)
+        self._read["seconds"] = pa.array(counts / FRAMES_PER_SECOND, from_pandas=True)
 
     def _has_names(self) -> dict[str, str]:
         return {f"has_{kind.name}": kind.name for kind in modalities() if kind is not META}
@@ -152,11 +158,12 @@ class ClipColumns:
     def _load_attributes(self) -> None:
         import pyarrow as pa
 
-        labels = self._of_each("labels", lambda clip: clip.value(LABEL), among=self._store.clips(LABEL.folder()))
-        meaning = {1: True, 0: False}
-        for position, name in enumerate(ATTRIBUTES):
-            values = [None if label is None else meaning.get(label[position]) for label in labels]
-            self._read[name] = pa.array(values, pa.bool_())
+        labels = np.full((len(self._clips), len(ATTRIBUTES)), -1, np.int8)
+        there = self._store.clips(LABEL.folder())
+        for position, label in self._each("labels", lambda clip: clip.value(LABEL), among=there):
+            labels[position] = label
+        for name, values in zip(ATTRIBUTES, labels.T, strict=True):
+            self._read[name] = pa.array(values == 1, mask=values < 0)
 
     def _load_scores(self) -> None:
         """Read the scores. What was measured by another version of a formula than the one of now is not known."""
@@ -201,27 +208,32 @@ class ClipColumns:
             return
         import pyarrow as pa
 
-        metas = self._of_each("provenance", lambda clip: clip.meta, among=self._store.clips(META.folder()))
         labelled = set(self._store.clips(LABEL.folder()))
-        label_sources: list[str | None] = []
-        sources: list[str | None] = []
-        found: dict[str, list[float | None]] = {}
-        for position, (clip, meta) in enumerate(zip(self._clips, metas, strict=True)):
+        label_sources: list[str | None] = [None] * len(self._clips)
+        sources: list[str | None] = [None] * len(self._clips)
+        found: dict[str, NDArray[np.float64]] = {}
+        there = self._store.clips(META.folder())
+        for position, meta in self._each("provenance", lambda clip: clip.meta, among=there):
             told = meta or {}
-            label_sources.append(told.get("label_source") if clip in labelled else None)
-            sources.append(_source_of(told))
+            if self._clips[position] in labelled:
+                label_sources[position] = told.get("label_source")
+            sources[position] = _source_of(told)
             for name, value in figures_in(told).items():
-                found.setdefault(name, [None] * len(self._clips))[position] = value
+                if name not in found:
+                    found[name] = self._unknown_figures()
+                found[name][position] = value
         for name, values in found.items():
-            self._read.setdefault(name, pa.array(values, pa.float64()))
+            self._read.setdefault(name, pa.array(values, from_pandas=True))
         self._read["label_source"] = pa.array(label_sources, pa.string())
         self._read["source"] = pa.array(sources, pa.string())
 
-    def _of_each(self, what: str, read: Callable[[StoredClip], Any], *, among: Iterable[str]) -> list[Any]:
-        """Read something of each clip; None if it has none, or what it has is damaged, which the log counts."""
+    def _unknown_figures(self) -> "NDArray[np.float64]":
+        return np.full(len(self._clips), np.nan)
+
+    def _each(self, what: str, read: Callable[[StoredClip], Any], *, among: Iterable[str]) -> Iterator[tuple[int, Any]]:
+        """Read something of the clips that have it, and yield it with their positions. The log counts damaged ones."""
         there = set(among)
         positions = [position for position, clip in enumerate(self._clips) if clip in there]
-        found: list[Any] = [None] * len(self._clips)
         problems: list[MMVoxCelebError] = []
         ahead = _READ_AHEAD_OF_URLS if is_url(self._store.location) else 0
 
@@ -230,7 +242,7 @@ class ClipColumns:
 
         for done, (position, result) in enumerate(results_ahead(one, positions, ahead=ahead), 1):
             try:
-                found[position] = result()
+                yield position, result()
             except MissingModalityError:
                 pass
             except MMVoxCelebError as error:
@@ -242,13 +254,10 @@ class ClipColumns:
                 "%s: %d of the %s cannot be read and count as unknown, such as: %s",
                 self._store.location, len(problems), what, problems[0],
             )  # fmt: skip
-        return found
 
 
 def _as_written(column: "pa.ChunkedArray") -> list[float | None]:
     """Return float32 values as the numbers that people write: 0.7, and not 0.699999988."""
-    import numpy as np
-
     numbers = column.to_numpy().astype(np.float32).astype("U32").astype(np.float64)
     return [None if np.isnan(number) else float(number) for number in numbers]
 
