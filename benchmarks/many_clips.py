@@ -5,8 +5,9 @@
 
 Each clip has two small frames, a mask, a drawing, a text, a label and the provenance of a run that made masks. In the
 packed layout, pictures, texts and labels are hard links to a few files; every provenance is a separate file. In zips,
-pictures have 32 px, for a million of them must fit on a disk. Each step runs in a separate process. The program prints seconds, CPU seconds (user and system), microseconds of CPU per clip, and
-peak memory, all without imports. An existing dataset is used unchanged; ``--clean`` deletes it at the end.
+pictures have 32 px, for a million of them must fit on a disk. Each step runs in a separate process. The program prints
+seconds, CPU seconds (user and system), microseconds of CPU per clip, and peak memory, all without imports. An existing
+dataset is used unchanged; ``--clean`` deletes it at the end.
 """
 
 import argparse
