@@ -59,7 +59,7 @@ class RayActors(Carrier):
 
         self.holds = lanes
         self._ray = ray
-        self._work = ray.put(work)
+        self._work: Any = ray.put(work)
         self._token = token
         self._memory = memory
         self._actors_per_node = actors_per_node
