@@ -51,6 +51,13 @@ def test_each_choice_is_counted_under_all_other_filters(querying: Querying) -> N
     assert sum(answer.counts["figures"]["sharpness"]["counts"]) == 2
 
 
+def test_an_input_that_became_no_clip_is_in_no_split(querying: Querying) -> None:
+    everything = querying.answer({}).counts
+    assert dict(everything["split"]) == {"test": 6}
+    assert names(querying, {"split": ["train"]}) == []
+    assert dict(everything["person"])["id9"] == 1  # but it shows a person
+
+
 def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"lacks": ["mask"]}) == [CLIPS[0]]
     assert names(querying, {"outcome": ["rejected"]}) == ["id9#video#00001"]
