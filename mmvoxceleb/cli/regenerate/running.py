@@ -205,6 +205,8 @@ class _Shown:
             say("rejected:")
             for line in first_of(self.rejected, count, f": see {summary.location}/meta/ledger.jsonl"):
                 say(line)
+            if self.seen.rejected.keys() & {"too short", "too small"}:
+                say("to keep shorter clips or smaller faces, pass --min-frames or --min-face, and name a new output")
         return list(_rows(summary, self.work.unit))
 
 
