@@ -68,6 +68,15 @@ def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]
 
 
+def test_reasons_that_differ_in_the_name_of_a_file_are_one() -> None:
+    rows = [
+        LedgerRow("a#v#00000", "crop", "rejected", "too short: 5 frames, 64 wanted"),
+        LedgerRow("b#v#00000", "crop", "rejected", "too short: 9 frames, 64 wanted; renamed from the file 'b #1.mp4'"),
+    ]
+    counts = Querying(Catalog({Folder("video"): CLIPS}, rows)).answer({}).counts
+    assert counts["reason"] == [["crop: too short: … frames, … wanted", 2]]
+
+
 def test_sorts_by_figure_and_by_doubt_and_puts_the_unknown_last(querying: Querying) -> None:
     assert names(querying, {}, "-sharpness")[0] == CLIPS[5]
     assert names(querying, {}, "-sharpness")[-1] == "id9#video#00001"
