@@ -8,6 +8,7 @@ machine or can be downloaded; otherwise by the small sample models, which know g
 """
 
 import importlib.util
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -101,6 +102,13 @@ def tell(outcome: ClipOutcome) -> None:
         )
 
 
+def next_command(store: Path) -> str:
+    """Return what to type to look at a store, also in a shell that has not activated this environment."""
+    program = Path(sys.executable).with_name("mmvoxceleb")
+    shown = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    return shlex.join([str(shown), "view", str(store)])
+
+
 def main() -> None:
     """Run the demo."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
@@ -118,7 +126,7 @@ def main() -> None:
         sys.exit("no clip was made of these videos; docs/crop.md says what is rejected, and how to be less strict")
     console.print(
         f"{summary.units} videos became {done} clips in {summary.seconds:.1f} s: "
-        f"{', '.join(f'{name} {share:.0%}' for name, share in shares.items())}"
+        f"{', '.join(f'{name} {share:.0%}' for name, share in shares.items() if share >= 0.005)}"
     )
     disable_progress_bars()
     styles = styles_in(mmvoxceleb.open_store(store).folders())
@@ -135,7 +143,7 @@ def main() -> None:
     console.print(table)
     picture = out / f"{store.name}.png"
     contact_sheet(mmvoxceleb.open_store(store), style=styles[0]).save(picture)
-    console.print(f"dataset: {store}\ncontact sheet: {picture}")
+    console.print(f"dataset: {store}\ncontact sheet: {picture}\nnext: {next_command(store)}", markup=False)
 
 
 if __name__ == "__main__":

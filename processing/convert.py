@@ -16,6 +16,7 @@ from mmvoxceleb.hub.quality import measure_quality
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, parse_ledger
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH
+from mmvoxceleb.meta.taken_out import doubtful_in, note_taken_out
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.meta.watch import is_removed, is_within
 from mmvoxceleb.modalities import META, VIDEO, Folder
@@ -197,6 +198,7 @@ class _ConvertedClips(StoredClips):
         own, ours = (read_removals(place, feeds=False) for place in (self.location, tree.address))
         if own | ours != ours:
             tree.write(REMOVALS_PATH, (own | ours).to_bytes())
+            note_taken_out(tree, own, doubtful=doubtful_in(self.store))
         removals = own | read_removals(tree.address)
         known = {(row.clip_id, row.stage) for row in provenance.rows()}
         chosen = self.store.chosen if isinstance(self.store, ChosenStore) else None

@@ -25,6 +25,7 @@ from mmvoxceleb.files.tree import Content
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.taken_out import doubtful_in, note_taken_out
 from mmvoxceleb.meta.watch import is_removed, is_same_place, is_within
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.processing.contradictions import PlannedClip, Progress, merged_meta, refuse_contradictions
@@ -325,6 +326,7 @@ class _Copier:
         whole = ours | _removals_of([store.location for store in self._stores], feeds=False)
         if whole != ours:
             tree.write(REMOVALS_PATH, whole.to_bytes())
+            note_taken_out(tree, whole, doubtful=[entry for store in self._stores for entry in doubtful_in(store)])
         copied = {planned.clip_id for planned in plan}
         provenance = Provenance(tree)
         rows: dict[tuple[str, str], LedgerRow] = {}

@@ -16,6 +16,7 @@ from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.provenance_index import forget_in_index
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.taken_out import note_taken_out, taken_out_before
 from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.modalities import META, file_modalities
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
@@ -48,7 +49,7 @@ class StoreRemoval:
         caches: Cache files of MMVID's loader that may still name removed clips.
         naming: Other files that this package did not write and that name removed clips, and the targets of links that
             were clips.
-        unmatched: Names of the request that match no clip.
+        unmatched: Names of the request that match no clip, and that no earlier removal took out.
     """
 
     clips: list[str] = field(default_factory=list)
@@ -87,6 +88,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
     """
     tree = _open(place)
     with writing(tree.location), tree.alone(META.folder_name, "remove"):
+        before = taken_out_before(tree, removals.entries())
         if tree.is_local:
             add_removals(tree.address, removals)
         else:
@@ -95,8 +97,9 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         if tree.is_local:
             forget_names(tree.address)
             _visit_zips(Path(tree.address), removals, report, rewrite_zips)
-    report.clips.sort()
-    report.unmatched = removals.unmatched(report.clips)
+        report.clips.sort()
+        report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
+        note_taken_out(tree, removals, doubtful=report.unmatched)
     return report
 
 

@@ -9,6 +9,7 @@ from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.taken_out import tell_doubtful_entries
 from mmvoxceleb.modalities import LABEL, VIDEO
 from mmvoxceleb.processing.clip import Clip
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
@@ -60,7 +61,7 @@ class StoredClips(ClipSource):
         """Compare settings; clips on the removal list of the store or of the output are left out."""
         removals = read_removals(self.location) | read_removals(steps.writer.tree.address)
         if not isinstance(self.store, ChosenStore):
-            removals.tell_unmatched(units, self.location)
+            tell_doubtful_entries(removals, units, self.location)
         kept = removals.keep(units)
         return replace(steps.plan(kept, self.store), removed=len(units) - len(kept))
 

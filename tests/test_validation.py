@@ -48,6 +48,11 @@ def only(report: Report, kind: str) -> str:
     return str(report.problems[0])
 
 
+def test_the_guide_explains_every_kind_of_problem() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "checking-and-looking.md").read_text(encoding="utf-8")
+    assert [kind for kind in problem_titles() if f"`{kind}`" not in guide] == []
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_sound_store_passes_in_every_layout(corpus: Corpus, tmp_path: Path, layout: Layout) -> None:
     report = validate_store(open_store(layout(corpus, tmp_path)), deep=True)

@@ -27,7 +27,7 @@ EXAMPLES = """
 PACKAGES = (
     "mmvoxceleb", "datasets", "huggingface_hub", "fsspec", "pyarrow", "numpy", "pillow", "opencv-python-headless",
     "gdown", "torch", "av", "decord", "torchcodec", "isal", "numba", "ncnn", "face-alignment", "transformers", "yt-dlp",
-    "ray", "starlette", "uvicorn",
+    "ai-edge-litert", "ray", "starlette", "uvicorn", "matplotlib",
 )  # fmt: skip
 """Distributions whose versions are shown."""
 

@@ -106,8 +106,14 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
 
     parameters.sort(key=_rank)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect reads
+    run.__doc__ = _joined(command.__doc__ or "")
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _joined(text: str) -> str:
+    """Join the lines of each paragraph: typer would break the help where the docstring does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip()))
 
 
 def _rank(parameter: inspect.Parameter) -> tuple[int, int]:

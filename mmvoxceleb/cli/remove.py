@@ -80,6 +80,7 @@ def remove(
     from mmvoxceleb.hub.manifest import is_export
     from mmvoxceleb.meta.removals import Removals
     from mmvoxceleb.schema import ClipId
+    from mmvoxceleb.trainers.export import is_trainer_set
 
     for name in clip or ():
         ClipId.parse(name)
@@ -100,6 +101,12 @@ def remove(
         )
     if not places and repo is None:
         raise ConfigError("say from where: a store, an export, or --repo user/name")
+    for place in places or ():
+        if is_trainer_set(Path(place)):
+            raise ConfigError(
+                f"{place}: was written for a trainer; remove from its store, then run `mmvoxceleb export STORE {place} "
+                "--for TRAINER` again, which deletes them here"
+            )
     done: dict[str, dict[str, Any]] = {}
     for place in places or ():
         if "://" not in place and is_export(Path(place)):
@@ -151,6 +158,7 @@ def _read_list(path: Path) -> "Removals":
 
 
 def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> dict[str, Any]:
+    from mmvoxceleb.meta.removals import REMOVALS_PATH
     from mmvoxceleb.processing.removal import remove_from_store
 
     if dry_run:
@@ -172,13 +180,17 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
     for path in report.naming:
         say(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
     for entry in report.unmatched:
-        say(f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt")
+        say(
+            f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt, and delete a "
+            f"wrong line from {place.rstrip('/')}/{REMOVALS_PATH}"
+        )
     for path in report.caches:
         say(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
-    say(
-        "earlier copies still have them: run the same command on other stores and exports, and delete what datasets "
-        "prepared with `hf cache` or rm"
-    )
+    if report.clips:
+        say(
+            "earlier copies still have them: run the same command on other stores and exports, and delete what "
+            "datasets prepared with `hf cache` or rm"
+        )
     return {
         name: [str(each) for each in value] if isinstance(value, list) else value
         for name, value in vars(report).items()

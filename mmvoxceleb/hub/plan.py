@@ -12,6 +12,7 @@ from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.loading.selection import choose_clips, split_clips
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.taken_out import tell_doubtful_entries
 from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
@@ -56,7 +57,7 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
     """
     found = choose_clips(store, settings.folders)
     if not isinstance(store, ChosenStore):
-        removals.tell_unmatched(found, store.location)
+        tell_doubtful_entries(removals, found, store.location)
     clips = removals.keep_some(found, store.location)
     shards = []
     for split, members in split_clips(clips[:limit]).items():

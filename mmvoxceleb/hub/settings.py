@@ -30,8 +30,8 @@ class ExportSettings:
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
         lossless: Encode H.264 in RGB without any loss; ``crf`` is then ignored.
         mask_encoding: ``palette``: PNGs of class ids; ``original``: PNGs in colours. Both hold the same classes.
-        drop_sensitive: Put -1 in the label for the sensitive attributes. The command line also leaves the sentences
-            out, unless you request them; this class does not.
+        drop_sensitive: Put -1 in the label for the sensitive attributes. The commands then also leave out the
+            sentences, which repeat them, unless you ask for ``text``; in Python, choose ``modalities`` yourself.
         index: For Parquet, also write the small configs ``index`` (all light columns, a poster and the shard of each
             clip) and ``preview`` (a few clips as video with sound).
         version: Version of the dataset, ``MAJOR.MINOR.PATCH``.

@@ -18,6 +18,7 @@ from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
 from mmvoxceleb.meta.removal_feed import addresses_of, read_feeds
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.taken_out import tell_doubtful_entries
 from mmvoxceleb.modalities import META, VIDEO, Folder, RecordOptions, folders_of, modalities, record_features
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
@@ -226,7 +227,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         )
         self._choose_form_of_frames(store, clips)
         if self.config.persons is None and self.config.clips is None:
-            removals.tell_unmatched(clips, store.location)
+            tell_doubtful_entries(removals, clips, store.location, self._options_for(self.config.data_dir))
         return [
             datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
             for name, members in split_clips(removals.keep_some(clips, store.location)).items()

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from mmvoxceleb.modalities import META
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES
 
-__all__ = ["add_removals", "read_removals"]
+__all__ = ["add_removals", "list_trees", "read_list", "read_removals"]
 
 _told: set[tuple[str, str]] = set()
 logger = logging.getLogger(__name__)
@@ -52,15 +52,24 @@ def read_removals(
         CorruptSourceError: A line cannot be understood. Nothing should be exported or made before it is mended.
         SourceUnavailableError: It cannot be told whether there is a list, or it cannot be read.
     """
-    root = _root_of(location)
-    tree = open_tree(root, storage_options)
-    found = _read(tree)
-    for name in _folders_below(tree) if root == os.path.expanduser(os.fspath(location)) else ():
-        found |= _read(tree.below(name))
-    for folder in _linked_roots(root, os.path.expanduser(os.fspath(location))):
-        found |= _read(LocalTree(folder))
+    found = Removals()
+    for tree in list_trees(location, storage_options):
+        found |= read_list(tree)
     _tell_unread(found.elsewhere - {*told_of}, location)
     return found | followed_removals(followed(), followed_offline()) if feeds else found
+
+
+def list_trees(
+    location: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None
+) -> Iterator[FileTree]:
+    """Open every place where a removal list of a store may lie: the store, the folders in it, what links lead to."""
+    root = _root_of(location)
+    tree = open_tree(root, storage_options)
+    yield tree
+    for name in _folders_below(tree) if root == os.path.expanduser(os.fspath(location)) else ():
+        yield tree.below(name)
+    for folder in _linked_roots(root, os.path.expanduser(os.fspath(location))):
+        yield LocalTree(folder)
 
 
 def _tell_unread(named: Collection[str], location: str | os.PathLike[str]) -> None:
@@ -113,7 +122,7 @@ def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
-            merged = _read(LocalTree(folder)) | removals
+            merged = read_list(LocalTree(folder)) | removals
             write_atomically(path, merged.to_bytes())
     except MMVoxCelebError:
         raise
@@ -125,7 +134,13 @@ def add_removals(root: str | os.PathLike[str], removals: Removals) -> Removals:
     return merged
 
 
-def _read(tree: FileTree) -> Removals:
+def read_list(tree: FileTree) -> Removals:
+    """Read the removal list in one place; empty if there is none.
+
+    Raises:
+        CorruptSourceError: A line cannot be understood.
+        SourceUnavailableError: It cannot be told whether there is a list, or it cannot be read.
+    """
     where = f"{tree.location.rstrip('/')}/{REMOVALS_PATH}"
     try:
         (data,) = tree.read_files([REMOVALS_PATH], most_bytes=LARGEST_CLIP_BYTES)

@@ -1,7 +1,6 @@
 """Who was taken out of a store, so that no later run brings them back."""
 
 import json
-import logging
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -26,8 +25,6 @@ REMOVALS_PATH = f"{META.folder_name}/removed.jsonl"
 _FIELDS = ("person_id", "video_id", "clip_id")
 _LINES = (*_FIELDS, "elsewhere")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
-logger = logging.getLogger(__name__)
-_TOLD: set[tuple[str, int]] = set()
 
 _ADVICE = "mend it before going on, for nobody on it may come back"
 
@@ -118,18 +115,9 @@ class Removals:
         found += [f"clip_id {name!r}" for name in sorted(self.clip_id) if _clip_key(ClipId.parse(name)) not in keys]
         return found
 
-    def tell_unmatched(self, clip_ids: Iterable[str], location: str) -> None:
-        """Warn, once in a process, of entries that match no clip of a store, by their number: logs would keep names."""
-        if unmatched := self.unmatched(clip_ids):
-            told = location, len(unmatched)
-            if told in _TOLD:
-                return
-            _TOLD.add(told)
-            logger.warning(
-                "%s/%s: %d of its %d entries match no clip here: right if `mmvoxceleb remove` removed the clips; "
-                "otherwise check their spelling",
-                location, REMOVALS_PATH, len(unmatched), sum(len(getattr(self, name)) for name in _FIELDS),
-            )  # fmt: skip
+    def entries(self) -> list[str]:
+        """List the entries as :meth:`unmatched` does."""
+        return self.unmatched(())
 
     def lines(self) -> list[str]:
         """Format the list as the lines of its file, sorted."""

@@ -152,7 +152,7 @@ class Audio(FileModality):
                 yield self.name, str(error)
             return
         if peaks.max(initial=0.0) < _SILENT_BELOW:
-            yield "audio_silent", f"its largest sample is {peaks.max(initial=0.0):.5f} of full scale"
+            yield "audio_silent", f"its largest sample is {peaks.max(initial=0.0):.2g} of full scale"
             return
         count = clipped_samples(peaks)
         if count:

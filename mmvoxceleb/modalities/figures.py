@@ -150,7 +150,13 @@ def register_figure(figure: Figure) -> Figure:
 
 
 def unregister_figure(name: str) -> None:
-    """Remove a figure, as if it had never been registered. An unknown name is ignored."""
+    """Remove a figure of your own, as if it had never been registered. An unknown name is ignored.
+
+    Raises:
+        ConfigError: The figure is one of the package.
+    """
+    if any(figure.name == name for figure in _BUILT_IN):
+        raise ConfigError(f"figure {name!r} belongs to mmvoxceleb and cannot be removed")
     _figures.pop(name, None)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "kinds",
     "modality_of_name",
     "names_in",
+    "register_built_in",
     "register_modality",
     "unregister_modality",
 ]
@@ -38,6 +39,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = ("all", "sample")
 
 _kinds: "dict[str, Modality]" = {}
+_built_in: set[str] = set()
 _begun: list[str] = []
 _loaded: list[str] = []
 _loading = threading.RLock()
@@ -82,16 +84,27 @@ def register_modality(modality: "Modality | type[Modality]") -> "Modality":
     return added
 
 
+def register_built_in(modality: "Modality") -> None:
+    """Register a modality of the package, which :func:`unregister_modality` refuses to remove."""
+    _built_in.add(register_modality(modality).name)
+
+
 def unregister_modality(name: str) -> None:
-    """Remove a modality, as if it had never been registered.
+    """Remove a modality of your own, as if it had never been registered.
 
     Args:
         name: Name of the modality.
 
     Raises:
-        ConfigError: No modality has this name.
+        ConfigError: No modality has this name, or it is one of the package.
     """
-    del _kinds[kind_of(name).name]
+    kind = kind_of(name)
+    if kind.name in _built_in:
+        raise ConfigError(
+            f"modality {name!r} belongs to mmvoxceleb and cannot be removed; to read only some modalities, pass "
+            "modalities=(...)"
+        )
+    del _kinds[kind.name]
     _forget_names()
 
 

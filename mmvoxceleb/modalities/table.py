@@ -13,7 +13,7 @@ from mmvoxceleb.modalities.label import LABEL
 from mmvoxceleb.modalities.landmarks import LANDMARKS
 from mmvoxceleb.modalities.masks import MASKS
 from mmvoxceleb.modalities.meta import META
-from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, kinds, register_modality
+from mmvoxceleb.modalities.registry import IDENTITY_FIELDS, Folder, kinds, register_built_in
 from mmvoxceleb.modalities.scores import SCORES
 from mmvoxceleb.modalities.text import TEXT
 from mmvoxceleb.modalities.video import VIDEO
@@ -35,7 +35,7 @@ __all__ = [
 
 _BUILT_IN: tuple[Modality, ...] = (VIDEO, MASKS, DRAWINGS, TEXT, LABEL, AUDIO, LANDMARKS, SCORES)
 for _kind in (*_BUILT_IN, META):
-    register_modality(_kind)
+    register_built_in(_kind)
 
 ORIGINAL_STRIDE = 4
 """The original has a mask and a drawing for every 4th frame."""

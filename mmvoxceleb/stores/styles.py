@@ -14,7 +14,8 @@ _told: set[tuple[str, str]] = set()
 def settled_style(style: str, store: Store) -> str:
     """Return ``style``, or the only style of a store that has drawings, but none in the default one.
 
-    Other drawers have other styles, and whoever has one kind of drawings need not name it. The log says which is taken.
+    Other drawers have other styles, and whoever has one kind of drawings need not name it. At the level INFO, the log
+    says which is taken: no warning, for a store with one style leaves no doubt.
 
     Args:
         style: What was asked for, or the default.
@@ -27,7 +28,7 @@ def settled_style(style: str, store: Store) -> str:
         return style
     if (told := (store.location, there[0])) not in _told:
         _told.add(told)
-        logger.warning(
+        logger.info(
             "%s: has no drawings of the default style, %s; its only style, %s, is taken",
             store.location,
             style,

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from mmvoxceleb.cliplists.reading import Clips
     from mmvoxceleb.meta.removals import Removals
 
-__all__ = ["TrainerReport", "export_for"]
+__all__ = ["TrainerReport", "export_for", "is_trainer_set"]
 
 TABLE = "clips.csv"
+PLAN = "trainer.json"
 """Of each clip of an export: key, person, split, frames, file, and its figures (docs/scores.md)."""
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,11 @@ class TrainerReport:
     left_out: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     next_steps: str = ""
+
+
+def is_trainer_set(path: Path) -> bool:
+    """Return whether a folder was written by :func:`export_for`."""
+    return (path / STATE / PLAN).is_file()
 
 
 def export_for(
@@ -233,7 +239,7 @@ class _State:
 
     def __init__(self, root: Path, trainer: Trainer, settings: TrainerSettings) -> None:
         self.root, self.trainer, self.settings = root, trainer, settings
-        self._plan, self._notes = root / STATE / "trainer.json", root / STATE / "clips"
+        self._plan, self._notes = root / STATE / PLAN, root / STATE / "clips"
         self._replaces = False
 
     def check(self, *, overwrite: bool) -> None:

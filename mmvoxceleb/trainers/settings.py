@@ -12,9 +12,9 @@ class TrainerSettings:
     """Settings of an export for a trainer.
 
     Args:
-        size: Shorter side of the pictures in px, an even number from 32 to 2,048; None for the default of the trainer.
+        size: Shorter side of the pictures in px, an even number from 32 to 2,048. Default: that of the trainer.
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
-        root: Path of the export on the machine that trains, for lists of files that the trainer reads; None for the
+        root: Path of the export on the machine that trains, for lists of files that the trainer reads. Default: the
             path in the trainer's documentation.
 
     Raises:

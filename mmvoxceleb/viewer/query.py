@@ -105,6 +105,8 @@ class Querying:
             if wanted.get(name):
                 chosen = set(wanted[name])
                 masks[name] = np.array([text in chosen for text in texts], np.bool_)[codes]
+                if name == "split":
+                    masks[name] &= catalog.has != 0  # an input that became no clip is in neither split
         if wanted.get("lacks"):
             bits = sum(1 << bit for bit, folder in enumerate(catalog.folders) if str(folder) in wanted["lacks"])
             masks["lacks"] = (catalog.has & np.uint64(bits) == 0) & (catalog.has != 0)
@@ -134,7 +136,8 @@ class Querying:
         catalog = self.catalog
         found: dict[str, Any] = {}
         for name, (codes, texts) in self._choices().items():
-            counts = np.bincount(codes.compress(others(name)), minlength=len(texts))
+            counted = others(name) & (catalog.has != 0) if name == "split" else others(name)
+            counts = np.bincount(codes.compress(counted), minlength=len(texts))
             chosen = set(wanted.get(name) or ())
             best = np.argsort(-counts, kind="stable")[:_MOST_LISTED].tolist()
             listed = best + [number for number, text in enumerate(texts) if text in chosen and number not in best]

@@ -11,6 +11,7 @@ from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.taken_out import tell_doubtful_entries
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.modalities import VIDEO
 from mmvoxceleb.processing.clip import Clip
@@ -78,7 +79,7 @@ class ClipsByVideo(ClipSource):
         removals = read_removals(self.location) | read_removals(steps.writer.tree.address)
         every = [clip_id for unit in units for clip_id in self._clips_of(unit)]
         if not isinstance(self.store, ChosenStore):
-            removals.tell_unmatched(every, self.location)
+            tell_doubtful_entries(removals, every, self.location)
         kept = set(removals.keep(every))
         todo = set(steps.plan([clip_id for clip_id in every if clip_id in kept]).todo)
         wanted = tuple(unit for unit in units if not todo.isdisjoint(self._clips_of(unit)))

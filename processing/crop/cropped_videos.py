@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CroppedVideos"]
 
+_TOLD_FRAMES = 25
+"""After so many decoded frames it is told how far a crop is."""
+
 
 class CroppedVideos(ClipSource):
     """Source videos, each of which is cropped to clips; their frames are in memory while they go through the stages.
@@ -130,7 +133,14 @@ class CroppedVideos(ClipSource):
         self, unit: str, result: SourceResult, steps: "ClipSteps", host: Host, room: Room
     ) -> Iterator[ClipOutcome]:
         """Crop a video, and take each of its clips through the stages while its frames are in memory."""
-        waited = 0.0
+        waited, num_decoded = 0.0, 0
+
+        def look() -> None:
+            nonlocal num_decoded
+            host.check()
+            num_decoded += 1
+            if num_decoded % _TOLD_FRAMES == 0:
+                host.doing(f"{CROP}, {num_decoded:,} frames")
 
         def keep(clip: Clip) -> Collection[int]:
             nonlocal waited
@@ -144,13 +154,14 @@ class CroppedVideos(ClipSource):
         clips = self.job.clips(
             self.videos[unit],
             result,
-            check=host.check,
+            check=look,
             keep=keep,
             detector=self._detector(host),
             unrecorded=self._unrecorded.get(unit, ()),
         )
         while True:
             start, waited = time.perf_counter(), 0.0
+            host.doing(CROP)
             try:
                 with host.away():  # a video may be decoded for minutes before it gives a clip
                     clip = next(clips, None)

@@ -20,7 +20,8 @@ class CropSettings:
 
     Args:
         size_px: Side of a cropped frame, in px.
-        min_frames: Reject tubes with fewer frames. Clips that are already cropped may have any length by default.
+        min_frames: Reject tubes (tracked faces) with fewer frames. Clips that are already cropped may have any length
+            by default.
         max_frames: A tube ends after this many frames, and the next frame starts a new tube.
         min_face_px: Reject tubes in which the longer side of the face box is shorter than this, in px of the video.
             Clips that are already cropped may have faces of any size.

@@ -63,6 +63,7 @@ def _import_decoder() -> Any:
     except (ImportError, RuntimeError, OSError) as error:
         raise MissingExtraError(
             f"the torchcodec decoder does not load: it needs {install_hint('torchcodec')}, in the release that fits "
-            f"your torch, and FFmpeg's libraries; or choose --decoder pyav ({first_line(error)})"
+            "your torch ('torchcodec==0.13.*' beside a CPU build), and FFmpeg's libraries; or choose --decoder pyav "
+            f"({first_line(error)})"
         ) from error
     return VideoDecoder

@@ -36,6 +36,7 @@ class Host:
         away: Surrounds what may take long, or waits for other clips, and requests nothing meanwhile: batches that are
             not full do not wait for this thread then. A clip that waits for another one in any other way may be what
             that one waits for.
+        doing: Told which step the unit is at, from any thread: ``crop``, the name of a stage, ``write``.
     """
 
     stopping: Callable[[], bool] = lambda: False
@@ -43,6 +44,7 @@ class Host:
     memory: Memory = field(default_factory=lambda: OwnMemory(sys.maxsize))
     compute: Callable[[Request], Computed] = compute_alone
     away: Callable[[], AbstractContextManager[None]] = nullcontext
+    doing: Callable[[str], None] = lambda step: None
 
     def room(self) -> AbstractContextManager[Room]:
         """Offer memory for a clip, for which it may have to wait; what it holds in the end is given back."""

@@ -12,6 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from mmvoxceleb.processing.devices import DeviceLoop
@@ -57,6 +58,7 @@ def run_in_lanes(
     report: Callable[[ClipOutcome], None],
     finished: Callable[[str], None],
     started: Callable[[str], None] = lambda unit: None,
+    doing: Callable[[str, str], None] = lambda unit, step: None,
     stop: threading.Event | None = None,
     memory: Memory | None = None,
 ) -> None:
@@ -69,6 +71,7 @@ def run_in_lanes(
         report: Called on the calling thread for every outcome.
         finished: Called on the calling thread for every unit that is done.
         started: Called on the lane's thread before a unit is begun.
+        doing: Called on the lane's thread with a unit and the step that it is at.
         stop: Set it to end the run; it is set when the run ends early.
         memory: What clips take; without bounds by default.
 
@@ -99,7 +102,7 @@ def run_in_lanes(
         try:
             while not stop.is_set() and (unit := next_unit()) is not None:
                 started(unit)
-                for outcome in work.run(unit, host):
+                for outcome in work.run(unit, replace(host, doing=partial(doing, unit))):
                     loop.tell(partial(report, outcome))
                 loop.tell(partial(finished, unit))
         except Stopped:

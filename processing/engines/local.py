@@ -27,6 +27,7 @@ def run_local(
     memory: int | str | None = None,
     report: Callable[[ClipOutcome], None] | None = None,
     finished: Callable[[str], None] | None = None,
+    doing: Callable[[str, str], None] = lambda unit, step: None,
 ) -> Summary:
     """Run work on this machine, going on where an earlier run stopped.
 
@@ -47,6 +48,7 @@ def run_local(
             this process may still use. A clip that takes more is worked on alone.
         report: Called after every clip, on the calling thread.
         finished: Called after every unit, likewise.
+        doing: Called with a unit and the step that it is at, from any thread.
 
     Returns:
         What was done. Failed clips are in it; ask :meth:`Summary.raise_if_failed`.
@@ -69,12 +71,16 @@ def run_local(
         if workers > 1 and run.units:
             shared: Admissions[Ticket] = Admissions(budget)
             run.memory_use = lambda: shared.use
-            run_in_processes(work, run.units, workers, lanes, shared, report=run.report, finished=run.finished)
+            run_in_processes(
+                work, run.units, workers, lanes, shared, report=run.report, finished=run.finished, doing=doing
+            )
         elif run.units:
             own = OwnMemory(budget)
             run.memory_use = lambda: own.use
             count = min(lanes, len(run.units))
-            run_in_lanes(work, Units(run.units), count, memory=own, report=run.report, finished=run.finished)
+            run_in_lanes(
+                work, Units(run.units), count, memory=own, report=run.report, finished=run.finished, doing=doing
+            )
     return run.summary
 
 

@@ -23,6 +23,7 @@ from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.scheduler import (
     Began,
     Carrier,
+    Doing,
     Event,
     Finished,
     Lost,
@@ -53,6 +54,7 @@ def run_in_processes(
     *,
     report: Callable[[ClipOutcome], None],
     finished: Callable[[str], None],
+    doing: Callable[[str, str], None] = lambda unit, step: None,
 ) -> None:
     """Run units on ``workers`` processes with ``lanes`` threads each.
 
@@ -65,7 +67,8 @@ def run_in_processes(
         MMVoxCelebError: Whatever a worker raised.
     """
     size = min(workers, len(units))
-    run_on_workers(work, units, _Processes(work, size, lanes, memory), size, report=report, finished=finished)
+    carrier = _Processes(work, size, lanes, memory)
+    run_on_workers(work, units, carrier, size, report=report, finished=finished, doing=doing)
 
 
 class _Processes(Carrier):
@@ -147,6 +150,7 @@ _OF_MEMORY: dict[str, Callable[[Admissions[Ticket], Ticket, int], None]] = {
 _ANSWERS: dict[str, Callable[..., Event]] = {
     "ready": Ready,
     "begun": Began,
+    "doing": Doing,
     "outcome": lambda number, outcome: Outcome(outcome),
     "finished": Finished,
 }
@@ -265,6 +269,7 @@ def _serve(connection: "Connection[Any, Any]", work: Work, lanes: int, budget: i
             report=lambda outcome: send(("outcome", outcome)),
             finished=lambda unit: send(("finished", unit)),
             started=lambda unit: send(("begun", unit)),
+            doing=lambda unit, step: send(("doing", unit, step)),
             stop=stop,
             memory=memory,
         )

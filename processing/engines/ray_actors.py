@@ -14,7 +14,7 @@ from mmvoxceleb.processing.devices import DeviceLoop
 from mmvoxceleb.processing.engines.interface import Host, Stopped
 from mmvoxceleb.processing.engines.memory import MemoryUse, OwnMemory, budget_of
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
-from mmvoxceleb.processing.engines.scheduler import Began, Carrier, Event, Finished, Lost, Outcome, Ready
+from mmvoxceleb.processing.engines.scheduler import Began, Carrier, Doing, Event, Finished, Lost, Outcome, Ready
 from mmvoxceleb.processing.engines.work import Work
 
 __all__ = ["RayActors"]
@@ -74,6 +74,7 @@ class RayActors(Carrier):
         self._actors: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, str | None]] = {}
         self._ready: set[int] = set()
+        self._given: list[Doing] = []
         self._told_seconds = time.monotonic()
 
     def start(self, number: int) -> bool:
@@ -86,8 +87,11 @@ class RayActors(Carrier):
 
     def give(self, number: int, unit: str) -> None:
         self._calls[self._actors[number].run.remote(unit)] = number, unit
+        self._given.append(Doing(number, unit, ""))
 
     def wait(self) -> Iterator[Event]:
+        while self._given:
+            yield self._given.pop(0)
         if not self._ready and time.monotonic() - self._told_seconds > _WORD_SECONDS:
             self._told_seconds = time.monotonic()
             logger.warning("waiting for the Ray cluster to start workers; 'ray status' shows what is missing")

@@ -40,6 +40,7 @@ def run_on_ray(
     memory: int | str | None = None,
     report: Callable[[ClipOutcome], None] | None = None,
     finished: Callable[[str], None] | None = None,
+    doing: Callable[[str, str], None] = lambda unit, step: None,
 ) -> Summary:
     """Run work on a Ray cluster, going on where an earlier run stopped, on whichever engine.
 
@@ -60,6 +61,7 @@ def run_on_ray(
             share. By default half of what a node has free when they start.
         report: Called after every clip, on the calling thread.
         finished: Called after every unit, likewise.
+        doing: Called with every unit that an actor is given; its step is empty, for actors tell only what is done.
 
     Returns:
         What was done. Failed clips are in it; ask :meth:`Summary.raise_if_failed`.
@@ -93,7 +95,9 @@ def run_on_ray(
                         room=lambda: sum(_rooms(ray, share)),
                     )
                     run.memory_use = lambda: actors.memory_use
-                    run_on_workers(work, run.units, actors, count, report=run.report, finished=run.finished)
+                    run_on_workers(
+                        work, run.units, actors, count, report=run.report, finished=run.finished, doing=doing
+                    )
         return run.summary
 
 

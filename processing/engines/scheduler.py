@@ -14,7 +14,7 @@ from mmvoxceleb.errors import ProcessingError
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome
 from mmvoxceleb.processing.engines.work import Work
 
-__all__ = ["Began", "Carrier", "Event", "Finished", "Lost", "Outcome", "Ready", "run_on_workers"]
+__all__ = ["Began", "Carrier", "Doing", "Event", "Finished", "Lost", "Outcome", "Ready", "run_on_workers"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,15 @@ class Began:
 
     worker: int
     unit: str
+
+
+@dataclass(frozen=True)
+class Doing:
+    """A worker is at a step of a unit; an empty step says only that it has the unit."""
+
+    worker: int
+    unit: str
+    step: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Lost:
     reason: str
 
 
-Event = Ready | Began | Outcome | Finished | Lost
+Event = Ready | Began | Doing | Outcome | Finished | Lost
 
 
 class Carrier(ABC):
@@ -101,6 +110,7 @@ def run_on_workers(
     *,
     report: Callable[[ClipOutcome], None],
     finished: Callable[[str], None],
+    doing: Callable[[str, str], None] = lambda unit, step: None,
 ) -> None:
     """Run units on workers until none is left.
 
@@ -111,6 +121,7 @@ def run_on_workers(
         size: How many workers to start, at most one a unit.
         report: Called for every outcome.
         finished: Called for every unit that is done or given up.
+        doing: Called with a unit and the step that it is at, as far as the carrier tells.
 
     Raises:
         ProcessingError: Workers die before they do anything, or there is none left and no room for another.
@@ -132,6 +143,8 @@ def run_on_workers(
             for event in carrier.wait():
                 if isinstance(event, Outcome):
                     report(event.outcome)
+                elif isinstance(event, Doing):
+                    doing(event.unit, event.step)
                 elif isinstance(event, Lost):
                     for unit in schedule.lost(event):
                         report(work.give_up(unit, _died_reason(MOST_ATTEMPTS)))

@@ -103,10 +103,12 @@ class ClipSteps:
         """
         host.check()
         with host.room() as room:
+            host.doing("read")
             loaded = self.read(clip_id, opened, held if held is not None and held.num_bytes else room)
             host.check()
             if loaded.wanted:
                 self.process(loaded, host)
+            host.doing("write")
             return self.write(loaded)
 
     def read(self, clip_id: str, opened: Callable[..., Clip], room: Room) -> Loaded:
@@ -148,6 +150,7 @@ class ClipSteps:
             host.on_device(self._set_up)
         for stage in self.stages:
             if stage.name in loaded.wanted:
+                host.doing(stage.name)
                 self._process_stage(stage, loaded, host)
                 if self._is_read_later(stage) and stage.name in loaded.results:
                     self._encode_stage(stage, loaded)

@@ -18,6 +18,7 @@ _BUILT_IN: tuple[type[Scorer], ...] = (
     SizeScorer, PictureScorer, FaceScorer, OneFaceScorer, HeadScorer, MaskScorer, SoundScorer,
     SpeechScorer, SyncScorer,
 )  # fmt: skip
+_BUILT_IN_NAMES = frozenset(kind.name for kind in _BUILT_IN)
 _scorers: dict[str, type[Scorer]] = {kind.name: kind for kind in _BUILT_IN}
 
 
@@ -47,16 +48,21 @@ def register_score(scorer: type[Scorer]) -> type[Scorer]:
 
 
 def unregister_score(name: str) -> None:
-    """Remove a scorer and its figures, as if it had never been registered.
+    """Remove a scorer of your own and its figures, as if it had never been registered.
 
     Args:
         name: Name of the scorer.
 
     Raises:
-        ConfigError: No scorer has this name.
+        ConfigError: No scorer has this name, or it is one of the package.
     """
     if name not in _scorers:
         raise ConfigError(f"unknown scorer {name!r}; the known ones are {', '.join(_scorers)}")
+    if name in _BUILT_IN_NAMES:
+        raise ConfigError(
+            f"scorer {name!r} belongs to mmvoxceleb and cannot be removed; to measure only some figures, pass their "
+            "names to make_scorers (or to --figures of mmvoxceleb regenerate score)"
+        )
     for figure in _scorers.pop(name).figures:
         unregister_figure(figure.name)
 

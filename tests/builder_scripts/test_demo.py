@@ -3,6 +3,7 @@
 import dataclasses
 import runpy
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +55,14 @@ def test_without_a_network_the_sample_models_are_taken_soon(
             assert choose() == "sample"
             assert time.monotonic() - start < 10
             assert "face_landmarker.task is not on this machine, and its server does not" in capsys.readouterr().out
+
+
+def test_the_next_command_runs_in_a_shell_without_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.chdir(tmp_path)
+    assert DEMO["next_command"](Path("out/my videos")) == ".venv/bin/mmvoxceleb view 'out/my videos'"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert DEMO["next_command"](Path("out")) == f"{tmp_path}/.venv/bin/mmvoxceleb view out"

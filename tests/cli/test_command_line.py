@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import _Handler, app
 from mmvoxceleb.cli.options import PANELS
-from mmvoxceleb.cli.regenerate.running import _progress, _rows
+from mmvoxceleb.cli.regenerate.bar import RunBar
+from mmvoxceleb.cli.regenerate.running import _rows
 from mmvoxceleb.processing.engines.outcomes import Summary
 
 PROGRAM = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()"]
@@ -200,9 +201,11 @@ def test_a_warning_stays_on_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_progress_keeps_its_count_on_a_narrow_terminal() -> None:
     screen = Console(file=io.StringIO(), width=80, force_terminal=True, soft_wrap=True)
-    with _progress(screen, "video") as progress:
-        progress.add_task("", total=200, completed=17, rate="0.01 clips/s, 1.1 frames/s", shares="")
-        progress.refresh()
+    with RunBar(screen, "video", ("crop",), 200) as bar:
+        for number in range(17):
+            bar.unit_finished(f"video {number}")
+        bar.say(rate="0.01 clips/s, 1.1 frames/s", shares="")
+        bar.refresh()
     assert "17/200" in screen.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
 
 

@@ -150,6 +150,15 @@ def test_bad_videos_do_not_stop_the_run(inputs: Path, tmp_path: Path) -> None:
     assert "#00000.txt: no face" in result.stdout
 
 
+def test_it_says_how_to_keep_what_the_rules_rejected(inputs: Path, tmp_path: Path) -> None:
+    result = call(inputs / "raw", tmp_path / "out", "--detector", "haar", *RULES, "--min-frames", "1000")
+    assert "too short: " in result.stdout
+    assert "to keep shorter clips or smaller faces, pass --min-frames or --min-face, and name a new output" in (
+        result.stdout
+    )
+    assert "to keep" not in call(inputs / "raw", tmp_path / "all", "--detector", "haar", *RULES).stdout
+
+
 def test_help_ends_with_examples() -> None:
     result = call("--help")
     assert "--smooth-box" in result.stdout

@@ -114,6 +114,7 @@ def test_info_tells_versions_and_the_size_of_the_cache(tmp_path: Path, monkeypat
     assert found["system"]["python"] == sys.version.split()[0]
     assert found["packages"]["datasets"].count(".") >= 2
     assert found["environment"]["MMVOXCELEB_CACHE"] == str(cache)
+    assert {"ai-edge-litert", "matplotlib"} <= found["packages"].keys()
     shown = run(app, ["info"]).stdout
     assert "packages" in shown
     assert found["packages"]["datasets"] in shown

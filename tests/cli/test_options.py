@@ -72,6 +72,21 @@ def test_a_dataclass_is_options_and_comes_back_as_itself() -> None:
     assert call(paint, "--secret", "2").exit_code == 2
 
 
+def test_the_help_breaks_lines_where_the_terminal_ends() -> None:
+    def paint(colours: Colours) -> None:
+        """Paint.
+
+        A sentence of a docstring whose line ends here
+        goes on there.
+
+        Another paragraph.
+        """
+
+    said = [line.strip() for line in call(paint, "--help").stdout.splitlines()]
+    assert "A sentence of a docstring whose line ends here goes on there." in said
+    assert said[said.index("Another paragraph.") - 1] == ""
+
+
 def test_an_option_that_is_like_a_setting_counts_where_it_is_given() -> None:
     seen: list[Any] = []
 

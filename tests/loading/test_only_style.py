@@ -19,10 +19,11 @@ def drawn(tmp_path: Path) -> Corpus:
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_it_is_loaded(drawn: Corpus, streaming: bool, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         rows = load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=streaming)
         assert len(next(iter(rows))["drawings"]) == 3
     assert "has no drawings of the default style, style1; its only style, lines, is taken" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_of_two_others_none_is_taken(drawn: Corpus) -> None:

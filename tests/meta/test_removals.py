@@ -18,6 +18,8 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.processing.copying import copy_stores
+from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.sampling import ClipSampler
 from mmvoxceleb.sampling.sources import sampled_clips
 from tests.support.corpus import make_corpus, zip_corpus
@@ -113,6 +115,47 @@ def test_everything_that_serves_clips_obeys_and_says_what_matches_nobody(
     for use in (loaded, ClipSampler):
         with pytest.raises(MissingModalityError, match="all its clips are on the removal list"):
             use(zips)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_of_a_removal_that_was_carried_out_nothing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, again: bool
+) -> None:
+    root = make_corpus(tmp_path / "store", frames=3).root
+    person = Removals(person_id=frozenset({"id10001"}))
+    assert not remove_from_store(root, person).unmatched
+    if again:
+        assert not remove_from_store(root, person).unmatched
+    loaded(root)
+    report = copy_stores([root], tmp_path / "copied")
+    assert report.clips
+    loaded(tmp_path / "copied")
+    assert "match no clip" not in caplog.text
+
+    assert remove_from_store(root, Removals(person_id=frozenset({"id1001"}))).unmatched == ["person_id 'id1001'"]
+    loaded(root)
+    copy_stores([root], tmp_path / "again")
+    loaded(tmp_path / "again")
+    assert caplog.text.count("1 of its 2 entries match no clip here") == 2  # of each store
+    assert not any(b"id100" in path.read_bytes() for path in (root / "meta").iterdir() if path.name != "removed.jsonl")
+
+
+def test_entries_that_left_the_list_are_not_kept_as_taken_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = make_corpus(tmp_path / "store", frames=3).root
+    remove_from_store(root, Removals(person_id=frozenset({"id10001"})))
+    write_list(root, {"person_id": "id10002"})
+    remove_from_store(root, Removals(clip_id=frozenset({CLIP})))
+    write_list(root, {"person_id": "id10001"})
+    loaded(root)
+    assert "1 of its 1 entries match no clip here" in caplog.text
+
+
+def test_of_lists_elsewhere_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = make_corpus(tmp_path / "store", frames=3).root
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text('{"person_id": "id99999"}\n')
+    loaded(root, removals=str(feed))
+    assert "match no clip" not in caplog.text
 
 
 def test_a_store_one_folder_down_keeps_its_list(tmp_path: Path, serve: Callable[..., FileServer]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,14 @@ def test_results_meta_and_summary(source: Path, tmp_path: Path) -> None:
     assert section["input"]["frames"] == 4
     assert section["mean"] > 0
     assert Provenance(tmp_path / "out").rows() == [LedgerRow(clip_id, "draw/grey", "done") for clip_id in CLIPS]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_step_of_a_clip_is_told_as_it_begins(source: Path, tmp_path: Path, workers: int) -> None:
+    told: dict[str, list[str]] = {}
+    doing: Callable[[str, str], None] = lambda unit, step: told.setdefault(unit, []).append(step)  # noqa: E731
+    run_local(work(source, tmp_path / "out"), workers=workers, doing=doing)
+    assert told == {clip_id: ["read", "draw/grey", "write"] for clip_id in CLIPS}
 
 
 def test_second_run_skips_and_loads_no_model(source: Path, tmp_path: Path) -> None:

@@ -303,6 +303,10 @@ def test_the_command_removes_from_a_url_and_says_who_was_not_found(raw: Path, ur
     assert done.exit_code == 0, done.output
     assert "took out 2 clips" in done.stdout
     assert "matched nobody here: video_id 'nobody'" in done.stdout
+    assert f"delete a wrong line from {url}/meta/removed.jsonl" in done.stdout
+    assert "earlier copies still have them" in done.stdout
+    again = CliRunner().invoke(app, ["remove", "--video", "nobody", url])
+    assert "earlier copies" not in again.stdout  # nobody was taken out
     assert mentions(url, PERSON) == []
 
 

@@ -14,7 +14,7 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import CropStage, Pipeline
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources.table import table_videos
-from mmvoxceleb.processing.pipeline import Engine
+from mmvoxceleb.processing.pipeline import Engine, run_work
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.http_server import FileServer
@@ -57,7 +57,14 @@ def cluster() -> Iterator[Any]:
 
 def test_writes_the_same_bytes_as_the_local_engine(cluster: Any, raw: Path, reference: Path, tmp_path: Path) -> None:
     units: list[str] = []
-    summary = small_pipeline().run(videos_of(raw), tmp_path, engine="ray", finished=units.append)
+    begun: list[str] = []
+    summary = run_work(
+        small_pipeline().work(videos_of(raw), tmp_path),
+        engine="ray",
+        finished=units.append,
+        doing=lambda unit, step: begun.append(unit),
+    )
+    assert sorted(begun) == sorted(units)
     assert (summary.done, summary.skipped, summary.failed) == (2 * NUM_VIDEOS, 0, {})
     assert (summary.engine, summary.workers, summary.units) == ("ray", 2, NUM_VIDEOS)
     assert sorted(units) == [video.key for video in videos_of(raw)]

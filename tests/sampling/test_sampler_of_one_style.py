@@ -17,8 +17,9 @@ def drawn(tmp_path: Path) -> Corpus:
 
 
 def test_samples_without_drawings_say_nothing_of_styles(drawn: Corpus, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "mask"))
         assert "style" not in caplog.text
         ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "drawing"))
     assert "its only style, lines, is taken" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

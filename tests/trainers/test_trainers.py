@@ -290,6 +290,15 @@ def test_who_is_removed_later_leaves_the_export(corpus: Corpus, tmp_path: Path) 
         assert {row["person_id"] for row in csv.DictReader(file)} == {"id10271", "id11248"}
 
 
+def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus: Corpus, tmp_path: Path) -> None:
+    export_for("hallo3", corpus.root, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    done = CliRunner().invoke(app, ["remove", str(tmp_path / "out"), "--person", "id10001"])
+    assert isinstance(done.exception, ConfigError)
+    assert "remove from its store, then run `mmvoxceleb export STORE" in str(done.exception)
+    assert contents(tmp_path / "out") == before
+
+
 def test_bad_input_is_one_error_or_left_out_with_its_reason(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown trainer 'wav2lip'; the known ones are latentsync"):
         export_for("wav2lip", corpus.root, tmp_path / "no")

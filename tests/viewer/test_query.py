@@ -51,6 +51,13 @@ def test_each_choice_is_counted_under_all_other_filters(querying: Querying) -> N
     assert sum(answer.counts["figures"]["sharpness"]["counts"]) == 2
 
 
+def test_an_input_that_became_no_clip_is_in_no_split(querying: Querying) -> None:
+    everything = querying.answer({}).counts
+    assert dict(everything["split"]) == {"test": 6}
+    assert names(querying, {"split": ["train"]}) == []
+    assert dict(everything["person"])["id9"] == 1  # but it shows a person
+
+
 def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"lacks": ["mask"]}) == [CLIPS[0]]
     assert names(querying, {"outcome": ["rejected"]}) == ["id9#video#00001"]
@@ -59,6 +66,15 @@ def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"figures": {"sharpness": [2, 3]}}) == sorted(CLIPS[2:4])
     assert names(querying, {"text": "SENTENCE 4"}) == [CLIPS[4]]
     assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]
+
+
+def test_reasons_that_differ_in_the_name_of_a_file_are_one() -> None:
+    rows = [
+        LedgerRow("a#v#00000", "crop", "rejected", "too short: 5 frames, 64 wanted"),
+        LedgerRow("b#v#00000", "crop", "rejected", "too short: 9 frames, 64 wanted; renamed from the file 'b #1.mp4'"),
+    ]
+    counts = Querying(Catalog({Folder("video"): CLIPS}, rows)).answer({}).counts
+    assert counts["reason"] == [["crop: too short: … frames, … wanted", 2]]
 
 
 def test_sorts_by_figure_and_by_doubt_and_puts_the_unknown_last(querying: Querying) -> None:

@@ -9,9 +9,7 @@ from mmvoxceleb.cli.wording import SHOWN, counted, first_of
 from mmvoxceleb.sizes import format_size
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from mmvoxceleb.cli.regenerate.bar import RunBar
     from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
     from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
     from mmvoxceleb.processing.engines.work import Work
@@ -150,6 +148,7 @@ class _Shown:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def run(self, run: RunOptions) -> "Summary":
+        from mmvoxceleb.cli.regenerate.bar import RunBar
         from mmvoxceleb.errors import ConfigError
         from mmvoxceleb.processing.pipeline import run_work
 
@@ -158,10 +157,12 @@ class _Shown:
         if run.limit is not None:
             plan = self.work.plan(units)
             total = len(plan.finished) + min(run.limit, len(plan.todo))
-        with _progress(self.console, self.work.unit) as progress:
-            if not progress.disable:
-                progress.console.print(f"[dim]{', '.join(self.work.stages)}[/]")
-            task = progress.add_task("", total=total, rate="", shares="")
+
+        def finished(unit: str) -> None:
+            self.seen.units += 1
+            bar.unit_finished(unit)
+
+        with RunBar(self.console, self.work.unit, self.work.stages, total) as bar:
             try:
                 summary = run_work(
                     self.work,
@@ -170,31 +171,30 @@ class _Shown:
                     limit=run.limit,
                     workers=run.workers,
                     memory=run.memory,
-                    report=lambda outcome: self._tell(outcome, progress),
-                    finished=lambda unit: progress.advance(task),
+                    report=lambda outcome: self._tell(outcome, bar),
+                    finished=finished,
+                    doing=bar.doing,
                 )
             except ImportError as error:
                 raise ConfigError(str(error)) from error
             except KeyboardInterrupt:
-                progress.stop()
-                self.seen.seconds = progress.tasks[0].elapsed or 0.0
+                bar.stop()
+                self.seen.seconds = bar.seconds
                 end(self.seen.as_dict(), self.rows(self.seen))
                 raise stopped(self.work.writer.location) from None
         return summary
 
-    def _tell(self, outcome: "ClipOutcome", progress: "Progress") -> None:
+    def _tell(self, outcome: "ClipOutcome", bar: "RunBar") -> None:
         from rich.markup import escape
 
         self.seen.add(outcome)
         if outcome.rejected and len(self.rejected) < SHOWN:
             self.rejected.append(f"{outcome.clip_id}: {outcome.rejected}")
         for reason in outcome.failed.values():
-            progress.console.print(f"[red]failed:[/] {escape(f'{outcome.clip_id}: {reason}')}")
-        elapsed = progress.tasks[0].elapsed
+            self.console.print(f"[red]failed:[/] {escape(f'{outcome.clip_id}: {reason}')}")
         shares = " ".join(f"{name} {share:.0%}" for name, share in list(self.seen.shares().items())[:3])
-        progress.update(
-            progress.tasks[0].id,
-            rate=_rate(self.seen, elapsed) if elapsed and self.seen.done else "",
+        bar.say(
+            rate=_rate(self.seen, bar.seconds) if bar.seconds and self.seen.done else "",
             shares=shares if self.console.width >= _WIDTH_WITH_SHARES else "",
         )
 
@@ -205,6 +205,8 @@ class _Shown:
             say("rejected:")
             for line in first_of(self.rejected, count, f": see {summary.location}/meta/ledger.jsonl"):
                 say(line)
+            if self.seen.rejected.keys() & {"too short", "too small"}:
+                say("to keep shorter clips or smaller faces, pass --min-frames or --min-face, and name a new output")
         return list(_rows(summary, self.work.unit))
 
 
@@ -245,26 +247,3 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
 def _rate(summary: "Summary", seconds: float) -> str:
     frames = f", {summary.frames / seconds:.1f} frames/s" if summary.frames else ""
     return f"{summary.done / seconds:.2f} clips/s{frames}"
-
-
-def _progress(console: "Console", unit: str) -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit}s"),
-        TimeElapsedColumn(),  # moves while the first, long video is worked on
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("[dim]{task.fields[shares]}"),
-        console=console,
-        disable=not console.is_terminal,
-    )

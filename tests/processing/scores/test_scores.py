@@ -23,7 +23,7 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.scores import SCORES_PATH, read_scores
-from mmvoxceleb.modalities import LANDMARKS, MASKS, MODALITIES, SCORES, Figure, figures
+from mmvoxceleb.modalities import LANDMARKS, MASKS, MODALITIES, SCORES, Figure, figures, unregister_figure
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.processing.scores import Material, Scorer, ScoreStage, make_scorers, register_score, unregister_score
@@ -360,6 +360,16 @@ def wrong() -> Iterator[type[Wrong]]:
     register_score(Wrong)
     yield Wrong
     unregister_score("wrong")
+
+
+def test_scorers_and_figures_of_the_package_stay(copied: Path) -> None:
+    before = [scorer.name for scorer in make_scorers()]
+    with pytest.raises(ConfigError, match=r"'head' belongs to mmvoxceleb .*; .* --figures"):
+        unregister_score("head")
+    with pytest.raises(ConfigError, match="'yaw' belongs to mmvoxceleb"):
+        unregister_figure("yaw")
+    assert [scorer.name for scorer in make_scorers()] == before
+    assert "yaw" in {figure.name for figure in figures()}
 
 
 @pytest.mark.parametrize("result", [{"wrong": 2.0}, {"wrong": float("nan")}, {"other": 0.5}, {}])
