@@ -17,7 +17,6 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.processing.frame_codec import Codec
-from mmvoxceleb.schema import DEFAULT_STYLE
 from mmvoxceleb.sizes import parse_size
 from mmvoxceleb.trainers.settings import TrainerSettings
 
@@ -55,12 +54,12 @@ class FormOptions:
     """How the pictures of an export are stored.
 
     Args:
-        styles: Drawing styles, separated by commas.
+        styles: Drawing styles, separated by commas. Default: style1, or the only style of the store.
         codec: png: the frames as they are; mp4, mp4-lossless: one H.264 file a clip, not for the format folder.
         crf: H.264 constant rate factor of mp4, 0 to 51; lower is better and larger.
     """
 
-    styles: str = DEFAULT_STYLE
+    styles: str | None = None
     codec: Codec = "png"
     crf: int = ExportSettings.crf
 
@@ -68,7 +67,7 @@ class FormOptions:
         """Put them into settings."""
         return replace(
             settings,
-            styles=tuple(names_in(self.styles)),
+            styles=tuple(names_in(self.styles or "")),
             video="png" if self.codec == "png" else "mp4",
             lossless=self.codec == "mp4-lossless",
             crf=self.crf,
@@ -222,7 +221,7 @@ def run_export_for(
 def completed(
     settings: ExportSettings, store: str, modality: list[str] | None, original_colours: bool | None = None
 ) -> ExportSettings:
-    """Fill in what follows from the store, its modalities, and from the format, the form of masks, unless chosen."""
+    """Fill in what was not chosen: modalities and style follow from the store, the form of masks from the format."""
     from mmvoxceleb.hub.export import modalities_in
     from mmvoxceleb.stores import open_store
     from mmvoxceleb.stores.styles import settled_styles

@@ -12,8 +12,7 @@ from mmvoxceleb.errors import ConfigError, SourceUnavailableError
 from mmvoxceleb.files.announced import announced
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned
-from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, or_none
-from mmvoxceleb.files.stalls import within
+from mmvoxceleb.files.remote_system import RemoteSource, RemoteSystem, answer_within, in_one_piece, or_none
 from mmvoxceleb.files.tree import Content, Item, Kind, OutputTree, several, visible
 
 __all__ = ["RemoteTree"]
@@ -97,7 +96,8 @@ class RemoteTree(OutputTree):
         def fetch() -> list[bytes]:
             system, _ = self._remote.fresh(paths[0])
             full = [self._remote.at(path)[1] for path in paths]
-            content = within(_FILE_SECONDS * len(full) ** 0.5, lambda: system.cat(full), f"{len(full)} files")
+            seconds, what = _FILE_SECONDS * len(full) ** 0.5, f"{len(full)} files"
+            content = answer_within(seconds, what, system, "cat", full, **in_one_piece(system))
             if isinstance(content, bytes):
                 return [content]
             by_path = {str(name): data for name, data in content.items()}
@@ -126,7 +126,7 @@ class RemoteTree(OutputTree):
     def read(self, path: str) -> bytes | None:
         def ask() -> bytes:
             system, full = self._own(path)
-            content: bytes = system.cat_file(full)
+            content: bytes = system.cat_file(full, **in_one_piece(system))
             return content
 
         return self._remote.patiently(or_none(ask), self.where(path))
@@ -137,7 +137,8 @@ class RemoteTree(OutputTree):
         for start in range(0, len(paths), _CHUNK):
             chunk = paths[start : start + _CHUNK]
             full = [self._own(path)[1] for path in chunk]
-            contents = self._remote.at("")[0].cat(full, on_error="return")
+            system = self._remote.at("")[0]
+            contents = system.cat(full, on_error="return", **in_one_piece(system))
             for path, name in zip(chunk, full, strict=True):
                 content = contents.get(name)
                 found.append(content if isinstance(content, bytes) else self.read(path))

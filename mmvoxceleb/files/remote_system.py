@@ -2,6 +2,7 @@
 
 import contextlib
 import ftplib
+import inspect
 import os
 import secrets
 import threading
@@ -11,11 +12,11 @@ from typing import Any, TypeVar
 from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.files.ranges import UrlSource
 from mmvoxceleb.files.retry import with_retries
-from mmvoxceleb.files.stalls import within
+from mmvoxceleb.files.stalls import StalledError, within
 from mmvoxceleb.files.tree import Item
 from mmvoxceleb.files.version import version_of
 
-__all__ = ["RemoteSource", "RemoteSystem", "or_none"]
+__all__ = ["RemoteSource", "RemoteSystem", "answer_within", "in_one_piece", "or_none"]
 
 OBJECT_STORES = frozenset(["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos", "obs", "memory"])
 """Protocols of which an upload is seen when it is complete, and not before. Elsewhere files are renamed into place."""
@@ -179,18 +180,44 @@ class RemoteSource(UrlSource):
 
     def _fetch(self, start: int, end: int) -> bytes:
         system, path = self._remote.at("")
-        # of drivers that any thread may use at once, an open file asks for its size first
-        file = None if system.async_impl else self._remote.file()
+        seconds, what = _PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND, f"{end - start:,} bytes"
+        if system.async_impl:  # any thread may use it; an open file would ask for its size first
+            data: bytes = answer_within(seconds, what, system, "cat_file", path, start=start, end=end)
+            return data
+        file = self._remote.file()
 
         def read() -> bytes:
-            if file is None:
-                data: bytes = system.cat_file(path, start=start, end=end)
-            else:
-                file.seek(start)
-                data = file.read(end - start)
-            return data
+            file.seek(start)
+            content: bytes = file.read(end - start)
+            return content
 
-        return within(_PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND, read, f"{end - start:,} bytes")
+        return within(seconds, read, what)
+
+
+def answer_within(seconds: float, what: str, system: Any, method: str, *arguments: Any, **options: Any) -> Any:
+    """Call a method of a driver and wait for it so long. Asynchronous drivers need no thread for that.
+
+    Raises:
+        StalledError: It took longer.
+    """
+    if not system.async_impl:
+        return within(seconds, lambda: getattr(system, method)(*arguments, **options), what)
+    from fsspec.asyn import sync
+    from fsspec.exceptions import FSTimeoutError
+
+    try:
+        return sync(system.loop, getattr(system, f"_{method}"), *arguments, timeout=seconds, **options)
+    except FSTimeoutError as error:
+        raise StalledError(f"{what} did not come within {seconds:.0f} s") from error
+
+
+def in_one_piece(system: Any) -> dict[str, int]:
+    """Return the options with which a driver reads a whole file in one request.
+
+    s3fs first asks for its size, to read large files in parts at the same time. Ours are small.
+    """
+    cat = getattr(system, "_cat_file", None) or system.cat_file
+    return {"max_concurrency": 1} if "max_concurrency" in inspect.signature(cat).parameters else {}
 
 
 def or_none(action: Callable[[], Result]) -> Callable[[], Result | None]:

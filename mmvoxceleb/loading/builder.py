@@ -157,9 +157,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
 
     def _styles(self, store: Store | None = None) -> tuple[str, ...]:
         """The drawing styles to read; they are asked of the store only where it is read for drawings."""
-        styles = self.config.read_styles
-        has_styles = any(kind.has_styles for kind in modalities(self.config.read_modalities))
-        return settled_styles(styles, store or self._open()) if has_styles else styles
+        is_chosen = self.config.styles is not None
+        if is_chosen or not any(kind.has_styles for kind in modalities(self.config.read_modalities)):
+            return self.config.read_styles
+        return settled_styles((), store or self._open())
 
     def _content_digest(self) -> str:
         folders = self._folders()

@@ -40,7 +40,8 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
 
     Args:
         modalities: Read these modalities instead of those of the config, such as ``("video", "mask")``.
-        styles: Drawing styles. With more than one, the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
+        styles: Drawing styles. None means ``style1``, or the only style of a dataset that has another. With several,
+            the columns are ``drawings_style1``, ``drawing_indices_style1``, ...
         frame_stride: Keep only the frames, masks and drawings whose frame index is a multiple of this.
         max_frames: Keep at most this many frames from the start of the clip, and no mask or drawing of a later frame.
         aligned: Keep only frames that have a mask and a drawing, as far as these modalities are read.
@@ -69,7 +70,7 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
     """
 
     modalities: Sequence[str] | None = None
-    styles: Sequence[str] = (DEFAULT_STYLE,)
+    styles: Sequence[str] | None = None
     frame_stride: int = 1
     max_frames: int | None = None
     aligned: bool = False
@@ -153,7 +154,9 @@ class MMVoxCelebConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no 
 
     @property
     def read_styles(self) -> tuple[str, ...]:
-        """The drawing styles to read."""
+        """The drawing styles to read; the default one if none were chosen."""
+        if self.styles is None:
+            return (DEFAULT_STYLE,)
         return (self.styles,) if isinstance(self.styles, str) else tuple(self.styles)
 
     @cached_property

@@ -11,7 +11,6 @@ from PIL import Image
 from mmvoxceleb.codecs.pictures import check_content
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
 from mmvoxceleb.modalities import (
-    DEFAULT_STYLE,
     META,
     MODALITIES,
     VIDEO,
@@ -94,14 +93,14 @@ def _spread(values: Sequence[int], count: int) -> list[int]:
     return [values[int(position)] for position in np.linspace(0, len(values) - 1, count).round()]
 
 
-def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = DEFAULT_STYLE) -> ClipView:
+def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = "") -> ClipView:
     """Read and decode what is shown of a clip, and nothing else.
 
     Args:
         store: Where from.
         clip_id: The key.
         count: How many frames to show; those with a mask or a drawing are preferred.
-        style: The drawing style.
+        style: The drawing style. Empty means ``style1``, or the only style of a store that has another.
 
     Raises:
         MissingModalityError: The store has nothing of this clip.

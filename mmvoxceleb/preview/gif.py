@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
-from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO
+from mmvoxceleb.modalities import VIDEO
 from mmvoxceleb.preview.canvas import PAPER
 from mmvoxceleb.preview.clip_view import view_clip
 from mmvoxceleb.stores import Store
@@ -28,7 +28,7 @@ def clip_gif(
     size_px: int = 256,
     frames_per_second: float = 25.0,
     most_frames: int = 100,
-    style: str = DEFAULT_STYLE,
+    style: str = "",
 ) -> bytes:
     """Make an animated GIF of a clip: frames, masks, drawings and landmarks side by side.
 
@@ -42,7 +42,7 @@ def clip_gif(
         frames_per_second: Frame rate, over 0 to 50; the original videos have 25. A GIF rounds the time per frame to
             1/100 s.
         most_frames: Largest number of frames; longer clips are truncated.
-        style: The drawing style.
+        style: The drawing style. Empty means ``style1``, or the only style of a store that has another.
 
     Returns:
         The content of a ``.gif`` file.

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
-from mmvoxceleb.modalities import DEFAULT_STYLE, FrameModality
+from mmvoxceleb.modalities import FrameModality
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.preview.canvas import (
     FAINT,
@@ -68,7 +68,7 @@ def contact_sheet(
     *,
     columns: int = 8,
     tile_px: int = 144,
-    style: str = DEFAULT_STYLE,
+    style: str = "",
 ) -> Image.Image:
     """Draw a contact sheet of some clips. It names the modalities that a clip lacks, and marks damaged pictures.
 
@@ -77,7 +77,7 @@ def contact_sheet(
         clips: Clip ids; or a number of clips, which are chosen evenly over the store.
         columns: Number of frames of each clip, at least 1; frames that have a mask or drawing are preferred.
         tile_px: Side of each picture on the sheet in px, at least 32.
-        style: The drawing style.
+        style: The drawing style. Empty means ``style1``, or the only style of a store that has another.
 
     Returns:
         A picture in RGB; with the default ``columns`` and ``tile_px``, it is 1,392 px wide.

@@ -10,7 +10,7 @@ from mmvoxceleb.cliplists.chosen_store import Missing
 from mmvoxceleb.cliplists.reading import Clips
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.meta.removal_feed import Feeds, Offline
-from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO, check_modalities, frame_modalities
+from mmvoxceleb.modalities import VIDEO, check_modalities, frame_modalities
 
 __all__ = ["SampleOptions"]
 
@@ -68,7 +68,7 @@ class SampleOptions:
             of modalities that are not named are at ``other``.
         image_at: Adds ``image``, one more frame that shows the appearance: any frame of the clip (``other``), or a
             frame of another clip of the same identity and video (``other_clip``). None adds nothing.
-        style: The drawing style.
+        style: The drawing style. Empty means ``style1``, or the only style of a store that has another.
         sentences: Which sentences ``text`` has: a ``random`` one, the ``first`` one, or ``all`` of them as a list.
         text_dropout: Probability that ``null_text`` replaces the text, 0 to 1 (MMVID: 0.1).
         null_text: The text that replaces it.
@@ -106,7 +106,7 @@ class SampleOptions:
     drawing_at: Place = "other"
     at: Mapping[str, Place] = field(default_factory=dict)
     image_at: Literal["other", "other_clip"] | None = None
-    style: str = DEFAULT_STYLE
+    style: str = ""
     sentences: Literal["random", "first", "all"] = "random"
     text_dropout: float = 0.0
     null_text: str = "null"

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_feed import addresses_of
-from mmvoxceleb.modalities import LABEL, VIDEO, FileModality, FrameModality, check_modalities, modalities
+from mmvoxceleb.modalities import DEFAULT_STYLE, LABEL, VIDEO, FileModality, FrameModality, check_modalities, modalities
 from mmvoxceleb.sampling.batches import BatchedSample, BatchRoom, Place
 from mmvoxceleb.sampling.clips import SampledClip
 from mmvoxceleb.sampling.epochs import IndexEpochs
@@ -111,9 +111,10 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
         if isinstance(data, str | os.PathLike):
             data = open_store(data)
         wanted = self.options.modalities
-        if isinstance(data, Store) and (wanted is None or any(kind.has_styles for kind in modalities(wanted))):
-            self.options = replace(self.options, style=settled_style(self.options.style, data))
-        options = self.options
+        has_styles = wanted is None or any(kind.has_styles for kind in modalities(wanted))
+        style = self.options.style
+        style = settled_style(style, data) if isinstance(data, Store) and has_styles else style or DEFAULT_STYLE
+        options = self.options = replace(self.options, style=style)
         self._source = sampled_clips(
             data, self._wanted(), options.style, self._listed, options.missing, self._removals,
             told_of=addresses_of(options.removals),

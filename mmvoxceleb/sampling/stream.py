@@ -3,13 +3,14 @@
 import logging
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch.utils.data import IterableDataset
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import VIDEO
+from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO
 from mmvoxceleb.sampling.epochs import StreamEpochs
 from mmvoxceleb.sampling.record_clips import RecordClip, modalities_in
 from mmvoxceleb.sampling.sample import Sample, SampleMaker
@@ -41,6 +42,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         self._stream_epochs = StreamEpochs()
         self._epoch = 0
         self._rows = data.with_format(None).decode(False)
+        self.options = replace(self.options, style=self.options.style or DEFAULT_STYLE)
         self._take_modalities(modalities_in(_names_of(self._rows), self.options.style), "stream")
         if self.options.negative_text or self.options.has_other_clips:
             raise ConfigError(

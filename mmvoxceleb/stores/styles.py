@@ -1,4 +1,4 @@
-"""Which drawing style is meant where nobody chose one."""
+"""Which drawing style is read where nobody chose one."""
 
 import logging
 
@@ -12,31 +12,29 @@ _told: set[tuple[str, str]] = set()
 
 
 def settled_style(style: str, store: Store) -> str:
-    """Return ``style``, or the only style of a store that has drawings, but none in the default one.
+    """Return ``style`` if one was chosen, else the default one, or the only style of a store that has another.
 
     Other drawers have other styles, and whoever has one kind of drawings need not name it. At the level INFO, the log
     says which is taken: no warning, for a store with one style leaves no doubt.
 
     Args:
-        style: What was asked for, or the default.
+        style: What was asked for; empty if nothing was.
         store: Where it is looked for.
     """
-    if style != DEFAULT_STYLE:
+    if style:
         return style
     there = sorted({folder.style for folder in store.folders() if folder.style})
     if len(there) != 1 or there == [DEFAULT_STYLE]:
-        return style
+        return DEFAULT_STYLE
     if (told := (store.location, there[0])) not in _told:
         _told.add(told)
         logger.info(
             "%s: has no drawings of the default style, %s; its only style, %s, is taken",
-            store.location,
-            style,
-            there[0],
-        )
+            store.location, DEFAULT_STYLE, there[0],
+        )  # fmt: skip
     return there[0]
 
 
 def settled_styles(styles: tuple[str, ...], store: Store) -> tuple[str, ...]:
-    """Do the same for several; more than one were chosen."""
-    return (settled_style(styles[0], store),) if len(styles) == 1 else styles
+    """Return ``styles`` if any were chosen, else the one of :func:`settled_style`."""
+    return styles or (settled_style("", store),)

@@ -26,6 +26,12 @@ def test_it_is_loaded(drawn: Corpus, streaming: bool, caplog: pytest.LogCaptureF
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.parametrize("styles", ["style1", ("style1",)])
+def test_another_is_not_taken_for_the_one_that_was_asked_for(drawn: Corpus, styles: str | tuple[str, ...]) -> None:
+    with pytest.raises(MissingModalityError, match=r"has no draw/style1 .* with styles=\('lines',\)"):
+        load_dataset("mmvoxceleb", data_dir=str(drawn.root), split="train", streaming=True, styles=styles)
+
+
 def test_of_two_others_none_is_taken(drawn: Corpus) -> None:
     (drawn.root / "draw/sketch").symlink_to("lines")
     with pytest.raises(MissingModalityError, match=r"has no draw/style1 .* with styles=\('lines', 'sketch'\)"):

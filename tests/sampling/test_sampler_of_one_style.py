@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.sampling import ClipSampler
 from tests.support.corpus import Corpus, make_corpus
 
@@ -23,3 +24,8 @@ def test_samples_without_drawings_say_nothing_of_styles(drawn: Corpus, caplog: p
         ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "drawing"))
     assert "its only style, lines, is taken" in caplog.text
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_another_is_not_taken_for_the_one_that_was_asked_for(drawn: Corpus) -> None:
+    with pytest.raises(MissingModalityError, match="drawing"):
+        ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "drawing"), style="style1")

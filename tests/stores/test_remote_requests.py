@@ -27,7 +27,7 @@ from tests.support.http_server import FileServer
 from tests.support.rude_server import Request, Start
 
 Serve = Callable[..., FileServer]
-VIDEO, MASK = Folder("video"), Folder("mask")
+VIDEO, MASK, TEXT = Folder("video"), Folder("mask"), Folder("text")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -302,6 +302,10 @@ def test_s3_lists_a_person_at_a_time_and_only_what_is_wanted(tmp_path: Path, s3:
     server.log()
     assert everything(store) == everything(local)
     assert store.fingerprint([VIDEO]) == open_store("s3://bucket").fingerprint([VIDEO])
+    for folder in (VIDEO, TEXT):
+        server.log()
+        assert store.read(folder, clips[0]) == local.read(folder, clips[0])
+        assert {method for method, _, _ in server.log()} == {"GET"}
 
 
 def test_s3_lists_and_reads_packed_clips_and_asks_nothing_again(
