@@ -159,7 +159,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         """The drawing styles to read; they are asked of the store only where it is read for drawings."""
         is_chosen = self.config.styles is not None
         if is_chosen or not any(kind.has_styles for kind in modalities(self.config.read_modalities)):
-            return self.config.read_styles
+            styles: tuple[str, ...] = self.config.read_styles
+            return styles
         return settled_styles((), store or self._open())
 
     def _content_digest(self) -> str:

@@ -66,8 +66,8 @@ def clip_of_file(folder: Folder, name: str, is_clip: Callable[[str], bool] = Cli
 
 
 def clips_of_files(
-    folder: Folder, names: Sequence[str], matched: Callable[[list[str]], list[str | None]]
-) -> list[str | None]:
+    folder: Folder, names: Sequence[str], matched: Callable[[list[str]], Sequence[str | None]]
+) -> Sequence[str | None]:
     """Return what :func:`clip_of_file` does, of many files at once.
 
     Args:

@@ -64,6 +64,8 @@ class ClipNames:
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
         self._in_order: list[str] = []
+        self._numbered: list[str] = []
+        self._numbers: dict[str, int] = {}
         self._is_shared = False
         self._growing = threading.Lock()
 
@@ -95,9 +97,14 @@ class ClipNames:
         """Return those that are names of clips, in their order, each as it is kept here."""
         return [clip for clip in self.matched(names) if clip is not None]
 
-    def matched(self, names: list[str]) -> list[str | None]:
-        """Return each name as it is kept here if it is that of a clip, else None."""
+    def matched(self, names: list[str]) -> Sequence[str | None]:
+        """Return each name as it is kept here if it is that of a clip, else None.
+
+        Of all names in their order it is :meth:`in_order` itself.
+        """
         known = self.known
+        if len(names) == len(known) and names == (in_order := self.in_order()):  # faster than to look up a million
+            return in_order
         clips = list(map(known.get, names))
         if None in clips:
             new = [name for name, clip in zip(names, clips, strict=True) if clip is None and ClipId.matches(name)]
@@ -107,6 +114,8 @@ class ClipNames:
                 known = self.known
                 known.update((name, name) for name in new if not name.startswith("."))
             clips = list(map(known.get, names))
+            if len(clips) == len(known) and clips == (in_order := self.in_order()):
+                return in_order
         return clips
 
     def in_order(self) -> list[str]:
@@ -114,6 +123,16 @@ class ClipNames:
         if len(self._in_order) != len(self.known):
             self._in_order = sorted(self.known)
         return self._in_order
+
+    def numbers(self, names: Sequence[str | None]) -> dict[str, int] | None:
+        """Return the position of each name, if these are all in their order; counted once for all folders."""
+        with self._growing:
+            if names is not self._in_order:
+                return None
+            if self._numbered is not self._in_order:
+                self._numbered = self._in_order
+                self._numbers = dict(zip(self._in_order, range(len(self._in_order)), strict=True))
+            return self._numbers
 
 
 class _AllAlike(Mapping[str, _Form]):

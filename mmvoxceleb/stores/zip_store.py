@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, UnsafeArchiveError
@@ -23,8 +24,29 @@ __all__ = ["ZipStore"]
 
 _REMOTE_READS_AT_ONCE = 32
 
-_Spots: TypeAlias = dict[str, int]
+_Spots: TypeAlias = Mapping[str, int]
 """Where each clip is: the position of its folder in the index, or of its single file, as ``~position``."""
+
+
+class _InOrder(Mapping[str, int]):
+    """Where clips are that follow one another in the order of their names, in no memory of its own.
+
+    Args:
+        numbers: The clips, numbered in their order.
+        where: Where each number is.
+    """
+
+    def __init__(self, numbers: Mapping[str, int], where: range) -> None:
+        self._numbers, self._where = numbers, where
+
+    def __getitem__(self, clip: str) -> int:
+        return self._where[self._numbers[clip]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._where)
 
 
 class ZipStore(Store):
@@ -80,45 +102,45 @@ class ZipStore(Store):
         """Find the clips. Those beside each other are of one folder, so a million need one look."""
         found: dict[Folder, _Spots] = {}
         strangers: list[int] = []
-        beside: dict[str, tuple[list[str], list[int]]] = {}
-        for at, path in enumerate(index.folders):
-            parent, _, name = path.rpartition("/")
-            if parent not in beside:
-                beside[parent] = [], []
-            names, positions = beside[parent]
-            names.append(name)
-            positions.append(at)
-        for names, positions in beside.values():
+        for names, positions in _beside_each_other(index.folders):
             clips = self._names.matched(names)
-            others = [at for clip, at in zip(clips, positions, strict=True) if clip is None]
+            others = [at for clip, at in zip(clips, positions, strict=True) if clip is None] if None in clips else []
             if len(others) < len(names):
                 first = next(at for clip, at in zip(clips, positions, strict=True) if clip is not None)
                 place = folder_of_path(index.path(first), self._hint)
                 if place is not None:
-                    self._place(found.setdefault(place[0], {}), place[0], clips, positions)
+                    self._place(found, place[0], clips, positions)
             for at in others:
                 place = folder_of_path(index.path(at), self._hint)
                 if place is not None:
-                    strangers += self._place_files(place[0], at, index, found.setdefault(place[0], {}))
+                    strangers += self._place_files(found, place[0], at, index)
         if len(strangers) <= MOST_LONE_ENTRIES:
             self._check_headers(map(index.entry, strangers))
-        return {folder: spots for folder, spots in found.items() if spots}
+        return found
 
-    def _place_files(self, folder: Folder, at: int, index: ZipIndex, spots: _Spots) -> list[int]:
+    def _place_files(self, found: dict[Folder, _Spots], folder: Folder, at: int, index: ZipIndex) -> list[int]:
         """Place the clips that are single files in a folder, and return where there are others."""
         clips, rows = clips_of_files(folder, index.names(at), self._names.matched), index.rows(at)
-        self._place(spots, folder, clips, range(~rows.start, ~rows.stop, -1))
-        return [] if folder.is_frames else [row for clip, row in zip(clips, rows, strict=True) if clip is None]
+        self._place(found, folder, clips, range(~rows.start, ~rows.stop, -1))
+        if folder.is_frames or None not in clips:
+            return []
+        return [row for clip, row in zip(clips, rows, strict=True) if clip is None]
 
-    def _place(self, spots: _Spots, folder: Folder, clips: Sequence[str | None], where: Sequence[int]) -> None:
-        new = dict(zip(clips, where, strict=True))
-        if not spots and len(new) == len(clips):  # no clip twice, and at most one file that is none
-            new.pop(None, None)
-            spots.update(cast("_Spots", new))
+    def _place(
+        self, found: dict[Folder, _Spots], folder: Folder, clips: Sequence[str | None], where: Sequence[int]
+    ) -> None:
+        if folder not in found and isinstance(where, range) and (numbers := self._names.numbers(clips)) is not None:
+            found[folder] = _InOrder(numbers, where)
+            return
+        spots = dict(found.get(folder, {}))
+        if not spots and None not in clips and len(new := dict(zip(clips, where, strict=True))) == len(clips):
+            found[folder] = cast("_Spots", new)  # no clip is there twice
             return
         for clip, spot in zip(clips, where, strict=True):
             if clip is not None and spots.setdefault(clip, spot) != spot:
                 self._repeated[folder, clip] = spots[clip], spot
+        if spots:
+            found[folder] = spots
 
     def folders(self) -> tuple[Folder, ...]:
         return tuple(sorted(self._spots))
@@ -223,3 +245,27 @@ class ZipStore(Store):
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         version = self._source.version or no_version(self.location)
         return f"{self.location.rsplit('/', 1)[-1]} {self._source.size} {version}"
+
+
+def _beside_each_other(paths: Sequence[str]) -> Iterator[tuple[list[str], Sequence[int]]]:
+    """Yield the names of folders in the same one, with their positions among all.
+
+    Args:
+        paths: Of folders, sorted, so that those which begin alike follow one another.
+    """
+    others: dict[str, tuple[list[str], list[int]]] = {}
+    at = 0
+    while at < len(paths):
+        parent, slash, _ = paths[at].rpartition("/")
+        end = bisect_left(paths, f"{parent}{chr(ord('/') + 1)}", at) if slash else at + 1
+        names = [path[len(parent) + 1 :] for path in paths[at:end]]
+        if slash and "/" not in "".join(names):  # a million are not split one by one
+            yield names, range(at, end)
+        else:
+            for position in range(at, end):
+                parent, _, name = paths[position].rpartition("/")
+                beside = others.setdefault(parent, ([], []))
+                beside[0].append(name)
+                beside[1].append(position)
+        at = end
+    yield from others.values()
