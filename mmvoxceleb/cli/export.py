@@ -172,7 +172,7 @@ def refuse_for_trainer(
     settings: ExportSettings, *, modality: list[str] | None, facts: CardFacts, dry_run: bool
 ) -> None:
     """Refuse options that say nothing of an export for a trainer."""
-    usual = ExportSettings(crf=settings.crf, on_error=settings.on_error)
+    usual = ExportSettings(styles=(), crf=settings.crf, on_error=settings.on_error)
     if settings != usual or modality or facts != CardFacts() or dry_run:
         raise ConfigError(
             "--for takes --size, --root, --crf, --clips, --missing, --on-error, --limit, --workers and --overwrite; "

@@ -27,5 +27,5 @@ def test_samples_without_drawings_say_nothing_of_styles(drawn: Corpus, caplog: p
 
 
 def test_another_is_not_taken_for_the_one_that_was_asked_for(drawn: Corpus) -> None:
-    with pytest.raises(MissingModalityError, match="drawing"):
+    with pytest.raises(MissingModalityError, match=r"has no draw/style1 \(it has: draw/lines"):
         ClipSampler(drawn.root, num_frames=1, image_size=16, modalities=("video", "drawing"), style="style1")
