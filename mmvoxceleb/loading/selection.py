@@ -56,7 +56,7 @@ def choose_clips(
     if empty:
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
         styles = styles_in(store.folders()) if all(folder.style for folder in folders if str(folder) in empty) else ()
-        other = f"read what there is with styles={styles!r}, " if styles else ""
+        other = f"name a style that it has ({', '.join(styles)}), " if styles else ""
         raise MissingModalityError(
             f"{store.location}: has no {', '.join(empty)} (it has: {has}); {other}add it, or read fewer with "
             "modalities=(...)"
