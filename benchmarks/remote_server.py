@@ -62,7 +62,7 @@ def serve_http(folder: Path, latency: float) -> None:
 def serve_s3(folder: Path, latency: float) -> None:
     """Serve a folder's files as the objects of a bucket by moto, an implementation of the S3 API."""
     # not among the dependencies, nor typed
-    moto_server, werkzeug = import_module("moto.server"), import_module("werkzeug.serving")
+    moto_server, waitress = import_module("moto.server"), import_module("waitress")
     account = import_module("moto.core").DEFAULT_ACCOUNT_ID
     backend = import_module("moto.s3.models").s3_backends[account]["aws"]
     backend.create_bucket("bucket", "us-east-1")
@@ -80,16 +80,16 @@ def serve_s3(folder: Path, latency: float) -> None:
             start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))])
             return [told]
         with lock:
-            log.append((environ["REQUEST_METHOD"], environ["RAW_URI"], environ.get("HTTP_RANGE", "")))
+            log.append((environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ.get("HTTP_RANGE", "")))
         time.sleep(latency)
+        environ["RAW_URI"] = environ["REQUEST_URI"]  # by which moto tells what was quoted
         answered: Iterable[bytes] = app(environ, start)
         return answered
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    werkzeug.WSGIRequestHandler.protocol_version = "HTTP/1.1"  # keeps connections
-    server = werkzeug.make_server("127.0.0.1", 0, answer, threaded=True)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    logging.getLogger("waitress").setLevel(logging.ERROR)
+    server = waitress.create_server(answer, host="127.0.0.1", port=0, threads=64, connection_limit=1000)
+    print(server.effective_port, flush=True)
+    server.run()
 
 
 if __name__ == "__main__":

@@ -93,20 +93,33 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
             add_removals(tree.address, removals)
         else:
             tree.write(REMOVALS_PATH, (read_removals(tree.address, feeds=False) | removals).to_bytes())
-        report = erase(tree, removals)
+
+        def note(clips: Iterable[str]) -> None:
+            doubtful = [entry for entry in removals.unmatched(clips) if entry not in before]
+            note_taken_out(tree, removals, doubtful=doubtful)
+
+        report = erase(tree, removals, found=note)
         if tree.is_local:
             forget_names(tree.address)
-            _visit_zips(Path(tree.address), removals, report, rewrite_zips)
+            _visit_zips(Path(tree.address), removals, report, rewrite_zips, note)
         report.clips.sort()
         report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
         note_taken_out(tree, removals, doubtful=report.unmatched)
     return report
 
 
-def erase(tree: OutputTree, removals: Removals) -> StoreRemoval:
-    """Delete all files of persons, videos and clips, and cut their names out of ``meta``, but add them to no list."""
+def erase(
+    tree: OutputTree, removals: Removals, *, found: Callable[[Iterable[str]], None] = lambda clips: None
+) -> StoreRemoval:
+    """Delete all files of persons, videos and clips, and cut their names out of ``meta``, but add them to no list.
+
+    Args:
+        tree: The store.
+        removals: The persons, videos and clips.
+        found: Called with the clips that have files or folders, before any of these is deleted.
+    """
     report = StoreRemoval()
-    files, kept = _sweep(tree, removals, report)
+    files, kept = _sweep(tree, removals, report, found)
     clip_of = _clip_names()
     names = Names(removals, kept)
     forget_rows(tree, removals)
@@ -170,9 +183,12 @@ def _open(place: Place) -> OutputTree:
     return tree
 
 
-def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[list[str], set[str]]:
+def _sweep(
+    tree: OutputTree, removals: Removals, report: StoreRemoval, found: Callable[[Iterable[str]], None]
+) -> tuple[list[str], set[str]]:
     """Delete files and folders of removed clips by name, and list all other files and clips."""
     files: list[str] = []
+    doomed: list[str] = []
     kept: set[str] = set()
     folders: list[str] = []
     clip_of = _clip_names()
@@ -180,15 +196,19 @@ def _sweep(tree: OutputTree, removals: Removals, report: StoreRemoval) -> tuple[
         name = path.rpartition("/")[2]
         clip = clip_of(name)
         if (clip is not None and clip in removals) or is_record_of(path, removals):
-            if tree.is_local and (link := Path(tree.address) / path).is_symlink():
-                report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
-            take_away(tree, path)
-            report.paths += 1
+            doomed.append(path)
             report.clips += [] if clip is None else [clip]
             continue
         kept |= set() if clip is None else {clip}
         if not is_folder:
             files.append(path)
+    if report.clips:
+        found(report.clips)
+    for path in doomed:
+        if tree.is_local and (link := Path(tree.address) / path).is_symlink():
+            report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
+        take_away(tree, path)
+        report.paths += 1
     tree.clean_partial(folders)
     named = Names(removals)
     for folder in sorted(folders, key=len, reverse=True):
@@ -234,12 +254,19 @@ def _look_at_stranger(tree: OutputTree, path: str, names: Names, report: StoreRe
         report.naming.append(full)
 
 
-def _visit_zips(folder: Path, removals: Removals, report: StoreRemoval, rewrite: bool) -> None:
+def _visit_zips(
+    folder: Path,
+    removals: Removals,
+    report: StoreRemoval,
+    rewrite: bool,
+    found: Callable[[Iterable[str]], None],
+) -> None:
     clips, clip_of = set(report.clips), _clip_names()
     for path in sorted(_zips_of_many(folder, clip_of)):
         inside = clips_in_zip(path, removals)
         clips.update(inside)
         if inside and rewrite:
+            found(inside)
             rewrite_zip(path, removals, clip_of)
             report.rewritten.append(path)
         elif inside:

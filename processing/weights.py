@@ -100,7 +100,7 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
         sha256=weights.sha256,
         advice=(
             f"get {weights.file_name} ({weights.paper}) by hand, put it into a folder, and set {WEIGHTS_VARIABLE} to "
-            "that folder"
+            "that folder. For a trial, the sample models need no download"
         ),
     )
     if weights.sha256 is None:

@@ -135,13 +135,15 @@ def push(
     if dry_run:
         end({"dry_run": True, **planned}, next_command=f"mmvoxceleb push {source} {repo_id}{' --public' * public}")
         return
+    sent: list[int] = []
     try:
-        report = _send(plan, repo_id, revision, public=public, gated=gated)
-    except (KeyboardInterrupt, SourceUnavailableError) as error:
-        ended = stopped(repo_id, of="commits")
-        if isinstance(error, SourceUnavailableError):
-            raise
-        raise ended from None
+        report = _send(plan, repo_id, revision, public=public, gated=gated, sent=sent)
+    except KeyboardInterrupt:
+        raise stopped(repo_id, of="commits") from None
+    except SourceUnavailableError:
+        if sent:
+            stopped(repo_id, of="commits")
+        raise
     end(
         {"dry_run": False, **planned, **asdict(report)},
         [
@@ -171,7 +173,8 @@ def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
         )
 
 
-def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool) -> "PushReport":
+def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated: bool, sent: list[int]) -> "PushReport":
+    """Push with a bar, and add to ``sent`` the bytes of what is sent together."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -183,10 +186,15 @@ def _send(plan: "PushPlan", repo_id: str, revision: str, *, public: bool, gated:
     columns = (TextColumn("sending"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("sending", total=plan.bytes)
+
+        def advance(_: int, size: int) -> None:
+            sent.append(size)
+            bar.advance(task, size)
+
         return push_export(
             plan,
             HubRepo(repo_id, revision=revision),
             public=public,
             gated=gated,
-            progress=lambda _, size: bar.advance(task, size),
+            progress=advance,
         )

@@ -109,6 +109,15 @@ async def _body(answer: Any, url: str, *, stop: int | None = None, budget: Budge
     return content if stop is None else content[:stop]
 
 
+def _refuse_failed(answer: Any, url: str) -> None:
+    answer.raise_for_status()
+    if answer.status not in (200, 206):  # a redirect to nowhere, say, with a body that is no file
+        raise SourceUnavailableError(
+            f"{url}: the server answers with status {answer.status} and no file; check the address, or download the "
+            "files and pass their folder as data_dir"
+        )
+
+
 def _refuse_compressed(answer: Any, url: str) -> None:
     encoding = answer.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity"):
@@ -122,7 +131,7 @@ async def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
     """Read the bytes from ``start`` up to ``end``, whatever the server goes on to send; fewer where the file ends."""
     asked = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
     async with _request(system, "GET", url, **asked) as answer:
-        answer.raise_for_status()
+        _refuse_failed(answer, url)
         _refuse_compressed(answer, url)
         if answer.status == 206:
             given = answer.headers.get("Content-Range", "")
@@ -148,7 +157,7 @@ async def fetch_tail(system: Any, url: str, most: int) -> tuple[bytes, int, str]
     async with _request(system, "GET", url, **asked) as answer:
         if answer.status in (400, 405, 416, 501):
             return None
-        answer.raise_for_status()
+        _refuse_failed(answer, url)
         size, version = _told(answer.headers)
         if answer.status != 206 or size is None:
             return None
@@ -162,7 +171,7 @@ async def fetch_tail(system: Any, url: str, most: int) -> tuple[bytes, int, str]
 async def fetch(system: Any, url: str, budget: Budget) -> bytes:
     """Read a whole file."""
     async with _request(system, "GET", url, **{"Accept-Encoding": "identity"}) as answer:
-        answer.raise_for_status()
+        _refuse_failed(answer, url)
         _refuse_compressed(answer, url)
         return await _body(answer, url, budget=budget)
 
@@ -171,11 +180,11 @@ async def file_info(system: Any, url: str) -> tuple[int | None, str]:
     """Ask for the size of a file, None where the server does not say, and its version, empty if there is none."""
     identity = {"Accept-Encoding": "identity"}
     async with _request(system, "HEAD", url, **identity) as answer:
-        if answer.status < 400 and (told := _told(answer.headers))[0] is not None:
+        if answer.status == 200 and (told := _told(answer.headers))[0] is not None:
             return told
     # servers that know no HEAD, or sign addresses for GET alone
     async with _request(system, "GET", url, **identity, Range="bytes=0-0") as answer:
-        answer.raise_for_status()
+        _refuse_failed(answer, url)
         return _told(answer.headers)
 
 
@@ -201,7 +210,7 @@ async def list_page(system: Any, url: str) -> list[tuple[str, bool]]:
     """List what an index page links to directly below it: names, decoded, and whether each is a folder."""
     url = url.rstrip("/") + "/"
     async with _request(system, "GET", url) as answer:
-        answer.raise_for_status()
+        _refuse_failed(answer, url)
         kind = answer.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
         if kind not in ("text/html", "application/xhtml+xml"):
             return []

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+from mmvoxceleb.files import http
 from mmvoxceleb.files.announced import announced
 from mmvoxceleb.files.inside import check_inside
 from mmvoxceleb.files.partial import PARTIAL, is_abandoned
@@ -97,11 +98,20 @@ class RemoteTree(OutputTree):
             system, _ = self._remote.fresh(paths[0])
             full = [self._remote.at(path)[1] for path in paths]
             seconds, what = _FILE_SECONDS * len(full) ** 0.5, f"{len(full)} files"
-            content = answer_within(seconds, what, system, "cat", full, **in_one_piece(system))
-            if isinstance(content, bytes):
-                return [content]
-            by_path = {str(name): data for name, data in content.items()}
-            return [by_path[name] for name in full]
+
+            def by_driver() -> list[bytes]:
+                content = answer_within(seconds, what, system, "cat", full, **in_one_piece(system))
+                if isinstance(content, bytes):
+                    return [content]
+                by_path = {str(name): data for name, data in content.items()}
+                return [by_path[name] for name in full]
+
+            if self._remote.signed is None:
+                return by_driver()
+            budget = http.Budget(most_bytes)
+            return self._remote.signed.read(
+                system, full, lambda web, urls: http.together([http.fetch(web, url, budget) for url in urls]), by_driver
+            )
 
         return self._remote.patiently(fetch, self.where(several(paths))) if paths else []
 

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+from mmvoxceleb.files import http
 from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.files.ranges import UrlSource
 from mmvoxceleb.files.retry import with_retries
+from mmvoxceleb.files.signed import signed_reads, with_signatures
 from mmvoxceleb.files.stalls import StalledError, within
 from mmvoxceleb.files.tree import Item
 from mmvoxceleb.files.version import version_of
@@ -43,10 +45,11 @@ class RemoteSystem(threading.local):
     """
 
     def __init__(self, address: str, options: Mapping[str, Any]) -> None:
-        self.address, self._options = address, options
+        self.address, self._options = address, with_signatures(address, options)
         self.protocol = address.partition("://")[0].lower()
         self.is_object_store = self.protocol in OBJECT_STORES
         self.lists_by_prefix = self.protocol in LIST_BY_PREFIX
+        self.signed = signed_reads(address, options)
         self._made: set[str] = set()
         self._system: Any = None
         self._file: Any = None
@@ -182,8 +185,16 @@ class RemoteSource(UrlSource):
         system, path = self._remote.at("")
         seconds, what = _PATIENCE_SECONDS + (end - start) / _LEAST_BYTES_PER_SECOND, f"{end - start:,} bytes"
         if system.async_impl:  # any thread may use it; an open file would ask for its size first
-            data: bytes = answer_within(seconds, what, system, "cat_file", path, start=start, end=end)
-            return data
+
+            def by_driver() -> bytes:
+                data: bytes = answer_within(seconds, what, system, "cat_file", path, start=start, end=end)
+                return data
+
+            if self._remote.signed is None:
+                return by_driver()
+            return self._remote.signed.read(
+                system, [path], lambda web, urls: http.fetch_range(web, urls[0], start, end), by_driver
+            )
         file = self._remote.file()
 
         def read() -> bytes:

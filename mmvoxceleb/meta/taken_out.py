@@ -21,14 +21,16 @@ from mmvoxceleb.stores.interface import LARGEST_CLIP_BYTES, Store
 __all__ = ["TAKEN_OUT_PATH", "doubtful_in", "note_taken_out", "taken_out_before", "tell_doubtful_entries"]
 
 TAKEN_OUT_PATH = f"{META.folder_name}/.removed.json"
-"""``{"sha256": [...]}``: hashes of the entries whose clips are gone."""
+"""``{"sha256": [...]}``: hashes of the entries whose clips are gone, or about to be."""
 
 logger = logging.getLogger(__name__)
 _told: set[tuple[str, int]] = set()
 
 
 def note_taken_out(tree: OutputTree, removals: Removals, *, doubtful: Collection[str] = ()) -> None:
-    """Note that the clips of some entries are gone from a store. Entries that left its list are forgotten.
+    """Note that the clips of some entries are gone from a store, or are about to be: a removal may be killed.
+
+    Entries that left the store's list are forgotten.
 
     Args:
         tree: The store.

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
+from mmvoxceleb.files.whole import name_of
 from mmvoxceleb.modalities import FrameModality
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.preview.canvas import (
@@ -98,7 +99,7 @@ def contact_sheet(
         chosen = list(clips)
     grid = _Grid(columns, tile_px)
     cards = [_card(view_clip(store, clip, count=columns, style=style), grid) for clip in chosen]
-    title = _title(f"{len(chosen):,} of {len(everything):,} clips", grid)
+    title = _title(name_of(store.location), f"{len(chosen):,} of {len(everything):,} clips", grid)
     sheet = Image.new("RGB", (grid.width, title.height + sum(card.height for card in cards)), PAPER)
     top = 0
     for part in (title, *cards):
@@ -107,11 +108,13 @@ def contact_sheet(
     return sheet
 
 
-def _title(note: str, grid: _Grid) -> Image.Image:
+def _title(name: str, note: str, grid: _Grid) -> Image.Image:
     picture = Image.new("RGB", (grid.width, 76), PAPER)
     draw = ImageDraw.Draw(picture)
-    draw.text((_MARGIN, 48), "Multimodal VoxCeleb", font=font(28), fill=INK, anchor="ls")
     draw.text((grid.width - _MARGIN, 48), note, font=font(_BODY), fill=MUTED, anchor="rs")
+    room = grid.width - 3 * _MARGIN - text_width_px(note, _BODY)
+    for line in wrap(name, 28, room, most_lines=1):
+        draw.text((_MARGIN, 48), line, font=font(28), fill=INK, anchor="ls")
     return picture
 
 

@@ -165,8 +165,8 @@ def _export(
     others = sorted(set(earlier) - set(chosen))
     if others:
         raise IncompatibleOutputError(
-            f"{state.root}: contains {len(others)} clips that are not in this selection, such as {others[0]}; name a "
-            "new folder, or start over with --overwrite"
+            f"{state.root}: contains clips that are not in this selection ({len(others):,}, such as {others[0]}); "
+            "name a new folder, or start over with --overwrite"
         )
     finished: dict[str, ExportedClip] = {}
     make = partial(_make, state, store, earlier)

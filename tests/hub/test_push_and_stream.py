@@ -233,11 +233,25 @@ def test_passing_failures_are_tried_again(tmp_path: Path, own_corpus: Corpus, hu
     assert "README.md" in head.files
 
 
+def test_a_failure_after_files_were_sent_says_what_is_kept(
+    tmp_path: Path, own_corpus: Corpus, hub: Hub, program: Run
+) -> None:
+    export_store(own_corpus.root, tmp_path / "out", LIGHT, facts=PLAIN)
+    hub.fault = fail_times(99, 403, "POST", "/commit/")
+    try:
+        done = program("push", tmp_path / "out", "lab/refused")
+    finally:
+        hub.fault = None
+    assert done.returncode == 1
+    assert "stopped; finished commits are kept in lab/refused: rerun the command to resume" in done.stderr
+
+
 def test_a_wrong_token_is_said_in_one_line(exported: Path, program: Run) -> None:
     done = program("push", exported, "lab/other", HF_TOKEN="hf_wrongTokenOfNobody")
     assert done.returncode == 1
     assert "hf auth login" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "commits are kept" not in done.stderr
     assert "hf_wrong" not in done.stdout + done.stderr
 
 

@@ -18,6 +18,7 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.processing import removal
 from mmvoxceleb.processing.copying import copy_stores
 from mmvoxceleb.processing.removal import remove_from_store
 from mmvoxceleb.sampling import ClipSampler
@@ -138,6 +139,30 @@ def test_of_a_removal_that_was_carried_out_nothing_is_told(
     loaded(tmp_path / "again")
     assert caplog.text.count("1 of its 2 entries match no clip here") == 2  # of each store
     assert not any(b"id100" in path.read_bytes() for path in (root / "meta").iterdir() if path.name != "removed.jsonl")
+
+
+@pytest.mark.parametrize(("layout", "last"), [("folders", "forget_rows"), ("zips", "rewrite_zip")])
+def test_of_a_removal_that_was_cut_short_nothing_is_told_once_it_is_run_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, layout: str, last: str
+) -> None:
+    corpus = make_corpus(tmp_path / "store", frames=3)
+    root = corpus.root if layout == "folders" else zip_corpus(corpus, tmp_path / "zips")
+    person = Removals(person_id=frozenset({"id10001", "id1001"}))
+    step, calls = getattr(removal, last), []
+
+    def cut(*arguments: Any) -> None:
+        step(*arguments)
+        calls.append(arguments)
+        if last != "rewrite_zip" or len(calls) == len([*root.glob("*.zip")]):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(removal, last, cut)
+    with pytest.raises(KeyboardInterrupt):
+        remove_from_store(root, person, rewrite_zips=True)
+    monkeypatch.undo()
+    assert remove_from_store(root, person, rewrite_zips=True).unmatched == ["person_id 'id1001'"]
+    loaded(root)
+    assert "1 of its 2 entries match no clip here" in caplog.text
 
 
 def test_entries_that_left_the_list_are_not_kept_as_taken_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,13 +1,9 @@
 """Stores behind URLs: few requests, many at a time, and nothing kept that has changed since."""
 
-import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,10 +21,10 @@ from tests.stores.test_open_store import everything, pack
 from tests.support.corpus import Corpus, make_corpus, write_clip, zip_corpus
 from tests.support.http_server import FileServer
 from tests.support.rude_server import Request, Start
+from tests.support.s3_bucket import S3Bucket, s3_buckets
 
 Serve = Callable[..., FileServer]
 VIDEO, MASK, TEXT = Folder("video"), Folder("mask"), Folder("text")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -247,44 +243,13 @@ def test_a_tail_tells_size_and_version(tmp_path: Path, serve: Serve) -> None:
     assert open_source(f"{server.url}/x.bin").tail(5000) == DATA
 
 
-class S3:
-    """The S3 service of the benchmark, without latency: it tells what was asked."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        command = [sys.executable, str(ROOT / "benchmarks" / "remote_server.py"), "s3", str(root), "--latency", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._address = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        settings = {"endpoint_url": self._address, "key": "key", "secret": "secret"}
-        monkeypatch.setitem(fsspec.config.conf, "s3", settings)
-
-    def log(self) -> list[list[str]]:
-        with urllib.request.urlopen(f"{self._address}/__log__") as answer:
-            found: list[list[str]] = json.load(answer)
-            return found
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
 @pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], S3]]:
-    pytest.importorskip("s3fs", reason="needs: pip install s3fs 'moto[server]'")
-    pytest.importorskip("moto", reason="needs: pip install s3fs 'moto[server]'")
-    servers: list[S3] = []
-
-    def start(root: Path) -> S3:
-        servers.append(S3(root, monkeypatch))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], S3Bucket]]:
+    with s3_buckets(monkeypatch) as start:
+        yield start
 
 
-def test_s3_lists_a_person_at_a_time_and_only_what_is_wanted(tmp_path: Path, s3: Callable[[Path], S3]) -> None:
+def test_s3_lists_a_person_at_a_time_and_only_what_is_wanted(tmp_path: Path, s3: Callable[[Path], S3Bucket]) -> None:
     corpus = make_corpus(tmp_path / "corpus", clips=10)  # four clips of id10001 and id10271, two of id11248
     server = s3(corpus.root)
     store, local = open_store("s3://bucket"), open_store(corpus.root)
@@ -309,7 +274,7 @@ def test_s3_lists_a_person_at_a_time_and_only_what_is_wanted(tmp_path: Path, s3:
 
 
 def test_s3_lists_and_reads_packed_clips_and_asks_nothing_again(
-    corpus: Corpus, tmp_path: Path, s3: Callable[[Path], S3]
+    corpus: Corpus, tmp_path: Path, s3: Callable[[Path], S3Bucket]
 ) -> None:
     root = pack(corpus, tmp_path / "packed")
     server = s3(root)

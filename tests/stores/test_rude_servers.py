@@ -12,6 +12,7 @@ from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files import retry, stalls
 from mmvoxceleb.files.http_tree import HttpSource as RemoteSource
 from mmvoxceleb.files.opening import open_source, open_tree
+from mmvoxceleb.files.whole import read_whole
 from mmvoxceleb.schema import Folder
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import Corpus, zip_folder
@@ -234,3 +235,20 @@ def test_redirects_that_lead_nowhere_say_so(rude: Start, what: str, target: str,
 def test_addresses_that_mean_nothing_are_one_error(url: str) -> None:
     with pytest.raises(SourceUnavailableError, match=f"^{re.escape(url[:8])}"):
         open_store(url)
+
+
+@pytest.mark.parametrize("status", [202, 203, 300, 301, 302])
+def test_an_answer_that_is_no_file_is_not_taken_for_one(rude: Start, status: int) -> None:
+    server = rude(lambda request: request.answer(status, b"<Error>moved, to nowhere</Error>", ETag='"1"'))
+    tree, source = open_tree(server.url), open_source(f"{server.url}/x.bin")
+    reads: dict[str, Callable[[], object]] = {
+        "whole": lambda: tree.read_files(["x.bin"], most_bytes=1000),
+        "range": lambda: source.read(0, 10),
+        "size": lambda: source.size,
+        "tail": lambda: open_source(f"{server.url}/x.bin").tail(10),
+        "page": lambda: tree.items(),
+        "one": lambda: read_whole(f"{server.url}/x.bin", most_bytes=1000),
+    }
+    for what, read in reads.items():
+        with pytest.raises(SourceUnavailableError, match=rf"status {status}"):
+            pytest.fail(f"{what}: {read()!r}")

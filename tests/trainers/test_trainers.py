@@ -274,7 +274,7 @@ def test_only_chosen_clips_are_exported(corpus: Corpus, tmp_path: Path) -> None:
     chosen = tmp_path / "chosen.txt"
     chosen.write_text(f"{corpus.clips[1]}\n")
     assert export_for("hallo3", corpus.root, tmp_path / "out", clips=chosen).clips == 1
-    with pytest.raises(IncompatibleOutputError, match="contains 1 clips that are not in this selection"):
+    with pytest.raises(IncompatibleOutputError, match=r"contains clips that are not in this selection \(1, such as"):
         export_for("hallo3", corpus.root, tmp_path / "out", clips=[corpus.clips[0]])
 
 
