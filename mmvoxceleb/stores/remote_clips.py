@@ -17,8 +17,8 @@ __all__ = ["RemoteClips"]
 
 _FORMAT = "1"
 _MOST_IN_MEMORY = 4096
-_MOST_RECENT = 128
-"""Listings that are held unpacked: whoever asks for one is likely to read some of it next."""
+_MOST_RECENT = 1 << 16
+"""Entries in the listings that are held unpacked, 15 MB: whoever asks for one is likely to read some of it next."""
 
 
 class RemoteClips:
@@ -36,6 +36,7 @@ class RemoteClips:
         self._folders: dict[str, bytes] = {}
         self._versions: dict[str, str] = {}
         self._recent: dict[str, list[ZipEntry]] = {}
+        self._count_recent = 0
         self._in_memory: dict[str, bytes] = {}
         """Of zips without a version, or without a cache; a few."""
         self._kept = KeptBlobs(cache_dir() / "packed-index.sqlite")
@@ -76,9 +77,10 @@ class RemoteClips:
         if (recent := self._recent.get(path)) is not None:
             return recent
         entries = self._known_or_read(path, told)
-        if len(self._recent) >= _MOST_RECENT:
-            self._recent = {}
+        if self._count_recent + len(entries) > _MOST_RECENT:
+            self._recent, self._count_recent = {}, 0
         self._recent[path] = entries
+        self._count_recent += len(entries)
         return entries
 
     def _known_or_read(self, path: str, told: Item) -> list[ZipEntry]:
