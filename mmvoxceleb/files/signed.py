@@ -128,4 +128,5 @@ def _can_sign(address: str, options: Mapping[str, Any]) -> bool:
         and client.keys() <= _PLAIN_CLIENT_OPTIONS
         and config.keys() <= _PLAIN_CONFIG_OPTIONS
         and not urllib.request.getproxies().keys() & {"http", "https", "all"}
+        and not fsspec.config.conf.keys() & {"http", "https"}  # headers, perhaps, that are not for S3
     )

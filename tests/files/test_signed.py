@@ -147,7 +147,10 @@ def test_nothing_is_signed_that_would_say_less_than_the_options(monkeypatch: pyt
     for address in ("gs://bucket", "s3://one--use1-az4--x-s3", "s3://arn:aws:s3:::x", "s3://bucket/x?versionId=1"):
         assert signed_reads(address, {}) is None
         assert with_signatures(address, {}) == {}
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with monkeypatch.context() as patch:
+        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        assert signed_reads("s3://bucket", {}) is None
+    monkeypatch.setitem(fsspec.config.conf, "https", {"headers": {"Authorization": "of another server"}})
     assert signed_reads("s3://bucket", {}) is None
 
 
