@@ -13,10 +13,10 @@ def first_line(error: BaseException) -> str:
 
 
 def quoted(value: object, most: int = 80) -> str:
-    """Return the ASCII form of a value; of a long one the beginning."""
+    """Return a value as Python shows it, with escapes for what cannot be seen; of a long one the beginning."""
     if isinstance(value, (str, bytes)):
         value = value[: most + 1]  # what is cut off need not be escaped
-    return shortened(ascii(value), most)
+    return shortened(repr(value), most)
 
 
 def shortened(text: object, most: int = 300) -> str:

@@ -17,9 +17,10 @@ LONG = "x" * 100_000
 HEADER = "person_id,video_id,start,end,bbox,fps,width,height"
 
 
-def test_a_quotation_is_one_short_line_of_ascii() -> None:
+def test_a_quotation_is_one_short_line_of_what_can_be_seen() -> None:
     assert quoted("id10001") == "'id10001'"
-    assert quoted("a\nb\x00\ud800é") == r"'a\nb\x00\ud800\xe9'"
+    assert quoted("Jürgen 王小明.mp4") == "'Jürgen 王小明.mp4'"
+    assert quoted("a\nb\x00\ud800\u202e\u200b\x1b[2J") == r"'a\nb\x00\ud800\u202e\u200b\x1b[2J'"
     assert len(quoted(LONG)) == 80
     assert quoted([LONG], 20) == "['xxxxxxxxxxxxxxx..."
     assert shortened("one\n  two") == "one two"
