@@ -27,6 +27,9 @@ __all__ = [
 WEIGHTS_VARIABLE = "MMVOXCELEB_WEIGHTS"
 """Environment variable: a folder, or several joined by the path separator, to look in before the cache."""
 
+_WITH_SAMPLES = ("bisenet", "portrait-drawing", "farl-celeba", "yunet", "face-landmarker", "selfie-segmenter", "s3fd")
+"""Those of models and detectors for which the sample models stand in."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -93,6 +96,7 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
         SourceUnavailableError: No source gives the file; every one is named with the reason.
     """
     target = Path(folder or weights_cache_dir()) / weights.file_name
+    for_a_trial = "; for a trial, the sample models (--models sample) need no download"
     download(
         weights.sources,
         target,
@@ -100,7 +104,7 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
         sha256=weights.sha256,
         advice=(
             f"get {weights.file_name} ({weights.paper}) by hand, put it into a folder, and set {WEIGHTS_VARIABLE} to "
-            "that folder. For a trial, the sample models need no download"
+            f"that folder{for_a_trial if weights.key in _WITH_SAMPLES else ''}"
         ),
     )
     if weights.sha256 is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.files.atomic import write_atomically
-from mmvoxceleb.hub.card_data import card_data
+from mmvoxceleb.hub.card_data import card_data, title_of
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
 from mmvoxceleb.hub.charts import CHARTS, draw_charts
 from mmvoxceleb.hub.layout import PREVIEW, WHOLE, configs_of, features_of
@@ -33,6 +33,12 @@ _IDENTITY_MEANINGS = {
     "utterance": "name of VoxCeleb's annotation",
     "chunk": "number of the face tube in the utterance",
     "num_frames": "frames of the whole clip",
+}
+_OTHER_IDENTITY_MEANINGS = {
+    "clip_id": "the key, `person#video#utterance.txt#chunk.mp4`",
+    "person_id": "identity, as the publisher named it or the file",
+    "video_id": "name of the source video",
+    "utterance": "number of the stretch of the video",
 }
 
 
@@ -111,8 +117,11 @@ def _values(
         "statistics": statistics,
         "facts": facts,
         "is_generated": statistics.is_generated,
+        "is_of_voxceleb": statistics.is_of_voxceleb,
+        "title": title_of(facts, statistics),
         "titles": [kind.title for kind in kinds],
         "persons": len(frozenset().union(*(split.persons for split in statistics.splits.values()))),
+        "example_person": _example_person(statistics),
         "size": sum(note.bytes for note in notes if note.part == WHOLE),
         "config_names": configs,
         "light_config": next((kind.name for kind in (LABEL, TEXT) if kind.name in configs), None),
@@ -120,7 +129,7 @@ def _values(
         "has_labels": LABEL in kinds,
         "has_text": TEXT in kinds,
         "has_frames": VIDEO in kinds,
-        "fields": _fields(settings),
+        "fields": _fields(settings, statistics),
         "counted_columns": counted,
         "numbers": [_numbers(name, split, counted) for name, split in statistics.splits.items()],
         "sensitive": ", ".join(f"`{name}`" for name in ATTRIBUTES if name in SENSITIVE_ATTRIBUTES),
@@ -133,6 +142,14 @@ def _values(
     }
 
 
+def _example_person(statistics: ExportStatistics) -> str:
+    """Name an identity as a Python string holds it, without its quotes: one of VoxCeleb's, or the first of others'."""
+    if statistics.is_of_voxceleb:
+        return "id10001"
+    first = min((person for split in statistics.splits.values() for person in split.persons), default="PERSON")
+    return first.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _cited_steps(facts: CardFacts) -> list[tuple[str, str, str, str]]:
     """Row of each condition by which the clips were chosen."""
     steps = facts.clip_list.steps if facts.clip_list is not None else ()
@@ -142,10 +159,10 @@ def _cited_steps(facts: CardFacts) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _fields(settings: ExportSettings) -> list[tuple[str, str, str]]:
+def _fields(settings: ExportSettings, statistics: ExportStatistics) -> list[tuple[str, str, str]]:
     """Name, type and meaning of each column."""
     options = settings.record_options(count_frames=False)
-    meanings = dict(_IDENTITY_MEANINGS)
+    meanings = _IDENTITY_MEANINGS | ({} if statistics.is_of_voxceleb else _OTHER_IDENTITY_MEANINGS)
     for modality in modalities(settings.modalities):
         meanings |= modality.meanings(options)
     rows = []
@@ -182,6 +199,7 @@ def _of_models(statistics: ExportStatistics, facts: CardFacts) -> dict[str, Any]
         f"{stage} by {model.name}": model.results for stage, model in made if model and not model.is_permissive
     }
     return {
+        "is_of_voxceleb": statistics.is_of_voxceleb,
         "open_models": [f"{name}, {model.licence}" for name, model in known.items()] if are_open else [],
         "restrictions": [] if are_open else list(restricting.items()),
     }

@@ -14,7 +14,7 @@ from mmvoxceleb.schema import SPLITS
 if TYPE_CHECKING:
     from huggingface_hub import DatasetCardData
 
-__all__ = ["card_data"]
+__all__ = ["card_data", "title_of"]
 
 GATE = (
     "The clips show real people who were not asked. By requesting access you agree to use them for research that is "
@@ -22,6 +22,11 @@ GATE = (
     "person's clips when they are removed here."
 )
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def title_of(facts: CardFacts, statistics: ExportStatistics) -> str:
+    """Return the heading of the card: the publisher's, or one that is true of any such clips."""
+    return facts.title or ("Multimodal VoxCeleb" if statistics.is_of_voxceleb else "Talking faces")
 
 
 def card_data(
@@ -62,15 +67,16 @@ def card_data(
     described: dict[str, Any] = {
         name: value for name, value in (("configs", configs), ("dataset_info", infos)) if value
     }
+    is_other = not statistics.is_of_voxceleb
     return DatasetCardData(
         **licence,
-        pretty_name=facts.title,
+        pretty_name=title_of(facts, statistics),
         language=["en"] if TEXT.name in settings.modalities else None,
         task_categories=[task for kind in modalities(settings.modalities) for task in kind.tasks] or None,
         size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
         annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
-        source_datasets=None if statistics.is_generated else ["extended|other-voxceleb"],
-        tags=_tags(settings),
+        source_datasets=None if is_other or statistics.is_generated else ["extended|other-voxceleb"],
+        tags=[tag for tag in _tags(settings) if tag != "voxceleb" or not is_other],
         extra_gated_prompt=None if statistics.is_generated else GATE,
         **described,
     )

@@ -47,7 +47,7 @@ class CardFacts:
 
     Args:
         repo_id: ``user/name`` on the Hub, for the examples.
-        title: Heading of the card.
+        title: Heading of the card. Default: Multimodal VoxCeleb; Talking faces where no clip is VoxCeleb's.
         licence: A licence identifier of the Hub; without one the card names ``other``, and LICENSE.md explains why.
         contact: Where people ask for removal: an address or a URL.
         coverage: Which videos could be had, when, from where.
@@ -59,7 +59,7 @@ class CardFacts:
     """
 
     repo_id: str = "user/name"
-    title: str = "Multimodal VoxCeleb"
+    title: str = ""
     licence: str | None = None
     contact: str | None = None
     coverage: str | None = None

@@ -1,5 +1,6 @@
 """The numbers of an export, from its markers: nothing is read twice."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from mmvoxceleb.sample import SAMPLE_VIDEOS
 from mmvoxceleb.schema import ATTRIBUTES, SPLITS, ClipId
 
 __all__ = ["ExportStatistics", "SplitStatistics", "statistics_of"]
+
+_VOXCELEB_PERSON = re.compile(r"id[0-9]{5}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class ExportStatistics:
     def is_generated(self) -> bool:
         """Whether all clips are of the bundled sample, whose persons are generated."""
         return bool(self.splits) and all(split.videos <= SAMPLE_VIDEOS for split in self.splits.values())
+
+    @property
+    def is_of_voxceleb(self) -> bool:
+        """Whether any identity is named as VoxCeleb names its own: ``id`` and five digits."""
+        return any(_VOXCELEB_PERSON.fullmatch(person) for split in self.splits.values() for person in split.persons)
 
     @property
     def shared_persons(self) -> list[str]:

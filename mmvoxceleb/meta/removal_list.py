@@ -145,6 +145,8 @@ def read_list(tree: FileTree) -> Removals:
     try:
         (data,) = tree.read_files([REMOVALS_PATH], most_bytes=LARGEST_CLIP_BYTES)
     except SourceUnavailableError as error:
+        if isinstance(tree, LocalTree) and os.path.isfile(tree.location):
+            raise ConfigError(f"{tree.location}: is a file; name a folder") from None
         is_dangling = isinstance(tree, LocalTree) and os.path.lexists(where)
         if is_missing(error) and not is_dangling:
             return Removals()

@@ -21,7 +21,7 @@ from mmvoxceleb.processing.published import PUBLISHED
 from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
 from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES
-from tests.support.corpus import Corpus, make_corpus
+from tests.support.corpus import Corpus, make_corpus, write_clip
 
 SHA = "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567"
 
@@ -110,6 +110,27 @@ def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
     assert "**leak**: in both splits are -video_0002" in text
     assert DatasetCard(text).data.to_dict()["license"] == "cc-by-4.0"
     assert not (tmp_path / "out" / "LICENSE.md").exists()
+
+
+def test_a_card_of_other_videos_claims_nothing_of_voxceleb(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    for number, video in enumerate(("holiday", "王小明 说话")):
+        write_clip(store, f'Jürgen "M"#{video}#00000.txt#000.mp4', number, 5)
+    for settings in (ExportSettings(), ExportSettings(format="webdataset")):
+        out = tmp_path / settings.format
+        export_store(store, out, settings)
+        card = DatasetCard.load(out / "README.md")
+        assert (card.data.pretty_name, card.data.source_datasets) == ("Talking faces", None)
+        assert "voxceleb" not in card.data.tags
+        text = card.text.replace("Multimodal VoxCeleb", "") + (out / "LICENSE.md").read_text()
+        for claim in (
+            "VoxCeleb lists", "in VoxCeleb", "YouTube", "celebrities", "well known", "19,522", "metadata", "nagrani",
+            "id10001", "VoxCeleb's own notice",
+        ):  # fmt: skip
+            assert claim not in text, claim
+        assert "The clips show real people." in text
+    text = (tmp_path / "parquet" / "README.md").read_text()
+    assert r'filters=[("person_id", "==", "Jürgen \"M\"")]' in text
 
 
 def test_the_corpus_of_the_tests_is_told_as_not_recorded(corpus: Corpus, tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from typing import Any
 
 import fsspec
 import pytest
+from typer.testing import CliRunner
 
 import mmvoxceleb
+from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files import retry
+from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.meta.removal_list import add_removals, read_removals
+from mmvoxceleb.meta.removal_list import add_removals, read_list, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.processing import removal
 from mmvoxceleb.processing.copying import copy_stores
@@ -163,6 +166,22 @@ def test_of_a_removal_that_was_cut_short_nothing_is_told_once_it_is_run_again(
     assert remove_from_store(root, person, rewrite_zips=True).unmatched == ["person_id 'id1001'"]
     loaded(root)
     assert "1 of its 2 entries match no clip here" in caplog.text
+
+
+def test_a_dry_run_tells_of_a_misspelt_name_and_writes_nothing(tmp_path: Path) -> None:
+    root = make_corpus(tmp_path / "store", frames=3).root
+    arguments = ["remove", str(root), "--person", "id10001", "--person", "id1001", "--dry-run"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0
+    assert "matches nobody here: person_id 'id1001'; check how it is spelt" in done.output
+    assert "'id10001'" not in done.output
+    assert not (root / REMOVALS_PATH).exists()
+
+
+def test_a_file_in_the_place_of_a_store_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no store")
+    with pytest.raises(ConfigError, match=r"file: is a file; name a folder"):
+        read_list(LocalTree(tmp_path / "file"))
 
 
 def test_entries_that_left_the_list_are_not_kept_as_taken_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -212,7 +212,7 @@ class _Shown:
 
 def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
     """The table at the end; empty rows are left out."""
-    if unit == "video":
+    if unit == "video" and summary.units:
         yield "videos", f"{summary.units:,} {'processed' if summary.done or summary.failed else 'checked'}"
     if summary.done or not (summary.skipped or summary.failed or summary.rejected):
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""

@@ -111,7 +111,7 @@ class VideoFiles:
     def not_taken(self, named: Collection[str] = ()) -> str:
         """Say which files are not taken for videos, but for those that a table names; empty if there are none."""
         others = sorted(plain_name(place) for place in self._others.keys() - set(named))
-        beside = f"{self._num_beside:,} that are no videos (.txt, .jpg, ...)" if self._num_beside else ""
+        beside = f"{self._num_beside:,} that are no videos (texts, pictures, sound, ...)" if self._num_beside else ""
         if not others:
             return f"not taken: {beside}" if beside else ""
         first = ", ".join(quoted(name) for name in others[:_MOST_NAMED])
