@@ -107,9 +107,11 @@ def test_a_damaged_picture_is_marked_and_the_rest_is_shown(own_corpus: Corpus, c
 
 
 def test_zips_and_folders_give_the_same_sheet(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> None:
-    zips = zip_corpus(corpus, tmp_path_factory.mktemp("zips"), prefix="mmvoxceleb/")
+    zips = zip_corpus(corpus, tmp_path_factory.mktemp("zips") / corpus.root.name, prefix="mmvoxceleb/")
     sheets = [contact_sheet(open_store(place), 2, columns=4) for place in (corpus.root, zips)]
     assert sheets[0].tobytes() == sheets[1].tobytes()
+    renamed = contact_sheet(open_store(zips.rename(zips.with_name("my-dataset"))), 2, columns=4)
+    assert sheets[0].tobytes() != renamed.tobytes()  # it is headed by the store's name
 
 
 def test_long_texts_fit() -> None:
