@@ -23,7 +23,7 @@ from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores.kept_names import forget_names
 
-__all__ = ["StoreRemoval", "erase", "obey", "remove_from_store", "sweep"]
+__all__ = ["StoreRemoval", "erase", "obey", "planned_removal", "remove_from_store", "sweep"]
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,29 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
         note_taken_out(tree, removals, doubtful=report.unmatched)
     return report
+
+
+def planned_removal(place: Place, removals: Removals) -> tuple[list[str], list[str]]:
+    """Find out what :func:`remove_from_store` would take out, and change nothing.
+
+    Args:
+        place: Folder of the store, or a URL that can be written to.
+        removals: The persons, videos and clips.
+
+    Returns:
+        The ids of the clips, sorted, and the names of the request that match no clip and that no earlier removal took
+        out.
+
+    Raises:
+        ConfigError: The folder does not exist, or the URL cannot be written to.
+    """
+    from mmvoxceleb.stores import open_store
+
+    tree = _open(place)
+    store = open_store(tree.address)
+    clips = sorted({name for folder in store.folders() for name in store.clips(folder) if name in removals})
+    before = taken_out_before(tree, removals.entries())
+    return clips, [entry for entry in removals.unmatched(clips) if entry not in before]
 
 
 def erase(

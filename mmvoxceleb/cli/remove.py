@@ -159,18 +159,11 @@ def _read_list(path: Path) -> "Removals":
 
 def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> dict[str, Any]:
     from mmvoxceleb.meta.removals import REMOVALS_PATH
-    from mmvoxceleb.processing.removal import remove_from_store
+    from mmvoxceleb.processing.removal import planned_removal, remove_from_store
 
     if dry_run:
-        from mmvoxceleb.files.opening import open_output
-        from mmvoxceleb.meta.taken_out import taken_out_before
-        from mmvoxceleb.stores import open_store
-
-        store = open_store(place)
-        clips = sorted({name for folder in store.folders() for name in store.clips(folder) if name in removals})
+        clips, unmatched = planned_removal(place, removals)
         _list(f"{place}: would lose", clips)
-        before = taken_out_before(open_output(place), removals.entries())
-        unmatched = [entry for entry in removals.unmatched(clips) if entry not in before]
         for entry in unmatched:
             say(f"matches nobody here: {entry}; check how it is spelt")
         return {"clips": clips, "unmatched": unmatched}

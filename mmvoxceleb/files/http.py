@@ -109,9 +109,10 @@ async def _body(answer: Any, url: str, *, stop: int | None = None, budget: Budge
     return content if stop is None else content[:stop]
 
 
-def _refuse_failed(answer: Any, url: str) -> None:
+def _refuse_failed(answer: Any, url: str, *, is_part: bool = False) -> None:
+    """Refuse an answer that is not the file, or not a part of it where one was asked for."""
     answer.raise_for_status()
-    if answer.status not in (200, 206):  # a redirect to nowhere, say, with a body that is no file
+    if answer.status != 200 and not (is_part and answer.status == 206):  # a redirect to nowhere, say
         raise SourceUnavailableError(
             f"{url}: the server answers with status {answer.status} and no file; check the address, or download the "
             "files and pass their folder as data_dir"
@@ -131,7 +132,7 @@ async def fetch_range(system: Any, url: str, start: int, end: int) -> bytes:
     """Read the bytes from ``start`` up to ``end``, whatever the server goes on to send; fewer where the file ends."""
     asked = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
     async with _request(system, "GET", url, **asked) as answer:
-        _refuse_failed(answer, url)
+        _refuse_failed(answer, url, is_part=True)
         _refuse_compressed(answer, url)
         if answer.status == 206:
             given = answer.headers.get("Content-Range", "")
@@ -157,7 +158,7 @@ async def fetch_tail(system: Any, url: str, most: int) -> tuple[bytes, int, str]
     async with _request(system, "GET", url, **asked) as answer:
         if answer.status in (400, 405, 416, 501):
             return None
-        _refuse_failed(answer, url)
+        _refuse_failed(answer, url, is_part=True)
         size, version = _told(answer.headers)
         if answer.status != 206 or size is None:
             return None
@@ -184,7 +185,7 @@ async def file_info(system: Any, url: str) -> tuple[int | None, str]:
             return told
     # servers that know no HEAD, or sign addresses for GET alone
     async with _request(system, "GET", url, **identity, Range="bytes=0-0") as answer:
-        _refuse_failed(answer, url)
+        _refuse_failed(answer, url, is_part=True)
         return _told(answer.headers)
 
 

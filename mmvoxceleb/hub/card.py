@@ -1,6 +1,7 @@
 """The dataset card: README.md, LICENSE.md and charts, from the export's own numbers and ``card.md.jinja``."""
 
 import functools
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,7 +148,7 @@ def _example_person(statistics: ExportStatistics) -> str:
     if statistics.is_of_voxceleb:
         return "id10001"
     first = min((person for split in statistics.splits.values() for person in split.persons), default="PERSON")
-    return first.replace("\\", "\\\\").replace('"', '\\"')
+    return json.dumps(first, ensure_ascii=False)[1:-1]
 
 
 def _cited_steps(facts: CardFacts) -> list[tuple[str, str, str, str]]:

@@ -21,6 +21,7 @@ GATE = (
     "lawful where you work, not to identify, surveil or imitate anybody, not to pass the files on, and to delete a "
     "person's clips when they are removed here."
 )
+GATE_OF_OTHERS = GATE.replace("real people who were not asked", "real people")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -67,7 +68,7 @@ def card_data(
     described: dict[str, Any] = {
         name: value for name, value in (("configs", configs), ("dataset_info", infos)) if value
     }
-    is_other = not statistics.is_of_voxceleb
+    is_from_voxceleb = statistics.is_of_voxceleb and not statistics.is_generated
     return DatasetCardData(
         **licence,
         pretty_name=title_of(facts, statistics),
@@ -75,9 +76,9 @@ def card_data(
         task_categories=[task for kind in modalities(settings.modalities) for task in kind.tasks] or None,
         size_categories=[next((name for limit, name in _SIZES if statistics.clips < limit), "1M<n<10M")],
         annotations_creators=["machine-generated"] if _is_predicted(statistics) else None,
-        source_datasets=None if is_other or statistics.is_generated else ["extended|other-voxceleb"],
-        tags=[tag for tag in _tags(settings) if tag != "voxceleb" or not is_other],
-        extra_gated_prompt=None if statistics.is_generated else GATE,
+        source_datasets=["extended|other-voxceleb"] if is_from_voxceleb else None,
+        tags=_tags(settings, statistics),
+        extra_gated_prompt=None if statistics.is_generated else GATE if is_from_voxceleb else GATE_OF_OTHERS,
         **described,
     )
 
@@ -94,8 +95,9 @@ def _is_predicted(statistics: ExportStatistics) -> bool:
     return any(source.startswith("predicted") for source in statistics.label_sources)
 
 
-def _tags(settings: ExportSettings) -> list[str]:
-    tags = ["face", "voxceleb", "mmvid", *(tag for kind in modalities(settings.modalities) for tag in kind.tags)]
+def _tags(settings: ExportSettings, statistics: ExportStatistics) -> list[str]:
+    origin = ["voxceleb"] if statistics.is_of_voxceleb else []
+    tags = ["face", *origin, "mmvid", *(tag for kind in modalities(settings.modalities) for tag in kind.tags)]
     return [*tags, "webdataset"] if settings.format == "webdataset" else tags
 
 

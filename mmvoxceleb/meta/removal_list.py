@@ -138,6 +138,7 @@ def read_list(tree: FileTree) -> Removals:
     """Read the removal list in one place; empty if there is none.
 
     Raises:
+        ConfigError: The place is a file.
         CorruptSourceError: A line cannot be understood.
         SourceUnavailableError: It cannot be told whether there is a list, or it cannot be read.
     """

@@ -150,6 +150,17 @@ def test_nothing_is_signed_that_would_say_less_than_the_options(monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         assert signed_reads("s3://bucket", {}) is None
+    settings = {"config_kwargs": {"s3": {"addressing_style": "path"}}}
+    monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+    assert with_signatures("s3://bucket", {})["config_kwargs"] == {
+        "s3": {"addressing_style": "path"},
+        "signature_version": "s3v4",
+    }
+    settings["config_kwargs"]["signature_version"] = "s3"  # type: ignore[assignment]
+    assert with_signatures("s3://bucket", {}) == {}
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"requester_pays": True})
+    assert signed_reads("s3://bucket", {}) is None
+    monkeypatch.delitem(fsspec.config.conf, "s3")
     monkeypatch.setitem(fsspec.config.conf, "https", {"headers": {"Authorization": "of another server"}})
     assert signed_reads("s3://bucket", {}) is None
 

@@ -122,6 +122,7 @@ def test_a_card_of_other_videos_claims_nothing_of_voxceleb(tmp_path: Path) -> No
         card = DatasetCard.load(out / "README.md")
         assert (card.data.pretty_name, card.data.source_datasets) == ("Talking faces", None)
         assert "voxceleb" not in card.data.tags
+        assert card.data.extra_gated_prompt.startswith("The clips show real people. By requesting access")
         text = card.text.replace("Multimodal VoxCeleb", "") + (out / "LICENSE.md").read_text()
         for claim in (
             "VoxCeleb lists", "in VoxCeleb", "YouTube", "celebrities", "well known", "19,522", "metadata", "nagrani",

@@ -178,6 +178,15 @@ def test_a_dry_run_tells_of_a_misspelt_name_and_writes_nothing(tmp_path: Path) -
     assert not (root / REMOVALS_PATH).exists()
 
 
+def test_a_dry_run_refuses_what_the_removal_refuses(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", frames=3)
+    zips = zip_corpus(corpus, tmp_path / "zips")
+    for place in (next(zips.glob("*.zip")), tmp_path / "none"):
+        done = CliRunner().invoke(app, ["remove", str(place), "--person", "id10001", "--dry-run"])
+        assert isinstance(done.exception, ConfigError)
+        assert "no such folder; pass the folder of the store" in str(done.exception)
+
+
 def test_a_file_in_the_place_of_a_store_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no store")
     with pytest.raises(ConfigError, match=r"file: is a file; name a folder"):

@@ -7,6 +7,7 @@ import pickle
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_all_sources_gone_names_each_and_the_way_on(server: Server) -> None:
     ):
         fetch(record(server.url("one"), server.url("two")))
     assert not (weights_cache_dir() / "weights.pth").exists()
+
+
+@pytest.mark.parametrize(("key", "stands_in"), [("bisenet", True), ("yunet", True), ("syncnet", False)])
+def test_where_sample_models_stand_in_a_failed_download_says_so(server: Server, key: str, stands_in: bool) -> None:
+    server.script = ["404"]
+    weights = replace(PUBLISHED[key], sources=(server.url("none"),))
+    with pytest.raises(SourceUnavailableError) as caught:
+        fetch(weights)
+    assert ("--models sample" in str(caught.value)) == stands_in
 
 
 def test_wrong_hash_leaves_nothing(server: Server) -> None:

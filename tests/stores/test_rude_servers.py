@@ -252,3 +252,9 @@ def test_an_answer_that_is_no_file_is_not_taken_for_one(rude: Start, status: int
     for what, read in reads.items():
         with pytest.raises(SourceUnavailableError, match=rf"status {status}"):
             pytest.fail(f"{what}: {read()!r}")
+
+
+def test_a_part_that_was_not_asked_for_is_not_taken_for_the_file(rude: Start) -> None:
+    server = rude(lambda request: request.answer(206, b"the beginning", Content_Range="bytes 0-12/100"))
+    with pytest.raises(SourceUnavailableError, match="status 206"):
+        open_tree(server.url).read_files(["x.bin"], most_bytes=1000)

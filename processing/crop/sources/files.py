@@ -3,6 +3,7 @@
 import logging
 import os
 import urllib.parse
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
@@ -74,13 +75,13 @@ class VideoFiles:
             self.root, files = _local_files(Path(raw))
         self.found: list[FoundVideo] = []
         self._others: dict[str, FoundVideo] = {}
-        self._num_beside = 0
+        self._beside: Counter[str] = Counter()
         for each in files:
             suffix = each.relative.suffix.lower()
             if each.is_named or suffix in VIDEO_SUFFIXES:  # a file that was named by itself may have any name
                 self.found.append(each)
             elif suffix[1:] in _BESIDE:
-                self._num_beside += 1
+                self._beside[suffix] += 1
             else:
                 self._others[each.relative.as_posix()] = each
         self.found.sort(key=_first_choice)
@@ -111,7 +112,9 @@ class VideoFiles:
     def not_taken(self, named: Collection[str] = ()) -> str:
         """Say which files are not taken for videos, but for those that a table names; empty if there are none."""
         others = sorted(plain_name(place) for place in self._others.keys() - set(named))
-        beside = f"{self._num_beside:,} that are no videos (texts, pictures, sound, ...)" if self._num_beside else ""
+        endings = ", ".join(sorted(self._beside)[:_MOST_NAMED])
+        endings += ", ..." if len(self._beside) > _MOST_NAMED else ""
+        beside = f"{self._beside.total():,} that are no videos ({endings})" if self._beside else ""
         if not others:
             return f"not taken: {beside}" if beside else ""
         first = ", ".join(quoted(name) for name in others[:_MOST_NAMED])
