@@ -120,7 +120,7 @@ def copy_stores(
         raise ConfigError("name at least one store to copy")
     stores = [open_store(location) for location in locations]
     writer = StoreWriter(out, layout)
-    writer.tree.check()
+    writer.check()
     for store in stores:
         if is_same_place(store.location, writer.tree.address):
             raise ConfigError(f"{store.location}: a store cannot be copied onto itself; name a new folder or URL")

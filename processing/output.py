@@ -6,16 +6,20 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
 from mmvoxceleb.files.opening import Place, open_output
+from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.tree import Content, OutputTree
 from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, modalities
+from mmvoxceleb.modalities.registry import modality_of_name
 
 __all__ = ["Layout", "StoreWriter"]
 
 Layout: TypeAlias = Literal["folder", "packed"]
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_OF_THE_SYSTEM = ("__MACOSX", "lost+found")
+_MOST_NAMED = 3
 
 
 class StoreWriter:
@@ -44,6 +48,24 @@ class StoreWriter:
     def location(self) -> str:
         """The path or URL, for messages."""
         return self.tree.location
+
+    def check(self) -> None:
+        """Find out whether results can go here: into a store, or where nothing is yet.
+
+        Beside a store that is one folder down, they would hide it.
+
+        Raises:
+            ConfigError: Here is a file.
+            IncompatibleOutputError: Here are other things, and no store.
+        """
+        self.tree.check()
+        names = [name for name in self.tree.names("") if name[0] != "." and name not in _OF_THE_SYSTEM]
+        if names and not any(modality_of_name(name) or name.lower().endswith(".zip") for name in names):
+            more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+            raise IncompatibleOutputError(
+                f"{self.location}: holds {', '.join(map(quoted, names[:_MOST_NAMED]))}{more}, and is not a store; name "
+                "a new folder, or the folder of a store itself"
+            )
 
     def snapshot(self) -> "StoreWriter":
         """A view to ask what is there now, with as few requests as possible."""

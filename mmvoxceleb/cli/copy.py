@@ -42,6 +42,9 @@ SPLIT_EXAMPLES = """
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="New store: a folder, or a URL.")]
 
 
+_MOST_NEXT = 3
+"""Stores that the next command checks; of more the first alone."""
+
 RUN = typer.Option(rich_help_panel="Run")
 
 
@@ -179,6 +182,8 @@ def _end(reports: "dict[str, CopyReport]") -> None:
         ]
     failed = [reason for report in reports.values() for reason in report.failed.values()]
     stores = [{"location": place, **asdict(report)} for place, report in reports.items()]
-    end({"stores": stores}, rows, next_command=None if failed else f"mmvoxceleb validate {next(iter(reports))}")
+    to_check = list(reports) if len(reports) <= _MOST_NEXT else list(reports)[:1]
+    commands = " && ".join(f"mmvoxceleb validate {place}" for place in to_check)
+    end({"stores": stores}, rows, next_command=None if failed else commands)
     if failed:
         raise ProcessingError(f"{counted(len(failed), 'clip')} could not be copied:\n" + "\n".join(failed))

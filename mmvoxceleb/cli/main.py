@@ -1,13 +1,16 @@
 """The program ``mmvoxceleb``: one module per command, imported when it is called."""
 
+import difflib
 import logging
 import os
 import sys
+from typing import Any, NoReturn
 
 import typer
 
 from mmvoxceleb.cli.lazy import CommandEntry, lazy_group
-from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.cli.telling import INTERRUPTED
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError
 from mmvoxceleb.extras import extra_with, install_hint
 
 __all__ = ["app", "main"]
@@ -90,12 +93,21 @@ COMMANDS = tuple(
 """Every command, in the order in which ``--help`` shows them."""
 
 EXIT_CODES = """
-Exit codes: 0 done; 1 an error, which is one line on stderr, or clips that failed; 2 a wrong command line; 130 Ctrl-C.
+Exit codes: 0 done; 1 an error, or clips that failed; 2 a wrong command line; 130 Ctrl-C. An error is a line on stderr.
 Of validate and diff: 0 no problem, or no difference; 1 problems, or differences; 2 an error.
 """
 
 ANSWERING = ("validate", "diff")
 """Commands whose exit code 1 is an answer, so that an error is 2, as of the diff of POSIX."""
+
+FAILED, WRONG = 1, 2
+"""Exit codes after an error: of the work, and of the command line."""
+
+_ALIKE = 0.7
+"""How alike, by difflib, an unknown option and the one that is meant have to be: 0 to 1."""
+
+_UsageError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What typer raises of a command line that it cannot read; it has no public name."""
 
 app = typer.Typer(
     name="mmvoxceleb",
@@ -147,16 +159,35 @@ def _configure(
 def main() -> None:
     """Run the program. A known error is one line on stderr; ``MMVOXCELEB_DEBUG=1`` shows the trace."""
     try:
-        app()
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        _end_of_usage(error)
+    except typer.Abort as abort:  # Ctrl-C in older versions of typer, or a question that nobody answers
+        sys.exit(INTERRUPTED) if isinstance(abort.__cause__, KeyboardInterrupt) else _end("aborted", FAILED)
     except MMVoxCelebError as error:
-        _end(str(error))
+        _end(str(error), WRONG if isinstance(error, ConfigError) or _called() in ANSWERING else FAILED)
     except ModuleNotFoundError as error:
         if (extra := extra_with(error.name)) is None:
             raise
-        _end(f"this command needs {error.name}: {install_hint(extra)}")
+        _end(f"this command needs {error.name}: {install_hint(extra)}", WRONG if _called() in ANSWERING else FAILED)
+    else:
+        sys.exit(code or 0)
 
 
-def _end(problem: str) -> None:
+def _end_of_usage(error: Any) -> NoReturn:
+    """End with what typer says of a command line that it cannot read, inside its handler."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # which has shown the help when it was made
+        sys.exit(WRONG)
+    command = error.ctx.command_path if error.ctx is not None else "mmvoxceleb"
+    problem = error.format_message().replace("Value error, ", "").rstrip(".")
+    if getattr(error, "possibilities", None):
+        names = {name.lstrip("-"): name for name in error.possibilities}
+        near = difflib.get_close_matches(error.option_name.lstrip("-"), names, n=1, cutoff=_ALIKE)
+        problem = f"{error.message}{f'; do you mean {names[near[0]]}?' if near else ''}"
+    _end(f"{problem[:1].lower()}{problem[1:]} (see {command} --help)", WRONG)
+
+
+def _end(problem: str, code: int) -> NoReturn:
     """End with an error, inside its handler."""
     if os.environ.get("MMVOXCELEB_DEBUG"):
         raise
@@ -164,7 +195,7 @@ def _end(problem: str) -> None:
     from rich.markup import escape
 
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(problem)}")
-    sys.exit(2 if _called() in ANSWERING else 1)
+    sys.exit(code)
 
 
 def _called() -> str | None:

@@ -24,6 +24,8 @@ EXAMPLES = """
   mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (clips and persons marked in mmvoxceleb view)
 """
 
+_MOST_DOUBTED = 20
+
 
 def register(app: typer.Typer) -> None:
     """Add ``remove``."""
@@ -36,7 +38,7 @@ def remove(
         typer.Argument(metavar="STORE_OR_EXPORT", help="Stores, exports, and URLs of stores, s3://..."),
     ] = None,
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, such as id10001; repeat it.")] = None,
-    video: Annotated[list[str] | None, typer.Option("--video", help="YouTube id; repeat it.")] = None,
+    video: Annotated[list[str] | None, typer.Option("--video", help="Id of a source video; repeat it.")] = None,
     clip: Annotated[list[str] | None, typer.Option("--clip", help="Name of a single clip; repeat it.")] = None,
     listed: Annotated[
         Path | None,
@@ -164,8 +166,7 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
     if dry_run:
         clips, unmatched = planned_removal(place, removals)
         _list(f"{place}: would lose", clips)
-        for entry in unmatched:
-            say(f"matches nobody here: {entry}; check how it is spelt")
+        _doubt(unmatched)
         return {"clips": clips, "unmatched": unmatched}
     report = remove_from_store(place, removals, rewrite_zips=rewrite_zips)
     _list(f"{place}: noted on the removal list; took out", report.clips)
@@ -198,22 +199,21 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
 
 def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
     from mmvoxceleb.cli.progress import progress_bar
-    from mmvoxceleb.hub.dropping import concerned, remove_from_export
+    from mmvoxceleb.hub.dropping import planned, remove_from_export
     from mmvoxceleb.hub.manifest import ExportFolder
 
     if dry_run:
-        touched = concerned(ExportFolder(place).notes(), removals)
-        clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
-        _list(f"{place}: would lose", sorted(clips))
-        say(f"to be written again: {counted(len(touched), 'shard')}")
-        return {"clips": sorted(clips), "rewritten": [note.path for note in touched]}
-    with progress_bar() as tell:
-        dropped = remove_from_export(
-            place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
-        )
-    _list(f"{place}: took out", dropped.clips)
-    say(f"shards written again: {len(dropped.rewritten)}; deleted: {len(dropped.deleted)}")
-    return {"clips": dropped.clips, "rewritten": dropped.rewritten, "deleted": dropped.deleted}
+        dropped = planned(ExportFolder(place).notes(), removals)
+    else:
+        with progress_bar() as tell:
+            dropped = remove_from_export(
+                place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
+            )
+    _list(f"{place}: {'would lose' if dry_run else 'took out'}", dropped.clips)
+    _doubt(dropped.unmatched)
+    be = "to be " if dry_run else ""
+    say(f"shards {be}written again: {len(dropped.rewritten):,}; {be}deleted: {len(dropped.deleted):,}")
+    return {name: getattr(dropped, name) for name in ("clips", "rewritten", "deleted", "unmatched")}
 
 
 def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
@@ -225,16 +225,25 @@ def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: boo
     disable_progress_bars()
     report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
     _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
+    _doubt(report.unmatched)
     if dry_run:
-        say(f"to be sent again: {counted(len(report.rewritten), 'shard')}")
+        say(f"shards to be sent again: {len(report.rewritten):,}; to be deleted: {len(report.deleted):,}")
     elif report.commit:
         say(
             f"commit {report.commit}: {counted(len(report.rewritten), 'shard')} sent again, "
             f"{len(report.deleted):,} deleted"
         )
         say(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
-    names = ("clips", "rewritten", "deleted", "commit", "tags")
+    names = ("clips", "rewritten", "deleted", "unmatched", "commit", "tags")
     return {name: getattr(report, name) for name in names}
+
+
+def _doubt(unmatched: list[str]) -> None:
+    """Name entries of a request that match no clip: some are misspelt, others are about clips of other places."""
+    for line in unmatched[:_MOST_DOUBTED]:
+        say(f"matches nobody here: {line}; check how it is spelt")
+    if len(unmatched) > _MOST_DOUBTED:
+        say(f"and {len(unmatched) - _MOST_DOUBTED:,} more match nobody here")
 
 
 def _list(what: str, clips: list[str]) -> None:

@@ -136,6 +136,7 @@ def _as_json(selected: "Selected") -> dict[str, object]:
         "conditions": [step.to_json() for step in selected.steps],
         "versions": dict(selected.versions),
         "notes": list(selected.notes),
+        "advice": dict(selected.advice),
     }
 
 
@@ -163,6 +164,10 @@ def _show(selected: "Selected") -> None:
         console.print(f"{kept} left, {len(selected.clips) / total:.1%} of {total:,}")
     for note in selected.notes:
         console.print(f"note: {escape(note)}", soft_wrap=True)
+    for step in selected.steps:
+        if step.condition in selected.advice:
+            unknown = f"{step.condition}: unknown for {counted(step.unknown, 'clip')}"
+            console.print(escape(f"{unknown}; {selected.advice[step.condition]}"), soft_wrap=True)
 
 
 def _bar(count: int, total: int, encoding: str) -> str:

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["JsonOptions", "end", "is_json", "paper", "say", "stopped"]
+__all__ = ["INTERRUPTED", "JsonOptions", "end", "is_json", "paper", "say", "stopped"]
 
 _IS_JSON = ContextVar("is_json", default=False)
 

@@ -62,7 +62,8 @@ def run(
             progress=lambda done, total: tell("checking (clips)", total, done=done),
         )
     _print(report, paper())
-    end(report.to_json(), next_command=f"mmvoxceleb validate {location} --deep" if report.ok and not deep else None)
+    is_next = report.ok and report.folders and not deep
+    end(report.to_json(), next_command=f"mmvoxceleb validate {location} --deep" if is_next else None)
     if not report.ok:
         raise typer.Exit(1)
 
@@ -105,7 +106,9 @@ def _print(report: "Report", console: "Console") -> None:
         if total > len(kept):
             console.print(f"  [dim]and {total - len(kept):,} more[/]")
         console.print()
-    if report.ok:
+    if report.ok and not report.folders:
+        console.print("there are no clips, so nothing was checked")
+    elif report.ok:
         note = "" if report.deep else " (pictures were not decoded; --deep decodes them)"
         console.print(f"[bold green]no problems[/]{note}")
     else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -15,6 +16,8 @@ __all__ = ["TRANSIENT_STATUS", "is_missing", "redirect_problem", "retrying", "st
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
 """Attempts where each ends with a wait in vain."""
+ATTEMPTS_AT_UNKNOWN_NAME = 2
+"""Attempts where no address is found for a server's name: mostly there is no network, or the name is wrong."""
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 30.0
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -42,7 +45,8 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
 
     Raises:
         SourceUnavailableError: The failure is final, or :data:`ATTEMPTS` attempts failed, or
-            :data:`ATTEMPTS_AT_SILENCE` of them ended with a wait in vain.
+            :data:`ATTEMPTS_AT_SILENCE` of them ended with a wait in vain, or :data:`ATTEMPTS_AT_UNKNOWN_NAME` found no
+            address for the server's name.
     """
     failures: list[Exception] = []
     try:  # without the 18 us of tenacity, which are a tenth of what it takes to read a frame from a folder
@@ -83,13 +87,16 @@ def retrying(location: str, is_passing: Callable[[BaseException], bool], *, firs
     """
     import tenacity
 
-    silences = 0
+    silences = unknown_names = 0
     usual_wait = tenacity.wait_exponential(first_wait_seconds) + tenacity.wait_random(0, first_wait_seconds / 2)
 
     def is_enough(state: "RetryCallState") -> bool:
-        nonlocal silences
-        silences += any(map(_is_timeout, _chain(_failure(state))))
-        return state.attempt_number == ATTEMPTS or silences == ATTEMPTS_AT_SILENCE
+        nonlocal silences, unknown_names
+        causes = list(_chain(_failure(state)))
+        silences += any(map(_is_timeout, causes))
+        unknown_names += any(isinstance(cause, socket.gaierror) for cause in causes)
+        is_in_vain = silences == ATTEMPTS_AT_SILENCE or unknown_names == ATTEMPTS_AT_UNKNOWN_NAME
+        return state.attempt_number == ATTEMPTS or is_in_vain
 
     def tell(state: "RetryCallState") -> None:
         logger.warning(

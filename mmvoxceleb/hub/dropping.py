@@ -20,7 +20,7 @@ from mmvoxceleb.hub.tars import TarWriter, copy_samples
 from mmvoxceleb.hub.whole import check_shards, require_whole
 from mmvoxceleb.meta.removals import Removals
 
-__all__ = ["Dropped", "concerned", "drop_clips", "remove_from_export"]
+__all__ = ["Dropped", "concerned", "drop_clips", "planned", "remove_from_export"]
 
 
 @dataclass
@@ -32,17 +32,32 @@ class Dropped:
         rewritten: Paths of the shards that were written again without them.
         deleted: Paths of the shards that were deleted, because no clip was left in them.
         notes: The remaining shards.
+        unmatched: Names of the request that match no clip.
     """
 
     clips: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     notes: list[ShardNote] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 def concerned(notes: Sequence[ShardNote], removals: Removals) -> list[ShardNote]:
     """List the shards that hold a clip to be removed, or say that it was left out of them."""
     return [note for note in notes if _removed(note, removals)]
+
+
+def planned(notes: Sequence[ShardNote], removals: Removals) -> Dropped:
+    """Find out what :func:`drop_clips` would do to the shards of an export, and change nothing."""
+    plan = Dropped()
+    gone: set[str] = set()
+    for note in concerned(notes, removals):
+        gone.update(_removed(note, removals))
+        kept = _kept(note, removals)
+        if kept < len(note.clips):
+            (plan.rewritten if kept else plan.deleted).append(note.path)
+    plan.clips, plan.unmatched = sorted(gone), removals.unmatched(gone)
+    return plan
 
 
 def _removed(note: ShardNote, removals: Removals) -> list[str]:
@@ -97,7 +112,7 @@ def drop_clips(
             dropped.notes.append(after)
         if folder is not None:
             folder.forget(note.path) if after is None else folder.write_note(after)
-    dropped.clips = sorted(gone)
+    dropped.clips, dropped.unmatched = sorted(gone), removals.unmatched(gone)
     return dropped
 
 

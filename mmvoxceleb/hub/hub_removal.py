@@ -9,7 +9,7 @@ from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.hub.card import CardFacts, write_card
 from mmvoxceleb.hub.charts import CHARTS
-from mmvoxceleb.hub.dropping import Dropped, concerned, drop_clips
+from mmvoxceleb.hub.dropping import Dropped, concerned, drop_clips, planned
 from mmvoxceleb.hub.hub_client import HubRepo, is_same
 from mmvoxceleb.hub.manifest import MANIFEST, manifest_of, read_manifest
 from mmvoxceleb.meta.removals import Removals
@@ -42,7 +42,8 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         dry_run: Only report which clips and shards would change.
 
     Returns:
-        The removed clips, the shards that changed, the commit, and the tags that still hold the clips.
+        The removed clips, the shards that changed, the commit, and the tags that still hold the clips; or what they
+        would be.
 
     Raises:
         ConfigError: The repository has no ``export.json``.
@@ -61,8 +62,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         settings, notes, told = read_manifest(repo.download(MANIFEST, root).read_bytes(), f"{repo.repo_id}/{MANIFEST}")
         touched = concerned(notes, removals)
         if dry_run or not touched:
-            clips = {clip.clip_id for note in touched for clip in note.clips if clip.clip_id in removals}
-            return HubRemoval(sorted(clips), [note.path for note in touched])
+            return HubRemoval(**vars(planned(notes, removals)))
         for note in touched:
             repo.download(note.path, root)
         dropped = drop_clips(root, settings, notes, removals)

@@ -1,9 +1,11 @@
 """The builder behind ``load_dataset("mmvoxceleb")``."""
 
+import difflib
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, TypeAlias
 
@@ -83,6 +85,16 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     _clips_ahead = 0
     _in_place = False
     _writer_batch_size: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        known = {field.name for field in fields(MMVoxCelebConfig)}
+        usual = inspect.signature(datasets.DatasetBuilder.__init__).parameters
+        for name in kwargs.keys() - known - usual.keys():
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            meant = f" Do you mean {near[0]}?" if near else ""
+            names = ", ".join(sorted(known))
+            raise ConfigError(f"load_dataset has no argument {name!r} here.{meant} Beside its own it has {names}")
+        super().__init__(*args, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
         self.config.check()

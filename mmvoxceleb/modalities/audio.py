@@ -159,7 +159,8 @@ class Audio(FileModality):
             yield "audio_clipped", f"{count:,} samples are cut off at the end of the scale"
 
     def shown(self, value: "FlacSound") -> Shown:
-        return Shown(self.title, lines=(f"{value.rate:,} Hz, {_channels(value.info.channels)}, {value.seconds:.2f} s",))
+        told = f"{value.rate:,} Hz, {_channels(value.info.channels)}, {value.seconds:.2f} s"
+        return Shown("sound format", lines=(told,))
 
     def sound(self, value: "FlacSound") -> "FlacSound":
         return value

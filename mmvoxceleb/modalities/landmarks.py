@@ -206,7 +206,7 @@ class Landmarks(FileModality):
             ranges = zip(("yaw", "pitch", "roll"), value.head_pose[faces].T, strict=True)
             turned = [f"{name} {angles.min():.0f} to {angles.max():.0f}" for name, angles in ranges]
             lines.append(f"{', '.join(turned)} degrees")
-        return Shown(self.title, lines=tuple(lines))
+        return Shown("head pose", lines=tuple(lines))
 
     def curves(self, value: "FaceLandmarks") -> list[Curve]:
         indices = value.indices.astype(np.int64)

@@ -99,7 +99,8 @@ def contact_sheet(
         chosen = list(clips)
     grid = _Grid(columns, tile_px)
     cards = [_card(view_clip(store, clip, count=columns, style=style), grid) for clip in chosen]
-    title = _title(name_of(store.location), f"{len(chosen):,} of {len(everything):,} clips", grid)
+    of_all = f"{len(chosen):,} of {len(everything):,} clip{'' if len(everything) == 1 else 's'}"
+    title = _title(name_of(store.location), of_all, grid)
     sheet = Image.new("RGB", (grid.width, title.height + sum(card.height for card in cards)), PAPER)
     top = 0
     for part in (title, *cards):

@@ -13,6 +13,7 @@ from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import SPLITS, ClipId
+from mmvoxceleb.select.advice import how_to_know
 from mmvoxceleb.select.chance import at_most, share_of
 from mmvoxceleb.select.columns import ClipColumns, Progress
 from mmvoxceleb.select.conditions import Condition, parse_conditions
@@ -85,6 +86,7 @@ class Selected:
         versions: Versions of this package and of the scores that were used, by name.
         location: Path or URL of the store, for messages.
         notes: Differences between the preset and the conditions that its authors published.
+        advice: By condition, what to run where clips lack the values that it asks for.
     """
 
     clips: tuple[str, ...]
@@ -93,6 +95,7 @@ class Selected:
     versions: Mapping[str, str]
     location: str
     notes: tuple[str, ...] = field(default=())
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     def clip_list(self) -> ClipList:
         """Return the chosen clips as a clip list.
@@ -103,9 +106,10 @@ class Selected:
         if not self.clips:
             last = next(step for step in self.steps if not step.left)
             unknown = f"; of {last.unknown:,} clips it cannot be told" if last.unknown else ""
+            advice = self.advice.get(last.condition) or "loosen the conditions; --dry-run shows what each leaves"
             raise MissingModalityError(
                 f"{self.location}: no clip is left, so no list is written: {last.condition} leaves none{unknown}. "
-                "Loosen the conditions; --dry-run shows what each of them leaves"
+                f"Next step: {advice}"
             )
         created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return ClipList(self.clips, self.steps, self.store, self.versions, created)
@@ -153,12 +157,18 @@ def select_clips(
         kept = [clip for clip in names if clip in among]
         steps.append(ChoiceStep(f"on a list of sha256 {listed.sha256}", len(kept), 0, len(kept)))
     columns = ClipColumns(opened, kept, progress)
-    kept = _fulfilling(choice.conditions(), columns, kept, steps)
+    conditions = choice.conditions()
+    kept = _fulfilling(conditions, columns, kept, steps)
+    lacking = {step.condition for step in steps if step.unknown}
+    advice = {each.text: how_to_know(each, opened) for each in conditions if each.text in lacking}
     for text, left in _by_chance(choice, kept):
         steps.append(ChoiceStep(text, len(left), 0, len(left)))
         kept = left
     notes = preset_of(choice.preset).notes if choice.preset is not None else ()
-    return Selected(tuple(kept), tuple(steps), StoreMark.of(names), _versions(columns), opened.location, notes)
+    return Selected(
+        tuple(kept), tuple(steps), StoreMark.of(names), _versions(columns), opened.location, notes,
+        {condition: command for condition, command in advice.items() if command},
+    )  # fmt: skip
 
 
 def _fulfilling(

@@ -109,6 +109,9 @@ class ClipColumns:
         return [*fixed, *sorted(self._read.keys() - set(fixed))]
 
     def _unknown(self, name: str) -> ConfigError:
+        if name in {figure.name for figure in figures()}:
+            location = self._store.location
+            return ConfigError(f"{location}: {name} is not measured yet; run: mmvoxceleb regenerate score {location}")
         known = self.known()
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         by_case = [each for each in known if each.lower() == name.lower()]

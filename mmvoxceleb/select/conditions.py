@@ -55,6 +55,10 @@ class Condition:
         """
         return _Evaluation(self.text, get).of(self.tree)
 
+    def columns(self) -> list[str]:
+        """List the columns that it is about, sorted."""
+        return sorted(_names_in(self.tree))
+
 
 def parse_conditions(text: str) -> list[Condition]:
     """Parse a condition, split at its outermost ``and``.
@@ -131,6 +135,11 @@ def _name_of(node: ast.expr) -> str | None:
     if isinstance(node, ast.Attribute) and (before := _name_of(node.value)) is not None:
         return f"{before}.{node.attr}"
     return None
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    name = _name_of(node) if isinstance(node, ast.expr) else None
+    return {name} if name else {each for child in ast.iter_child_nodes(node) for each in _names_in(child)}
 
 
 def _constant(node: ast.expr, text: str) -> Any:

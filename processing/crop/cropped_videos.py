@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.errors import IncompatibleOutputError, MissingModalityError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -80,13 +80,15 @@ class CroppedVideos(ClipSource):
         units = [key for key in wanted if not self.is_removed(key, removals)]
         left_out = sum(len(self.videos[key].utterances) for key in wanted if self.is_removed(key, removals))
         recorded = {key for key in units if job.records.has(key)}
-        if recorded:
-            options = job.options()
-            for key in sorted(recorded):
-                job.check(key, options)
+        conflicts = self._conflicts(job, sorted(recorded))
         clips = {key: removals.keep(job.records.clips(key)) for key in units}
         self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
-        todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
+        try:
+            todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
+        except IncompatibleOutputError as error:
+            conflicts.append(str(error))
+        if conflicts:
+            raise IncompatibleOutputError("; also ".join(conflicts))
         without_stages = not steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
         return Plan(
@@ -96,6 +98,16 @@ class CroppedVideos(ClipSource):
             rejected=tuple(ClipOutcome(row.clip_id, rejected=row.reason) for row in self._refused(removals)),
             notes=(self.not_taken,) if self.not_taken else (),
         )
+
+    def _conflicts(self, job: CropJob, recorded: Sequence[str]) -> list[str]:
+        """Say what keeps the crops of earlier runs from being continued; empty if nothing does."""
+        options = job.options() if recorded else {}
+        for key in recorded:
+            try:
+                job.check(key, options)
+            except IncompatibleOutputError as error:
+                return [str(error)]
+        return []
 
     def _find_unrecorded(self, names: Iterable[str], clips: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
         """Find the clips of each unit that no record speaks of: a run was stopped in their video."""

@@ -71,8 +71,9 @@ class PartNames:
         self._taken.add(self._key(parts))
         note = ""
         if is_taken or parts != given:
-            why = f"whose name another {'row' if origin else 'file'} has" if is_taken else "whose name no clip can have"
-            note = f"renamed from {origin or f'the file {quoted(place, 400)}'}, {why}"
+            taken_by = f"another {'row' if origin else 'file'} has this name"
+            why = taken_by if is_taken else "this name is not valid in a clip id"
+            note = f"renamed from {origin or f'the file {quoted(place, 400)}'}: {why}"
         return parts[0], parts[1], parts[2] if utterance is not None else None, note
 
     @staticmethod

@@ -78,14 +78,14 @@ class FinishedStages:
         todo: list[str] = []
         finished: list[str] = []
         unchanged: list[str] = []
-        conflicts: list[str] = []
+        conflicts: dict[str, list[str]] = {}
         for clip_id in clip_ids:
             states = []
             for stage in self.stages:
                 try:
                     states.append(now.has(stage, clip_id))
                 except IncompatibleOutputError as error:
-                    conflicts.append(str(error))
+                    conflicts.setdefault(stage.name, []).append(str(error))
                 except CorruptSourceError:
                     states.append(False)  # reading the clip will say so, for this clip alone
             is_finished = bool(states) and all(states)
@@ -93,10 +93,11 @@ class FinishedStages:
             if self.inputs.is_unchanged(clip_id, indexed.checked(clip_id) if is_finished else {}):
                 unchanged.append(clip_id)
         if conflicts:
-            more = f" The same holds for {len(conflicts) - 1} more." if len(conflicts) > 1 else ""
+            told = [
+                f"{first}{f' (and {len(others):,} more)' if others else ''}" for first, *others in conflicts.values()
+            ]
             raise IncompatibleOutputError(
-                f"{conflicts[0]}.{more} Use the same settings, write to another folder, "
-                "or replace them with --overwrite"
+                f"{'; '.join(told)}. Use the same settings, write to another folder, or replace them with --overwrite"
             )
         now._elsewhere.tell()
         return Plan(tuple(todo), tuple(finished), unchanged=tuple(unchanged))

@@ -57,9 +57,10 @@ def open_run(
 
     Raises:
         ConfigError: The output is not a folder, or a number is impossible.
+        IncompatibleOutputError: The output holds other things, and no store.
         MMVoxCelebError: As :meth:`Work.plan`; nothing was done.
     """
-    work.writer.tree.check()
+    work.writer.check()
     if workers < 1 or (limit is not None and limit < 0):
         raise ConfigError(f"workers is {workers} and limit is {limit}; they must be at least 1 and 0")
     watch = RemovalWatch(work.writer.tree)

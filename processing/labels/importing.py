@@ -104,19 +104,22 @@ def import_labels(
         CorruptSourceError: The file is broken; with ``strict`` also if anything is to be reported. Nothing is written.
         ConfigError: The file names unknown attributes. Nothing is written.
         SourceUnavailableError: The store is not a folder on this machine.
+        IncompatibleOutputError: The store is one folder down from there.
     """
     root = _local_folder(store)
     annotations = read_annotations(file)
     if annotations.unknown and not ignore_unknown:
         raise ConfigError(_unknown_names(file, annotations))
     report = ImportReport(predicted=sorted(annotations.predicted), unknown_names=annotations.unknown)
-    watch = RemovalWatch(StoreWriter(root).tree)
+    writer = StoreWriter(root)
+    writer.check()
+    watch = RemovalWatch(writer.tree)
     removals = read_removals(root)
     chosen = _choose(annotations, _clips_of(open_store(root)), report, allow_empty, removals)
     if strict:
         _refuse(file, report)
     fingerprint = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    provenance, writer = Provenance(root), StoreWriter(root)
+    provenance = Provenance(root)
     reader = open_store(root)
     rows = []
     for number, (clip, label) in enumerate(sorted(chosen.items())):

@@ -30,6 +30,7 @@ class LabelMender:
 
     Raises:
         ConfigError: ``root`` is not a folder on this machine.
+        IncompatibleOutputError: The store is one folder down from there.
     """
 
     def __init__(self, root: str | os.PathLike[str], by: str) -> None:
@@ -38,6 +39,7 @@ class LabelMender:
         self._root = os.fspath(root)
         self._by = by
         self._provenance, self._writer = Provenance(self._root), StoreWriter(self._root)
+        self._writer.check()
         self._watch = RemovalWatch(self._writer.tree)
         self._before: dict[str, list[tuple[list[int], list[int], dict[str, Any]]]] = {}
 

@@ -128,6 +128,20 @@ def test_text_ends_with_the_next_command(tmp_path: Path) -> None:
     assert said[-1] == f"next   mmvoxceleb validate {tmp_path / 'store'}"
 
 
+def test_after_a_split_the_next_command_checks_all_parts(tmp_path: Path) -> None:
+    said = call("split", "sample", tmp_path / "parts").stdout.splitlines()
+    checks = [f"mmvoxceleb validate {tmp_path / 'parts' / name}" for name in ("train", "test")]
+    assert said[-1] == f"next   {' && '.join(checks)}"
+
+
+def test_a_store_without_clips_is_not_called_good(tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "ledger.jsonl").touch()
+    said = call("validate", tmp_path).stdout
+    assert "there are no clips, so nothing was checked" in said
+    assert "no problems" not in said
+
+
 def test_what_failed_is_in_the_json_too(own_corpus: Any, tmp_path: Path) -> None:
     broken = own_corpus.clips[0]
     for path in (own_corpus.root / "video" / broken).iterdir():
@@ -152,6 +166,10 @@ def test_what_failed_is_in_the_json_too(own_corpus: Any, tmp_path: Path) -> None
         (["export", "absent", "out"], 1),
         (["export"], 2),
         (["export", "sample", "out", "--no-such-option"], 2),
+        (["export", "sample", "out", "--for", "latentsyn"], 2),
+        (["select", "sample", "--dry-run", "--where", "sharpnes > 10"], 2),
+        (["remove", "sample"], 2),
+        (["push", "out", "nouser"], 2),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
@@ -161,6 +179,29 @@ def test_exit_codes(arguments: list[str], code: int, tmp_path: Path) -> None:
     done = subprocess.run([*PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["select", "--whre", "x"], "no such option: --whre; do you mean --where? (see mmvoxceleb select --help)"),
+        (["regenerate", "crop", "--out", "x"], "no such option: --out (see mmvoxceleb regenerate crop --help)"),
+        (["select", "x", "--split", "no"], "invalid value for '--split': 'no' is not one of 'train', 'test' (see"),
+        (["export", "x"], "missing argument 'OUT' (see mmvoxceleb export --help)"),
+        (["--log-levl"], "no such option: --log-levl; do you mean --log-level? (see mmvoxceleb --help)"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments: list[str], line: str) -> None:
+    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.replace("-c ", "mmvoxceleb ").startswith(f"error: {line}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_arguments_show_the_help_once() -> None:
+    done = subprocess.run([*PROGRAM, "select"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert (done.stdout + done.stderr).count("Usage: ") == 1
 
 
 @pytest.mark.parametrize(

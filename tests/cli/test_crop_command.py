@@ -101,7 +101,8 @@ def test_a_dry_run_and_limit_0_write_nothing(inputs: Path, tmp_path: Path) -> No
     result = call(*arguments, "--dry-run")
     assert "2 videos with 2 utterances; 1 not there yet" in result.stdout
     assert f"missing: {PERSON}#missing_aaa" in result.stdout
-    assert f"2 videos to do, 0 finished: crop, audio in {out}" in result.stdout
+    assert "stages    crop, audio\nto do     2 videos\nfinished  0 videos\n" in result.stdout
+    assert result.stdout.endswith(f"results   {out}; this run has written nothing\n")
     assert call(*arguments, "--limit", "0").stdout == result.stdout
     assert not out.exists()
 

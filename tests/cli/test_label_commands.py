@@ -39,7 +39,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     refused = mmvoxceleb(*predict, ok=False)
     assert "unknown origin" in refused
     assert refused.count("\n") == 1
-    assert "2 clips to do" in mmvoxceleb(*predict, "--overwrite", "--dry-run")
+    assert "to do     2 clips\n" in mmvoxceleb(*predict, "--overwrite", "--dry-run")
     assert "1 clip, 4 frames" in mmvoxceleb(*predict, "--overwrite", "--limit", "1")
     assert "1 clip was finished" in mmvoxceleb(*predict, "--overwrite")
     assert "2 clips were finished" in mmvoxceleb(*predict)

@@ -59,7 +59,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_preview_refuses_a_name_without_a_picture_format(cli: Program, tmp_path: Path) -> None:
     status, out, err = cli("preview", "sample", "-o", str(tmp_path / "sheet.gif"))
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "must end in .png" in err
     assert "--gif" in err
 

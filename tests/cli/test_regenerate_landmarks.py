@@ -35,7 +35,8 @@ def test_in_one_run_or_afterwards(tmp_path: Path, shared: Path) -> None:
     rows = load_dataset("mmvoxceleb", "landmarks", data_dir=str(tmp_path / "one"), split="train")
     assert [len(row["landmarks"]) for row in rows] == [24, 17]
     assert all(points is not None for row in rows for points in row["landmarks"])
-    assert "0 clips to do, 2 finished" in call("landmarks", tmp_path / "two", "--weights", weights, "--dry-run")
+    planned = call("landmarks", tmp_path / "two", "--weights", weights, "--dry-run")
+    assert "to do     0 clips\nfinished  2 clips\n" in planned
 
 
 def test_weights_that_are_none_are_one_error(tmp_path: Path) -> None:

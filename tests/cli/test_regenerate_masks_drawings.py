@@ -160,7 +160,7 @@ def test_other_parsers_are_mapped_by_class_name(store: Path, segformer: Path, tm
 def test_parser_with_foreign_classes_or_pickles_is_refused(store: Path, tmp_path: Path) -> None:
     foreign = save_segformer(tmp_path / "foreign", ["background", "wall", "Sky"])
     result = run("regenerate", "mask", store, "--out", tmp_path / "out", "--parser", f"transformers:{foreign}")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "unknown classes: wall, Sky" in result.stderr
     pickled = save_segformer(tmp_path / "pickled", CELEBA_ORDER, safe=False)
     result = run("regenerate", "mask", store, "--out", tmp_path / "out", "--parser", f"transformers:{pickled}")
@@ -207,7 +207,7 @@ def test_dry_run_and_limit_0_change_nothing(store: Path, segformer: Path, tmp_pa
             "regenerate", "mask", store, "--out", tmp_path / "out", "--parser", f"transformers:{segformer}", *option
         )
         assert result.returncode == 0, result.stderr
-        assert "2 clips to do, 0 finished: mask" in result.stdout
+        assert "stages    mask\nto do     2 clips\nfinished  0 clips\n" in result.stdout
         assert f"{CLIPS[0]}  2 of 6 frames" in result.stdout
         assert not (tmp_path / "out").exists()
 
@@ -225,15 +225,15 @@ def test_corrupt_frame_gives_exit_code_1_and_names_the_clip(store: Path, segform
 
 
 def test_mistakes_are_one_line(store: Path, tmp_path: Path) -> None:
-    for arguments, said in (
-        (("mask", store, "--weights", tmp_path / "absent.pth"), "absent.pth: there is no such weights file"),
-        (("draw", store, "--styles", "style7"), "style7"),
-        (("mask", "s3://somewhere/x.zip"), "--out"),
-        (("mask", store, "--parser", "magic"), "unknown parser 'magic'"),
-        (("mask", store, "--device", "cuda:77"), "cuda:77"),
+    for arguments, code, said in (
+        (("mask", store, "--weights", tmp_path / "absent.pth"), 1, "absent.pth: there is no such weights file"),
+        (("draw", store, "--styles", "style7"), 2, "style7"),
+        (("mask", "s3://somewhere/x.zip"), 2, "--out"),
+        (("mask", store, "--parser", "magic"), 2, "unknown parser 'magic'"),
+        (("mask", store, "--device", "cuda:77"), 2, "cuda:77"),
     ):
         result = run("regenerate", *arguments, MMVOXCELEB_CACHE=str(tmp_path / "cache"))
-        assert result.returncode == 1, arguments
+        assert result.returncode == code, arguments
         assert said in result.stderr.replace("\n", " ")
         assert "Traceback" not in result.stderr
 
@@ -245,4 +245,4 @@ def test_weights_are_listed_with_licence_and_place(weights_folder: Path) -> None
     assert "all rights reserved" in result.stdout
     assert "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567" in result.stdout
     assert "downloaded when needed" in result.stdout
-    assert run("weights", "--get", "nothing").returncode == 1
+    assert run("weights", "--get", "nothing").returncode == 2

@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,8 +11,9 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.hub.card import CardFacts
-from mmvoxceleb.hub.dropping import remove_from_export
+from mmvoxceleb.hub.dropping import planned, remove_from_export
 from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
@@ -126,6 +129,18 @@ def test_an_export_is_rewritten_only_where_the_clips_are(store: Corpus, tmp_path
     assert "4 clips of talking faces" in (out / "README.md").read_text()
 
 
+@pytest.mark.parametrize("format_", ["parquet", "webdataset", "folder"])
+def test_the_plan_of_a_removal_is_what_it_does(store: Corpus, tmp_path: Path, format_: Format) -> None:
+    settings = ExportSettings(format=format_, modalities=("mask", "label"), max_shard_bytes=4_000)
+    export_store(store.root, tmp_path / "out", settings, facts=PLAIN)
+    misspelt = Removals(frozenset({"id10001", "id1OOO2"}))
+    plan = planned(ExportFolder(tmp_path / "out").notes(), misspelt)
+    dropped = remove_from_export(tmp_path / "out", misspelt)
+    assert plan == replace(dropped, notes=[])
+    assert plan.clips == sorted(store.clips[:2])
+    assert plan.unmatched == ["person_id 'id1OOO2'"]
+
+
 def test_tars_and_original_layouts_lose_their_clips_too(store: Corpus, tmp_path: Path) -> None:
     import tarfile
 
@@ -161,7 +176,13 @@ def test_a_repository_loses_them_in_one_commit(
     repo = hub.repos["lab/removal"]
     commits, before = len(repo.commits), repo.at("main")
     assert before is not None
-    done = program("remove", "--clip", store.clips[0], "--repo", "lab/removal", tmp_path / "out")
+    wanted = ("remove", "--clip", store.clips[0], "--repo", "lab/removal")
+    plan = program(*wanted, "--person", "id1OOO2", "--dry-run")
+    assert "matches nobody here: person_id 'id1OOO2'; check how it is spelt" in plan.stdout
+    planned_shards = re.findall(r"shards to be sent again: (\d+); to be deleted: (\d+)", plan.stdout)
+    assert len(repo.commits) == commits
+    done = program(*wanted, tmp_path / "out")
+    assert re.findall(r"(\d+) shards? sent again, (\d+) deleted", done.stdout) == planned_shards
     assert done.returncode == 0, done.stderr[-3000:]
     assert "super_squash_history" in done.stdout
     assert "still in the history" in done.stdout

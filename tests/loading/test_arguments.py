@@ -39,8 +39,10 @@ def test_modalities(corpus: Corpus) -> None:
 def test_unknown_config_and_argument_list_the_known_ones(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match=r"nothing.*'sample'"):
         load(corpus, "nothing")
-    with pytest.raises(ValueError, match="doesn't have a 'frame_strid' key"):
+    with pytest.raises(ConfigError, match=r"no argument 'frame_strid' here. Do you mean frame_stride\?.* max_frames, "):
         load(corpus, frame_strid=2)
+    with pytest.raises(ConfigError, match=r"no argument 'modality' here. Do you mean modalities\?"):
+        load(corpus, modality="mask")
 
 
 @pytest.mark.parametrize(

@@ -125,14 +125,14 @@ def test_what_a_stage_reads_must_be_permissive_too(store: Path, tmp_path: Path) 
     with pytest.raises(ConfigError, match=f"weights of unknown licence .{'f' * 64}"):
         call(*command)
     meta.write_text(json.dumps({"mask": {"settings": {"model": "sample-mask", "sha256": SAMPLE_SHA256}}}))
-    assert "1 clip to do" in call(*command)
+    assert "to do     1 clip\n" in call(*command)
     text = ["regenerate", "text", store, "--dry-run", "--licence", "permissive"]
     with pytest.raises(ConfigError, match="refuses label of clip"):
         call(*text)
     meta.write_text(json.dumps({"label_source": "manual"}))
-    assert "1 clip to do" in call(*text)
+    assert "to do     1 clip\n" in call(*text)
     # made by this run's own stages, it is known
-    assert "1 clip to do" in call(
+    assert "to do     1 clip\n" in call(
         "regenerate", "all", store, tmp_path / "out", "--stages", "mask,draw,label,text", "--models", "sample",
         "--licence", "permissive", "--dry-run",
     )  # fmt: skip
@@ -142,7 +142,7 @@ def test_figures_by_models_that_are_not_permissive(store: Path) -> None:
     command = ["regenerate", "score", store, "--licence", "permissive", "--limit", "0"]
     with pytest.raises(ConfigError, match=r"refuses syncnet \(syncnet_v2\.model\): .* Choose other figures"):
         call(*command, "--figures", "sharpness,sync_confidence")
-    assert "1 clip to do" in call(*command, "--figures", "sharpness,loudness")
+    assert "to do     1 clip\n" in call(*command, "--figures", "sharpness,loudness")
     for name, scorer in scorers().items():
         assert all(models_of("figures", model) for model in scorer.models), name
 

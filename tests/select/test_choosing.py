@@ -193,3 +193,30 @@ def test_scores_are_columns(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert selected.clip_list().versions == {"mmvoxceleb": mmvoxceleb.__version__, **told}
     assert "1 clips have no scores" in caplog.text
     assert "scores of 1 clips are of earlier formulas, and are unknown" in caplog.text
+
+
+def test_where_values_are_unknown_the_commands_that_make_them_are_named(store: Corpus) -> None:
+    root = store.root
+    with pytest.raises(ConfigError, match=rf"{root}: sharpness is not measured yet; run: .* regenerate score {root}$"):
+        chosen(store, "sharpness > 1")
+    selected = select_clips(root, Choice(("face_px > 99999", "Smiling", "num_frames > 1")))
+    assert selected.advice == {
+        "face_px > 99999": f"to measure face_px, run: mmvoxceleb regenerate score {root}",
+        "Smiling": f"to predict attributes, run: mmvoxceleb regenerate label {root}",
+    }
+    with pytest.raises(MissingModalityError, match=r"of 2 clips it cannot be told. Next step: to measure face_px"):
+        selected.clip_list()
+    with pytest.raises(MissingModalityError, match=r"leaves none. Next step: loosen the conditions"):
+        select_clips(root, Choice(("num_frames > 99999",))).clip_list()
+
+
+def test_what_a_figure_is_computed_from_comes_first(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=1)
+    (corpus.root / "score").mkdir()
+    scores = ClipScores(12, {"sync_confidence": None}, {"sync_confidence": 1})
+    (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
+    (command,) = select_clips(corpus.root, Choice(("sync_confidence > 3",))).advice.values()
+    made = ["landmarks", "audio", "score"]
+    assert command == "to measure sync_confidence, run: " + ", then ".join(
+        f"mmvoxceleb regenerate {what} {corpus.root}" for what in made
+    )

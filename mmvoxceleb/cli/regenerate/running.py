@@ -80,18 +80,16 @@ def _say_what_would_be_done(work: "Work") -> None:
     from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
     from mmvoxceleb.processing.source import StoredClips
 
+    work.writer.check()
     plan = work.plan(work.units())
-    stages = ", ".join(work.stages)
-    say(
-        f"{counted(len(plan.todo), work.unit)} to do, {len(plan.finished):,} finished: "
-        f"{stages} in {work.writer.location}"
-    )
     if isinstance(work.source, StoredClips):
         lines, count = _clips(work, work.source, plan.todo)
     elif isinstance(work.source, CroppedVideos):
         lines, count = _absent_videos(work.source)
     else:
         lines, count = list(plan.todo[:10]), len(plan.todo)
+    if lines and not isinstance(work.source, CroppedVideos):
+        say("to do:")
     for line in first_of(lines, count, shown=10):
         say(line)
     rejected = [f"rejected: {outcome.clip_id}: {outcome.rejected}" for outcome in plan.rejected]
@@ -108,7 +106,13 @@ def _say_what_would_be_done(work: "Work") -> None:
             "removed": plan.removed,
             "rejected": {outcome.clip_id: outcome.rejected for outcome in plan.rejected},
             "notes": list(plan.notes),
-        }
+        },
+        [
+            ("stages", ", ".join(work.stages)),
+            ("to do", counted(len(plan.todo), work.unit)),
+            ("finished", counted(len(plan.finished), work.unit)),
+            ("results", f"{work.writer.location}; this run has written nothing"),
+        ],
     )
 
 
@@ -126,7 +130,7 @@ def _clips(work: "Work", source: "StoredClips", todo: tuple[str, ...]) -> tuple[
     for clip_id in todo[:10]:
         clip = source.clip(clip_id)
         frames = max((len(stage.select(clip)) for stage in work.steps.stages), default=0)
-        lines.append(f"{clip_id}  {frames} of {counted(len(clip.frame_indices), 'frame')}")
+        lines.append(f"{clip_id}  {frames} of {counted(len(clip.frame_indices), 'frame')}" if frames else clip_id)
     return lines, len(todo)
 
 
@@ -214,7 +218,9 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
     """The table at the end; empty rows are left out."""
     if unit == "video" and summary.units:
         yield "videos", f"{summary.units:,} {'processed' if summary.done or summary.failed else 'checked'}"
-    if summary.done or not (summary.skipped or summary.failed or summary.rejected):
+    if not summary.clips and summary.rejected and not summary.failed:
+        yield "done", f"no clip: all were rejected; {summary.location}/meta/ledger.jsonl has the reasons"
+    elif summary.done or not (summary.skipped or summary.failed or summary.rejected):
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""
         yield "done", f"{counted(summary.done, 'clip')}{frames}"
     if summary.skipped:

@@ -4,7 +4,7 @@ import logging
 import os
 import urllib.parse
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.files.tree import FileTree
 from mmvoxceleb.processing.crop.names import plain_name
+from mmvoxceleb.processing.crop.sources.outputs import is_output, is_remote_output
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 
 __all__ = ["FoundVideo", "VideoFiles", "video_of", "walk"]
@@ -59,8 +60,8 @@ class VideoFiles:
     """The videos under a folder, or a single one.
 
     Args:
-        raw: The folder or the video, on disk or behind an fsspec URL. Hidden files and folders are left out, links to
-            folders are followed.
+        raw: The folder or the video, on disk or behind an fsspec URL. Hidden files and folders are left out, and so
+            are stores and exports that lie below, such as the output of this very run. Links to folders are followed.
 
     Raises:
         SourceUnavailableError: There is no such folder or video, or it cannot be listed.
@@ -69,10 +70,11 @@ class VideoFiles:
     def __init__(self, raw: str | os.PathLike[str]) -> None:
         self._raw = plain_name(raw)
         self.root: PurePath
+        self._outputs: list[str] = []
         if is_url(os.fspath(raw)):
-            self.root, files = _remote_files(os.fspath(raw))
+            self.root, files = _remote_files(os.fspath(raw), self._outputs)
         else:
-            self.root, files = _local_files(Path(raw))
+            self.root, files = _local_files(Path(raw), self._outputs)
         self.found: list[FoundVideo] = []
         self._others: dict[str, FoundVideo] = {}
         self._beside: Counter[str] = Counter()
@@ -110,18 +112,24 @@ class VideoFiles:
         return self._by_place.get(place) or self._others.get(place)
 
     def not_taken(self, named: Collection[str] = ()) -> str:
-        """Say which files are not taken for videos, but for those that a table names; empty if there are none."""
+        """Say which folders are not searched and which files are not taken for videos; empty if there are none.
+
+        Args:
+            named: Files that a table names, which are taken.
+        """
+        outputs = f"not searched for videos (stores and exports): {_first_of(sorted(self._outputs))}"
+        return "; ".join(part for part in (outputs * bool(self._outputs), self._other_files(named)) if part)
+
+    def _other_files(self, named: Collection[str]) -> str:
         others = sorted(plain_name(place) for place in self._others.keys() - set(named))
         endings = ", ".join(sorted(self._beside)[:_MOST_NAMED])
         endings += ", ..." if len(self._beside) > _MOST_NAMED else ""
         beside = f"{self._beside.total():,} that are no videos ({endings})" if self._beside else ""
         if not others:
             return f"not taken: {beside}" if beside else ""
-        first = ", ".join(quoted(name) for name in others[:_MOST_NAMED])
-        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
         return (
-            f"not taken, for their endings: {first}{more}{', and ' if beside else ''}{beside}; name a video among them "
-            "in a CSV list to take it"
+            f"not taken, for their endings: {_first_of(others)}{', and ' if beside else ''}{beside}; name a video "
+            "among them in a CSV list to take it"
         )
 
     def by_id(self, video_id: str) -> FoundVideo | None:
@@ -141,41 +149,54 @@ def video_of(
     return SourceVideo(person_id, video_id, path, utterances, url, remote)
 
 
-def _local_files(root: Path) -> tuple[PurePath, Iterable[FoundVideo]]:
+def _first_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(quoted(name) for name in names[:_MOST_NAMED]) + more
+
+
+def _local_files(root: Path, outputs: list[str]) -> tuple[PurePath, Iterable[FoundVideo]]:
     if root.is_file():
         return root.parent.absolute(), [FoundVideo(PurePath(root.name), root, is_named=True)]
     if not root.is_dir():
         raise SourceUnavailableError(f"{plain_name(root)}: no such folder or video; check the path")
-    return root.absolute(), (FoundVideo(path.relative_to(root), path) for path in walk(root))
+    return root.absolute(), (FoundVideo(path.relative_to(root), path) for path in walk(root, outputs))
 
 
-def _remote_files(url: str) -> tuple[PurePath, Iterable[FoundVideo]]:
+def _remote_files(url: str, outputs: list[str]) -> tuple[PurePath, Iterable[FoundVideo]]:
     place = PurePosixPath(urllib.parse.unquote(url.partition("://")[2].partition("?")[0]))
     if place.suffix.lower() in VIDEO_SUFFIXES:
         return place.parent, [FoundVideo(PurePosixPath(place.name), remote=url, is_named=True)]
-    found = _walk_remote(open_tree(url), "", _MOST_LEVELS)
+    found = _walk_remote(open_tree(url), "", _MOST_LEVELS, outputs)
     return place, (FoundVideo(PurePosixPath(path), remote=address) for path, address in found)
 
 
 _MOST_LEVELS = 32
 
 
-def _walk_remote(tree: FileTree, path: str, levels: int) -> Iterator[tuple[str, str]]:
+def _walk_remote(tree: FileTree, path: str, levels: int, outputs: list[str]) -> Iterator[tuple[str, str]]:
     if not levels:
         raise SourceUnavailableError(f"{tree.location}/{path}: folders are nested over {_MOST_LEVELS} levels deep")
-    for item in tree.items(path):
+    items = tree.items(path)
+    if path and is_remote_output(tree, path, items):
+        outputs.append(plain_name(path))
+        return
+    for item in items:
         below = f"{path}/{item.name}" if path else item.name
         if item.is_folder:
-            yield from _walk_remote(tree, below, levels - 1)
+            yield from _walk_remote(tree, below, levels - 1, outputs)
         else:
             yield below, tree.source(below).location
 
 
-def walk(root: Path) -> Iterator[Path]:
+def walk(root: Path, outputs: list[str] | None = None) -> Iterator[Path]:
     """List the files under a folder, those of real folders before those behind links.
 
     Each folder is gone through once, however many links lead to it, so links that go round in circles end. What cannot
     be listed is named in the log.
+
+    Args:
+        root: The folder.
+        outputs: Gets the stores and exports below it, which are not gone into; None to go into them, too.
     """
     seen: set[tuple[int, int]] = set()
     folders, links = [root], list[Path]()
@@ -186,6 +207,9 @@ def walk(root: Path) -> Iterator[Path]:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
+            if outputs is not None and folder != root and is_output(folder):
+                outputs.append(plain_name(folder.relative_to(root)))
+                continue
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:

@@ -199,7 +199,7 @@ def test_the_command_makes_it_afterwards(odd: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "audio").exists()
     audio = ["regenerate", "audio", str(tmp_path / "out"), "--raw", str(odd), "--audio-rate", "22050"]
     dry = runner.invoke(app, [*audio, "--dry-run"])
-    assert "3 videos to do" in dry.output
+    assert "to do     3 videos\n" in dry.output
     done = runner.invoke(app, audio)
     assert done.exit_code == 0, done.output
     sound = FlacSound((tmp_path / "out" / "audio" / f"{CLIPS[0]}.flac").read_bytes())

@@ -217,8 +217,8 @@ def test_only_renamed_clips_say_so_and_name_their_row(table: Path, tmp_path: Pat
     reasons = {row["clip_id"].split("#")[2]: row.get("reason", "") for row in ledger(tmp_path / "out")}
     told = sorted(reason for reason in reasons.values() if reason)
     assert told == [
-        "renamed from mine.csv, line 3 ('ann#v#000000-000015'), whose name another row has",
-        "renamed from mine.csv, line 4 ('b*b#v#000015-000030'), whose name no clip can have",
+        "renamed from mine.csv, line 3 ('ann#v#000000-000015'): another row has this name",
+        "renamed from mine.csv, line 4 ('b*b#v#000015-000030'): this name is not valid in a clip id",
     ]
 
 

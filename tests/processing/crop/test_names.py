@@ -77,7 +77,7 @@ def test_a_new_neighbour_changes_no_key(tmp_path: Path) -> None:
     assert before.items() <= after.items()
     assert len({tuple(part.casefold() for part in key) for key in after.values()}) == 6
     notes = {Path(str(video.path)).name: video.note for video in free_videos(tmp_path)}
-    assert "'x.mkv', whose name another file has" in notes["x.mkv"]
+    assert "'x.mkv': another file has this name" in notes["x.mkv"]
     assert notes["x.mp4"] == ""
 
 
@@ -123,8 +123,8 @@ def test_a_run_over_odd_names_makes_all_their_clips(tmp_path: Path) -> None:
     assert summary.done == len(names) + 1
     rows = [json.loads(line) for line in (tmp_path / "out" / "meta" / "ledger.jsonl").read_text().splitlines()]
     told = [row.get("reason", "") for row in rows if row["stage"] == "crop"]
-    assert sum("whose name no clip can have" in reason for reason in told) == 7
-    assert sum("whose name another file has" in reason for reason in told) == 1
+    assert sum("this name is not valid in a clip id" in reason for reason in told) == 7
+    assert sum("another file has this name" in reason for reason in told) == 1
     assert any(row["status"] == "rejected" and row["reason"].startswith("broken video") for row in rows)
     store = open_store(tmp_path / "out")
     clips = store.clips(Folder("video"))
