@@ -7,9 +7,10 @@ process, with an empty cache (``first``) or the cache that the first one left (`
 requests and the seconds by the clock. ``epoch`` is the first pass of ``DataLoader(sampler, batch_size=16)`` over a
 ``ClipSampler`` with the given number of ``threads``, after opening; ``later`` is the median of the five passes that
 follow it. ``plain`` repeats the GET requests of each pass with ``requests`` on as many threads, with one session each,
-and drops the bytes. ``driver`` is the same pass over S3 without signed addresses, in turns with the others. ``local``
-makes the same samples from disk, which shows the time for decoding. ``small`` pictures have 40 x 24 and 64 x 48 px, so
-that the requests dominate; ``real`` ones have 256 and 512 px, as in ``corpus.py``.
+and drops the bytes. ``driver`` is the same pass over S3 without signed addresses, in turns with the others. CPU
+is that of our process, with decoding; the difference of ``ours`` and ``driver`` is what signed addresses save.
+``local`` makes the same samples from disk, which shows the time for decoding. ``small`` pictures have 40 x 24 and
+64 x 48 px, so that the requests dominate; ``real`` ones have 256 and 512 px, as in ``corpus.py``.
 """
 
 import argparse
@@ -129,12 +130,13 @@ def _sampler(url: str, threads: int) -> Any:
     return ClipSampler(url, num_frames=8, frame_step=4, image_size=128, threads=threads)
 
 
-def _epoch(sampler: Any) -> tuple[float, int]:
+def _epoch(sampler: Any) -> tuple[float, float, int]:
+    """Go through a sampler once: seconds by the clock, CPU seconds of this process, samples."""
     from torch.utils.data import DataLoader
 
-    start = time.perf_counter()
+    cpu, start = time.process_time(), time.perf_counter()
     count = sum(len(batch["clip_id"]) for batch in DataLoader(sampler, batch_size=BATCH, shuffle=True))
-    return time.perf_counter() - start, count
+    return time.perf_counter() - start, time.process_time() - cpu, count
 
 
 def task(what: str, url: str, address: str, threads: int) -> dict[str, Any]:
@@ -179,21 +181,29 @@ def task(what: str, url: str, address: str, threads: int) -> dict[str, Any]:
     if what == "later":
         _epoch(sampler)
     taken: dict[str, list[float]] = {"ours": [], "plain": [], "driver": []}
+    cpu: dict[str, list[float]] = {"ours": [], "driver": []}
+
+    def epoch_by(kind: str) -> int:
+        seconds, of_cpu, count = _epoch(sampler)
+        taken[kind].append(seconds)
+        cpu[kind].append(of_cpu)
+        return count
+
     for _ in range(rounds):
         begin()
-        seconds, count = _epoch(sampler)
-        taken["ours"].append(seconds)
+        count = epoch_by("ours")
         if address:
             seen = log()
             taken["plain"].append(plain_seconds(address, seen, threads))
             if url.startswith("s3://"):
                 with signed_reads_off():
-                    taken["driver"].append(_epoch(sampler)[0])
+                    epoch_by("driver")
     return {
         "seconds": statistics.median(taken["ours"]),
         "log": seen if address else [],
         "samples": count,
         "taken": taken,
+        "cpu": {kind: statistics.median(seconds) for kind, seconds in cpu.items() if seconds},
     }
 
 
@@ -258,6 +268,8 @@ def measure(protocol: str, layout: str, arguments: argparse.Namespace) -> None:
                         more.append(
                             f"{kind} {statistics.median(seconds):.2f} s: {middle:.0%}{span if len(ratios) > 1 else ''}"
                         )
+                requests = max(1, len(result["log"]))
+                more += [f"CPU of {kind} {1e3 * of / requests:.2f} ms a request" for kind, of in result["cpu"].items()]
                 tell(f"{what} of {result['samples']}, {threads} threads", result, "; ".join(more))
 
 
