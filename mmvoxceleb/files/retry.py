@@ -72,8 +72,8 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
     except RetryError as end:
         attempts, cause = end.last_attempt.attempt_number, end.__cause__ or end
         raise SourceUnavailableError(
-            f"{location}: gave up after {attempts} attempts ({_reason(cause)}); what was read so far is kept, so rerun "
-            "this when the source answers"
+            f"{location}: gave up after {attempts} attempts ({_reason(cause)}); what is finished is kept, so rerun "
+            "this when the server answers"
         ) from cause
     except Exception as error:
         raise SourceUnavailableError(_describe(error, location)) from error

@@ -125,6 +125,9 @@ def _values(
         "example_person": _example_person(statistics),
         "size": sum(note.bytes for note in notes if note.part == WHOLE),
         "config_names": configs,
+        "by_torchcodec": [
+            f"`{name}`" for name, kind in features_of(settings).items() if type(kind).__name__ in ("Audio", "Video")
+        ],
         "light_config": next((kind.name for kind in (LABEL, TEXT) if kind.name in configs), None),
         "masks_config": MASKS.name if MASKS.name in configs and len(configs) > 2 else None,
         "has_labels": LABEL in kinds,

@@ -1,11 +1,17 @@
 """What to run where clips lack the values that a condition asks for."""
 
-from mmvoxceleb.modalities import figures
+import contextlib
+
+from mmvoxceleb.errors import MMVoxCelebError
+from mmvoxceleb.modalities import LABEL, SCORES, figures
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from mmvoxceleb.select.conditions import Condition
 from mmvoxceleb.stores import Store
+from mmvoxceleb.stores.clip import StoredClip
 
 __all__ = ["how_to_know"]
+
+_MOST_ASKED = 20
 
 _MADE_BY = {"landmarks": "landmarks", "masks": "mask", "audio": "audio"}
 """Of each part that a figure is computed from: its modality, which ``regenerate`` makes under the same name."""
@@ -23,8 +29,25 @@ def how_to_know(condition: Condition, store: Store) -> str:
         there = {folder.kind.name for folder in store.folders()}
         needs = dict.fromkeys(need for figure in asked for need in figure.needs if need in _MADE_BY)
         lacking = [_MADE_BY[need] for need in needs if _MADE_BY[need] not in there]
+        names = [figure.name for figure in asked]
         commands = [f"mmvoxceleb regenerate {what} {store.location}" for what in (*lacking, "score")]
-        return f"to measure {' and '.join(figure.name for figure in asked)}, run: {', then '.join(commands)}"
+        commands[-1] += f" --figures {','.join(names)}"  # named, they are an error where their model is missing
+        if not lacking and (reason := _reason(names, store)):
+            return f"the scores say why: {reason}"
+        return f"to measure {' and '.join(names)}, run: {', then '.join(commands)}"
     if not ATTRIBUTE_INDEX.keys().isdisjoint(condition.columns()):
+        if store.clips(LABEL.folder()):
+            return f"the labels leave it open; set it by hand: mmvoxceleb view {store.location}"
         return f"to predict attributes, run: mmvoxceleb regenerate label {store.location}"
+    return ""
+
+
+def _reason(names: list[str], store: Store) -> str:
+    """Say why the first clips have no value of a figure, by their scores; empty if these do not say."""
+    for clip_id in store.clips(SCORES.folder())[:_MOST_ASKED]:
+        with contextlib.suppress(MMVoxCelebError):
+            scores = StoredClip(store, clip_id).value(SCORES)
+            for name in names:
+                if name in scores.reasons:
+                    return f"{name}: {scores.reasons[name]}"
     return ""

@@ -14,7 +14,7 @@ from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
-from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
+from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -112,6 +112,8 @@ class ClipColumns:
         if name in {figure.name for figure in figures()}:
             location = self._store.location
             return ConfigError(f"{location}: {name} is not measured yet; run: mmvoxceleb regenerate score {location}")
+        if name in SPLITS:
+            return ConfigError(f"there is no column {quoted(name)}; put a text into quotes: split == {name!r}")
         known = self.known()
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         by_case = [each for each in known if each.lower() == name.lower()]

@@ -88,6 +88,10 @@ def test_the_text_says_what_a_responsible_card_must(exported: Path) -> None:
     assert "CelebAMask-HQ" in (exported / "LICENSE.md").read_text()
 
 
+def test_torchcodec_is_not_named_where_nothing_needs_it(exported: Path) -> None:
+    assert "torchcodec" not in (exported / "README.md").read_text()
+
+
 def test_the_charts_are_pictures_that_the_card_shows(exported: Path) -> None:
     text = (exported / "README.md").read_text()
     for path in exported.glob("charts/*.png"):

@@ -61,6 +61,9 @@ def test_they_go_to_the_hub_and_come_back(store: Path, program: Run, stock: Run,
     ):
         done = program(*command)
         assert done.returncode == 0, done.stderr[-3000:]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "`datasets` decodes `video` and `audio` with torchcodec and FFmpeg's libraries" in card
+    assert "`clips.decode(False)`" in card
     found, decoded = json.loads(stock(READ).stdout)
     assert sorted(found) == sorted(path.name for path in (store / "video").iterdir())
     rows = load_dataset("mmvoxceleb", "landmarks", data_dir=str(store), split="train", cache_dir=str(tmp_path))

@@ -201,8 +201,8 @@ def test_where_values_are_unknown_the_commands_that_make_them_are_named(store: C
         chosen(store, "sharpness > 1")
     selected = select_clips(root, Choice(("face_px > 99999", "Smiling", "num_frames > 1")))
     assert selected.advice == {
-        "face_px > 99999": f"to measure face_px, run: mmvoxceleb regenerate score {root}",
-        "Smiling": f"to predict attributes, run: mmvoxceleb regenerate label {root}",
+        "face_px > 99999": f"to measure face_px, run: mmvoxceleb regenerate score {root} --figures face_px",
+        "Smiling": f"the labels leave it open; set it by hand: mmvoxceleb view {root}",
     }
     with pytest.raises(MissingModalityError, match=r"of 2 clips it cannot be told. Next step: to measure face_px"):
         selected.clip_list()
@@ -217,6 +217,16 @@ def test_what_a_figure_is_computed_from_comes_first(tmp_path: Path) -> None:
     (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
     (command,) = select_clips(corpus.root, Choice(("sync_confidence > 3",))).advice.values()
     made = ["landmarks", "audio", "score"]
-    assert command == "to measure sync_confidence, run: " + ", then ".join(
-        f"mmvoxceleb regenerate {what} {corpus.root}" for what in made
-    )
+    commands = [f"mmvoxceleb regenerate {what} {corpus.root}" for what in made]
+    assert command == f"to measure sync_confidence, run: {', then '.join(commands)} --figures sync_confidence"
+
+
+def test_scores_that_are_null_say_why(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=1)
+    (corpus.root / "score").mkdir()
+    scores = ClipScores(12, {"sharpness": None}, {"sharpness": 1}, {"sharpness": "no frame could be decoded"})
+    (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
+    advice = select_clips(corpus.root, Choice(("sharpness > 3",))).advice
+    assert advice == {"sharpness > 3": "the scores say why: sharpness: no frame could be decoded"}
+    with pytest.raises(ConfigError, match=r"put a text into quotes: split == 'test'"):
+        select_clips(corpus.root, Choice(("split == test",)))
