@@ -180,10 +180,11 @@ def _end_of_usage(error: Any) -> NoReturn:
         sys.exit(WRONG)
     command = error.ctx.command_path if error.ctx is not None else "mmvoxceleb"
     problem = error.format_message().replace("Value error, ", "").rstrip(".")
-    if getattr(error, "possibilities", None):
+    asked = getattr(error, "option_name", None)
+    if asked and getattr(error, "possibilities", None):
         names = {name.lstrip("-"): name for name in error.possibilities}
-        near = difflib.get_close_matches(error.option_name.lstrip("-"), names, n=1, cutoff=_ALIKE)
-        problem = f"{error.message}{f'; do you mean {names[near[0]]}?' if near else ''}"
+        near = difflib.get_close_matches(asked.lstrip("-"), names, n=1, cutoff=_ALIKE)
+        problem = f"{error.message.rstrip('.')}{f'; do you mean {names[near[0]]}?' if near else ''}"
     _end(f"{problem[:1].lower()}{problem[1:]} (see {command} --help)", WRONG)
 
 
