@@ -126,7 +126,7 @@ def test_masks_without_a_frame(own_corpus: Corpus) -> None:
         shutil.copy(
             own_corpus.root / "mask" / clip / "0000000.png", own_corpus.root / "mask" / clip / f"{index:07d}.png"
         )
-    assert only(check(own_corpus), "unmatched") == f"{clip} mask: frame 16-18, 40 is not in the video"
+    assert only(check(own_corpus), "unmatched") == f"{clip} mask: frames 16-18, 40 are not in the video"
 
 
 def test_two_names_for_one_frame(own_corpus: Corpus) -> None:

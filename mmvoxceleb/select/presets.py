@@ -31,8 +31,8 @@ PRESETS: dict[str, Preset] = {
             "latentsync",
             ("sync_confidence >= 3", "-6 <= sync_offset <= 6"),
             (
-                "LatentSync also wants a visual quality of 40 by hyperIQA, of which there is no figure here",
-                "LatentSync cuts its videos into pieces of 5 s; add --where 'seconds >= 5' for clips that give one",
+                "LatentSync also wants a visual quality of 40 by hyperIQA, which is not among the figures here",
+                "LatentSync cuts its videos into pieces of 5 s; add --where 'seconds >= 5' to keep clips as long",
             ),
             "https://github.com/bytedance/LatentSync/tree/a229c3948406bc2cf6eaf4873e662e70c6a04746/preprocess",
         ),

@@ -62,9 +62,13 @@ def check_entries(folder: Folder, clip_id: str, entries: Sequence[Entry], frames
     if isinstance(folder.kind, FrameModality) and folder.kind.is_timeline:
         gaps = sorted(set(range(max(indices) + 1)) - set(indices)) if max(indices) < 10**6 else []
         if gaps:
-            yield Problem("gap", f"frame {ranges(gaps)} is missing", clip_id, str(folder))
+            yield Problem("gap", f"{_named(gaps)} missing", clip_id, str(folder))
     elif frames is not None and (alone := sorted(set(indices) - frames)):
-        yield Problem("unmatched", f"frame {ranges(alone)} is not in the video", clip_id, str(folder))
+        yield Problem("unmatched", f"{_named(alone)} not in the video", clip_id, str(folder))
+
+
+def _named(indices: Sequence[int]) -> str:
+    return f"frame {ranges(indices)} is" if len(indices) == 1 else f"frames {ranges(indices)} are"
 
 
 def check_picture_file(folder: Folder, clip_id: str, name: str, data: bytes) -> tuple[Problem | None, tuple[int, int]]:
