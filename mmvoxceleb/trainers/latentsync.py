@@ -95,7 +95,7 @@ class LatentSync(Trainer):
         return {f"{clip.split}/{clip.name}.mp4": data}
 
     def next_steps(self, out: str) -> str:
-        return f"in configs/unet/*.yaml: train_data_dir: {out}/train, and train_fileslist: \"\" (empty)"
+        return f'in configs/unet/*.yaml: train_data_dir: {out}/train, and train_fileslist: "" (empty)'
 
 
 LATENTSYNC = LatentSync()
