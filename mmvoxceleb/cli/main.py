@@ -179,7 +179,7 @@ def _end_of_usage(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":  # which has shown the help when it was made
         sys.exit(WRONG)
     command = error.ctx.command_path if error.ctx is not None else "mmvoxceleb"
-    problem = error.format_message().replace("Value error, ", "").rstrip(".")
+    problem = error.format_message().replace("Value error, ", "").rstrip(".")  # which pydantic puts before it
     asked = getattr(error, "option_name", None)
     if asked and getattr(error, "possibilities", None):
         names = {name.lstrip("-"): name for name in error.possibilities}

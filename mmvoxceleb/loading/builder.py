@@ -89,7 +89,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         known = {field.name for field in fields(MMVoxCelebConfig)}
         usual = inspect.signature(datasets.DatasetBuilder.__init__).parameters
-        for name in kwargs.keys() - known - usual.keys():
+        for name in sorted(kwargs.keys() - known - usual.keys()):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             meant = f" Do you mean {near[0]}?" if near else ""
             names = ", ".join(sorted(known))

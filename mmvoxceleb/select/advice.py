@@ -3,7 +3,7 @@
 import contextlib
 
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.modalities import LABEL, SCORES, figures
+from mmvoxceleb.modalities import LABEL, SCORES, VIDEO, figures
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from mmvoxceleb.select.conditions import Condition
 from mmvoxceleb.stores import Store
@@ -33,10 +33,10 @@ def how_to_know(condition: Condition, store: Store) -> str:
         commands = [f"mmvoxceleb regenerate {what} {store.location}" for what in (*lacking, "score")]
         commands[-1] += f" --figures {','.join(names)}"  # named, they are an error where their model is missing
         if not lacking and (reason := _reason(names, store)):
-            return f"the scores say why: {reason}"
+            return f"the scores say why, for example {reason}"
         return f"to measure {' and '.join(names)}, run: {', then '.join(commands)}"
     if not ATTRIBUTE_INDEX.keys().isdisjoint(condition.columns()):
-        if store.clips(LABEL.folder()):
+        if set(store.clips(LABEL.folder())).issuperset(store.clips(VIDEO.folder())):
             return f"the labels leave it open; set it by hand: mmvoxceleb view {store.location}"
         return f"to predict attributes, run: mmvoxceleb regenerate label {store.location}"
     return ""

@@ -253,3 +253,12 @@ def test_progress_keeps_its_count_on_a_narrow_terminal() -> None:
 def test_the_table_says_why_frames_of_a_video_were_left_out() -> None:
     summary = Summary("out", done=1, source_frames=Counter(dropped=1400, doubled=0, undecodable=2))
     assert ("source frames", "1,400 left out (over 25 per second), 2 undecodable") in _rows(summary, "video")
+
+
+def test_a_run_that_makes_nothing_says_so_and_where_the_reasons_are() -> None:
+    rejected, removed = Summary("out"), Summary("out")
+    rejected.rejected["too short"] = 2
+    removed.rejected["removed"] = 2
+    said = "no clip: all were rejected; out/meta/ledger.jsonl has the reasons"
+    assert ("done", said) in _rows(rejected, "video")
+    assert "done" not in dict(_rows(removed, "video"))

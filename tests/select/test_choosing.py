@@ -221,12 +221,19 @@ def test_what_a_figure_is_computed_from_comes_first(tmp_path: Path) -> None:
     assert command == f"to measure sync_confidence, run: {', then '.join(commands)} --figures sync_confidence"
 
 
+def test_clips_without_a_label_get_one(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=2)
+    (corpus.root / "label" / f"{corpus.clips[0]}.txt").unlink()
+    (command,) = select_clips(corpus.root, Choice(("Smiling",))).advice.values()
+    assert command == f"to predict attributes, run: mmvoxceleb regenerate label {corpus.root}"
+
+
 def test_scores_that_are_null_say_why(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "store", clips=1)
     (corpus.root / "score").mkdir()
     scores = ClipScores(12, {"sharpness": None}, {"sharpness": 1}, {"sharpness": "no frame could be decoded"})
     (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
     advice = select_clips(corpus.root, Choice(("sharpness > 3",))).advice
-    assert advice == {"sharpness > 3": "the scores say why: sharpness: no frame could be decoded"}
+    assert advice == {"sharpness > 3": "the scores say why, for example sharpness: no frame could be decoded"}
     with pytest.raises(ConfigError, match=r"put a text into quotes: split == 'test'"):
         select_clips(corpus.root, Choice(("split == test",)))

@@ -218,7 +218,7 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
     """The table at the end; empty rows are left out."""
     if unit == "video" and summary.units:
         yield "videos", f"{summary.units:,} {'processed' if summary.done or summary.failed else 'checked'}"
-    if not summary.clips and summary.rejected and not summary.failed:
+    if not summary.clips and summary.rejected.keys() - {"removed"}:  # of whom nothing is recorded
         yield "done", f"no clip: all were rejected; {summary.location}/meta/ledger.jsonl has the reasons"
     elif summary.done or not (summary.skipped or summary.failed or summary.rejected):
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""

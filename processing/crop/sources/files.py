@@ -207,11 +207,11 @@ def walk(root: Path, outputs: list[str] | None = None) -> Iterator[Path]:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            if outputs is not None and folder != root and is_output(folder):
-                outputs.append(plain_name(folder.relative_to(root)))
-                continue
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
+            if outputs is not None and folder != root and is_output(folder, [entry.name for entry in entries]):
+                outputs.append(plain_name(folder.relative_to(root)))
+                continue
         except OSError as error:
             logger.warning("%s: cannot be listed (%s), so its videos are missing", plain_name(folder), error.strerror)
             continue

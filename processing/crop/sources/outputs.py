@@ -1,10 +1,11 @@
 """What this program made: its clips are no source videos, although it may lie among these."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from mmvoxceleb.files.tree import FileTree, Item
-from mmvoxceleb.hub.manifest import is_export
+from mmvoxceleb.hub.manifest import STATE, is_export
 from mmvoxceleb.meta.ledger import LEDGER_PATH
 from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import ClipId
@@ -15,18 +16,21 @@ __all__ = ["is_output", "is_remote_output"]
 _LEDGER = LEDGER_PATH.rpartition("/")[2]
 
 
-def is_output(folder: Path) -> bool:
+def is_output(folder: Path, names: Collection[str]) -> bool:
     """Tell whether a folder is a store that a run wrote, an export, or what was written for a trainer.
+
+    Args:
+        folder: The folder.
+        names: What is in it, so that a folder of videos costs no look more.
 
     Raises:
         OSError: It cannot be read.
     """
-    meta = folder / META.folder_name
-    if meta.is_dir():
-        with os.scandir(meta) as entries:
+    if META.folder_name in names and (folder / META.folder_name).is_dir():
+        with os.scandir(folder / META.folder_name) as entries:
             if any(_is_of_a_run(entry.name) for entry in entries):
                 return True
-    return is_export(folder) or is_trainer_set(folder)
+    return STATE in names and (is_export(folder) or is_trainer_set(folder))
 
 
 def is_remote_output(tree: FileTree, path: str, items: list[Item]) -> bool:
