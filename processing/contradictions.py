@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.meta.earlier import differences
 from mmvoxceleb.meta.provenance import COMPUTATION
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.stores import Store
@@ -73,8 +74,20 @@ def _contradiction(stores: Sequence[Store], planned: PlannedClip) -> str:
                 except ContradictionError as contradiction:
                     return f"{planned.clip_id}: {META.folder()} tells two things of {contradiction}"
             elif different := _difference(stores[first], stores[other], folder, planned.clip_id):
-                return f"{planned.clip_id}: {folder}, {different}"
+                cause = _cause(stores[first], stores[other], folder, planned.clip_id)
+                return f"{planned.clip_id}: {folder}, {different}{cause}"
     return ""
+
+
+def _cause(first: Store, other: Store, folder: Folder, clip_id: str) -> str:
+    """Say which settings the stores' provenance gives for a folder, where they differ; empty if they do not."""
+    sections = [(StoredClip(store, clip_id).meta or {}).get(folder.path) for store in (first, other)]
+    settings = [section.get("settings") for section in sections if isinstance(section, Mapping)]
+    known = [value for value in settings if isinstance(value, Mapping)]
+    if len(known) < 2:
+        return ""
+    told = [f"{key} is {one} and {other}" for key, one, other in differences(known[0], known[1])]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _difference(first: Store, other: Store, folder: Folder, clip_id: str) -> str:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mmvoxceleb.errors import SourceUnavailableError, WeightsError
 from mmvoxceleb.files.atomic import move_into_place
@@ -71,14 +72,14 @@ def download(
     with FileLock(target.with_name(f"{target.name}.lock")):
         if target.is_file():
             return
-        failures: list[str] = []
+        failures: dict[str, list[str]] = {}  # reason: the sources
         wrong = 0
         for source in sources:
             try:
                 _get_right(source, partial, target.name, size_bytes, sha256)
             except (WeightsError, SourceUnavailableError) as error:
                 wrong += isinstance(error, WeightsError)
-                failures.append(f"{source}: {error}")
+                failures.setdefault(str(error), []).append(_named(source, error))
             except OSError as error:
                 raise SourceUnavailableError(
                     f"{partial}: cannot be written ({error}); make room and rerun the command"
@@ -86,8 +87,16 @@ def download(
             else:
                 move_into_place(partial, target)
                 return
-    message = f"{target.name} could not be downloaded: {'; '.join(failures)}. Next step: {advice or 'try again later'}"
+    told = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in failures.items())
+    message = f"{target.name} could not be downloaded: {told}. Next step: {advice or 'try again later'}"
     raise WeightsError(message) if wrong else SourceUnavailableError(message)
+
+
+def _named(source: str, error: Exception) -> str:
+    """Name a source: by its server alone where the log has already warned of the whole address."""
+    from tenacity import RetryError
+
+    return urlsplit(source).netloc if isinstance(error.__cause__, RetryError) else source
 
 
 def _get_right(source: str, partial: Path, file_name: str, size_bytes: int | None, sha256: str | None) -> None:

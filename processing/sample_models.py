@@ -28,7 +28,10 @@ __all__ = [
 SAMPLE = "sample"
 """What chooses the sample models: ``make_parser("sample")``, ``--weights sample``."""
 
-SAMPLE_NOTICE = "sample model: trained on generated faces, for demonstration; not for research"
+SAMPLE_NOTICE = (
+    "sample models: trained on generated faces, for demonstration only; their masks and labels of real faces are "
+    "meaningless. For real faces, choose the open models or the published ones (docs/licences.md)"
+)
 
 SAMPLE_SHA256 = "67d3ecec74ca0eaaffa3e4035017a90eaee3db1a2bd65decc4ae61747ce00fd0"
 """Of the weights in this version of the package."""

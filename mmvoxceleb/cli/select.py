@@ -28,7 +28,8 @@ EXAMPLES = """
   mmvoxceleb export STORE OUT --clips list.json
 
 Columns: clip_id, person_id, video_id, split, num_frames, seconds, has_mask, label_source, source, the 40 attributes by
-name, and every figure of the clips (mmvoxceleb regenerate score). An unknown column is an error that lists them all.
+name, and every figure of the clips (mmvoxceleb regenerate score). An unknown column is an error that names the
+nearest one, or else lists them all.
 """
 
 _BAR_WIDTH = 24

@@ -1,14 +1,34 @@
 """What earlier runs left in an output, against what is wanted now: finished, to be done, or not to be replaced."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mmvoxceleb.errors import IncompatibleOutputError
 from mmvoxceleb.meta.provenance import Provenance
 
-__all__ = ["Earlier"]
+__all__ = ["Earlier", "OtherResultsError", "differences"]
+
+
+class OtherResultsError(IncompatibleOutputError):
+    """An output holds results that were made in another way than they would be now.
+
+    Args:
+        message: The whole message.
+        reason: What differs, without the place, the clip and the advice.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+    @classmethod
+    def of(cls, location: str, reasons: Iterable[str]) -> "OtherResultsError":
+        """Join what differs in an output, such as in several stages, with one advice."""
+        told = "; ".join(reasons)
+        advice = "Use the same settings, write to another folder, or replace the results with --overwrite"
+        return cls(f"{location}: holds results that were made in another way: {told}. {advice}", told)
 
 
 @dataclass(frozen=True)
@@ -36,12 +56,13 @@ class Earlier:
             unknown: Returns the words for a message that files are there and nothing is known of them.
 
         Raises:
-            IncompatibleOutputError: Somebody else made the files. What a stopped run left is not meant.
+            OtherResultsError: Somebody else made the files. What a stopped run left is not meant.
         """
         section = self.provenance.section(clip_id, stage)
         is_known = section is not None or self.overwrite or not is_there
         if not is_known and not self.provenance.was_interrupted(clip_id, stage):
-            raise IncompatibleOutputError(f"{self.provenance.tree.location}: {unknown()}")
+            reason = unknown()
+            raise OtherResultsError(f"{self.provenance.tree.location}: clip {clip_id}, {stage}: {reason}", reason)
         return section if is_whole else None
 
     def is_same(self, other: str, *pairs: tuple[Mapping[str, Any], Mapping[str, Any]], advice: str = "") -> bool:
@@ -53,32 +74,37 @@ class Earlier:
             advice: What to do then.
 
         Raises:
-            IncompatibleOutputError: It was not.
+            OtherResultsError: It was not.
         """
-        others = [phrase for recorded, wanted in pairs for phrase in _differences(recorded, wanted)]
+        others = [
+            f"{key} was {was} and is {now}"
+            for recorded, wanted in pairs
+            for key, was, now in differences(recorded, wanted)
+        ]
         if others and not self.overwrite:
-            raise IncompatibleOutputError(f"{self.provenance.tree.location}: {other}: {'; '.join(others)}{advice}")
+            told = "; ".join(others)
+            raise OtherResultsError(f"{self.provenance.tree.location}: {other}: {told}{advice}", told)
         return not others
 
 
-def _differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Say how two settings differ, a phrase for each key: ``stride was 4 and is 2``.
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """List the settings that differ: the name, and both values in short.
 
-    Of another model only that is said: most else that differs follows from it, and the next refusal says the rest.
+    Of another model only that is listed: most else that differs follows from it, and the next refusal says the rest.
     """
-    if recorded == wanted:  # as of nearly all of a million clips
+    if one == other:  # as of nearly all of a million clips
         return []
-    keys = sorted(key for key in {*recorded, *wanted} if recorded.get(key) != wanted.get(key))
+    keys = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
     told = ["model"] if "model" in keys else keys
-    return [_difference(key, recorded.get(key), wanted.get(key)) for key in told]
+    return [(key, *_in_short(one.get(key), other.get(key))) for key in told]
 
 
-def _difference(key: str, was: object, now: object) -> str:
-    """Say how a setting differs; of two with names, such as detectors, by their names if these differ."""
-    names = [value.get("name") if isinstance(value, Mapping) else None for value in (was, now)]
+def _in_short(one: object, other: object) -> tuple[str, str]:
+    """Return two settings in short; of two with names, such as detectors, their names if these differ."""
+    names = [value.get("name") if isinstance(value, Mapping) else None for value in (one, other)]
     if None not in names and names[0] != names[1]:
-        was, now = names
-    return f"{key} was {_short(was)} and is {_short(now)}"
+        one, other = names
+    return _short(one), _short(other)
 
 
 def _short(value: object) -> str:

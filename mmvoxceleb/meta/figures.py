@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-__all__ = ["figures_in", "finite", "is_number"]
+__all__ = ["all_figures", "figures_in", "finite", "is_number"]
 
 _NO_FIGURES = frozenset({"seconds", "fps", "threshold", "start", "end"})
 
@@ -26,6 +26,17 @@ def figures_in(meta: Mapping[str, Any]) -> dict[str, float]:
                 if isinstance(value, float) and name not in _NO_FIGURES
             }
     return finite(found)
+
+
+def all_figures(meta: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Join the figures of a clip's provenance with its scores, without those that its scores say again.
+
+    Args:
+        meta: The provenance; it calls ``mask.flicker`` what the scores call ``mask_flicker``.
+        scores: Scores by name.
+    """
+    told = figures_in(meta)
+    return {name: told[name] for name in told if name.replace(".", "_") not in scores} | dict(scores)
 
 
 def finite(numbers: Mapping[str, Any]) -> dict[str, float]:

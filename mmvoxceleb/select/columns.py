@@ -102,11 +102,12 @@ class ClipColumns:
         return {f"scores.{name}": self._versions_of[name] for name in sorted(self._used)}
 
     def known(self) -> list[str]:
-        """List the columns that there are."""
+        """List the columns that there are, without figures of the provenance that scores say again."""
         self._load_scores()
         self._load_meta()
         fixed = [*_IDENTITY, *_LENGTH, *self._has_names(), *_FROM_META, *ATTRIBUTES]
-        return [*fixed, *sorted(self._read.keys() - set(fixed))]
+        others = sorted(self._read.keys() - set(fixed))
+        return [*fixed, *(name for name in others if "." not in name or name.replace(".", "_") not in others)]
 
     def _unknown(self, name: str) -> ConfigError:
         if name in {figure.name for figure in figures()}:
@@ -115,13 +116,15 @@ class ClipColumns:
         if name in SPLITS:
             return ConfigError(f"there is no column {quoted(name)}; put a text into quotes: split == {name!r}")
         known = self.known()
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        by_case = [each for each in known if each.lower() == name.lower()]
-        meant = f" Do you mean {(by_case or near)[0]}?" if by_case or near else ""
+        possible = dict.fromkeys((*known, *(figure.name for figure in figures())))
+        near = difflib.get_close_matches(name, possible, n=1, cutoff=0.6)
+        by_case = [each for each in possible if each.lower() == name.lower()]
+        if by_case or near:
+            return ConfigError(f"there is no column {quoted(name)}. Do you mean {(by_case or near)[0]}?")
         others = [each for each in known if each not in ATTRIBUTE_INDEX]
         return ConfigError(
-            f"there is no column {quoted(name)}.{meant} The known ones are {', '.join(others)}, and the 40 attributes, "
-            "such as Smiling; more figures come by: mmvoxceleb regenerate score"
+            f"there is no column {quoted(name)}. The known ones are {', '.join(others)}, and the 40 attributes, such "
+            "as Smiling; more figures come by: mmvoxceleb regenerate score"
         )
 
     def _load_identity(self) -> None:

@@ -93,7 +93,7 @@ class Catalog:
                 self.outcome[position] = code
                 reason = f"{row.stage}: {row.reason}" if row.reason and code > 1 else ""
                 self.reason[position] = self._reasons.number(reason)
-                self.reason_kind[position] = self._kinds.number(_NUMBER.sub("…", _RENAMED.sub("", reason)))
+                self.reason_kind[position] = self._kinds.number(_NUMBER.sub("N", _RENAMED.sub("", reason)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -110,7 +110,7 @@ class Catalog:
 
     @property
     def reason_kinds(self) -> list[str]:
-        """Reasons without numbers and names of files, by the numbers in ``reason_kind``: ``too short: … frames``."""
+        """Reasons without numbers and names of files, by the numbers in ``reason_kind``: ``too short: N frames``."""
         return self._kinds.texts
 
     def position(self, name: str) -> int:

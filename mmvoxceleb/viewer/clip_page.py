@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.meta.figures import figures_in, finite
+from mmvoxceleb.meta.figures import all_figures, finite
 from mmvoxceleb.modalities import LABEL, TEXT, VIDEO, FileModality, FrameModality, file_modalities
 from mmvoxceleb.modalities.base import Shown
 from mmvoxceleb.schema import ATTRIBUTES, ClipId, split_of
@@ -63,7 +63,7 @@ def describe(clip: StoredClip, tidy: Callable[[object], str]) -> dict[str, Any]:
         "files": extras,
         "rows": rows,
         "sentences": values.get(TEXT.name, []),
-        "figures": figures_in(meta) | numbers,
+        "figures": all_figures(meta, numbers),
         "curves": [
             *({"modality": name, "style": ""} for name in values if has_curves(file_kind(name))),
             *(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
-from mmvoxceleb.meta.figures import figures_in, finite, is_number
+from mmvoxceleb.meta.figures import all_figures, finite, is_number
 from mmvoxceleb.modalities import LABEL, META, TEXT, VIDEO, FileModality, file_modalities
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores.clip import StoredClip
@@ -64,7 +64,7 @@ def facts_of(clip: StoredClip) -> ClipFacts:
         label=label,
         label_source=str(meta.get("label_source") or "") if label is not None else "",
         margins=margins_in(meta),
-        figures=figures_in(meta) | numbers,
+        figures=all_figures(meta, numbers),
         sentence=sentences[0] if sentences else "",
         problem="; ".join(problems),
     )

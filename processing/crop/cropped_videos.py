@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mmvoxceleb.errors import IncompatibleOutputError, MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.meta.earlier import OtherResultsError
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -85,10 +86,10 @@ class CroppedVideos(ClipSource):
         self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
         try:
             todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
-        except IncompatibleOutputError as error:
-            conflicts.append(str(error))
+        except OtherResultsError as error:
+            conflicts.append(error.reason)
         if conflicts:
-            raise IncompatibleOutputError("; also ".join(conflicts))
+            raise OtherResultsError.of(job.tree.location, conflicts)
         without_stages = not steps.stages
         finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
         return Plan(
@@ -96,8 +97,18 @@ class CroppedVideos(ClipSource):
             tuple(finished),
             left_out,
             rejected=tuple(ClipOutcome(row.clip_id, rejected=row.reason) for row in self._refused(removals)),
-            notes=(self.not_taken,) if self.not_taken else (),
+            notes=tuple(filter(None, (self.not_taken, self._renamed(units)))),
         )
+
+    def _renamed(self, units: Sequence[str]) -> str:
+        """Say which clips have other names than their files or rows; empty if none has."""
+        renamed = [utterance for key in units for utterance in self.videos[key].utterances if utterance.note]
+        if not renamed:
+            return ""
+        first = next(video for key in units if (video := self.videos[key]).note)
+        name = first.input_name(next(each for each in first.utterances if each.note))
+        all_of_them = f"; {self.job.tree.location}/meta/ledger.jsonl names all {len(renamed):,}"
+        return f"{name.removesuffix('.txt')}: {first.note}{all_of_them if len(renamed) > 1 else ''}"
 
     def _conflicts(self, job: CropJob, recorded: Sequence[str]) -> list[str]:
         """Say what keeps the crops of earlier runs from being continued; empty if nothing does."""
@@ -105,8 +116,8 @@ class CroppedVideos(ClipSource):
         for key in recorded:
             try:
                 job.check(key, options)
-            except IncompatibleOutputError as error:
-                return [str(error)]
+            except OtherResultsError as error:
+                return [f"{CROP}: {error.reason} ({key})"]
         return []
 
     def _find_unrecorded(self, names: Iterable[str], clips: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.processing.stage import Clip
 
 __all__ = ["CropJob"]
+
+_NOT_OURS = "it is there already and was not cropped by this program; choose another output folder, or give --overwrite"
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ class CropJob:
                 CROP,
                 is_whole=is_whole,
                 is_there=is_whole or self.files.has_other(clip.clip_id),
-                unknown=partial(_unknown, clip.clip_id),
+                unknown=lambda: _NOT_OURS,
             )
             if section is not None and clip.is_same(section, options):  # of a run that was stopped in this video
                 result.add(clip.clip_id, section["num_frames"], clip.remark)
@@ -303,10 +305,3 @@ class CropJob:
         for clip_id in gone:
             self.writer.remove_clip(clip_id)
         Provenance(self.tree).record(LedgerRow(clip_id, CROP, "rejected", "no longer made") for clip_id in gone)
-
-
-def _unknown(clip_id: str) -> str:
-    return (
-        f"the clip {clip_id} is there already and was not cropped by this program; choose another output folder, or "
-        "give --overwrite"
-    )

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError
-from mmvoxceleb.meta.earlier import Earlier
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.meta.earlier import Earlier, OtherResultsError
 from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
 from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
 from mmvoxceleb.meta.removals import Removals
@@ -65,7 +65,7 @@ class FinishedStages:
             store: Where they come from, if from a store: those whose inputs are unchanged are told.
 
         Raises:
-            IncompatibleOutputError: The output holds results of other settings and ``overwrite`` is off.
+            OtherResultsError: The output holds results of other settings and ``overwrite`` is off.
         """
         now = copy.copy(self)
         now._writer = self._writer.snapshot()
@@ -78,14 +78,16 @@ class FinishedStages:
         todo: list[str] = []
         finished: list[str] = []
         unchanged: list[str] = []
-        conflicts: dict[str, list[str]] = {}
+        conflicts: dict[str, tuple[str, str]] = {}  # stage: what differs of the first such clip, and its id
+        counts: Counter[str] = Counter()
         for clip_id in clip_ids:
             states = []
             for stage in self.stages:
                 try:
                     states.append(now.has(stage, clip_id))
-                except IncompatibleOutputError as error:
-                    conflicts.setdefault(stage.name, []).append(str(error))
+                except OtherResultsError as error:
+                    conflicts.setdefault(stage.name, (error.reason, clip_id))
+                    counts[stage.name] += 1
                 except CorruptSourceError:
                     states.append(False)  # reading the clip will say so, for this clip alone
             is_finished = bool(states) and all(states)
@@ -93,12 +95,9 @@ class FinishedStages:
             if self.inputs.is_unchanged(clip_id, indexed.checked(clip_id) if is_finished else {}):
                 unchanged.append(clip_id)
         if conflicts:
-            told = [
-                f"{first}{f' (and {len(others):,} more)' if others else ''}" for first, *others in conflicts.values()
-            ]
-            raise IncompatibleOutputError(
-                f"{'; '.join(told)}. Use the same settings, write to another folder, or replace them with --overwrite"
-            )
+            more = {name: f" and {count - 1:,} more" if count > 1 else "" for name, count in counts.items()}
+            told = (f"{name}: {reason} ({clip_id}{more[name]})" for name, (reason, clip_id) in conflicts.items())
+            raise OtherResultsError.of(self._writer.location, told)
         now._elsewhere.tell()
         return Plan(tuple(todo), tuple(finished), unchanged=tuple(unchanged))
 
@@ -114,7 +113,7 @@ class FinishedStages:
         """Find the stages of a clip that are to be run, the frames that each wants, and what else they read.
 
         Raises:
-            IncompatibleOutputError: The output holds results of other settings, which are not to be replaced.
+            OtherResultsError: The output holds results of other settings, which are not to be replaced.
             MMVoxCelebError: What a stage reads cannot be read.
         """
         clip = loaded.clip
@@ -136,15 +135,15 @@ class FinishedStages:
             loaded.inputs[stage.name] = current
             changing.update(stage.folders)
 
-    def _unknown(self, stage: Stage, clip_id: str) -> str:
+    def _unknown(self, clip_id: str) -> str:
         where = self._writer.tree.where(self.provenance.path_of(clip_id))
-        return f"clip {clip_id} has {stage.name} files of unknown origin: {where} does not speak of them"
+        return f"files of unknown origin: {where} does not speak of them"
 
     def has(self, stage: Stage, clip_id: str, current: Mapping[str, Any] | None = None) -> bool:
         """Return whether an earlier run did a stage with the settings of now and, where given, the inputs of now.
 
         Raises:
-            IncompatibleOutputError: It did with others, or somebody else did, and ``overwrite`` is off.
+            OtherResultsError: It did with others, or somebody else did, and ``overwrite`` is off.
         """
         there = [self._writer.has(folder, clip_id) for folder in stage.folders]
         recorded = self.provenance.section(clip_id, stage.name)
@@ -153,7 +152,7 @@ class FinishedStages:
             stage.name,
             is_whole=all(there) or (recorded is not None and stage.makes_nothing(recorded)),
             is_there=any(there),
-            unknown=partial(self._unknown, stage, clip_id),
+            unknown=partial(self._unknown, clip_id),
         )
         if section is None:
             return False

@@ -41,8 +41,8 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     assert refused.count("\n") == 1
     assert "to do     2 clips\n" in mmvoxceleb(*predict, "--overwrite", "--dry-run")
     assert "1 clip, 4 frames" in mmvoxceleb(*predict, "--overwrite", "--limit", "1")
-    assert "1 clip was finished" in mmvoxceleb(*predict, "--overwrite")
-    assert "2 clips were finished" in mmvoxceleb(*predict)
+    assert "1 clip that an earlier run finished" in mmvoxceleb(*predict, "--overwrite")
+    assert "2 clips that an earlier run finished" in mmvoxceleb(*predict)
     assert "--overwrite" in mmvoxceleb(*predict, "--threshold", "0.9", ok=False)
 
     annotations = tmp_path / "attributes.txt"

@@ -158,6 +158,17 @@ def test_contradictions_are_refused_before_anything_is_written(corpus: Corpus, t
     assert copy_stores([corpus.root, other], tmp_path / "both", clips=others).clips == 4
 
 
+def test_a_contradiction_names_the_models_that_cause_it(corpus: Corpus, tmp_path: Path) -> None:
+    other, clip = tmp_path / "other", corpus.clips[2]
+    shutil.copytree(corpus.root, other)
+    mask = next((other / "mask" / clip).iterdir())
+    mask.write_bytes(mask.read_bytes() + b"\0")
+    for root, model in ((corpus.root, "bisenet"), (other, "open-parser")):
+        Provenance(root).finish(clip, {"mask": {"settings": {"model": model, "stride": 4, "classes": len(model)}}})
+    with pytest.raises(ConfigError, match=rf'{mask.name} differs \(model is "bisenet" and "open-parser"\)'):
+        copy_stores([corpus.root, other], tmp_path / "both")
+
+
 def test_whoever_is_removed_from_one_store_stays_out_of_all(corpus: Corpus, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(corpus.root, other)

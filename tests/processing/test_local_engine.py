@@ -125,7 +125,7 @@ def test_other_settings_are_refused_before_anything_is_done(source: Path, tmp_pa
     run_local(work(source, tmp_path / "out"), CLIPS[:2])
     before = contents(tmp_path / "out")
     with pytest.raises(
-        IncompatibleOutputError, match=r"id10000.*draw/grey.*gain was 1 and is 2 \(and 1 more\)\. .*--overwrite"
+        IncompatibleOutputError, match=r"draw/grey: gain was 1 and is 2 \(id10000.* and 1 more\)\. .*--overwrite"
     ):
         run_local(work(source, tmp_path / "out", Grey(gain=2)))
     assert contents(tmp_path / "out") == before

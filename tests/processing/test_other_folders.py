@@ -108,5 +108,7 @@ def test_all_that_differs_is_named_at_once(raw: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     Pipeline([CropStage(CropSettings.for_cropped(size_px=64)), Grey()]).run(raw, out)
     other = Pipeline([CropStage(CropSettings.for_cropped(size_px=32)), Grey(gain=2)])
-    with pytest.raises(IncompatibleOutputError, match=r"size_px was 64 and is 32.*; also .*gain was 1 and is 2"):
+    with pytest.raises(
+        IncompatibleOutputError, match=r": crop: size_px was 64 and is 32.*; draw/grey: gain was 1 and is 2 \("
+    ):
         other.run(raw, out)

@@ -115,7 +115,7 @@ def test_stages_added_later_failures_conflicts_and_removal(raw: Path, reference:
     assert remote_contents(url) == reference
     with pytest.raises(IncompatibleOutputError, match="gain was 1 and is 3"):
         Pipeline([Grey(gain=3)]).run(url, url)
-    with pytest.raises(IncompatibleOutputError, match="was cropped with other settings"):
+    with pytest.raises(IncompatibleOutputError, match="crop: size_px was"):
         Pipeline([_other_crop()]).run(videos_of(raw), url)
     assert remote_contents(url) == reference
     assert Pipeline([Grey(gain=3)]).run(url, url, overwrite=True).done == CLIPS

@@ -66,7 +66,7 @@ def test_a_mended_label_is_kept_and_the_other_window_hears_of_it(
     one.reload()
     one.wait_for_selector(f'[data-set="Smiling:{1 - before[SMILING]}"].on')
     assert one.get_attribute('[data-set="Male:-1"]', "aria-pressed") == "true"
-    assert "manual · set by ann" in one.text_content(".facts")
+    assert "2 of 40 set by hand, the last by ann" in one.text_content(".facts")
     other.keyboard.press("z")
     until(other, f"document.querySelector('[data-set=\"Male:{before[MALE]}\"]').classList.contains('on')")
 

@@ -224,7 +224,7 @@ def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""
         yield "done", f"{counted(summary.done, 'clip')}{frames}"
     if summary.skipped:
-        yield "skipped", f"{counted(summary.skipped, 'clip')} {'was' if summary.skipped == 1 else 'were'} finished"
+        yield "skipped", f"{counted(summary.skipped, 'clip')} that an earlier run finished"
     if any(summary.source_frames.values()):
         counts = ((summary.source_frames[key], what) for key, what in _SOURCE_FRAMES)
         yield "source frames", ", ".join(f"{count:,} {what}" for count, what in counts if count)

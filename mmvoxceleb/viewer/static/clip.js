@@ -1,6 +1,6 @@
 // One clip: the player, the legend of its masks, and all that is known of it.
 import { address, ask } from "./api.js";
-import { h, meanings, plain, toast, words } from "./dom.js";
+import { count, h, meanings, plain, toast, words } from "./dom.js";
 import { Compare } from "./compare.js";
 import { CropMap } from "./cropmap.js";
 import { Curves } from "./curves.js";
@@ -243,7 +243,8 @@ export class ClipPage {
         onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `✕ ${what}` : what)
       : isMarked ? h("b", {}, what) : null);
     const parts = [say("clip_id", of.clip, "clip", "x"), say("person_id", of.person, `person ${this.found.person}`, "Shift+X")].filter(Boolean);
-    this.markings.replaceChildren(...(parts.length ? [of.clip || of.person ? h("b", {}, "Marked for removal:") : "Mark for removal:", ...parts] : []));
+    const list = this.marks.all.length ? [h("button", { class: "quiet", "data-marks": "", onclick: () => this.marks.dialog() }, `${count(this.marks.all.length)} marked ›`)] : [];
+    this.markings.replaceChildren(...(parts.length ? [of.clip || of.person ? h("b", {}, "Marked for removal:") : "Mark for removal:", ...parts, ...list] : []));
   }
 
   table(rows) {

@@ -20,6 +20,9 @@ export const meanings = {};
 
 export const words = (name) => name.replaceAll("_", " ");
 
+// Which model made a label, without what every hash ends with: "predicted:farl@<sha256>" is "farl@1234abcd…".
+export const maker = (source) => source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…");
+
 export function plain(number) {
   if (!Number.isFinite(number)) return "not known";
   const size = Math.abs(number);

@@ -1,5 +1,5 @@
 // The filters at the side: every choice with the number of clips that it would give.
-import { count, h, meanings, words } from "./dom.js";
+import { count, h, maker, meanings, words } from "./dom.js";
 import { histogram } from "./histogram.js";
 import { without } from "./where.js";
 
@@ -62,7 +62,7 @@ export function filters(counts, filter, onchange) {
     list("reason", "Reason"),
     list("marked", "Removal"),
     lacks.length ? section("lacks", "Lacks", has("lacks"), choices("lacks", lacks, filter, onchange)) : null,
-    list("source", "Label made by", (value) => value.replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…")),
+    list("source", "Label made by", maker),
     section("figures", "Figures", has("figures"), figures(counts.figures, filter, onchange)),
     section("attributes", "Attributes", has("attributes"), attributes(counts.attributes, filter, onchange)),
   ];

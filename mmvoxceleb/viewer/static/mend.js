@@ -1,7 +1,7 @@
 // Labels by hand: set by click or key, written at once, taken back with z; the next doubtful clip with n.
 import { ask, change } from "./api.js";
 import { ClipPage } from "./clip.js";
-import { h, toast, words } from "./dom.js";
+import { h, maker, toast, words } from "./dom.js";
 
 const SIGNS = [[1, "present", "+"], [0, "absent", "−"], [-1, "unknown", "?"]];
 
@@ -43,7 +43,8 @@ export class MendPage extends ClipPage {
     const { label, mended, label_source: source, is_text_old: isOld } = this.found;
     const hands = Object.values(mended);
     this.source.title = source || "";
-    this.source.textContent = `${source ? source.replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…") : "source unknown"}${hands.length ? ` · set by ${hands.at(-1).by}` : ""}`;
+    this.source.textContent = hands.length ? `${hands.length} of ${Object.keys(label).length} set by hand, the last by ${hands.at(-1).by}`
+      : source?.startsWith("predicted:") ? `predicted by ${maker(source)}` : source || "source unknown";
     this.stale.replaceChildren(...(isOld ? [h("p", { class: "problem" }, "These were written from another label. Make them anew: ",
       h("code", {}, "mmvoxceleb regenerate text STORE --overwrite"))] : []));
     this.list.replaceChildren(...Object.entries(label).map(([name, value]) => this.row(name, value)));

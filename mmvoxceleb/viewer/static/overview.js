@@ -127,10 +127,11 @@ export class Overview {
     if (focused) {
       this.side.querySelector(`[data-filter="${CSS.escape(focused)}"], [data-attribute="${CSS.escape(focused)}"]`)?.focus();
     }
-    const orders = [["", "by name"], ["-frames", "longest first"], ["frames", "shortest first"], ["doubt", "most doubtful label first"],
-      ...Object.keys(found.counts.figures).filter((name) => name !== "frames")
-        .flatMap((name) => [[`-${name}`, `${words(name)}, high first`], [name, `${words(name)}, low first`]])];
-    this.sort.replaceChildren(...orders.map(([value, text]) => h("option", { value, selected: value === this.where.sort }, text)));
+    const option = ([value, text]) => h("option", { value, selected: value === this.where.sort }, text);
+    const orders = [["", "by name"], ["-frames", "longest first"], ["frames", "shortest first"], ["doubt", "most doubtful label first"]];
+    const names = Object.keys(found.counts.figures).filter((name) => name !== "frames");
+    this.sort.replaceChildren(...orders.map(option), ...[["-", "high first"], ["", "low first"]].filter(() => names.length).map(([sign, how]) =>
+      h("optgroup", { label: `Figures, ${how}` }, names.map((name) => option([sign + name, `${words(name)}, ${how}`])))));
   }
 
   mark(kind, at) {

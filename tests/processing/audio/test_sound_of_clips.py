@@ -116,9 +116,7 @@ def test_what_is_done_is_skipped_and_other_settings_are_refused(raw: Path, made:
     before = contents(out)
     assert run(raw, out, AudioStage()).skipped == 6
     other = AudioStage(AudioSettings(8000, 2))
-    with pytest.raises(
-        IncompatibleOutputError, match="made by audio in another way: channels was 1 and is 2; rate was"
-    ):
+    with pytest.raises(IncompatibleOutputError, match="made in another way: audio: channels was 1 and is 2; rate was"):
         run(raw, out, other)
     assert contents(out) == before
     lost = next(iter(sorted((out / "audio").iterdir())))
@@ -188,7 +186,7 @@ def test_without_sound_and_with_damaged_sound(odd: Path, tmp_path: Path) -> None
     assert validate_store(open_store(tmp_path), deep=True).problem_counts == {"missing": 1}
     before = contents(tmp_path)
     again = runner.invoke(app, arguments)
-    assert "3 clips were finished" in again.output
+    assert "3 clips that an earlier run finished" in again.output
     assert contents(tmp_path) == before
 
 
