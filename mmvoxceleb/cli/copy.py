@@ -10,7 +10,7 @@ from mmvoxceleb.cli.clip_options import ClipOptions
 from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
-from mmvoxceleb.cli.telling import JsonOptions, end, stopped
+from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
 from mmvoxceleb.cli.wording import counted
 from mmvoxceleb.cpus import usable_cpus
 
@@ -127,7 +127,11 @@ def split(
     whole = options.of(open_store(path_of_location(store)))
     if parts is None:
         (clips,) = split_persons(whole, 1)
-        shares = {name: list(found) for name, found in split_clips(clips).items()}
+        shares = {name: list(found) for name, found in split_clips(clips).items() if found}
+        for name in {"train", "test"} - shares.keys():
+            say(
+                f"no {name} store: no clip is of a {name} identity; to divide by persons in another way, pass --parts N"
+            )
     else:
         shares = {f"part-{n}-of-{parts}": share for n, share in enumerate(split_persons(whole, parts))}
     done = {}

@@ -68,7 +68,7 @@ def diff(
         )
     else:
         compared = _compare(a, b, deep, modality, clips)
-        _show_stores(compared, show)
+        _show_stores(a, b, compared, show)
         again = f"mmvoxceleb diff {a} {b} --deep" if compared.is_same and not deep else None
         end(compared.to_json(), next_command=again)
         is_same = compared.is_same
@@ -120,12 +120,13 @@ def _show_lists(a: "ClipList", b: "ClipList", found: "ListDiff", show: int) -> N
         say(line)
 
 
-def _show_stores(found: "StoreDiff", show: int) -> None:
+def _show_stores(a: str, b: str, found: "StoreDiff", show: int) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     console = paper()
+    console.print(escape(f"A: {a}\nB: {b}"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("folder")
     for name in ("only in A", "only in B", "in both", "differ"):
@@ -135,10 +136,17 @@ def _show_stores(found: "StoreDiff", show: int) -> None:
         red = [f"[red]{number:,}[/]" if number else "[dim]0[/]" for number in numbers]
         table.add_row(escape(name), red[0], red[1], f"{folder.compared:,}", red[2])
     console.print(table)
+    whole = {"A": found.only_a, "B": found.only_b}
+    for where, clips in whole.items():
+        if clips:
+            console.print(f"only in {where}: {counted(len(clips), 'clip')}")
+            for line in first_of(clips, len(clips), shown=show):
+                console.print(escape(line), soft_wrap=True)
     for name, folder in found.folders.items():
-        for where, clips in (("A", folder.only_a), ("B", folder.only_b)):
+        for where, only in (("A", folder.only_a), ("B", folder.only_b)):
+            clips = sorted(set(only) - set(whole[where]))
             if clips:
-                console.print(f"{escape(name)}, only in {where}:")
+                console.print(f"{escape(name)}, only in {where}, of clips that both have: {len(clips):,}")
                 for line in first_of(clips, len(clips), shown=show):
                     console.print(escape(line), soft_wrap=True)
         if folder.differing:

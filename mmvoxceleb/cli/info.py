@@ -40,6 +40,7 @@ VARIABLES = (
     "HF_HUB_OFFLINE",
 )
 
+_NAME_WIDTH = 24
 _MODULE_BY_DECODER = {"pyav": "av", "torchcodec": "torchcodec.decoders", "opencv": "cv2"}
 
 
@@ -52,19 +53,15 @@ def run(output: JsonOptions) -> None:
     """Show versions, devices, decoders and the cache, to paste into a bug report."""
     found = collect()
     from rich.markup import escape
-    from rich.table import Table
 
     console = paper()
     for title, values in found.items():
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column(min_width=24, style="dim")
-        table.add_column(overflow="fold")
-        if not values:
-            table.add_row("[dim]nothing set[/]")
-        for name, value in values.items():
-            table.add_row(escape(name), escape(value) if value is not None else "[dim]not installed[/]")
         console.print(f"[bold]{title}[/]")
-        console.print(table)
+        if not values:
+            console.print("[dim]nothing set[/]")
+        for name, value in values.items():
+            told = escape(value) if value is not None else "[dim]not installed[/]"
+            console.print(f"[dim]{escape(f'{name:<{_NAME_WIDTH}}')}[/]  {told}")
         console.print()
     end(found)
 

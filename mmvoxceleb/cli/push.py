@@ -133,7 +133,11 @@ def push(
         "unchecked": plan.unchecked,
     }
     if dry_run:
-        end({"dry_run": True, **planned}, next_command=f"mmvoxceleb push {source} {repo_id}{' --public' * public}")
+        end(
+            {"dry_run": True, "card": str(root / "README.md"), **planned},
+            [("card", f"{root / 'README.md'}; read it before you push")],
+            next_command=f"mmvoxceleb push {source} {repo_id}{' --public' * public}",
+        )
         return
     sent: list[int] = []
     try:
@@ -167,6 +171,10 @@ def _show(plan: "PushPlan", repo_id: str, *, private: bool, verb: str) -> None:
     for path in plan.stale:
         say(f"from an earlier export, to be deleted on the branch: {path}")
     if plan.unchecked:
+        from huggingface_hub import get_token
+
+        if get_token() is None:
+            say("no token of the Hub is on this machine; to push, log in first: hf auth login")
         say(
             f"not checked, because the Hub could not be reached: whether {repo_id} exists and is private; what it "
             f"already has; whether its tag v{plan.version} is free\n  {plan.unchecked}"

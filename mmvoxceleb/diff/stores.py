@@ -46,11 +46,15 @@ class StoreDiff:
 
     Args:
         folders: Differences in each folder of the layout, by its path.
+        only_a: Clips of which only A has anything in these folders, sorted.
+        only_b: Clips of which only B has anything, sorted.
         removals_differ: Whether the removal lists of the stores differ. The entries are not shown.
         deep: Whether the bytes of files were compared, and not only their names and sizes.
     """
 
     folders: dict[str, FolderDiff] = field(default_factory=dict)
+    only_a: list[str] = field(default_factory=list)
+    only_b: list[str] = field(default_factory=list)
     removals_differ: bool = False
     deep: bool = False
 
@@ -64,6 +68,8 @@ class StoreDiff:
         return {
             "same": self.is_same,
             "deep": self.deep,
+            "only_a": self.only_a,
+            "only_b": self.only_b,
             "removals_differ": self.removals_differ,
             "folders": {name: {**vars(folder), "same": folder.is_same} for name, folder in self.folders.items()},
         }
@@ -96,6 +102,8 @@ def diff_stores(
     """
     diff = StoreDiff(deep=deep)
     diff.removals_differ = read_removals(a.location) != read_removals(b.location)
+    all_a: set[str] = set()
+    all_b: set[str] = set()
     for folder in sorted({*a.folders(), *b.folders()}):
         if modalities is not None and folder.kind.name not in modalities:
             continue
@@ -103,7 +111,10 @@ def diff_stores(
             {clip for clip in store.clips(folder) if clips is None or clip in clips} for store in (a, b)
         )
         if names_a or names_b:
+            all_a |= names_a
+            all_b |= names_b
             diff.folders[str(folder)] = _diff_folder(a, b, folder, names_a, names_b, deep=deep, progress=progress)
+    diff.only_a, diff.only_b = sorted(all_a - all_b), sorted(all_b - all_a)
     return diff
 
 

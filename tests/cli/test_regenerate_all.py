@@ -1,6 +1,7 @@
 """``mmvoxceleb regenerate all``: videos in, a dataset out; stopped and gone on with; wrong calls."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -92,10 +93,11 @@ def test_ctrl_c_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
-    _, said = process.communicate(timeout=60)
+    table, said = process.communicate(timeout=60)
     assert time.monotonic() - asked < 15
     assert process.returncode == 130, said
     assert "rerun the command to resume" in " ".join(said.split())
+    assert re.search(r"^left +\d videos?$", table, re.MULTILINE)
     assert "Traceback" not in said
     call(*command)
     call(*arguments(inputs, tmp_path / "fresh", "--stages", "crop"))

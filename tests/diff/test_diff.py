@@ -96,8 +96,10 @@ def test_stores_that_differ(tmp_path: Path) -> None:
     shutil.copytree(b / "video" / a.clips[0], b / "video" / clip_id_of(9))
 
     said = diff(a.root, b, code=1)
-    assert f"label, only in A:\n  {a.clips[0]}\n" in said
-    assert f"video, only in B:\n  {clip_id_of(9)}\n" in said
+    assert said.startswith(f"A: {a.root}\nB: {b}\n")
+    assert f"label, only in A, of clips that both have: 1\n  {a.clips[0]}\n" in said
+    assert f"only in B: 1 clip\n  {clip_id_of(9)}\n" in said
+    assert said.count(f"  {clip_id_of(9)}\n") == 1
     assert f"  {a.clips[2]}: other files: 1 only in A, such as 0000000.png\n" in said
     assert f"  {a.clips[3]}: 1 of 4 files have other sizes, such as 0000000.png\n" in said
     assert "txt, different" not in said

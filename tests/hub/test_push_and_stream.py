@@ -261,6 +261,10 @@ def test_a_dry_run_needs_no_hub_and_says_what_it_did_not_check(exported: Path, p
     assert done.stderr.count("retrying in") == 1
     assert "would be sent: " in done.stdout
     assert "on the Hub already" not in done.stdout
+    assert f"card  {exported / 'README.md'}; read it before you push\n" in done.stdout
+    assert "hf auth login" not in done.stdout
+    anybody = program("push", exported, "lab/elsewhere", "--dry-run", HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="")
+    assert "no token of the Hub is on this machine; to push, log in first: hf auth login" in anybody.stdout
     assert "not checked, because the Hub could not be reached: whether lab/elsewhere exists" in done.stdout
     offline = program("push", exported, "lab/elsewhere", HF_HUB_OFFLINE="1")
     assert (offline.returncode, "HF_HUB_OFFLINE is set" in offline.stderr) == (1, True)

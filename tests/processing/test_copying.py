@@ -230,6 +230,10 @@ def test_the_commands(corpus: Corpus, tmp_path: Path) -> None:
     result = run(app, ["split", str(corpus.root), str(tmp_path / "splits")])
     assert result.exit_code == 0, result.output
     assert "splits/train\nclips  3\n" in result.output
+    assert "pass --parts" not in result.output
+    result = run(app, ["split", str(tmp_path / "splits" / "train"), str(tmp_path / "again")])
+    assert "no test store: no clip is of a test identity" in result.output
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["train"]
     result = run(app, ["split", str(corpus.root), str(tmp_path / "parts"), "--parts", "3"])
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [f"part-{n}-of-3" for n in range(3)]

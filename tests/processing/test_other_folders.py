@@ -1,5 +1,6 @@
 """Results go into a store, or where nothing is; and what a run made is not taken for videos by the next."""
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -102,6 +103,16 @@ def test_so_are_exports(raw: Path, marker: str) -> None:
     (raw / "export" / marker).parent.mkdir()
     (raw / "export" / marker).write_text("{}")
     assert len(free_videos(raw)) == 1
+
+
+def test_the_summary_names_a_renamed_clip_and_its_file(raw: Path, tmp_path: Path) -> None:
+    assert CROP.run(raw, tmp_path / "plain").notes == ()
+    write_video(raw / "b #1.mp4", (numbered(i, 64, 64) for i in range(7)))
+    (note,) = CROP.run(raw, tmp_path / "out").notes
+    assert re.fullmatch(r"b-\w{10}#1#00000: renamed from the file 'b #1.mp4': this name is not valid.*", note)
+    write_video(raw / "c*.mp4", (numbered(i, 64, 64) for i in range(7)))
+    (note,) = CROP.run(raw, tmp_path / "out").notes
+    assert note.endswith(f"; {tmp_path / 'out'}/meta/ledger.jsonl names all 2")
 
 
 def test_all_that_differs_is_named_at_once(raw: Path, tmp_path: Path) -> None:

@@ -184,7 +184,11 @@ class _Shown:
             except KeyboardInterrupt:
                 bar.stop()
                 self.seen.seconds = bar.seconds
-                end(self.seen.as_dict(), self.rows(self.seen))
+                left = max(0, total - self.seen.units)
+                end(
+                    {**self.seen.as_dict(), "left": left},
+                    [*self.rows(self.seen), ("left", counted(left, self.work.unit))],
+                )
                 raise stopped(self.work.writer.location) from None
         return summary
 
