@@ -51,7 +51,8 @@ COMMANDS = tuple(
             "Look and check",
             "validate",
             "validate",
-            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture.",
+            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on "
+            "problems.",
         ),
         (
             "Choose and share out",
