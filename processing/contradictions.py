@@ -56,10 +56,11 @@ def refuse_contradictions(
             progress("compare (clips)", 1, len(shared))
     if found:
         more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        count = "1 clip" if len(found) == 1 else f"{len(found):,} clips"
         raise ConfigError(
-            f"{' and '.join(store.location for store in stores)} contradict each other in {len(found)} "
-            f"clips: {'; '.join(found[:_MOST_NAMED])}{more}. Nothing was written; leave these clips out with "
-            "--clips, or remove them from one of the stores"
+            f"{' and '.join(store.location for store in stores)} contradict each other in {count}: "
+            f"{'; '.join(found[:_MOST_NAMED])}{more}. Nothing was written; leave these clips out with --clips, or keep "
+            "one version of them: copy the other store without them (mmvoxceleb copy --clips), and merge the copy"
         )
 
 
@@ -72,16 +73,18 @@ def _contradiction(stores: Sequence[Store], planned: PlannedClip) -> str:
                 try:
                     merged_meta([StoredClip(stores[number], planned.clip_id).meta for number in (first, other)])
                 except ContradictionError as contradiction:
-                    return f"{planned.clip_id}: {META.folder()} tells two things of {contradiction}"
+                    stage = str(contradiction)
+                    cause = _cause(stores[first], stores[other], stage, planned.clip_id)
+                    return f"{planned.clip_id}: {META.folder()} tells two things of {stage}{cause}"
             elif different := _difference(stores[first], stores[other], folder, planned.clip_id):
-                cause = _cause(stores[first], stores[other], folder, planned.clip_id)
+                cause = _cause(stores[first], stores[other], folder.path, planned.clip_id)
                 return f"{planned.clip_id}: {folder}, {different}{cause}"
     return ""
 
 
-def _cause(first: Store, other: Store, folder: Folder, clip_id: str) -> str:
-    """Say which settings the stores' provenance gives for a folder, where they differ; empty if they do not."""
-    sections = [(StoredClip(store, clip_id).meta or {}).get(folder.path) for store in (first, other)]
+def _cause(first: Store, other: Store, stage: str, clip_id: str) -> str:
+    """Say which settings the stores' provenance gives for a stage, where they differ; empty if they do not."""
+    sections = [(StoredClip(store, clip_id).meta or {}).get(stage) for store in (first, other)]
     settings = [section.get("settings") for section in sections if isinstance(section, Mapping)]
     known = [value for value in settings if isinstance(value, Mapping)]
     if len(known) < 2:

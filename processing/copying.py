@@ -1,5 +1,6 @@
 """Copy a store or some of its clips, and merge several stores into one."""
 
+import contextlib
 import json
 import logging
 import os
@@ -222,10 +223,10 @@ class _Copier:
         self._there: Store | None = None
 
     def refuse_others(self, plan: Sequence[PlannedClip]) -> None:
-        """Refuse an output that has clips that are not to be copied.
+        """Refuse an output that has clips that are not to be copied, or other files of those that are.
 
         Raises:
-            IncompatibleOutputError: It has such clips.
+            IncompatibleOutputError: It has such clips or files.
         """
         tree = self._writer.tree
         if not any(name[:1] != "." for name in tree.names("")):
@@ -237,6 +238,18 @@ class _Copier:
                 f"{self._writer.location}: holds {len(others)} clips that are not copied now, such as {others[0]}; "
                 "name a new folder (to add clips to a store, merge it with the others into a new one)"
             )
+        if not self._overwrite:  # before anything is written
+            there = set(_clips_of(self._there))
+            for planned in plan:
+                if planned.clip_id in there:
+                    self._refuse_other_content(planned)
+
+    def _refuse_other_content(self, planned: PlannedClip) -> None:
+        for folder, holders in planned.holders.items():
+            store = self._stores[holders[0]]
+            if folder.kind is not META:
+                with contextlib.suppress(CorruptSourceError, MissingModalityError, UnsafeArchiveError):  # said later
+                    self._is_there(store, folder, planned.clip_id, store.entries(folder, planned.clip_id))
 
     def copy(self, plan: Sequence[PlannedClip], *, workers: int, progress: Progress | None) -> CopyReport:
         """Copy the clips. The provenance of each clip is written last."""
@@ -306,8 +319,8 @@ class _Copier:
         if self._overwrite:
             return False
         raise IncompatibleOutputError(
-            f"{self._writer.location}: clip {clip_id}, {folder}: exists with other content; add --overwrite, or name a "
-            "new folder"
+            f"{self._writer.location}: clip {clip_id}, {folder}: exists with other content, and nothing was copied; "
+            "add --overwrite, or name a new folder"
         )
 
     def _contents(

@@ -81,12 +81,16 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
 
     Raises:
         ConfigError: The folder does not exist, or the URL cannot be written to.
+        MissingModalityError: The place holds no store.
         CorruptSourceError: The removal list is damaged.
         OutputError: The store is read-only, or another process is removing from the URL.
         SourceUnavailableError: The removal list cannot be read or written, or there is not enough free space to rewrite
             a zip.
     """
+    from mmvoxceleb.stores import open_store
+
     tree = _open(place)
+    open_store(tree.address)  # what is none, such as a folder of raw videos, must not get a removal list
     with writing(tree.location), tree.alone(META.folder_name, "remove"):
         before = taken_out_before(tree, removals.entries())
         if tree.is_local:

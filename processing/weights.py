@@ -30,6 +30,9 @@ WEIGHTS_VARIABLE = "MMVOXCELEB_WEIGHTS"
 _WITH_SAMPLES = ("bisenet", "portrait-drawing", "farl-celeba", "yunet", "face-landmarker", "selfie-segmenter", "s3fd")
 """Those of models and detectors for which the sample models stand in."""
 
+_WITH_OPEN = ("bisenet", "portrait-drawing", "farl-celeba")
+"""Those for which the open models stand in."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -97,6 +100,8 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
     """
     target = Path(folder or weights_cache_dir()) / weights.file_name
     for_a_trial = "; for a trial, the sample models (--models sample) need no download"
+    if weights.key in _WITH_OPEN:
+        for_a_trial = f"; the open models (--models open) know real faces without it{for_a_trial}"
     download(
         weights.sources,
         target,

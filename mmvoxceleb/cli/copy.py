@@ -11,7 +11,7 @@ from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 from mmvoxceleb.cpus import usable_cpus
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _end(reports: "dict[str, CopyReport]") -> None:
     failed = [reason for report in reports.values() for reason in report.failed.values()]
     stores = [{"location": place, **asdict(report)} for place, report in reports.items()]
     to_check = list(reports) if len(reports) <= _MOST_NEXT else list(reports)[:1]
-    commands = " && ".join(f"mmvoxceleb validate {place}" for place in to_check)
+    commands = " && ".join(command("validate", place) for place in to_check)
     end({"stores": stores}, rows, next_command=None if failed else commands)
     if failed:
         raise ProcessingError(f"{counted(len(failed), 'clip')} could not be copied:\n" + "\n".join(failed))

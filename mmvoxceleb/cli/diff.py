@@ -9,7 +9,7 @@ from mmvoxceleb.cli.locations import ModalityOption, open_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, paper, say
-from mmvoxceleb.cli.wording import counted, first_of
+from mmvoxceleb.cli.wording import command, counted, first_of
 
 if TYPE_CHECKING:
     from mmvoxceleb.cliplists import ClipList
@@ -69,7 +69,7 @@ def diff(
     else:
         compared = _compare(a, b, deep, modality, clips)
         _show_stores(a, b, compared, show)
-        again = f"mmvoxceleb diff {a} {b} --deep" if compared.is_same and not deep else None
+        again = command("diff", a, b, "--deep") if compared.is_same and not deep else None
         end(compared.to_json(), next_command=again)
         is_same = compared.is_same
     if not is_same:

@@ -11,7 +11,7 @@ from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_loca
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
-from mmvoxceleb.cli.wording import counted, names_in
+from mmvoxceleb.cli.wording import command, counted, names_in
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.hub.card_facts import CardFacts, ModelFacts
@@ -163,10 +163,10 @@ def export(
         (parts, f"{report.written:,} written, {report.kept:,} kept ({counted(report.bytes, 'byte')})"),
     ]
     if settings.format == "folder":
-        end({"location": str(out), **asdict(report)}, rows, next_command=f"mmvoxceleb validate {out}")
+        end({"location": str(out), **asdict(report)}, rows, next_command=command("validate", out))
         return
     rows.append(("card", f"{out}/README.md"))
-    end({"location": str(out), **asdict(report)}, rows, next_command=f"mmvoxceleb push {out} user/name --dry-run")
+    end({"location": str(out), **asdict(report)}, rows, next_command=command("push", out, "user/name", "--dry-run"))
 
 
 def refuse_for_trainer(

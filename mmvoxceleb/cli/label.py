@@ -8,7 +8,7 @@ import typer
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, say
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.labels.importing import ImportReport
@@ -98,7 +98,7 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         say(f"  doubtful: {counted(len(report.contradictions) - 5, 'more clip')}")
     if report.stale_text:
         say(f"  out of date: the text of {_some(report.stale_text)}")
-    again = f"mmvoxceleb regenerate text {store} --overwrite" if report.stale_text else f"mmvoxceleb view {store}"
+    again = command("regenerate", "text", store, "--overwrite") if report.stale_text else command("view", store)
     end(
         {"location": str(store), "dry_run": dry_run, **vars(report)},
         [
@@ -143,5 +143,5 @@ def export(
     end(
         {"output": str(file), **vars(report)},
         [("file", str(file)), ("labels", f"{len(report.written):,} written")],
-        next_command=f"mmvoxceleb label import {file} STORE",
+        next_command=command("label", "import", file, "STORE"),
     )

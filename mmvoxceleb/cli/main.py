@@ -51,8 +51,7 @@ COMMANDS = tuple(
             "Look and check",
             "validate",
             "validate",
-            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on "
-            "problems.",
+            "Check counts, names, gaps, labels, texts and splits; with --deep also every picture.",
         ),
         (
             "Choose and share out",

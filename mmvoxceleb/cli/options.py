@@ -146,7 +146,7 @@ def _parameters(kind: type, hint: Any) -> Iterator[inspect.Parameter]:
             other = _extra(hints[field.name], _Like)
             if other is not None:
                 values = get_type_hints(other.kind)[other.name] | None
-                usual = getattr(other.kind, other.name)
+                usual = getattr(other.kind, other.name) if default is None else default
                 info.show_default = False if isinstance(usual, bool) else str(usual)
             info.help = _helps(other.kind)[other.name] if other is not None else helps[field.name]
             if get_origin(values) is tuple:

@@ -9,6 +9,7 @@ from mmvoxceleb.cli.clip_options import ClipOptions, Missing, RemovalsOfflineOpt
 from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.telling import JsonOptions, end
+from mmvoxceleb.cli.wording import command
 from mmvoxceleb.schema import DEFAULT_STYLE
 
 __all__ = ["register"]
@@ -107,5 +108,5 @@ def run(
     end(
         {"output": str(path), "what": what},
         [("picture", f"{path} ({what})")],
-        next_command=f"mmvoxceleb view {location}",
+        next_command=command("view", location),
     )

@@ -11,7 +11,7 @@ from mmvoxceleb.cli.export import CARD, FormOptions, WorkersOption, completed, k
 from mmvoxceleb.cli.locations import ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 from mmvoxceleb.hub.card_facts import CardFacts
 from mmvoxceleb.hub.settings import ExportSettings
 
@@ -92,7 +92,7 @@ def push(
     """
     from mmvoxceleb.cache import cache_dir
     from mmvoxceleb.cli.progress import progress_bar
-    from mmvoxceleb.errors import ConfigError, SourceUnavailableError
+    from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, SourceUnavailableError
     from mmvoxceleb.hub.describing import name_repository
     from mmvoxceleb.hub.hub_client import HubRepo
     from mmvoxceleb.hub.manifest import is_export
@@ -109,7 +109,13 @@ def push(
         root = work or cache_dir() / "exports" / repo_id.replace("/", "~")
         settings = completed(replace(form.of(settings), version=version or settings.version), source, modality)
         facts = replace(facts, repo_id=repo_id, models=known_models())
-        run_export(source, root, settings, facts, chosen, workers=workers)
+        try:
+            run_export(source, root, settings, facts, chosen, workers=workers)
+        except IncompatibleOutputError as error:
+            if work is not None:
+                raise IncompatibleOutputError(f"{error}; another folder: --work") from error
+            say("the store, or what is asked of it, has changed since an earlier push: it is exported anew")
+            run_export(source, root, settings, facts, chosen, workers=workers, overwrite=True)
         say(f"exported to {root}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
@@ -136,7 +142,9 @@ def push(
         end(
             {"dry_run": True, "card": str(root / "README.md"), **planned},
             [("card", f"{root / 'README.md'}; read it before you push")],
-            next_command=f"mmvoxceleb push {source} {repo_id}{' --public' * public}",
+            next_command=command(
+                "push", source, repo_id, *(["--work", work] if work else []), *(["--public"] if public else [])
+            ),
         )
         return
     sent: list[int] = []

@@ -8,7 +8,7 @@ import typer
 
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.telling import JsonOptions, end, say
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 
 if TYPE_CHECKING:
     from mmvoxceleb.meta.removals import Removals
@@ -118,12 +118,25 @@ def remove(
     if repo is not None:
         done[repo] = _from_hub(repo, revision, removals, dry_run=dry_run)
     stores = [place for place in places or () if "holding" in done[place]]
+    for path in _pushed(places or ()):
+        say(f"an export that mmvoxceleb push has made may still have them, too: {path}")
     end(
         {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
         [(place, f"{counted(len(found['clips']), 'clip')} {'to be taken out' if dry_run else 'taken out'}")
          for place, found in done.items()],
-        next_command=f"mmvoxceleb validate {stores[0]}" if stores else None,
+        next_command=command("validate", stores[0]) if stores else None,
     )  # fmt: skip
+
+
+def _pushed(places: Sequence[str]) -> list[Path]:
+    """List the exports that push has made of stores on this machine, without those that are named."""
+    from mmvoxceleb.cache import cache_dir
+    from mmvoxceleb.hub.manifest import is_export
+
+    named = {Path(place).expanduser().resolve() for place in places if "://" not in place}
+    folder = cache_dir() / "exports"
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if path.resolve() not in named and is_export(path)]
 
 
 def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run: bool) -> None:
@@ -188,8 +201,8 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
         say(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
     if report.clips:
         say(
-            "earlier copies still have them: run the same command on other stores and exports, and delete what "
-            "datasets prepared with `hf cache` or rm"
+            "earlier copies still have them: run the same command on other stores and exports, and delete copies that "
+            "datasets has prepared (in ~/.cache/huggingface/datasets)"
         )
     return {
         name: [str(each) for each in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, paper
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 
 if TYPE_CHECKING:
     from mmvoxceleb.cliplists import ClipList
@@ -83,7 +83,10 @@ def select(
     """
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.select import Choice, select_clips
+    from mmvoxceleb.select.conditions import parse_conditions
 
+    for condition in where or ():
+        parse_conditions(condition)
     if output is None and not dry_run:
         raise ConfigError("say where the clip list goes: -o list.json; or --dry-run, to see what each condition leaves")
     if output is not None and output.suffix.lower() not in (".json", ".txt"):
@@ -104,7 +107,7 @@ def select(
     end(
         _as_json(selected) | {"output": str(output), "sha256": listed.sha256},
         [("list", str(output)), ("clips", f"{len(listed):,}"), ("sha256", listed.sha256)],
-        next_command=f"mmvoxceleb export {store} OUT --clips {output}",
+        next_command=command("export", store, "OUT", "--clips", output),
     )
 
 
@@ -163,6 +166,8 @@ def _show(selected: "Selected") -> None:
         persons = {clip.partition("#")[0] for clip in selected.clips}
         kept = f"{counted(len(selected.clips), 'clip')} of {counted(len(persons), 'person')}"
         console.print(f"{kept} left, {len(selected.clips) / total:.1%} of {total:,}")
+    else:
+        console.print("no clip is left")
     for note in selected.notes:
         console.print(f"note: {escape(note)}", soft_wrap=True)
     for step in selected.steps:

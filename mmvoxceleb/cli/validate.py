@@ -9,7 +9,7 @@ from mmvoxceleb.cli.locations import LOCATION_HELP, open_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
 from mmvoxceleb.cli.telling import JsonOptions, end, paper
-from mmvoxceleb.cli.wording import counted
+from mmvoxceleb.cli.wording import command, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,10 @@ def run(
     chosen: ClipOptions,
     output: JsonOptions,
 ) -> None:
-    """Check counts, names, gaps, labels, texts and splits; with --deep also every picture. Exits with 1 on problems."""
+    """Check counts, names, gaps, labels, texts and splits; with --deep also every picture.
+
+    Exits with 1 on problems, and where there are no clips.
+    """
     from mmvoxceleb.validation import validate_store
 
     store = chosen.of(open_location(location))
@@ -63,8 +66,8 @@ def run(
         )
     _print(report, paper())
     is_next = report.ok and report.folders and not deep
-    end(report.to_json(), next_command=f"mmvoxceleb validate {location} --deep" if is_next else None)
-    if not report.ok:
+    end(report.to_json(), next_command=command("validate", location, "--deep") if is_next else None)
+    if not (report.ok and report.folders):
         raise typer.Exit(1)
 
 

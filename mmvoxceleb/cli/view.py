@@ -67,7 +67,8 @@ def run(
     output: JsonOptions,
 ) -> None:
     """Look at a dataset in the browser: filters, a player with all modalities, labelling by hand, marks for removal."""
-    from mmvoxceleb.modalities import LABEL
+    from mmvoxceleb.cliplists.chosen_store import choose_in
+    from mmvoxceleb.modalities import LABEL, META
     from mmvoxceleb.viewer.place import Place
     from mmvoxceleb.viewer.serving import serve
     from mmvoxceleb.viewer.viewing import Viewing
@@ -96,5 +97,9 @@ def run(
             mender = LabelMender(place.location, by or getpass.getuser())
     other = None if compare is None else Place(path_of_location(compare))
     listed = ClipOptions(clips).clip_list()
-    only = None if listed is None else frozenset(listed.clips)
+    only = None
+    if listed is not None:
+        folders = [folder for folder in place.store.folders() if folder.kind is not META]
+        there = {clip for folder in folders for clip in place.store.clips(folder)}
+        only = frozenset(choose_in(there, listed, place.location, missing="skip"))
     serve(Viewing(place, mender, other, only, marks), host=host, port=port, token=token, ready=ready)

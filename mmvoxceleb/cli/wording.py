@@ -1,9 +1,10 @@
 """Counts and lists as the commands print them."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-__all__ = ["SHOWN", "counted", "first_of", "names_in"]
+__all__ = ["SHOWN", "command", "counted", "first_of", "names_in"]
 
 SHOWN = 5
 """How many of a list are shown."""
@@ -12,6 +13,11 @@ SHOWN = 5
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 clip``, ``2,000 clips``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def command(*words: object) -> str:
+    """Return a command line of mmvoxceleb that can be pasted into a shell, whatever the names of files are."""
+    return f"mmvoxceleb {shlex.join(map(str, words))}"
 
 
 def first_of(lines: Iterable[str], count: int, more: str = "", shown: int = SHOWN) -> Iterator[str]:

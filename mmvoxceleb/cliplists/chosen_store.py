@@ -58,7 +58,7 @@ def choose_in(
         origin = f" It was made of a store of {chosen.store.clips:,} clips." if chosen.store else ""
         message = (
             f"lacks {len(absent):,} of the {len(chosen):,} clips of {chosen.name}, such as {absent[0]}.{origin} "
-            f"Name the store of this list, {advice}"
+            f"Name the store of this list{f', {advice}' if there else ''}"
         )
     if missing == "raise" or not there:
         raise ConfigError(f"{location}: {message}")

@@ -60,6 +60,8 @@ def stat_file(path: str) -> os.stat_result:
         SourceUnavailableError: It is not a file, nor a link to one.
     """
     status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceUnavailableError(f"{path}: is a folder, where a file is expected; check the path")
     if not stat.S_ISREG(status.st_mode):
         raise SourceUnavailableError(f"{path}: is not a regular file; remove it, or replace it with the file")
     return status

@@ -256,11 +256,12 @@ def _begin(
         _refuse_other_folders(folder)
     elif not overwrite:
         compared: dict[str, Any] = before | {"settings": before["settings"] | {"version": settings.version}}
-        changed = [_difference(name, compared.get(name), value) for name, value in plan.items()]
-        if found := [text for text in changed if text]:
+        # what shards hold and which libraries write them follows from the settings, so those that differ say enough
+        told = ("settings",) if compared.get("settings") != plan["settings"] else ("store", "clips", "tools")
+        if found := [text for name in told if (text := _difference(name, compared.get(name), plan[name]))]:
             raise IncompatibleOutputError(
-                f"{folder.root}: contains another export: {'; '.join(found)}. Name another folder, or pass "
-                "--overwrite: unchanged shards are not sent to the Hub again"
+                f"{folder.root}: contains another export: {'; '.join(found)}. Name another folder, or replace it with "
+                "--overwrite"
             )
     else:
         _clear(folder, shards)

@@ -7,8 +7,12 @@ from typing import Any
 
 from mmvoxceleb.errors import IncompatibleOutputError
 from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.schema import ATTRIBUTES
 
 __all__ = ["Earlier", "OtherResultsError", "differences"]
+
+_MOST_VALUES = 3
+"""Of a label or of thresholds, so many values that differ are named."""
 
 
 class OtherResultsError(IncompatibleOutputError):
@@ -104,6 +108,9 @@ def _in_short(one: object, other: object) -> tuple[str, str]:
     names = [value.get("name") if isinstance(value, Mapping) else None for value in (one, other)]
     if None not in names and names[0] != names[1]:
         one, other = names
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other) == len(ATTRIBUTES):
+        pairs = [(name, *both) for name, *both in zip(ATTRIBUTES, one, other, strict=True) if both[0] != both[1]]
+        one, other = ({name: values[at] for name, *values in pairs[:_MOST_VALUES]} for at in (0, 1))
     return _short(one), _short(other)
 
 

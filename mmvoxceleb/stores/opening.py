@@ -27,6 +27,8 @@ _EXPECTED = (
     "expected folders or zips of the original files: video/, mask/, draw/style1/, txt/, label/, or video.zip, "
     "mask.zip, draw.zip, txt.zip, label.zip"
 )
+_EXPORT = "export.json"
+"""Lies in every export; that of a whole store in the format ``folder`` is a store, too."""
 _VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 _FROM_VIDEOS = ". To make a dataset of raw videos: mmvoxceleb regenerate all VIDEOS MY-DATASET"
 _USUAL_ZIPS = ("video.zip", "mask.zip", "draw.zip", "txt.zip", "text.zip", "label.zip", "meta.zip")
@@ -52,7 +54,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     Raises:
         ConfigError: The URL begins with ``zip:``; pass the URL of the archive itself.
         SourceUnavailableError: The place does not exist or cannot be reached.
-        MissingModalityError: The place holds no modality.
+        MissingModalityError: The place holds no modality, or is an export in Parquet files or tars.
     """
     location = os.path.expanduser(os.fspath(location))
     if location.startswith("zip:"):
@@ -81,6 +83,11 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
             raise SourceUnavailableError(
                 f"{location}: cannot be listed ({unlisted}), and it has none of the usual zips"
             )
+    if not _hold_data(items) and any(item.name == _EXPORT for item in items):
+        raise MissingModalityError(
+            f"{location}: is an export, in Parquet files or tars; name the store that it was made of. To read the "
+            "export itself, use load_dataset or mmvoxceleb view"
+        )
     if any(item.name.endswith("_local.pkl") for item in items):
         logger.info("%s: the original loader's cache file (_local.pkl) is ignored: pickles are never opened", location)
     if not parts:

@@ -157,7 +157,7 @@ class Summary:
         more = f"; and {len(self.failed) - _NAMED} more" if len(self.failed) > _NAMED else ""
         raise ProcessingError(
             f"{len(self.failed)} of {self.clips} clips failed: {'; '.join(named)}{more}. All others are finished. "
-            f"{self.location}/meta/ledger.jsonl lists every clip; fix the sources and rerun the command"
+            f"{self.location}/meta/ledger.jsonl lists every clip; mend what the reasons name, and rerun the command"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mmvoxceleb.cli.main import _Handler, app
 from mmvoxceleb.cli.options import PANELS
 from mmvoxceleb.cli.regenerate.bar import RunBar
 from mmvoxceleb.cli.regenerate.running import _rows
+from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.processing.engines.outcomes import Summary
 
 PROGRAM = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()"]
@@ -137,9 +138,53 @@ def test_after_a_split_the_next_command_checks_all_parts(tmp_path: Path) -> None
 def test_a_store_without_clips_is_not_called_good(tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "ledger.jsonl").touch()
-    said = call("validate", tmp_path).stdout
-    assert "there are no clips, so nothing was checked" in said
-    assert "no problems" not in said
+    done = CliRunner().invoke(app, ["validate", str(tmp_path)])
+    assert "there are no clips, so nothing was checked" in done.stdout
+    assert "no problems" not in done.stdout
+    assert done.exit_code == 1
+
+
+def test_the_next_command_can_be_pasted_whatever_the_place_is_called(tmp_path: Path) -> None:
+    place = tmp_path / "my store (2)"
+    said = call("copy", "sample", place).stdout.splitlines()
+    assert said[-1] == f"next   mmvoxceleb validate '{place}'"
+
+
+def test_the_default_that_help_shows_is_that_of_the_command() -> None:
+    assert "[default: (mp4)]" in " ".join(call("convert", "--help").stdout.split())
+
+
+def test_an_export_is_not_taken_for_a_store(tmp_path: Path) -> None:
+    call("export", "sample", tmp_path / "shards")
+    for arguments in (["validate"], ["diff", "sample"], ["copy"], ["select", "--dry-run"], ["split"]):
+        more = [str(tmp_path / "out")] if arguments[0] in ("copy", "split") else []
+        with pytest.raises(MissingModalityError, match="is an export, in Parquet files or tars; name the store"):
+            CliRunner().invoke(app, [*arguments, str(tmp_path / "shards"), *more], catch_exceptions=False)
+    call("export", "sample", tmp_path / "folder", "--format", "folder")
+    call("validate", tmp_path / "folder")
+    with pytest.raises(IncompatibleOutputError) as raised:
+        CliRunner().invoke(
+            app, ["export", "sample", str(tmp_path / "shards"), "--format", "folder"], catch_exceptions=False
+        )
+    assert "format was parquet and is folder" in str(raised.value)
+    assert "changed" not in str(raised.value)
+
+
+def test_videos_get_no_removal_list(tmp_path: Path) -> None:
+    (tmp_path / "ann.mp4").write_bytes(b"video")
+    with pytest.raises(MissingModalityError, match="holds no Multimodal VoxCeleb data"):
+        CliRunner().invoke(app, ["remove", str(tmp_path), "--person", "ann"], catch_exceptions=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["ann.mp4"]
+
+
+def test_a_list_of_another_store_is_refused_by_the_viewer_and_a_folder_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("id10999#v#00001.txt#000.mp4\n")
+    with pytest.raises(ConfigError, match=r"Name the store of this list$"):
+        CliRunner().invoke(
+            app, ["view", "sample", "--clips", str(tmp_path / "list.txt"), "--no-browser"], catch_exceptions=False
+        )
+    with pytest.raises(SourceUnavailableError, match="is a folder, where a file is expected"):
+        CliRunner().invoke(app, ["validate", "sample", "--clips", str(tmp_path)], catch_exceptions=False)
 
 
 def test_what_failed_is_in_the_json_too(own_corpus: Any, tmp_path: Path) -> None:

@@ -18,6 +18,12 @@ def test_of_another_model_nothing_else_is_named() -> None:
     assert differences(recorded, wanted) == [("model", '"open"', '"sample"')]
 
 
+def test_of_labels_the_attributes_that_differ_are_named() -> None:
+    label = [0] * 40
+    mended = [*label[:20], 1, *label[21:]]
+    assert differences({"label": label}, {"label": mended}) == [("label", '{"Male": 0}', '{"Male": 1}')]
+
+
 def test_what_has_a_name_is_told_by_it() -> None:
     yunet, haar = {"name": "yunet", "min_score": 0.6}, {"name": "haar", "cascade": "x.xml"}
     assert differences({"detector": yunet}, {"detector": haar}) == [("detector", '"yunet"', '"haar"')]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mmvoxceleb.cli.regenerate.shared import RunOptions
 from mmvoxceleb.cli.telling import end, say, stopped
-from mmvoxceleb.cli.wording import SHOWN, counted, first_of
+from mmvoxceleb.cli.wording import SHOWN, command, counted, first_of
 from mmvoxceleb.sizes import format_size
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run_pipeline(
     summary = shown.run(run)
     ready = summary.clips and not summary.failed
     rows = [*shown.rows(summary), *more(summary)]
-    end(summary.as_dict(), rows, next_command=f"mmvoxceleb validate {out}" if ready else None)
+    end(summary.as_dict(), rows, next_command=command("validate", out) if ready else None)
     summary.raise_if_failed()
 
 
