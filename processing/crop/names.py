@@ -73,6 +73,8 @@ class PartNames:
         if is_taken or parts != given:
             taken_by = f"another {'row' if origin else 'file'} has this name"
             why = taken_by if is_taken else "this name is not valid in a clip id"
+            if not origin and "#" in os.path.basename(place):
+                why += ", in which # divides person and video"
             note = f"renamed from {origin or f'the file {quoted(place, 400)}'}: {why}"
         return parts[0], parts[1], parts[2] if utterance is not None else None, note
 

@@ -117,10 +117,14 @@ def _say_what_would_be_done(work: "Work") -> None:
 
 
 def _absent_videos(source: "CroppedVideos") -> tuple[list[str], int]:
+    from mmvoxceleb.processing.crop.videos import WHOLE_VIDEO
+
     missing = sorted(key for key, video in source.videos.items() if video.path is None)
     wanted = sum(len(video.utterances) for video in source.videos.values())
     absent = f"; {len(missing):,} not there yet" if missing else ""
-    say(f"{counted(len(source.videos), 'video')} with {counted(wanted, 'utterance')}{absent}")
+    are_whole = all(each.name == WHOLE_VIDEO for video in source.videos.values() for each in video.utterances)
+    parts = "" if are_whole else f" with {counted(wanted, 'utterance')}"
+    say(f"{counted(len(source.videos), 'video')}{parts}{absent}")
     what = "would be fetched" if source.job.download_to else "missing"
     return [f"{what}: {key}" for key in missing], len(missing)
 
