@@ -265,7 +265,20 @@ def _remove(root: Path, cache: Path) -> str:
     from mmvoxceleb.stores import open_store
 
     last = open_store(root).clips(VIDEO.folder())[-1].partition("#")[0]
-    return f"{len(remove_from_store(root, Removals(frozenset({last}))).clips):,} clips of {last}"
+    report = remove_from_store(root, Removals(frozenset({last})))
+    return f"{len(report.clips):,} clips of {last}; {len(report.holding)} zips still hold them"
+
+
+def _rewrite(root: Path, cache: Path) -> str:
+    from mmvoxceleb.meta.removals import Removals
+    from mmvoxceleb.modalities import VIDEO
+    from mmvoxceleb.processing.removal import remove_from_store
+    from mmvoxceleb.stores import open_store
+
+    first = open_store(root).clips(VIDEO.folder())[0].partition("#")[0]
+    report = remove_from_store(root, Removals(frozenset({first})), rewrite_zips=True)
+    size = sum(path.stat().st_size for path in report.rewritten)
+    return f"{len(report.clips):,} clips of {first}; rewrote {len(report.rewritten)} zips, {size / 1e9:.1f} GB"
 
 
 STEPS: dict[str, Callable[[Path, Path], str]] = {
@@ -273,7 +286,7 @@ STEPS: dict[str, Callable[[Path, Path], str]] = {
     "fingerprint": _fingerprint, "fingerprint again": _fingerprint, "plan": _plan, "plan again": _plan,
     "resume": _resume, "resume again": _resume, "export": _export, "select": _select,
     "select meta": _select_meta, "diff": _diff, "validate": _validate, "load in place": _load_in_place,
-    "load in place again": _load_in_place, "remove": _remove,
+    "load in place again": _load_in_place, "remove": _remove, "rewrite": _rewrite,
 }  # fmt: skip
 
 

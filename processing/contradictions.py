@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mmvoxceleb.ahead import results_ahead
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, UnsafeArchiveError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.meta.earlier import differences
 from mmvoxceleb.meta.provenance import COMPUTATION
 from mmvoxceleb.modalities import META, Folder
@@ -83,8 +83,11 @@ def _contradiction(stores: Sequence[Store], planned: PlannedClip) -> str:
 
 
 def _cause(first: Store, other: Store, stage: str, clip_id: str) -> str:
-    """Say which settings the stores' provenance gives for a stage, where they differ; empty if they do not."""
-    sections = [(StoredClip(store, clip_id).meta or {}).get(stage) for store in (first, other)]
+    """Say which settings the stores' provenance gives for a stage, where they differ; empty if it does not say."""
+    try:
+        sections = [(StoredClip(store, clip_id).meta or {}).get(stage) for store in (first, other)]
+    except MMVoxCelebError:  # a contradiction stays one, whatever its cause
+        return ""
     settings = [section.get("settings") for section in sections if isinstance(section, Mapping)]
     known = [value for value in settings if isinstance(value, Mapping)]
     if len(known) < 2:

@@ -156,16 +156,18 @@ def export(
     report = run_export(store, out, settings, facts, chosen, workers=workers, limit=limit, overwrite=overwrite)
     for reason in report.skipped.values():
         say(f"left out: {reason}")
-    parts = "groups of clips" if settings.format == "folder" else "shards"
     rows = [
         ("export", str(out)),
         ("clips", f"{report.clips:,}{f' ({len(report.skipped):,} left out)' if report.skipped else ''}"),
-        (parts, f"{report.written:,} written, {report.kept:,} kept ({counted(report.bytes, 'byte')})"),
     ]
     if settings.format == "folder":
+        rows.append(("size", counted(report.bytes, "byte")))
         end({"location": str(out), **asdict(report)}, rows, next_command=command("validate", out))
         return
-    rows.append(("card", f"{out}/README.md"))
+    rows += [
+        ("shards", f"{report.written:,} written, {report.kept:,} kept ({counted(report.bytes, 'byte')})"),
+        ("card", f"{out}/README.md"),
+    ]
     end({"location": str(out), **asdict(report)}, rows, next_command=command("push", out, "user/name", "--dry-run"))
 
 

@@ -22,7 +22,8 @@ __all__ = ["Condition", "parse_conditions"]
 _MOST_CHARACTERS = 20_000
 _SHADOW = re.compile(r"\b5_o_Clock_Shadow\b")
 """The attribute that is not a name in Python."""
-_SINGLE_EQUALS = re.compile(r"(?<![<>=!:])=(?!=)")
+_SINGLE_EQUALS = re.compile(r"(?<![<>=!:])=(?![=<>])")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _EXAMPLE = "such as \"face_px > 200 and not Eyeglasses and split == 'train'\""
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal",
@@ -84,7 +85,7 @@ def parse_conditions(text: str) -> list[Condition]:
     except ConfigError:
         raise
     except SyntaxError as error:
-        if _SINGLE_EQUALS.search(text):
+        if _SINGLE_EQUALS.search(_QUOTED.sub("", text)):
             raise ConfigError(f"the condition {quoted(text)}: to compare, write == instead of =") from None
         start = (error.offset or 1) - 1
         at = f" at {quoted(error.text[start:][:20])}" if error.text and start > 0 else ""

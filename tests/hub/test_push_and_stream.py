@@ -272,6 +272,31 @@ def test_a_dry_run_needs_no_hub_and_says_what_it_did_not_check(exported: Path, p
     assert (refused.returncode, "hf auth login" in refused.stderr) == (1, True)
 
 
+def test_a_store_that_changed_is_exported_anew_and_a_removal_names_what_push_has_made(
+    tmp_path: Path, own_corpus: Corpus, program: Run
+) -> None:
+    store, made = own_corpus.root, tmp_path / "cache" / "exports" / "lab~again"
+    place = {"MMVOXCELEB_CACHE": str(tmp_path / "cache")}
+    push = ("push", store, "lab/again", "--dry-run", "--modality", "label")
+    first = program(*push, **place)
+    assert (first.returncode, "exported anew" in first.stdout) == (0, False), first.stderr
+    shards = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}
+    assert shards
+    assert "exported anew" not in program(*push, **place).stdout
+    assert {path: path.stat().st_mtime_ns for path in shards} == shards
+    own_work = program(*push, "--work", tmp_path / "my work", **place)
+    assert f"next  mmvoxceleb push {store} lab/again --work '{tmp_path / 'my work'}'\n" in own_work.stdout
+    clip = own_corpus.clips[0]
+    removed = program("remove", store, "--clip", clip, **place)
+    assert f"an export that mmvoxceleb push has made may still have them, too: {made}\n" in removed.stdout
+    refused = program(*push, "--work", tmp_path / "my work", **place)
+    assert refused.returncode == 1
+    assert "another folder: --work" in refused.stderr
+    again = program(*push, **place)
+    assert (again.returncode, "has changed since an earlier push: it is exported anew" in again.stdout) == (0, True)
+    assert clip.encode() not in b"".join(path.read_bytes() for path in made.rglob("*") if path.is_file())
+
+
 def test_public_asks_and_dry_run_sends_nothing(tmp_path: Path, own_corpus: Corpus, hub: Hub, program: Run) -> None:
     export_store(own_corpus.root, tmp_path / "out", LIGHT, facts=PLAIN)
     asked = program("push", tmp_path / "out", "lab/public", "--public")

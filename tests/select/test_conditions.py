@@ -72,6 +72,8 @@ def test_the_outermost_and_makes_conditions_of_one_spelling() -> None:
         ("", "cannot be read"),
         ("face_px >", "cannot be read"),
         ("face_px = 3", "write == instead of ="),
+        ("face_px => 3", "cannot be read"),
+        ("person_id == 'a=b' and and Smiling", "cannot be read"),
         ("face_px > 1; import os", "cannot be read"),
         ("__import__('os').system('id')", "is a call, and nothing is called"),
         ("(lambda: 1)()", "is a call"),
