@@ -90,7 +90,8 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
     from mmvoxceleb.stores import open_store
 
     tree = _open(place)
-    open_store(tree.address)  # what is none, such as a folder of raw videos, must not get a removal list
+    if tree.names(""):  # what is no store, such as a folder of raw videos, must not get a removal list
+        open_store(tree.address)
     with writing(tree.location), tree.alone(META.folder_name, "remove"):
         before = taken_out_before(tree, removals.entries())
         if tree.is_local:
