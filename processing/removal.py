@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mmvoxceleb.errors import ConfigError, UnsafeArchiveError
@@ -61,7 +62,13 @@ class StoreRemoval:
     unmatched: list[str] = field(default_factory=list)
 
 
-def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = False) -> StoreRemoval:
+def remove_from_store(
+    place: Place,
+    removals: Removals,
+    *,
+    rewrite_zips: bool = False,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> StoreRemoval:
     """Add persons, videos or clips to the removal list of a store, and delete their clips from it.
 
     This deletes the folder, the files and the zip of each removed clip, and cuts its records out of ``meta/``. A zip
@@ -75,6 +82,8 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         place: Folder of the store, or a URL that can be written to.
         removals: The persons, videos and clips to remove.
         rewrite_zips: Whether to rewrite zips with many clips. Each needs free space of its own size.
+        progress: Called while a zip is rewritten: with the name of the step, the entries that were read, and their
+            total.
 
     Returns:
         What was deleted, and which files may still hold or name removed clips.
@@ -82,7 +91,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
     Raises:
         ConfigError: The folder does not exist, or the URL cannot be written to.
         MissingModalityError: The place holds no store.
-        CorruptSourceError: The removal list is damaged.
+        CorruptSourceError: The removal list is damaged, or a zip is where its entries lie.
         OutputError: The store is read-only, or another process is removing from the URL.
         SourceUnavailableError: The removal list cannot be read or written, or there is not enough free space to rewrite
             a zip.
@@ -106,7 +115,7 @@ def remove_from_store(place: Place, removals: Removals, *, rewrite_zips: bool = 
         report = erase(tree, removals, found=note)
         if tree.is_local:
             forget_names(tree.address)
-            _visit_zips(Path(tree.address), removals, report, rewrite_zips, note)
+            _visit_zips(Path(tree.address), removals, report, rewrite_zips, note, progress)
         report.clips.sort()
         report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
         note_taken_out(tree, removals, doubtful=report.unmatched)
@@ -288,6 +297,7 @@ def _visit_zips(
     report: StoreRemoval,
     rewrite: bool,
     found: Callable[[Iterable[str]], None],
+    progress: Callable[[str, int, int], None],
 ) -> None:
     clips, clip_of = set(report.clips), _clip_names()
     for path in sorted(_zips_of_many(folder, clip_of)):
@@ -295,7 +305,7 @@ def _visit_zips(
         clips.update(inside)
         if inside and rewrite:
             found(inside)
-            rewrite_zip(path, removals, clip_of)
+            rewrite_zip(path, removals, clip_of, progress=partial(progress, f"rewriting {path.name} (entries)"))
             report.rewritten.append(path)
         elif inside:
             report.holding.append(path)

@@ -3,18 +3,25 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files.atomic import replacing
+from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import META
 from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.zip_copy import ZipCopy
 
 __all__ = ["clips_in_zip", "rewrite_zip"]
 
 _TEXTS = (".json", ".jsonl")
+_BUFFER_BYTES = 1 << 20
+_REMEMBERED = 1024
+"""Folders and names of files of which it is kept whether they are of a removed clip; its files stand together."""
+_TOLD_EVERY = 10_000
 
 
 def clips_in_zip(path: Path, removals: Removals) -> set[str]:
@@ -34,15 +41,23 @@ def clips_in_zip(path: Path, removals: Removals) -> set[str]:
     return found
 
 
-def rewrite_zip(path: Path, removals: Removals, clip_of: Callable[[str], str | None]) -> None:
-    """Replace a zip by a new one without the removed clips.
+def rewrite_zip(
+    path: Path,
+    removals: Removals,
+    clip_of: Callable[[str], str | None],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Replace a zip by a new one without the removed clips; what stays in it is not packed again.
 
     Args:
         path: The zip.
         removals: The persons, videos and clips to leave out.
         clip_of: Returns the clip id in the name of a file or folder; None if it is not the name of a clip.
+        progress: Called now and then with the number of entries that were read, and with their total.
 
     Raises:
+        CorruptSourceError: The zip is damaged where its entries lie. The old one stays.
         SourceUnavailableError: There is not enough free space.
     """
     need, free = path.stat().st_size, shutil.disk_usage(path.parent).free
@@ -52,36 +67,32 @@ def rewrite_zip(path: Path, removals: Removals, clip_of: Callable[[str], str | N
             "leave the clips out; make room and rerun the command"
         )
 
-    def is_theirs(part: str) -> bool:
-        clip = clip_of(part)
-        return clip is not None and clip in removals
-
     store = open_store(path)
     kept = {clip for folder in store.folders() for clip in store.clips(folder) if clip not in removals}
     names = Names(removals, kept)
-    with replacing(path) as partial, zipfile.ZipFile(path) as before, zipfile.ZipFile(partial, "w") as after:
-        for info in before.infolist():
-            parts = info.filename.split("/")
-            if any(map(is_theirs, parts)) or names.are_in(info.filename):
+
+    @lru_cache(_REMEMBERED)
+    def is_theirs(part: str) -> bool:
+        clips = filter(None, map(clip_of, part.split("/")))
+        return any(clip in removals for clip in clips) or names.are_in(part)
+
+    with replacing(path) as partial, partial.open("wb", _BUFFER_BYTES) as target:
+        copy = ZipCopy(LocalSource(path), target)
+        for count, entry in enumerate(copy, start=1):
+            if count % _TOLD_EVERY == 0:
+                progress(count, len(copy))
+            folder, _, name = entry.name.rpartition("/")
+            if is_theirs(folder) or is_theirs(name):
                 continue
-            if META.folder_name in parts and info.filename.endswith(_TEXTS) and names.are_in(data := before.read(info)):
-                after.writestr(_copy_of(info), _cleaned(info.filename, data, names))
-                continue
-            with before.open(info) as source, after.open(_copy_of(info), "w") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+            is_text = name.endswith(_TEXTS) and META.folder_name in folder.split("/")
+            if is_text and names.are_in(data := copy.read(entry)):
+                copy.put(entry, _cleaned(name, data, names))
+            else:
+                copy.keep(entry)
+        copy.finish()
 
 
 def _cleaned(name: str, data: bytes, names: Names) -> bytes:
     if name.endswith(".jsonl"):
         return b"".join(line for line in data.splitlines(keepends=True) if not names.are_in(line))
     return names.cut_from_file(data)
-
-
-def _copy_of(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    copy = zipfile.ZipInfo(info.filename, info.date_time)
-    copy.compress_type, copy.external_attr, copy.create_system = (
-        info.compress_type,
-        info.external_attr,
-        info.create_system,
-    )
-    return copy

@@ -173,6 +173,7 @@ def _read_list(path: Path) -> "Removals":
 
 
 def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> dict[str, Any]:
+    from mmvoxceleb.cli.progress import progress_bar
     from mmvoxceleb.meta.removals import REMOVALS_PATH
     from mmvoxceleb.processing.removal import planned_removal, remove_from_store
 
@@ -181,7 +182,10 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
         _list(f"{place}: would lose", clips)
         _doubt(unmatched)
         return {"clips": clips, "unmatched": unmatched}
-    report = remove_from_store(place, removals, rewrite_zips=rewrite_zips)
+    with progress_bar() as tell:
+        report = remove_from_store(
+            place, removals, rewrite_zips=rewrite_zips, progress=lambda what, done, total: tell(what, total, done=done)
+        )
     _list(f"{place}: noted on the removal list; took out", report.clips)
     for path in report.rewritten:
         say(f"written again without them: {path}")

@@ -59,6 +59,8 @@ class RecordBlock:
         size: int64, bytes once unpacked.
         offset: int64, where the local header starts in the file.
         is_symlink: bool.
+        records: The records as they are, one after the other.
+        record_ends: int64, where each record ends in ``records``.
     """
 
     names: bytes
@@ -70,6 +72,8 @@ class RecordBlock:
     size: "NDArray[np.int64]"
     offset: "NDArray[np.int64]"
     is_symlink: "NDArray[np.bool_]"
+    records: bytes
+    record_ends: "NDArray[np.int64]"
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -149,6 +153,7 @@ def _lengths(data: "NDArray[np.uint8]", starts: "NDArray[np.int64]") -> "NDArray
 
 def _parse(buffer: bytes, starts: "NDArray[np.int64]", directory: Directory, location: str) -> RecordBlock:
     data = np.frombuffer(buffer, np.uint8)
+    records, record_ends = buffer[starts[0] : starts[-1]], starts[1:] - starts[0]
     starts = starts[:-1]
     fixed: Any = np.ascontiguousarray(data[starts[:, None] + np.arange(_FIXED)]).view(_RECORD)[:, 0]
     name_starts = starts + _FIXED
@@ -177,6 +182,8 @@ def _parse(buffer: bytes, starts: "NDArray[np.int64]", directory: Directory, loc
         size=size,
         offset=offset + directory.shift,
         is_symlink=(fixed["made_by"] >> 8 == _UNIX) & (kind == _SYMLINK),
+        records=records,
+        record_ends=record_ends,
     )
 
 

@@ -110,6 +110,40 @@ def test_zips_of_many_clips_are_named_and_rewritten_on_request(store: Corpus, tm
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_DEFLATED}
 
 
+def test_zips_are_rewritten_where_they_hold_a_damaged_picture_of_somebody_else(store: Corpus, tmp_path: Path) -> None:
+    zips = zip_corpus(store, tmp_path / "zips")
+    clip = store.clips[3]
+    assert not clip.startswith("id10001")
+    picture = open_store(zips).read(Folder("video"), clip)[0]
+    damaged = picture[:-20] + bytes(20)
+    (zips / "video.zip").write_bytes((zips / "video.zip").read_bytes().replace(picture, damaged))
+    report = remove_from_store(zips, PERSON, rewrite_zips=True)
+    assert len(report.rewritten) == 5
+    assert not any(b"id10001" in path.read_bytes() for path in zips.glob("*.zip"))
+    with pytest.raises(CorruptSourceError, match="its checksum is wrong"):
+        open_store(zips).read(Folder("video"), clip)
+
+
+def test_texts_in_a_zip_of_meta_lose_the_names_alone(store: Corpus, tmp_path: Path) -> None:
+    gone, other = store.clips[0], store.clips[3]
+    meta = tmp_path / "meta.zip"
+    with zipfile.ZipFile(meta, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"meta/{other}.json", json.dumps({"inputs": {"video": 3}, "note": f"beside {gone}"}))
+        archive.writestr(f"meta/{gone}.json", "{}")
+        archive.writestr("meta/ledger.jsonl", "".join(json.dumps({"clip_id": clip}) + "\n" for clip in store.clips))
+    remove_from_store(tmp_path, PERSON, rewrite_zips=True)
+    with zipfile.ZipFile(meta) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"meta/{other}.json", "meta/ledger.jsonl"]
+        assert json.loads(archive.read(f"meta/{other}.json")) == {
+            "inputs": {"video": 3},
+            "note": f"beside {gone.replace('id10001', '(removed)')}",
+        }
+        left = [json.loads(line)["clip_id"] for line in archive.read("meta/ledger.jsonl").splitlines()]
+    assert left == [clip for clip in store.clips if not clip.startswith("id10001")]
+    assert b"id10001" not in meta.read_bytes()
+
+
 def test_an_export_is_rewritten_only_where_the_clips_are(store: Corpus, tmp_path: Path) -> None:
     settings = ExportSettings(modalities=("mask", "text", "label"), max_shard_bytes=4_000)
     for name in ("out", "fresh"):

@@ -153,8 +153,8 @@ def test_of_a_removal_that_was_cut_short_nothing_is_told_once_it_is_run_again(
     person = Removals(person_id=frozenset({"id10001", "id1001"}))
     step, calls = getattr(removal, last), []
 
-    def cut(*arguments: Any) -> None:
-        step(*arguments)
+    def cut(*arguments: Any, **options: Any) -> None:
+        step(*arguments, **options)
         calls.append(arguments)
         if last != "rewrite_zip" or len(calls) == len([*root.glob("*.zip")]):
             raise KeyboardInterrupt
