@@ -140,7 +140,7 @@ def select_clips(
     Raises:
         ConfigError: A condition names a column that does not exist, or compares it with a value of another type; or a
             clip of ``clips`` is missing.
-        MissingModalityError: The store has no clips.
+        MissingModalityError: The store has no clips, or those of ``clips`` were all removed.
         SourceUnavailableError: The store cannot be read.
     """
     opened = store if isinstance(store, Store) else open_store(store, storage_options=storage_options)
@@ -155,6 +155,11 @@ def select_clips(
     if listed is not None:
         among = choose_in(set(names), listed, opened.location, missing=missing, removals=removals)
         kept = [clip for clip in names if clip in among]
+        if not kept:  # what the store never had is an error already
+            raise MissingModalityError(
+                f"{opened.location}: every clip of {listed.name or 'clips='} was removed from this store; use a list "
+                "of other clips"
+            )
         steps.append(ChoiceStep(f"on a list of sha256 {listed.sha256}", len(kept), 0, len(kept)))
     columns = ClipColumns(opened, kept, progress)
     conditions = choice.conditions()

@@ -14,7 +14,7 @@ from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
-from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, SPLITS, ClipId, split_of
+from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -29,6 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 _READ_AHEAD_OF_URLS = 16
 _TELL_EVERY = 256
+_MOST_NEAR = 3
 _IDENTITY = ("clip_id", "person_id", "video_id", "utterance", "chunk", "split")
 _LENGTH = ("num_frames", "seconds")
 _FROM_META = ("label_source", "source")
@@ -113,14 +114,10 @@ class ClipColumns:
         if name in {figure.name for figure in figures()}:
             location = self._store.location
             return ConfigError(f"{location}: {name} is not measured yet; run: mmvoxceleb regenerate score {location}")
-        if name in SPLITS:
-            return ConfigError(f"there is no column {quoted(name)}; put a text into quotes: split == {name!r}")
         known = self.known()
         possible = dict.fromkeys((*known, *(figure.name for figure in figures())))
-        near = difflib.get_close_matches(name, possible, n=1, cutoff=0.6)
-        by_case = [each for each in possible if each.lower() == name.lower()]
-        if by_case or near:
-            return ConfigError(f"there is no column {quoted(name)}. Do you mean {(by_case or near)[0]}?")
+        if near := _nearest(name, possible):
+            return ConfigError(f"there is no column {quoted(name)}. Do you mean {' or '.join(near)}?")
         others = [each for each in known if each not in ATTRIBUTE_INDEX]
         return ConfigError(
             f"there is no column {quoted(name)}. The known ones are {', '.join(others)}, and the 40 attributes, such "
@@ -262,6 +259,17 @@ class ClipColumns:
                 "%s: %d of the %s cannot be read and count as unknown, such as: %s",
                 self._store.location, len(problems), what, problems[0],
             )  # fmt: skip
+
+
+def _nearest(name: str, possible: Iterable[str]) -> list[str]:
+    """Find the columns that a misspelt name may mean: ``face_pix``, ``smiling``, ``hat``, ``head_yaw``."""
+    by_words = {each: set(each.lower().split("_")) for each in possible}
+    words = set(name.lower().split("_"))
+    return (
+        [each for each in by_words if each.lower() == name.lower()]
+        or difflib.get_close_matches(name, by_words, n=1, cutoff=0.6)
+        or [each for each, its_words in by_words.items() if its_words <= words or words <= its_words][:_MOST_NEAR]
+    )
 
 
 def _as_written(column: "pa.ChunkedArray") -> list[float | None]:

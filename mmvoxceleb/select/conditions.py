@@ -207,6 +207,7 @@ class _Evaluation:
             values = [_constant(element, self.text) for element in right.elts]
             found = self._is_in(_name_of(left) or "", values)
             return found if isinstance(comparison, ast.In) else pc.invert(found)
+        self._check_quotes(left, right)
         one, other = self._side(left), self._side(right)
         self._check_types(left, one, right, other)
         return pc.call_function(_COMPARISONS[type(comparison)], [one, other])
@@ -234,20 +235,43 @@ class _Evaluation:
         column = self.get(name)
         return column if pa.types.is_string(column.type) else column.cast(pa.float64())
 
+    def _check_quotes(self, left: ast.expr, right: ast.expr) -> None:
+        """Refuse a text without quotes, which reads as the name of a column: ``split == train``."""
+        import pyarrow as pa
+
+        names = [_name_of(left), _name_of(right)]
+        if None in names:
+            return
+        for name, other in (names, names[::-1]):
+            try:
+                self.get(str(name))
+            except ConfigError:
+                if pa.types.is_string(self.get(str(other)).type):
+                    raise ConfigError(
+                        f"{self.text}: there is no column {quoted(str(name))}; a text is put into quotes: {other} == "
+                        f"{name!r}"
+                    ) from None
+                raise
+
     def _check_types(self, left: ast.expr, one: Any, right: ast.expr, other: Any) -> None:
-        for node, value, against in ((left, one, right), (right, other, left)):
+        for node, against in ((left, right), (right, left)):
             name = _name_of(node)
             if name is None:
                 continue
             if _name_of(against) is None:
-                self._check_type(name, value, _constant(against, self.text))
+                self._check_type(name, self.get(name), _constant(against, self.text))
             elif one.type != other.type:
                 raise ConfigError(f"{self.text}: a text and a number cannot be compared")
 
     def _check_type(self, name: str, column: Any, value: Any) -> None:
         import pyarrow as pa
 
-        is_text = pa.types.is_string(column.type)
-        if is_text != isinstance(value, str):
-            kind = "a text; put what it is compared with into quotes" if is_text else "a number"
-            raise ConfigError(f"{self.text}: {name} is {kind}, and {value!r} is not")
+        if pa.types.is_string(column.type):
+            if not isinstance(value, str):
+                raise ConfigError(
+                    f"{self.text}: {name} is a text, and {value!r} is not; put what it is compared with into quotes"
+                )
+        elif isinstance(value, str):
+            if pa.types.is_boolean(column.type):
+                raise ConfigError(f"{self.text}: {name} is yes or no; write {name}, or not {name}")
+            raise ConfigError(f"{self.text}: {name} is a number, and {value!r} is not")

@@ -235,5 +235,39 @@ def test_scores_that_are_null_say_why(tmp_path: Path) -> None:
     (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
     advice = select_clips(corpus.root, Choice(("sharpness > 3",))).advice
     assert advice == {"sharpness > 3": "the scores say why, for example sharpness: no frame could be decoded"}
-    with pytest.raises(ConfigError, match=r"put a text into quotes: split == 'test'"):
-        select_clips(corpus.root, Choice(("split == test",)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("split == test", "split == test: there is no column 'test'; a text is put into quotes: split == 'test'"),
+        ("train != split", "a text is put into quotes: split == 'train'"),
+        ("label_source == predicted", "there is no column 'predicted'; a text is put into quotes: label_source =="),
+        ("seconds > pich", "there is no column 'pich'. Do you mean"),
+        ("smiling", "there is no column 'smiling'. Do you mean Smiling?"),
+        ("hat", "there is no column 'hat'. Do you mean Wearing_Hat?"),
+        ("hair", "there is no column 'hair'. Do you mean Black_Hair or Blond_Hair or Brown_Hair?"),
+        ("clip_num_frames > 3", "there is no column 'clip_num_frames'. Do you mean num_frames?"),
+        ("qqq > 3", "there is no column 'qqq'. The known ones are clip_id"),
+        ("Smiling == 'yes'", "Smiling == 'yes': Smiling is yes or no; write Smiling, or not Smiling"),
+        ("'yes' == Smiling", "Smiling is yes or no; write Smiling, or not Smiling"),
+        ("Smiling in ('yes',)", "Smiling is yes or no; write Smiling, or not Smiling"),
+        ("seconds > '3'", "seconds > '3': seconds is a number, and '3' is not"),
+        ("split == 3", "split is a text, and 3 is not; put what it is compared with into quotes"),
+    ],
+)
+def test_what_a_condition_got_wrong_is_named(tmp_path: Path, condition: str, message: str) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=1)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        select_clips(corpus.root, Choice((condition,)))
+
+
+def test_a_list_of_which_all_clips_were_removed_is_named(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=3)
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{corpus.clips[0]}\n")
+    add_removals(corpus.root, Removals(clip_id=frozenset({corpus.clips[0]})))
+    with pytest.raises(
+        MissingModalityError, match=r"every clip of .*list\.txt was removed from this store; use a list of"
+    ):
+        select_clips(corpus.root, Choice(), clips=listed)

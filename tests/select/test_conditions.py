@@ -107,10 +107,10 @@ def test_nothing_else_is_understood(text: str, message: str) -> None:
     ("text", "message"),
     [
         ("face_px", "face_px is no yes or no; compare it with something"),
-        ("split > 3", "split is a text; put what it is compared with into quotes, and 3 is not"),
+        ("split > 3", "split is a text, and 3 is not; put what it is compared with into quotes"),
         ("face_px == '3'", "face_px is a number, and '3' is not"),
         ("face_px in (1, 'a')", "face_px is a number, and 'a' is not"),
-        ("Smiling == 'yes'", "Smiling is a number"),
+        ("Smiling == 'yes'", "Smiling is yes or no; write Smiling, or not Smiling"),
         ("split == face_px", "a text and a number cannot be compared"),
     ],
 )
