@@ -42,6 +42,8 @@ def serve(
     except ImportError as error:
         raise MissingExtraError(f"the browser viewer needs starlette and uvicorn: {install_hint('viewer')}") from error
     is_ours = _is_loopback(host)
+    if is_ours:
+        viewing.tell_path()
     if not is_ours and (token is None or len(token) < 12):
         raise ConfigError(
             f"--host {host} can be reached from other machines; pass --token, too, with at least 12 letters and "

@@ -4,6 +4,8 @@ import builtins
 import hashlib
 import io
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -69,7 +71,12 @@ class Viewing:
         self._places = [place] if other is None else [place, other]
         self._mender = mender
         self._marks = marks
+        self._store = "STORE"
         self.index = Index(place, only)
+
+    def tell_path(self) -> None:
+        """Put the path of the store into the commands that the page shows; who sees the page is on this machine."""
+        self._store = os.path.abspath(self.place.location) if self.place.is_local else self.place.location
 
     def calls(self) -> dict[str, bool]:
         """Name the methods that the page may call, and tell which of them change something."""
@@ -89,6 +96,7 @@ class Viewing:
             "splits": list(SPLITS),
             "problem": self.index.problem,
             "meanings": {each.name: f"{each.meaning}, {each.unit}" for each in figures()},
+            "store": shlex.quote(self._store),
             "can_mend": self._mender is not None,
             "can_mark": self._marks is not None,
             "marks": hashlib.blake2b(self.marked({}), digest_size=8).hexdigest(),
@@ -117,7 +125,8 @@ class Viewing:
             person = name.partition("#")[0] if kind != "video_id" else ""
             has = {"person_id": person in catalog.persons, "clip_id": catalog.position(name) >= 0}.get(kind, True)
             listed.append({"kind": kind, "name": name, "is_here": has})
-        return {"marks": listed, "command": f"mmvoxceleb remove STORE --list STORE/{MARKS_PATH}"}
+        command = shlex.join(["mmvoxceleb", "remove", self._store, "--list", f"{self._store}/{MARKS_PATH}"])
+        return {"marks": listed, "command": command}
 
     def marked(self, wanted: Mapping[str, Any]) -> bytes:
         """Give the marks as a list for ``remove``."""

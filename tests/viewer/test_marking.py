@@ -41,7 +41,7 @@ def test_marks_of_two_windows_are_kept_and_handed_to_remove(
     one.wait_for_selector(".card.gone")
     other.click(f'[data-clip="{last}"]')
     other.click('[data-mark="person_id"]')
-    other.wait_for_selector(f'text="✕ person {person}"')
+    other.wait_for_selector(f'text="⚑ person {person}"')
     other.click("[data-marks]")
     assert f"remove STORE --list STORE/{MARKS_PATH}" in other.text_content("dialog")
     other.keyboard.press("Escape")

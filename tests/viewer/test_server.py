@@ -71,6 +71,21 @@ def test_the_address_accepts_connections_when_it_is_told(corpus: Corpus) -> None
     assert len(told) == 1
 
 
+def test_commands_name_the_store_where_nobody_else_sees_them(tmp_path: Path, corpus: Corpus) -> None:
+    def stop(address: str) -> None:
+        raise KeyboardInterrupt
+
+    root = tmp_path / "my store"
+    root.symlink_to(corpus.root)
+    shared, viewing = Viewing(Place(str(root))), Viewing(Place(str(root)))
+    serve(shared, host="0.0.0.0", token="twelve letters", ready=stop)
+    assert shared.marks({})["command"] == "mmvoxceleb remove STORE --list STORE/meta/marked.jsonl"
+    assert shared.state({})["store"] == "STORE"
+    serve(viewing, ready=stop)
+    assert viewing.marks({})["command"] == f"mmvoxceleb remove '{root}' --list '{root}/meta/marked.jsonl'"
+    assert viewing.state({})["store"] == f"'{root}'"
+
+
 def test_frames_are_sent_as_they_are_and_masks_as_class_ids(corpus: Corpus, view: View) -> None:
     served, clip = view(corpus.root), corpus.clips[1]
     status, data = call(served, "pictures", clip=clip, modality="video", at="2,3")

@@ -25,6 +25,6 @@ export function card(row, at, { open, mark }) {
   h("div", { class: "name" }, h("b", {}, row.person), h("span", {}, row.frames > 0 ? `${(row.frames / 25).toFixed(1)} s` : "")),
   h("div", { class: "under" }, reason || row.name.split("#").slice(1).join(" · ").replace(".txt", "").replace(".mp4", "")));
   const button = mark && row.is_clip ? h("button", { class: "markit", tabIndex: -1, "aria-pressed": String(row.marked),
-    title: row.marked ? "Take the mark away (x)" : "Mark for removal (x)", "aria-label": "Mark for removal", onclick: () => mark(at) }, "✕") : null;
+    title: row.marked ? "Take the mark away (x)" : "Mark for removal (x)", "aria-label": "Mark for removal", onclick: () => mark(at) }, "⚑") : null;
   return h("div", { class: row.marked ? "card gone" : "card" }, link, button);
 }

@@ -240,7 +240,7 @@ export class ClipPage {
     const of = this.marks.of(this.found.name);
     const say = (kind, isMarked, what, key) => (this.marks.canMark
       ? h("button", { class: "quiet", "aria-pressed": String(isMarked), "data-mark": kind, title: `${isMarked ? "Take the mark away" : "Mark for removal"} (${key})`,
-        onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `✕ ${what}` : what)
+        onclick: () => this.marks.toggle(kind, this.found.name) }, isMarked ? `⚑ ${what}` : what)
       : isMarked ? h("b", {}, what) : null);
     const parts = [say("clip_id", of.clip, "clip", "x"), say("person_id", of.person, `person ${this.found.person}`, "Shift+X")].filter(Boolean);
     const list = this.marks.all.length ? [h("button", { class: "quiet", "data-marks": "", onclick: () => this.marks.dialog() }, `${count(this.marks.all.length)} marked ›`)] : [];

@@ -14,6 +14,7 @@ export function h(tag, properties = {}, ...children) {
 }
 
 export const count = (number) => number.toLocaleString("en-US");
+export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 // What figures are, by name; the server says it once.
 export const meanings = {};
@@ -21,7 +22,7 @@ export const meanings = {};
 export const words = (name) => name.replaceAll("_", " ");
 
 // Which model made a label, without what every hash ends with: "predicted:farl@<sha256>" is "farl@1234abcd…".
-export const maker = (source) => source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…");
+export const maker = (source) => source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…").replace(/@(\d{1,3})$/, ", version $1");
 
 export function plain(number) {
   if (!Number.isFinite(number)) return "not known";

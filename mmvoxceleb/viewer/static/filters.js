@@ -1,5 +1,5 @@
 // The filters at the side: every choice with the number of clips that it would give.
-import { count, h, maker, meanings, words } from "./dom.js";
+import { count, counted, h, maker, meanings, words } from "./dom.js";
 import { histogram } from "./histogram.js";
 import { without } from "./where.js";
 
@@ -30,7 +30,7 @@ function attributes(counts, filter, onchange) {
   return h("ul", { class: "attributes" }, Object.entries(counts).map(([name, numbers]) =>
     h("li", {}, h("span", {}, words(name)), SIGNS.map(([value, word, sign], at) => {
       const held = chosen[name] || [], isOn = held.includes(value);
-      return h("button", { class: isOn ? "sign on" : "sign", title: `${words(name)}: ${word}, ${count(numbers[at])} clips`,
+      return h("button", { class: isOn ? "sign on" : "sign", title: `${words(name)}: ${word}, ${counted(numbers[at], "clip")}`,
         "aria-pressed": String(isOn), "data-attribute": `${name}:${value}`, onclick: () => {
           const next = isOn ? held.filter((other) => other !== value) : [...held, value];
           const all = next.length ? { ...chosen, [name]: next } : without(chosen, name);

@@ -7,6 +7,7 @@ const WORDS = { clip_id: "clip", person_id: "person", video_id: "video" };
 export class Marks {
   constructor(state, onchange) {
     this.canMark = state.can_mark;
+    this.store = state.store;
     this.onchange = onchange;
     this.all = [];
     this.button = h("button", { class: "quiet marked", hidden: true, title: "Who is marked for removal", onclick: () => this.dialog() });
@@ -54,7 +55,7 @@ export class Marks {
     const rows = h("ul", { class: "rows" }), command = h("code", {}, this.command);
     const dialog = h("dialog", { class: "removal", onclose: () => dialog.remove() },
       h("h2", {}, "Marked for removal"), rows,
-      h("p", { class: "note" }, "Nothing is removed before somebody hands the list to this command; STORE is the folder that is shown here. With ",
+      h("p", { class: "note" }, `Nothing is removed before somebody hands the list to this command${this.store === "STORE" ? "; STORE is the folder that is shown here" : ""}. With `,
         h("code", {}, "--dry-run"), " it only says what would go."),
       h("div", { class: "command" }, command, h("button", { onclick: () => this.copy(command) }, "Copy")),
       h("form", { method: "dialog" }, h("a", { href: address("marked", {}), download: "marked.jsonl" }, "The list as a file"),

@@ -1,6 +1,6 @@
 // The overview: a grid of clips that only holds what can be seen, however many there are.
 import { address, ask } from "./api.js";
-import { count, h, toast, words } from "./dom.js";
+import { count, counted, h, toast, words } from "./dom.js";
 import { card as makeCard } from "./card.js";
 import { filters } from "./filters.js";
 import * as keys from "./keys.js";
@@ -51,7 +51,7 @@ export class Overview {
       [["Home", "End"], "first clip, last clip", (event) => this.focusOn(event.key === "Home" ? 0 : this.total - 1)],
       [["?"], "these keys", keys.help],
     ]);
-    document.title = `${count(this.total)} clips`;
+    document.title = `${counted(this.total, "clip")}`;
     return this.show(place);
   }
 
@@ -115,7 +115,7 @@ export class Overview {
     const rejected = isCounted && found.counts.outcome.find(([value]) => value === "rejected")?.[1] || 0;
     const clips = this.total - rejected;
     this.total_.textContent = [
-      clips || !rejected ? `${count(clips)} ${clips === 1 ? "clip" : "clips"}` : "", rejected ? `${count(rejected)} rejected` : "",
+      clips || !rejected ? counted(clips, "clip") : "", rejected ? `${count(rejected)} rejected` : "",
     ].filter(Boolean).join(", ");
     document.title = this.total_.textContent;
     const top = this.side.scrollTop;
@@ -256,7 +256,7 @@ export class Overview {
   links() {
     const query = { filter: JSON.stringify(this.where.filter), sort: this.where.sort };
     this.tools.lastChild.replaceChildren(
-      h("a", { href: address("list", query), download: "clips.txt" }, `List of the ${count(this.total)} clips`),
+      h("a", { href: address("list", query), download: "clips.txt" }, this.total === 1 ? "List of the clip" : `List of the ${count(this.total)} clips`),
       h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"),
       h("a", { href: address("gif", query), download: "clips.gif" }, "GIF of the first 12"));
   }
