@@ -2,9 +2,9 @@
 
 python builder_scripts/demo.py [OUT_FOLDER] [VIDEOS]
 
-VIDEOS is a folder of face videos; without it, the two bundled ones, which show generated persons. Masks, drawings and
-attributes are by the open models, which know real faces and may be used for anything, where their files are on this
-machine or can be downloaded; otherwise by the small sample models, which know generated persons alone.
+VIDEOS is a folder of face videos. Their masks, drawings and attributes are by the open models, which know real faces
+and may be used for anything, where the files of these models are on this machine or can be downloaded. Without VIDEOS it
+takes the two bundled ones, which show generated persons, and the small sample models, which know these persons alone.
 """
 
 import importlib.util
@@ -113,12 +113,12 @@ def main() -> None:
     """Run the demo."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
     videos = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    models = choose_models()
+    models = choose_models() if videos else "sample"
     has_yunet = videos is not None and not why_not(PUBLISHED["yunet"])
     console.print(f"crop: {'YuNet' if has_yunet else 'the Haar cascade of OpenCV, which finds frontal faces'}")
     crop = CropStage(detector=open_detector("yunet" if has_yunet else "haar"))
     store = out / (f"{models}-{videos.name}" if videos else models)
-    console.print("working on the videos, which takes minutes on a CPU:")
+    console.print("working on the videos" + (", which takes minutes on a CPU" if videos else ""))
     summary = Pipeline([crop, *make_stages(models)]).run(str(videos or sample_videos_path()), store, report=tell)
     summary.raise_if_failed()
     done, shares = summary.done + summary.skipped, summary.shares()
@@ -152,3 +152,5 @@ if __name__ == "__main__":
     except MMVoxCelebError as error:
         console.print(f"[bold red]error:[/] {error}", soft_wrap=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit("stopped; make demo resumes")

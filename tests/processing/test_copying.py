@@ -102,7 +102,7 @@ def test_only_listed_clips_come_with_their_rows_of_the_ledger(corpus: Corpus, tm
     assert {row.clip_id for row in rows} == set(corpus.clips[:2])
     with pytest.raises(ConfigError, match="lacks 1 of the 1 clips"):
         copy_stores([corpus.root], tmp_path / "no", clips=ClipList.of(["id1#v#00001.txt#000.mp4"], name="other.json"))
-    with pytest.raises(IncompatibleOutputError, match="holds 1 clips that are not copied now"):
+    with pytest.raises(IncompatibleOutputError, match="holds 1 other clips than those that are copied now"):
         copy_stores([corpus.root], tmp_path / "out", clips=ClipList.of(corpus.clips[:1]))
 
 
