@@ -82,7 +82,7 @@ def remove(
     from mmvoxceleb.hub.manifest import is_export
     from mmvoxceleb.meta.removals import Removals
     from mmvoxceleb.schema import ClipId
-    from mmvoxceleb.trainers.export import is_trainer_set
+    from mmvoxceleb.trainers.export import trainer_of
 
     for name in clip or ():
         ClipId.parse(name)
@@ -104,10 +104,11 @@ def remove(
     if not places and repo is None:
         raise ConfigError("say from where: a store, an export, or --repo user/name")
     for place in places or ():
-        if is_trainer_set(Path(place)):
+        if trainer := trainer_of(Path(place)):
+            again = command("export", "STORE", place, "--for", trainer)
             raise ConfigError(
-                f"{place}: was written for a trainer; remove from its store, then run `mmvoxceleb export STORE {place} "
-                "--for TRAINER` again, which deletes them here"
+                f"{place}: was written for {trainer}. Remove from the store that it was made of, then rerun `{again}`, "
+                "which deletes the clips here; nothing was removed"
             )
     done: dict[str, dict[str, Any]] = {}
     for place in places or ():
@@ -227,7 +228,7 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[st
                 place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
             )
     _list(f"{place}: {'would lose' if dry_run else 'took out'}", dropped.clips)
-    _doubt(dropped.unmatched)
+    _doubt(dropped.unmatched, is_noted=False)
     be = "to be " if dry_run else ""
     say(f"shards {be}written again: {len(dropped.rewritten):,}; {be}deleted: {len(dropped.deleted):,}")
     return {name: getattr(dropped, name) for name in ("clips", "rewritten", "deleted", "unmatched")}
@@ -242,7 +243,7 @@ def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: boo
     disable_progress_bars()
     report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
     _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
-    _doubt(report.unmatched)
+    _doubt(report.unmatched, is_noted=False)
     if dry_run:
         say(f"shards to be sent again: {len(report.rewritten):,}; to be deleted: {len(report.deleted):,}")
     elif report.commit:
@@ -255,10 +256,16 @@ def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: boo
     return {name: getattr(report, name) for name in names}
 
 
-def _doubt(unmatched: list[str]) -> None:
-    """Name entries of a request that match no clip: some are misspelt, others are about clips of other places."""
+def _doubt(unmatched: list[str], *, is_noted: bool = True) -> None:
+    """Name entries of a request that match no clip: some are misspelt, others are about clips of other places.
+
+    Args:
+        unmatched: The entries.
+        is_noted: Whether the place notes who was taken out, so that these are not among the entries.
+    """
+    why = "check how it is spelt" if is_noted else "check how it is spelt, unless it was taken out before"
     for line in unmatched[:_MOST_DOUBTED]:
-        say(f"matches nobody here: {line}; check how it is spelt")
+        say(f"matches nobody here: {line}; {why}")
     if len(unmatched) > _MOST_DOUBTED:
         say(f"and {len(unmatched) - _MOST_DOUBTED:,} more match nobody here")
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mmvoxceleb.cliplists.reading import Clips
     from mmvoxceleb.meta.removals import Removals
 
-__all__ = ["TrainerReport", "export_for", "is_trainer_set"]
+__all__ = ["TrainerReport", "export_for", "is_trainer_set", "trainer_of"]
 
 TABLE = "clips.csv"
 PLAN = "trainer.json"
@@ -73,6 +73,19 @@ class TrainerReport:
 def is_trainer_set(path: Path) -> bool:
     """Return whether a folder was written by :func:`export_for`."""
     return (path / STATE / PLAN).is_file()
+
+
+def trainer_of(path: Path) -> str | None:
+    """Return the name of the trainer that a folder was written for by :func:`export_for`; None for other folders.
+
+    Raises:
+        CorruptSourceError: The folder was, and its plan is damaged.
+    """
+    if not is_trainer_set(path):
+        return None
+    plan = path / STATE / PLAN
+    content = parse_json_object(plan.read_bytes(), str(plan), "export again with --overwrite")
+    return str(content.get("trainer"))
 
 
 def export_for(

@@ -212,7 +212,9 @@ def test_a_repository_loses_them_in_one_commit(
     assert before is not None
     wanted = ("remove", "--clip", store.clips[0], "--repo", "lab/removal")
     plan = program(*wanted, "--person", "id1OOO2", "--dry-run")
-    assert "matches nobody here: person_id 'id1OOO2'; check how it is spelt" in plan.stdout
+    assert (
+        "matches nobody here: person_id 'id1OOO2'; check how it is spelt, unless it was taken out before" in plan.stdout
+    )
     planned_shards = re.findall(r"shards to be sent again: (\d+); to be deleted: (\d+)", plan.stdout)
     assert len(repo.commits) == commits
     done = program(*wanted, tmp_path / "out")

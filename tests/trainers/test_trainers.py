@@ -295,7 +295,10 @@ def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus
     before = contents(tmp_path / "out")
     done = CliRunner().invoke(app, ["remove", str(tmp_path / "out"), "--person", "id10001"])
     assert isinstance(done.exception, ConfigError)
-    assert "remove from its store, then run `mmvoxceleb export STORE" in str(done.exception)
+    again = f"mmvoxceleb export STORE {tmp_path / 'out'} --for hallo3"
+    assert f"was written for hallo3. Remove from the store that it was made of, then rerun `{again}`" in str(
+        done.exception
+    )
     assert contents(tmp_path / "out") == before
 
 

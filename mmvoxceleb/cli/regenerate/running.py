@@ -34,6 +34,7 @@ def run_pipeline(
     out: str,
     run: RunOptions,
     more: "Callable[[Summary], Iterable[tuple[str, str]]]" = lambda summary: (),
+    following: str | None = None,
 ) -> None:
     """Run a pipeline, with its progress, and say what it did.
 
@@ -43,6 +44,7 @@ def run_pipeline(
         out: Where results go.
         run: What the user chose.
         more: Rows for the table at the end.
+        following: The next command to type; by default the one that checks the results.
 
     Raises:
         ProcessingError: Clips failed.
@@ -60,7 +62,7 @@ def run_pipeline(
     summary = shown.run(run)
     ready = summary.clips and not summary.failed
     rows = [*shown.rows(summary), *more(summary)]
-    end(summary.as_dict(), rows, next_command=command("validate", out) if ready else None)
+    end(summary.as_dict(), rows, next_command=(following or command("validate", out)) if ready else None)
     summary.raise_if_failed()
 
 

@@ -7,7 +7,7 @@ import typer
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, target_of
-from mmvoxceleb.cli.wording import names_in
+from mmvoxceleb.cli.wording import command, names_in
 
 if TYPE_CHECKING:
     from mmvoxceleb.processing.scores import ScoreStage
@@ -51,7 +51,10 @@ def score(
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    run_pipeline(Pipeline([make_score_stage(run, figures, device=device)]), store, target_of(store, out), run)
+    stage, target = make_score_stage(run, figures, device=device), target_of(store, out)
+    measured = [figure.name for scorer in stage.scorers for figure in scorer.figures]
+    following = command("select", target, "--where", f"{measured[0]} is not None", "--dry-run") if measured else None
+    run_pipeline(Pipeline([stage]), store, target, run, following=following)
 
 
 def make_score_stage(run: RunOptions, figures: str | None, *, device: str) -> "ScoreStage":
