@@ -3,8 +3,8 @@
 python builder_scripts/demo.py [OUT_FOLDER] [VIDEOS]
 
 VIDEOS is a folder of face videos. Their masks, drawings and attributes are by the open models, which know real faces
-and may be used for anything, where the files of these models are on this machine or can be downloaded. Without VIDEOS it
-takes the two bundled ones, which show generated persons, and the small sample models, which know these persons alone.
+and may be used for anything, where the files of these models are on this machine or can be downloaded. Without VIDEOS
+it takes the two bundled ones, which show generated persons, and the sample models, which know such persons alone.
 """
 
 import importlib.util

@@ -235,8 +235,8 @@ class _Copier:
         others = sorted(set(_clips_of(self._there)) - {planned.clip_id for planned in plan})
         if others:
             raise IncompatibleOutputError(
-                f"{self._writer.location}: holds {len(others):,} other clips than those that are copied now, such as {others[0]}; "
-                "name a new folder (to add clips to a store, merge it with the others into a new one)"
+                f"{self._writer.location}: holds {len(others):,} other clips than those that are copied now, such as "
+                f"{others[0]}; name a new folder (to add clips to a store, merge it with the others into a new one)"
             )
         if not self._overwrite:  # before anything is written
             there = set(_clips_of(self._there))
