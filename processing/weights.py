@@ -30,8 +30,8 @@ WEIGHTS_VARIABLE = "MMVOXCELEB_WEIGHTS"
 _WITH_SAMPLES = ("bisenet", "portrait-drawing", "farl-celeba", "yunet", "face-landmarker", "selfie-segmenter", "s3fd")
 """Those of models and detectors for which the sample models stand in."""
 
-_WITH_OPEN = ("bisenet", "portrait-drawing", "farl-celeba")
-"""Those for which the open models stand in."""
+_WITH_OPEN = {"bisenet": "mask --parser", "portrait-drawing": "draw --drawer", "farl-celeba": "label --weights"}
+"""Those for which the open models stand in: the command of the stage alone, with its option for the model."""
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,11 @@ def fetch(weights: WeightFile, folder: str | os.PathLike[str] | None = None) -> 
     target = Path(folder or weights_cache_dir()) / weights.file_name
     for_a_trial = "; for a trial, the sample models (--models sample) need no download"
     if weights.key in _WITH_OPEN:
-        for_a_trial = f"; the open models (--models open) know real faces without it{for_a_trial}"
+        alone = f"regenerate {_WITH_OPEN[weights.key]}"
+        for_a_trial = (
+            f"; the open models (regenerate all --models open, {alone} open) know real faces without it; for a trial, "
+            f"the sample models (--models sample, {alone} sample) need no download"
+        )
     download(
         weights.sources,
         target,

@@ -1,5 +1,6 @@
 """Which stages of which clips are finished already, with the settings and inputs of now."""
 
+import contextlib
 import copy
 import json
 import logging
@@ -9,12 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, WeightsError
 from mmvoxceleb.meta.earlier import Earlier, OtherResultsError
 from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
 from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import LABEL, Folder
+from mmvoxceleb.modalities import LABEL, META, Folder
 from mmvoxceleb.processing.devices import device_kind
 from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import Plan
@@ -24,6 +25,8 @@ from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.stores import Store
 
 __all__ = ["FinishedStages"]
+
+_MOST_ASKED = 20
 
 logger = logging.getLogger(__name__)
 
@@ -39,20 +42,42 @@ class FinishedStages:
     Raises:
         ConfigError: Two stages have one name.
         WeightsError: A model is not there.
+        SourceUnavailableError: It cannot be downloaded.
     """
 
     def __init__(self, writer: StoreWriter, stages: Sequence[Stage], *, overwrite: bool = False) -> None:
         self.stages = tuple(stages)
         self.provenance = Provenance(writer.tree)
-        self.settings: dict[str, dict[str, Any]] = {
-            stage.name: json.loads(json.dumps(stage.settings())) for stage in self.stages
-        }
+        self.settings: dict[str, dict[str, Any]] = {stage.name: self._settings(stage) for stage in self.stages}
         if len(self.settings) != len(self.stages):
             raise ConfigError(f"two stages have one name: {', '.join(stage.name for stage in self.stages)}")
         self._writer = writer
         self._earlier = Earlier(self.provenance, overwrite)
         self._elsewhere = _Elsewhere()
         self.inputs = InputMarks(self.stages)
+
+    def _settings(self, stage: Stage) -> dict[str, Any]:
+        try:
+            settings: dict[str, Any] = json.loads(json.dumps(stage.settings()))
+        except (WeightsError, SourceUnavailableError) as error:  # with them, results of others would be refused
+            if (model := self._earlier_model(stage)) is None:
+                raise
+            location = self.provenance.tree.location
+            raise type(error)(
+                f"{error}. {location} has results of {stage.name} by the model {model!r}; to resume, choose that model"
+            ) from error
+        return settings
+
+    def _earlier_model(self, stage: Stage) -> str | None:
+        """Return the model that made what the first clips in the output have of a stage."""
+        names = sorted(self.provenance.tree.names(META.folder_name))
+        clips = [name.removesuffix(META.suffix) for name in names if name.endswith(META.suffix)]
+        for clip_id in clips[:_MOST_ASKED]:
+            with contextlib.suppress(CorruptSourceError):
+                settings = (self.provenance.section(clip_id, stage.name) or {}).get("settings")
+                if isinstance(settings, dict) and isinstance(settings.get("model"), str):
+                    return str(settings["model"])
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "inputs": InputMarks(self.stages)}  # workers have no use for a million marks

@@ -10,7 +10,13 @@ from typing import Any, Literal, cast
 import datasets
 import pytest
 
-from mmvoxceleb.errors import ConfigError, MissingModalityError, ProcessingError, SourceUnavailableError
+from mmvoxceleb.errors import (
+    ConfigError,
+    MissingModalityError,
+    ProcessingError,
+    SourceUnavailableError,
+    WeightsError,
+)
 from mmvoxceleb.files.partial import partial_prefix
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.runs import RUNS_FOLDER
@@ -182,3 +188,30 @@ def test_impossible_pipelines_are_refused(raw: Path, tmp_path: Path) -> None:
         Pipeline([CROP]).run(videos_of(raw), tmp_path / "out", engine=cast(Engine, "slurm"))
     with pytest.raises(MissingModalityError, match="regenerate label"):
         Pipeline([Text()]).run(tmp_path, tmp_path)
+
+
+class OfModel(Grey):
+    """A stage with a model, whose weights may not be had."""
+
+    def __init__(self, model: str, error: type[Exception] | None = None) -> None:
+        super().__init__()
+        self.model, self.error = model, error
+
+    def settings(self) -> dict[str, Any]:
+        if self.error:
+            raise self.error(f"{self.model}.pth could not be had")
+        return {"model": self.model}
+
+
+@pytest.mark.parametrize("error", [WeightsError, SourceUnavailableError])
+def test_weights_that_cannot_be_had_do_not_hide_that_another_model_made_what_is_there(
+    raw: Path, tmp_path: Path, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"large\.pth could not be had$"):
+        Pipeline([CROP, OfModel("large", error)]).run(videos_of(raw), tmp_path)
+    Pipeline([CROP, OfModel("small")]).run(videos_of(raw), tmp_path)
+    says = (
+        rf"could not be had\. {tmp_path} has results of draw/grey by the model 'small'; to resume, choose that model$"
+    )
+    with pytest.raises(error, match=says):
+        Pipeline([CROP, OfModel("large", error)]).run(videos_of(raw), tmp_path)

@@ -167,6 +167,7 @@ def test_where_sample_models_stand_in_a_failed_download_says_so(server: Server, 
     with pytest.raises(SourceUnavailableError) as caught:
         fetch(weights)
     assert ("--models sample" in str(caught.value)) == stands_in
+    assert ("regenerate mask --parser open" in str(caught.value)) == (key == "bisenet")
 
 
 def test_wrong_hash_leaves_nothing(server: Server) -> None:
