@@ -220,7 +220,8 @@ class _Shown:
             for line in first_of(self.rejected, count, f": see {summary.location}/meta/ledger.jsonl"):
                 say(line)
             if self.seen.rejected.keys() & {"too short", "too small"}:
-                say("to keep shorter clips or smaller faces, pass --min-frames or --min-face, and name a new output")
+                elsewhere = ", and name a new output" if summary.clips else ""  # results of other settings are refused
+                say(f"to keep shorter clips or smaller faces, pass --min-frames or --min-face{elsewhere}")
         return list(_rows(summary, self.work.unit))
 
 
