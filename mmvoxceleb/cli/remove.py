@@ -119,13 +119,21 @@ def remove(
     if repo is not None:
         done[repo] = _from_hub(repo, revision, removals, dry_run=dry_run)
     stores = [place for place in places or () if "holding" in done[place]]
+    given = {"--person": person, "--video": video, "--clip": clip, "--list": listed and [listed],
+             "--clips": clips and [clips], "--elsewhere": elsewhere, "--repo": repo and [repo],
+             "--revision": [revision] if revision != "main" else []}  # fmt: skip
+    asked = [
+        *(places or ()),
+        *(word for name, values in given.items() for value in values or () for word in (name, value)),
+    ]
+    asked += ["--rewrite-zips"] * rewrite_zips
     for path in _pushed(places or ()):
         say(f"an export that mmvoxceleb push has made may still have them, too: {path}")
     end(
         {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
         [(place, f"{counted(len(found['clips']), 'clip')} {'to be taken out' if dry_run else 'taken out'}")
          for place, found in done.items()],
-        next_command=command("validate", stores[0]) if stores else None,
+        next_command=command("remove", *asked) if dry_run else command("validate", stores[0]) if stores else None,
     )  # fmt: skip
 
 

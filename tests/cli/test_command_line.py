@@ -129,6 +129,18 @@ def test_text_ends_with_the_next_command(tmp_path: Path) -> None:
     assert said[-1] == f"next   mmvoxceleb validate {tmp_path / 'store'}"
 
 
+def test_what_a_dry_run_shows_is_removed_by_the_next_command(tmp_path: Path) -> None:
+    store = tmp_path / "my store"
+    call("copy", "sample", store)
+    given = ["--person", "id00000", "--video", "some video", "--rewrite-zips"]
+    last = call("remove", store, *given, "--dry-run").stdout.splitlines()[-1]
+    program, *arguments = shlex.split(last.removeprefix("next").strip())
+    assert (program, arguments) == ("mmvoxceleb", ["remove", str(store), *given])
+    assert len(list((store / "video").iterdir())) == 4
+    call(*arguments)
+    assert len(list((store / "video").iterdir())) == 2
+
+
 def test_after_a_split_the_next_command_checks_all_parts(tmp_path: Path) -> None:
     said = call("split", "sample", tmp_path / "parts").stdout.splitlines()
     checks = [f"mmvoxceleb validate {tmp_path / 'parts' / name}" for name in ("train", "test")]

@@ -65,6 +65,19 @@ def test_marks_of_two_windows_are_kept_and_handed_to_remove(
     until(other, f"!document.documentElement.outerHTML.includes('{person}')")
 
 
+def test_a_key_marks_no_clip_out_of_sight(own_corpus: Corpus, marks: Marks, view: View, tab: Tab) -> None:
+    for number in range(12):
+        write_clip(own_corpus.root, f"id20000#video#{number:05d}.txt#000.mp4", 3, 2)
+    page = tab(view(own_corpus.root, marks=marks).address)
+    page.set_viewport_size({"width": 420, "height": 420})
+    page.wait_for_selector(".card img")
+    page.evaluate("document.querySelector('.grid').scrollTop = 1e6")
+    until(page, "!document.querySelector('[data-at=\"0\"]')")
+    page.keyboard.press("x")
+    page.wait_for_selector(".card.gone [data-at='0']")
+    assert page.evaluate("document.querySelector('.grid').scrollTop") == 0
+
+
 def test_who_only_looks_marks_nobody_and_nobody_removed_is_named(
     own_corpus: Corpus, marks: Marks, view: View, tab: Tab
 ) -> None:

@@ -47,7 +47,7 @@ export class Overview {
       [["/"], "search", () => this.search.focus()],
       [["f"], "show or hide the filters", () => this.toggle.click()],
       [["c"], "clear all filters", () => this.filter({})],
-      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.mark(event.key === "x" ? "clip_id" : "person_id", this.focus)]] : []),
+      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.markFocused(event.key === "x" ? "clip_id" : "person_id")]] : []),
       [["Home", "End"], "first clip, last clip", (event) => this.focusOn(event.key === "Home" ? 0 : this.total - 1)],
       [["?"], "these keys", keys.help],
     ]);
@@ -132,6 +132,12 @@ export class Overview {
     const names = Object.keys(found.counts.figures).filter((name) => name !== "frames");
     this.sort.replaceChildren(...orders.map(option), ...[["-", "high first"], ["", "low first"]].filter(() => names.length).map(([sign, how]) =>
       h("optgroup", { label: `Figures, ${how}` }, names.map((name) => option([sign + name, `${words(name)}, ${how}`])))));
+  }
+
+  // By key the clip that is meant is brought into sight.
+  markFocused(kind) {
+    this.focusOn(this.focus);
+    return this.mark(kind, this.focus);
   }
 
   mark(kind, at) {
