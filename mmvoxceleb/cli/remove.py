@@ -127,14 +127,26 @@ def remove(
         *(word for name, values in given.items() for value in values or () for word in (name, value)),
     ]
     asked += ["--rewrite-zips"] * rewrite_zips
+    following = command("validate", stores[0]) if stores else None
+    if any(done[place]["holding"] for place in stores if "://" not in place):
+        following = command("remove", *asked, "--rewrite-zips")
+    if dry_run:
+        following = command("remove", *asked)
     for path in _pushed(places or ()):
         say(f"an export that mmvoxceleb push has made may still have them, too: {path}")
     end(
         {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
-        [(place, f"{counted(len(found['clips']), 'clip')} {'to be taken out' if dry_run else 'taken out'}")
-         for place, found in done.items()],
-        next_command=command("remove", *asked) if dry_run else command("validate", stores[0]) if stores else None,
-    )  # fmt: skip
+        [(place, _became(found, dry_run=dry_run)) for place, found in done.items()],
+        next_command=following,
+    )
+
+
+def _became(found: dict[str, Any], *, dry_run: bool) -> str:
+    """Say what became, or would become, of the clips in a place."""
+    clips, zips = counted(len(found["clips"]), "clip"), len(found.get("holding", ()))
+    if dry_run or not zips:
+        return f"{clips} {'to be taken out' if dry_run else 'taken out'}"
+    return f"{clips} left out from now on; {counted(zips, 'zip')} still {'holds' if zips == 1 else 'hold'} them"
 
 
 def _pushed(places: Sequence[str]) -> list[Path]:
@@ -195,13 +207,14 @@ def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run
         report = remove_from_store(
             place, removals, rewrite_zips=rewrite_zips, progress=lambda what, done, total: tell(what, total, done=done)
         )
-    _list(f"{place}: noted on the removal list; took out", report.clips)
+    _list(f"{place}: noted on the removal list; {'leaves out' if report.holding else 'took out'}", report.clips)
     for path in report.rewritten:
         say(f"written again without them: {path}")
     for path in report.holding:
+        how = "rewrite it on its server's disk" if "://" in place else "pass --rewrite-zips"
         say(
-            f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; pass --rewrite-zips. "
-            "Exports leave them out all the same."
+            f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; {how}. Loading, runs and exports leave them "
+            "out all the same."
         )
     for path in report.naming:
         say(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
