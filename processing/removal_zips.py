@@ -21,7 +21,7 @@ _TEXTS = (".json", ".jsonl")
 _BUFFER_BYTES = 1 << 20
 _REMEMBERED = 1024
 """Folders and names of files of which it is kept whether they are of a removed clip; its files stand together."""
-_TOLD_EVERY = 10_000
+_TOLD_EVERY = 1000
 
 
 def clips_in_zip(path: Path, removals: Removals) -> set[str]:
@@ -79,7 +79,7 @@ def rewrite_zip(
     with replacing(path) as partial, partial.open("wb", _BUFFER_BYTES) as target:
         copy = ZipCopy(LocalSource(path), target)
         for count, entry in enumerate(copy, start=1):
-            if count % _TOLD_EVERY == 0:
+            if count % _TOLD_EVERY == 0 or count == len(copy):
                 progress(count, len(copy))
             folder, _, name = entry.name.rpartition("/")
             if is_theirs(folder) or is_theirs(name):

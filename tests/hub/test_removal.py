@@ -117,7 +117,11 @@ def test_zips_are_rewritten_where_they_hold_a_damaged_picture_of_somebody_else(s
     picture = open_store(zips).read(Folder("video"), clip)[0]
     damaged = picture[:-20] + bytes(20)
     (zips / "video.zip").write_bytes((zips / "video.zip").read_bytes().replace(picture, damaged))
-    report = remove_from_store(zips, PERSON, rewrite_zips=True)
+    told: list[tuple[str, int, int]] = []
+    report = remove_from_store(zips, PERSON, rewrite_zips=True, progress=lambda *step: told.append(step))
+    assert [what for what, done, total in told if done == total] == [
+        f"rewriting {path.name} (entries)" for path in sorted(zips.glob("*.zip"))
+    ]
     assert len(report.rewritten) == 5
     assert not any(b"id10001" in path.read_bytes() for path in zips.glob("*.zip"))
     with pytest.raises(CorruptSourceError, match="its checksum is wrong"):
