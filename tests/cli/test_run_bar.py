@@ -1,7 +1,11 @@
 """The bar of a run names what is being done before anything is finished."""
 
 import io
+import itertools
+import re
+import time
 
+import pytest
 from rich.console import Console, Group
 
 from mmvoxceleb.cli.regenerate.bar import RunBar
@@ -40,3 +44,29 @@ def test_many_units_and_long_names_fit_on_one_line() -> None:
     _, at = shown(bar, width=120)
     assert at.endswith("; and 17 more")
     assert len(shown(bar, width=60)) == 2
+
+
+def test_what_is_no_terminal_gets_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 25.0)  # seconds that each look at the clock takes
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    with RunBar(console, "video", ("crop", "mask"), 2_000) as bar:
+        for number in range(6):
+            bar.doing(f"[Ann]#{number}", "mask")
+            bar.unit_finished(f"[Ann]#{number}")
+        bar.doing("Bob#one", "crop")
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert 2 <= len(lines) <= 6
+    assert all(re.fullmatch(r"\d of 2,000 videos after \d+ min(; .*: (mask|crop))?", line) for line in lines)
+    assert any("[Ann]#" in line for line in lines)
+
+
+def test_a_terminal_gets_no_such_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    bar = bar_of(2)
+    bar.doing("Ann#one", "mask")
+    bar.unit_finished("Ann#one")
+    assert isinstance(bar.console.file, io.StringIO)
+    assert " min" not in bar.console.file.getvalue()
