@@ -1,20 +1,32 @@
 """What to run where clips lack the values that a condition asks for."""
 
 import contextlib
+import shlex
 
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities import LABEL, SCORES, VIDEO, figures
+from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from mmvoxceleb.select.conditions import Condition
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["how_to_know"]
+__all__ = ["copied_first", "how_to_know"]
 
 _MOST_ASKED = 20
 
 _MADE_BY = {"landmarks": "landmarks", "masks": "mask", "audio": "audio"}
 """Of each part that a figure is computed from: its modality, which ``regenerate`` makes under the same name."""
+
+
+def copied_first(location: str) -> tuple[str, str]:
+    """Return a command that must come first, and the store that further commands may write to.
+
+    The bundled sample belongs to the package, so that it is copied; otherwise the command is empty.
+    """
+    if location == sample_path():
+        return "mmvoxceleb copy sample my-sample, then ", "my-sample"
+    return "", shlex.quote(location)
 
 
 def how_to_know(condition: Condition, store: Store) -> str:
@@ -25,20 +37,21 @@ def how_to_know(condition: Condition, store: Store) -> str:
         store: Where the clips are.
     """
     asked = [figure for figure in figures() if figure.name in condition.columns()]
+    first, place = copied_first(store.location)
     if asked:
         there = {folder.kind.name for folder in store.folders()}
         needs = dict.fromkeys(need for figure in asked for need in figure.needs if need in _MADE_BY)
         lacking = [_MADE_BY[need] for need in needs if _MADE_BY[need] not in there]
         names = [figure.name for figure in asked]
-        commands = [f"mmvoxceleb regenerate {what} {store.location}" for what in (*lacking, "score")]
+        commands = [f"mmvoxceleb regenerate {what} {place}" for what in (*lacking, "score")]
         commands[-1] += f" --figures {','.join(names)}"  # named, they are an error where their model is missing
         if not lacking and (reason := _reason(names, store)):
             return f"the scores say why, for example {reason}"
-        return f"to measure {' and '.join(names)}, run: {', then '.join(commands)}"
+        return f"to measure {' and '.join(names)}, run: {first}{', then '.join(commands)}"
     if not ATTRIBUTE_INDEX.keys().isdisjoint(condition.columns()):
         if set(store.clips(LABEL.folder())).issuperset(store.clips(VIDEO.folder())):
-            return f"the labels leave it open; set it by hand: mmvoxceleb view {store.location}"
-        return f"to predict attributes, run: mmvoxceleb regenerate label {store.location}"
+            return f"the labels leave it open; set it by hand: {first}mmvoxceleb view {place}"
+        return f"to predict attributes, run: {first}mmvoxceleb regenerate label {place}"
     return ""
 
 

@@ -15,6 +15,7 @@ from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
+from mmvoxceleb.select.advice import copied_first
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -112,8 +113,9 @@ class ClipColumns:
 
     def _unknown(self, name: str) -> ConfigError:
         if name in {figure.name for figure in figures()}:
-            location = self._store.location
-            return ConfigError(f"{location}: {name} is not measured yet; run: mmvoxceleb regenerate score {location}")
+            first, place = copied_first(self._store.location)
+            again = f"{first}mmvoxceleb regenerate score {place}"
+            return ConfigError(f"{self._store.location}: {name} is not measured yet; run: {again}")
         known = self.known()
         possible = dict.fromkeys((*known, *(figure.name for figure in figures())))
         if near := _nearest(name, possible):

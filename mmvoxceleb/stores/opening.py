@@ -66,7 +66,8 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         return ZipStore(source, hint_of_archive(location.split("?", 1)[0]))
     tree = open_tree(location, storage_options)
     if isinstance(tree, LocalTree) and not os.path.isdir(tree.location):
-        raise SourceUnavailableError(f"{tree.location}: no such folder; {_EXPECTED}")
+        hint = ". The bundled sample is at mmvoxceleb.sample.sample_path()" if location == "sample" else ""
+        raise SourceUnavailableError(f"{tree.location}: no such folder; {_EXPECTED}{hint}")
     unlisted: SourceUnavailableError | None = None
     try:
         items = tree.items()

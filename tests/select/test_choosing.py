@@ -15,6 +15,7 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import ClipScores, figures
+from mmvoxceleb.sample import sample_path
 from mmvoxceleb.schema import ATTRIBUTES, ClipId
 from mmvoxceleb.select import Choice, Selected, select_clips
 from mmvoxceleb.select.chance import at_most, share_of
@@ -271,3 +272,12 @@ def test_a_list_of_which_all_clips_were_removed_is_named(tmp_path: Path) -> None
         MissingModalityError, match=r"every clip of .*list\.txt was removed from this store; use a list of"
     ):
         select_clips(corpus.root, Choice(), clips=listed)
+
+
+def test_the_bundled_sample_is_copied_before_anything_is_written_to_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        select_clips(sample_path(), Choice(("face_px > 3",)))
+    assert "run: mmvoxceleb copy sample my-sample, then mmvoxceleb regenerate score my-sample" in str(caught.value)
+    store = make_corpus(tmp_path / "my store", clips=1)
+    with pytest.raises(ConfigError, match=re.escape(f"run: mmvoxceleb regenerate score '{store.root}'")):
+        select_clips(store.root, Choice(("face_px > 3",)))

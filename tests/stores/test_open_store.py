@@ -209,3 +209,12 @@ def test_a_pipe_is_refused_and_not_waited_for(own_corpus: Corpus, name: str) -> 
             if "/" in name
             else store.folders()
         )
+
+
+def test_the_name_of_the_sample_leads_to_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceUnavailableError, match=r"The bundled sample is at mmvoxceleb\.sample\.sample_path\(\)"):
+        open_store("sample")
+    with pytest.raises(SourceUnavailableError) as caught:
+        open_store("samples")
+    assert "bundled" not in str(caught.value)
