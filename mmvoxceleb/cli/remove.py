@@ -96,29 +96,34 @@ def remove(
         if not removals:
             end({"dry_run": dry_run, "elsewhere": sorted(elsewhere), "places": {place: {} for place in places or ()}})
             return
+    if not removals and listed is not None:  # such as the marks of the viewer, once their clips were removed
+        say(f"{listed}: names nobody, so nothing is removed")
+        end({"dry_run": dry_run, "elsewhere": [], "places": {place: {} for place in places or ()}})
+        return
     if not removals:
-        raise ConfigError(
-            "say what to remove: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE"
-            + (f"; {listed} names nobody" * bool(listed))
-        )
+        raise ConfigError("say what to remove: --person ID, --video ID, --clip NAME, --clips FILE or --list FILE")
     if not places and repo is None:
         raise ConfigError("say from where: a store, an export, or --repo user/name")
-    for place in places or ():
-        if trainer := trainer_of(Path(place)):
-            again = command("export", "STORE", place, "--for", trainer)
-            raise ConfigError(
-                f"{place}: was written for {trainer}. Remove from the store that it was made of, then rerun `{again}`, "
-                "which deletes the clips here; nothing was removed"
-            )
+    sets = {place: made for place in places or () if "://" not in place and (made := trainer_of(Path(place)))}
+    exports = {place for place in places or () if "://" not in place and is_export(Path(place))}
+    stores = [place for place in places or () if place not in sets and place not in exports]
+    if sets and not stores:
+        first, trainer = next(iter(sets.items()))
+        again = command("export", "STORE", first, "--for", trainer)
+        raise ConfigError(
+            f"{first}: was written for {trainer}. Remove from the store that it was made of, then rerun `{again}`, "
+            "which deletes the clips here; nothing was removed"
+        )
     done: dict[str, dict[str, Any]] = {}
     for place in places or ():
-        if "://" not in place and is_export(Path(place)):
+        if place in sets:
+            continue
+        if place in exports:
             done[place] = _from_export(Path(place), removals, dry_run=dry_run)
         else:
             done[place] = _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
         done[repo] = _from_hub(repo, revision, removals, dry_run=dry_run)
-    stores = [place for place in places or () if "holding" in done[place]]
     given = {"--person": person, "--video": video, "--clip": clip, "--list": listed and [listed],
              "--clips": clips and [clips], "--elsewhere": elsewhere, "--repo": repo and [repo],
              "--revision": [revision] if revision != "main" else []}  # fmt: skip
@@ -128,7 +133,12 @@ def remove(
     ]
     asked += ["--rewrite-zips"] * rewrite_zips
     following = command("validate", stores[0]) if stores else None
-    if any(done[place]["holding"] for place in stores if "://" not in place):
+    for place, trainer in sets.items():
+        again = command("export", stores[0], place, "--for", trainer)
+        holds = "would still hold them" if dry_run else "STILL HOLDS THEM"
+        say(f"{holds}: {place}, a set for {trainer}; take them out: {again}")
+        following = again
+    if any(done[place].get("holding") for place in stores if "://" not in place):
         following = command("remove", *asked, "--rewrite-zips")
     if dry_run:
         following = command("remove", *asked)

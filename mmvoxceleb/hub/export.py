@@ -19,7 +19,7 @@ from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.describing import describe_export
 from mmvoxceleb.hub.folder import remove_clip
 from mmvoxceleb.hub.layout import PREVIEW, WHOLE, parts_of
-from mmvoxceleb.hub.manifest import STATE, ExportFolder, is_export
+from mmvoxceleb.hub.manifest import STATE, ExportFolder, is_export, refuse_inside_export
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.plan import Shard, digest_of, plan_projections, plan_shards
 from mmvoxceleb.hub.rows import RowReader
@@ -236,8 +236,9 @@ def _finished(
 
 
 def _refuse_other_folders(folder: ExportFolder) -> None:
-    """Make no export of a folder that holds something else."""
+    """Make no export of a folder that holds something else, or is part of another export."""
     root = folder.root
+    refuse_inside_export(root)
     if root.is_dir() and not is_export(root) and any(path.name not in (".git", STATE) for path in root.iterdir()):
         raise IncompatibleOutputError(f"{root}: is not empty and not an export; name a new folder")
 

@@ -8,19 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, OutputError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, OutputError
 from mmvoxceleb.files.atomic import make_folder, write_atomically
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 
-__all__ = ["MANIFEST", "STATE", "ExportFolder", "is_export", "manifest_of", "read_manifest"]
+__all__ = ["MANIFEST", "STATE", "ExportFolder", "is_export", "manifest_of", "read_manifest", "refuse_inside_export"]
 
 MANIFEST = "export.json"
 """Published beside the card: settings, and path, clips, bytes and sha256 of each shard."""
 
 STATE = ".mmvoxceleb"
+_PLANS = ("plan.json", "trainer.json")
+"""In the state of an export, and of a set for a trainer."""
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +184,18 @@ class ExportFolder:
 
 def is_export(path: Path) -> bool:
     """Tell an export from a store."""
-    return (path / STATE / "plan.json").is_file()
+    return (path / STATE / _PLANS[0]).is_file()
+
+
+def refuse_inside_export(path: Path) -> None:
+    """Let nothing be exported into a folder below another export, which would clean, describe or delete it.
+
+    Raises:
+        IncompatibleOutputError: It is below an export, or below a set for a trainer.
+    """
+    for above in path.resolve().parents:
+        if any((above / STATE / plan).is_file() for plan in _PLANS):
+            raise IncompatibleOutputError(f"{path}: is inside of another export, {above}; name a folder outside of it")
 
 
 def manifest_of(settings: ExportSettings, notes: Iterable[ShardNote], facts: Mapping[str, Any]) -> bytes:

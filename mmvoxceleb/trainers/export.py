@@ -23,7 +23,7 @@ from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.hub.manifest import STATE, ExportFolder
+from mmvoxceleb.hub.manifest import STATE, ExportFolder, refuse_inside_export
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import SCORES
@@ -259,8 +259,9 @@ class _State:
         """Refuse a folder that holds something else.
 
         Raises:
-            IncompatibleOutputError: It does.
+            IncompatibleOutputError: It does, or is part of another export.
         """
+        refuse_inside_export(self.root)
         if not self._plan.is_file():
             if self.root.is_dir() and any(path.name != STATE for path in self.root.iterdir()):
                 raise IncompatibleOutputError(

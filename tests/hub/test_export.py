@@ -270,3 +270,13 @@ def test_a_clip_without_frames_folder_entry_counts_frames_only_where_there_are_a
     row = rows_of(export(own_corpus.root, tmp_path / "out", ExportSettings(modalities=("text",))), "data/all/*")[0]
     assert row["num_frames"] == own_corpus.frames_of(row["clip_id"])
     assert len(open_store(own_corpus.root).entries(Folder("video"), row["clip_id"])) == row["num_frames"]
+
+
+def test_no_export_lies_inside_another(corpus: Corpus, tmp_path: Path) -> None:
+    texts, above = ExportSettings(modalities=("text",)), tmp_path / "out"
+    export_store(corpus.root, above, texts, facts=PLAIN)
+    before = tree(above)
+    for inside in (above / "data", above / "new" / "deep", above / "data" / ".." / "new"):
+        with pytest.raises(IncompatibleOutputError, match=r"is inside of another export, .*; name a folder outside"):
+            export_store(corpus.root, inside, texts, facts=PLAIN)
+    assert tree(above) == before

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from mmvoxceleb.cli.main import app
 from mmvoxceleb.codecs.flac import encode_flac
 from mmvoxceleb.codecs.landmarks import FaceLandmarks, encode_landmarks
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
+from mmvoxceleb.hub.export import export_store
+from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import ClipScores
@@ -290,16 +293,39 @@ def test_who_is_removed_later_leaves_the_export(corpus: Corpus, tmp_path: Path) 
         assert {row["person_id"] for row in csv.DictReader(file)} == {"id10271", "id11248"}
 
 
-def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus: Corpus, tmp_path: Path) -> None:
+def test_nothing_is_exported_into_a_set_for_a_trainer(corpus: Corpus, tmp_path: Path) -> None:
     export_for("hallo3", corpus.root, tmp_path / "out")
     before = contents(tmp_path / "out")
-    done = CliRunner().invoke(app, ["remove", str(tmp_path / "out"), "--person", "id10001"])
+    inside, says = tmp_path / "out" / "videos" / "more", f"is inside of another export, {tmp_path / 'out'}; name a"
+    with pytest.raises(IncompatibleOutputError, match=says):
+        export_for("hallo3", corpus.root, inside)
+    with pytest.raises(IncompatibleOutputError, match=says):
+        export_store(corpus.root, inside, ExportSettings(modalities=("text",)))
+    assert contents(tmp_path / "out") == before
+
+
+def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus: Corpus, tmp_path: Path) -> None:
+    store, out = shutil.copytree(corpus.root, tmp_path / "store"), tmp_path / "my out"
+    export_for("hallo3", store, out)
+    before = contents(out)
+    done = CliRunner().invoke(app, ["remove", str(out), "--person", "id10001"])
     assert isinstance(done.exception, ConfigError)
-    again = f"mmvoxceleb export STORE {tmp_path / 'out'} --for hallo3"
+    again = f"mmvoxceleb export STORE '{out}' --for hallo3"
     assert f"was written for hallo3. Remove from the store that it was made of, then rerun `{again}`" in str(
         done.exception
     )
-    assert contents(tmp_path / "out") == before
+    assert contents(out) == before
+    arguments = ["remove", str(out), str(store), "--person", "id10001"]
+    planned = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    assert (planned.exit_code, contents(out)) == (0, before)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0
+    assert not [*(store / "video").glob("id10001*")]
+    again = f"mmvoxceleb export {store} '{out}' --for hallo3"
+    assert f"STILL HOLDS THEM: {out}, a set for hallo3; take them out: {again}" in done.stdout
+    assert done.stdout.splitlines()[-1].removeprefix("next").strip() == again
+    assert CliRunner().invoke(app, shlex.split(again)[1:]).exit_code == 0
+    assert not [name for name in contents(out) if "id10001" in name]
 
 
 def test_bad_input_is_one_error_or_left_out_with_its_reason(corpus: Corpus, tmp_path: Path) -> None:

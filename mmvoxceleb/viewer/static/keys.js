@@ -1,6 +1,8 @@
 // Keys: every screen declares its own; ? shows them.
 import { h } from "./dom.js";
 
+const ARROWS = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
+
 let current = [];
 
 export function use(bindings) {
@@ -13,7 +15,7 @@ export function help() {
   const open = document.querySelector("dialog.keys");
   if (open) return open.close();
   const rows = current.map(([keys, text]) =>
-    h("div", {}, h("span", {}, keys.map((key) => h("kbd", {}, key.replace("Arrow", "")))), h("span", {}, text)));
+    h("div", {}, h("span", {}, keys.map((key) => h("kbd", {}, ARROWS[key] || key))), h("span", {}, text)));
   const dialog = h("dialog", { class: "keys", onclose: () => dialog.remove() },
     h("h2", {}, "Keys"), h("div", { class: "rows" }, rows),
     h("form", { method: "dialog" }, h("button", {}, "Close")));
