@@ -33,6 +33,10 @@ _OUR_KEYS = _OUR_WORDS | {
 """Fields of our own files, beside the names of modalities: never taken out, whatever a person is called."""
 _OUR_STYLES = "draw/"
 _TOKEN = re.compile(r"[\w-]*")
+_RENAMED_FROM = re.compile(
+    r"(?<=renamed from ).*?(?=: (?:this name is not valid|another file has|another row has))", re.DOTALL
+)
+"""In notes of runs, the name as it was before it became that of a clip (:mod:`mmvoxceleb.processing.crop.names`)."""
 
 
 class Names:
@@ -61,8 +65,9 @@ class Names:
         return any(self._is_name(match) for match in self._pattern.finditer(text))
 
     def cut_from(self, text: str) -> str:
-        """Put ``(removed)`` in the place of every name."""
-        return self._pattern.sub(lambda match: _IN_PLACE if self._is_name(match) else match[0], text)
+        """Put ``(removed)`` in the place of every name, and of the name of the file that a renamed clip was made of."""
+        cut = self._pattern.sub(lambda match: _IN_PLACE if self._is_name(match) else match[0], text)
+        return cut if cut == text else _RENAMED_FROM.sub(_IN_PLACE, cut)
 
     def cut_from_file(self, data: bytes) -> bytes:
         """Take the names out of a file: out of JSON with what stands under them, out of other texts as they stand."""

@@ -1,6 +1,7 @@
 """Results go into a store, or where nothing is; and what a run made is not taken for videos by the next."""
 
 import re
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -8,12 +9,16 @@ import pytest
 
 from mmvoxceleb.errors import IncompatibleOutputError
 from mmvoxceleb.files.opening import open_output
+from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.sources import free_videos
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.pipeline import Pipeline
+from mmvoxceleb.processing.removal import remove_from_store
+from mmvoxceleb.schema import Folder
+from mmvoxceleb.stores import open_store
 from tests.support.corpus import make_corpus
 from tests.support.http_server import FileServer
 from tests.support.stages import Grey
@@ -116,6 +121,28 @@ def test_the_summary_names_a_renamed_clip_and_its_file(raw: Path, tmp_path: Path
     write_video(raw / "c*.mp4", (numbered(i, 64, 64) for i in range(7)))
     (note,) = CROP.run(raw, tmp_path / "out").notes
     assert note.endswith(f"; {tmp_path / 'out'}/meta/ledger.jsonl names all 2")
+
+
+def test_a_removed_person_is_not_named_by_the_file_of_before_either(raw: Path, tmp_path: Path) -> None:
+    write_video(raw / "Jane [Doe].mp4", (numbered(i, 64, 64) for i in range(7)))
+    out = tmp_path / "out"
+    CROP.run(raw, out)
+    runs = out / "meta" / "runs"
+    assert "Jane [Doe]" in "".join(path.read_text() for path in runs.iterdir())
+    (person,) = {name.partition("#")[0] for name in open_store(out).clips(Folder("video")) if name.startswith("Jane")}
+    archive = tmp_path / "zips" / "meta.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in (out / "meta").rglob("*.json*"):
+            packed.write(path, path.relative_to(out))
+    for store in (out, archive.parent):
+        remove_from_store(store, Removals(person_id=frozenset({person})), rewrite_zips=True)
+    assert len([*runs.iterdir()]) == 1
+    with zipfile.ZipFile(archive) as packed:
+        texts = [packed.read(name).decode() for name in packed.namelist()]
+    texts += [path.read_text() for path in runs.iterdir()]
+    assert [text for text in texts if "renamed from (removed): this name is not valid" in text]
+    assert not [text for text in texts if "Doe" in text]
 
 
 def test_all_that_differs_is_named_at_once(raw: Path, tmp_path: Path) -> None:
