@@ -10,7 +10,10 @@ from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.files.atomic import replacing
 from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.meta.names import Names
+from mmvoxceleb.meta.provenance_table import INDEX_PATH, INDEX_STAMP_PATH
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.scores import SCORES_PATH
+from mmvoxceleb.meta.scores import STAMP_PATH as SCORES_STAMP_PATH
 from mmvoxceleb.modalities import META
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.stores.zip_copy import ZipCopy
@@ -18,6 +21,8 @@ from mmvoxceleb.stores.zip_copy import ZipCopy
 __all__ = ["clips_in_zip", "rewrite_zip"]
 
 _TEXTS = (".json", ".jsonl")
+_TABLES = frozenset(path.rpartition("/")[2] for path in (SCORES_PATH, SCORES_STAMP_PATH, INDEX_PATH, INDEX_STAMP_PATH))
+"""In ``meta``, made of the clips' own files and made again from them: they name everybody, and are left out."""
 _BUFFER_BYTES = 1 << 20
 _REMEMBERED = 1024
 """Folders and names of files of which it is kept whether they are of a removed clip; its files stand together."""
@@ -71,6 +76,9 @@ def rewrite_zip(
     kept = {clip for folder in store.folders() for clip in store.clips(folder) if clip not in removals}
     names = Names(removals, kept)
 
+    def is_meta(folder: str) -> bool:
+        return META.folder_name in folder.split("/")
+
     @lru_cache(_REMEMBERED)
     def is_theirs(part: str) -> bool:
         clips = filter(None, map(clip_of, part.split("/")))
@@ -82,9 +90,9 @@ def rewrite_zip(
             if count % _TOLD_EVERY == 0 or count == len(copy):
                 progress(count, len(copy))
             folder, _, name = entry.name.rpartition("/")
-            if is_theirs(folder) or is_theirs(name):
+            if is_theirs(folder) or is_theirs(name) or (name in _TABLES and is_meta(folder)):
                 continue
-            is_text = name.endswith(_TEXTS) and META.folder_name in folder.split("/")
+            is_text = name.endswith(_TEXTS) and is_meta(folder)
             if is_text and names.are_in(data := copy.read(entry)):
                 copy.put(entry, _cleaned(name, data, names))
             else:

@@ -152,7 +152,11 @@ class Audio(FileModality):
                 yield self.name, str(error)
             return
         if peaks.max(initial=0.0) < _SILENT_BELOW:
-            yield "audio_silent", f"its largest sample is {peaks.max(initial=0.0):.2g} of full scale"
+            loudest = f"its largest sample is {peaks.max(initial=0.0):.2g} of full scale"
+            yield (
+                "audio_silent",
+                f"{loudest}; if its video has sound, report it, else use a clip list without this clip",
+            )
             return
         count = clipped_samples(peaks)
         if count:

@@ -122,7 +122,10 @@ def view_clip(store: Store, clip_id: str, *, count: int = 8, style: str = "") ->
         **{kind: kind.name for kind, value in values.items() if value is _ABSENT},
     }
     if len(absent) == len(entries) + len(values):
-        raise MissingModalityError(f"{store.location}: has nothing for clip {clip_id}")
+        names = sorted({name for folder in in_store for name in store.clips(folder)})
+        like = next((name for name in names if clip_id in name), names[0] if names else "")
+        such_as = f"; clips have names such as {like}" if like else ""
+        raise MissingModalityError(f"{store.location}: has nothing for clip {clip_id}{such_as}")
     return ClipView(
         clip_id=ClipId.parse(clip_id),
         num_frames=len(entries[VIDEO]),

@@ -50,7 +50,7 @@ def how_to_know(condition: Condition, store: Store) -> str:
         return f"to measure {' and '.join(names)}, run: {first}{', then '.join(commands)}"
     if not ATTRIBUTE_INDEX.keys().isdisjoint(condition.columns()):
         if set(store.clips(LABEL.folder())).issuperset(store.clips(VIDEO.folder())):
-            return f"the labels leave it open; set it by hand: {first}mmvoxceleb view {place}"
+            return f"labels of these clips say that it is unknown; to set it by hand: {first}mmvoxceleb view {place}"
         return f"to predict attributes, run: {first}mmvoxceleb regenerate label {place}"
     return ""
 

@@ -105,7 +105,7 @@ class Selected:
         """
         if not self.clips:
             last = next(step for step in self.steps if not step.left)
-            unknown = f"; of {last.unknown:,} clips it cannot be told" if last.unknown else ""
+            unknown = f"; it is unknown for {last.unknown:,} of them" if last.unknown else ""
             advice = self.advice.get(last.condition) or "loosen the conditions; --dry-run shows what each leaves"
             raise MissingModalityError(
                 f"{self.location}: no clip is left, so no list is written: {last.condition} leaves none{unknown}. "

@@ -230,6 +230,8 @@ class ZipStore(Store):
     def strangers(self) -> list[str]:
         found: list[str] = []
         for at, path in enumerate(self._index.folders):
+            if any(modality_of_name(part) is META for part in path.split("/")):
+                continue
             place = folder_of_path(path, self._hint)
             if place is not None and place[1] is None and place[0].is_frames:
                 names = self._index.names(at)

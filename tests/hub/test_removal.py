@@ -135,10 +135,14 @@ def test_texts_in_a_zip_of_meta_lose_the_names_alone(store: Corpus, tmp_path: Pa
         archive.writestr(f"meta/{other}.json", json.dumps({"inputs": {"video": 3}, "note": f"beside {gone}"}))
         archive.writestr(f"meta/{gone}.json", "{}")
         archive.writestr("meta/ledger.jsonl", "".join(json.dumps({"clip_id": clip}) + "\n" for clip in store.clips))
+        archive.writestr("meta/runs/20261128T113640Z-1.json", json.dumps({"notes": [f"{gone}: too short"]}))
+        for table in ("scores.parquet", ".scores.json", ".provenance.parquet", ".provenance.json"):
+            archive.writestr(f"meta/{table}", f"packed so that {gone} is not read here")
+    assert open_store(meta).strangers() == []
     remove_from_store(tmp_path, PERSON, rewrite_zips=True)
     with zipfile.ZipFile(meta) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [f"meta/{other}.json", "meta/ledger.jsonl"]
+        assert archive.namelist() == [f"meta/{other}.json", "meta/ledger.jsonl", "meta/runs/20261128T113640Z-1.json"]
         assert json.loads(archive.read(f"meta/{other}.json")) == {
             "inputs": {"video": 3},
             "note": f"beside {gone.replace('id10001', '(removed)')}",

@@ -90,7 +90,7 @@ def test_every_condition_is_counted(store: Corpus) -> None:
 
 
 def test_nothing_left_names_the_condition_that_leaves_nothing(store: Corpus) -> None:
-    with pytest.raises(MissingModalityError, match=r"face_px > 1000 leaves none; of 2 clips it cannot be told"):
+    with pytest.raises(MissingModalityError, match=r"face_px > 1000 leaves none; it is unknown for 2 of them"):
         select_clips(store.root, Choice(("num_frames > 1", "face_px > 1000", "Smiling"))).clip_list()
 
 
@@ -203,9 +203,9 @@ def test_where_values_are_unknown_the_commands_that_make_them_are_named(store: C
     selected = select_clips(root, Choice(("face_px > 99999", "Smiling", "num_frames > 1")))
     assert selected.advice == {
         "face_px > 99999": f"to measure face_px, run: mmvoxceleb regenerate score {root} --figures face_px",
-        "Smiling": f"the labels leave it open; set it by hand: mmvoxceleb view {root}",
+        "Smiling": f"labels of these clips say that it is unknown; to set it by hand: mmvoxceleb view {root}",
     }
-    with pytest.raises(MissingModalityError, match=r"of 2 clips it cannot be told. Next step: to measure face_px"):
+    with pytest.raises(MissingModalityError, match=r"it is unknown for 2 of them. Next step: to measure face_px"):
         selected.clip_list()
     with pytest.raises(MissingModalityError, match=r"leaves none. Next step: loosen the conditions"):
         select_clips(root, Choice(("num_frames > 99999",))).clip_list()

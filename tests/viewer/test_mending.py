@@ -100,3 +100,23 @@ def test_the_next_doubtful_clip_comes_without_a_decision_and_a_decided_one_does_
     until(page, f"{shown} === '{second}'")
     page.keyboard.press("n")
     page.wait_for_selector(none_left)
+
+
+def test_a_key_sets_no_attribute_out_of_sight(
+    own_corpus: Corpus, view: Callable[..., Served], tab: Callable[..., Any]
+) -> None:
+    clip = own_corpus.clips[0]
+    (own_corpus.root / "meta").mkdir()
+    label = {"probabilities": {"Young": 0.51}, "settings": {"thresholds": [0.5] * 40}}
+    (own_corpus.root / "meta" / f"{clip}.json").write_text(json.dumps({"label": label}))
+    mender = LabelMender(own_corpus.root, "ann")
+    before = mender.read(clip)[0]
+    page = tab(view(own_corpus.root, mender=mender).address)
+    page.click(f'[data-clip="{clip}"]')
+    page.wait_for_selector('.mend .chosen[data-name="Young"]')
+    page.keyboard.press("1")
+    page.wait_for_selector('text="Chosen: Young. Press the key again."')
+    assert mender.read(clip)[0] == before
+    page.keyboard.press("0" if before[ATTRIBUTE_INDEX["Young"]] == 1 else "1")
+    until(page, "document.querySelector('.toast')?.textContent.startsWith('Young: ')")
+    assert mender.read(clip)[0] != before

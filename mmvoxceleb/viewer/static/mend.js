@@ -12,9 +12,9 @@ export class MendPage extends ClipPage {
     if (!this.state.can_mend || !this.found?.label) return [];
     return [
       [["ArrowDown", "ArrowUp"], "next, previous attribute", (event) => this.choose(event.key === "ArrowDown" ? 1 : -1)],
-      [["1", "p"], "it is present", () => this.set(this.chosen, 1)],
-      [["0", "a"], "it is absent", () => this.set(this.chosen, 0)],
-      [["u"], "it is unknown", () => this.set(this.chosen, -1)],
+      [["1", "p"], "it is present", () => this.setChosen(1)],
+      [["0", "a"], "it is absent", () => this.setChosen(0)],
+      [["u"], "it is unknown", () => this.setChosen(-1)],
       [["z"], "take back", () => this.undo()],
       [["n"], "next clip whose label is doubtful", () => this.nextDoubtful()],
     ];
@@ -71,7 +71,23 @@ export class MendPage extends ClipPage {
     this.list.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
   }
 
+  // Whether the chosen attribute can be seen; if not, it is brought into sight, and the key does nothing more.
+  isChosenSeen() {
+    const row = this.list.querySelector(".chosen"), box = row?.getBoundingClientRect();
+    if (!box?.height) return false;
+    const at = document.elementFromPoint(box.left + 4, box.top + box.height / 2);
+    if (row.contains(at)) return true;
+    row.scrollIntoView({ block: "center" });
+    toast(`Chosen: ${words(this.chosen)}. Press the key again.`);
+    return false;
+  }
+
+  setChosen(value) {
+    if (this.isChosenSeen()) this.set(this.chosen, value);
+  }
+
   choose(step) {
+    if (!this.isChosenSeen()) return;
     const names = Object.keys(this.found.label);
     this.chosen = names[(names.indexOf(this.chosen) + step + names.length) % names.length];
     this.mark();
@@ -131,7 +147,8 @@ export class MendPage extends ClipPage {
       } while (!row && rows.at(-1)?.is_doubtful);
       if (row) {
         this.chosen = "";
-        return this.go({ ...this.where, clip: row.name, frame: 0 });
+        await this.go({ ...this.where, clip: row.name, frame: 0 });
+        return this.mark();
       }
       this.seen.clear();
       toast("No other clip of this list has a probability; those that you have seen come again.");
