@@ -24,7 +24,9 @@ from mmvoxceleb.cli.regenerate.bar import RunBar
 from mmvoxceleb.cli.regenerate.running import _rows
 from mmvoxceleb.errors import ConfigError, IncompatibleOutputError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.processing.engines.outcomes import Summary
+from mmvoxceleb.sample import sample_path
 from tests.support.corpus import make_corpus, zip_corpus
+from tests.support.trees import contents
 
 PROGRAM = [sys.executable, "-c", "from mmvoxceleb.cli.main import main; main()"]
 
@@ -331,3 +333,11 @@ def test_a_run_that_makes_nothing_says_so_and_where_the_reasons_are() -> None:
     said = "no clip: all were rejected; out/meta/ledger.jsonl has the reasons"
     assert ("done", said) in _rows(rejected, "video")
     assert "done" not in dict(_rows(removed, "video"))
+
+
+def test_nothing_is_written_into_the_bundled_sample() -> None:
+    before = contents(Path(sample_path()))
+    for stage in ("score", "mask"):
+        done = CliRunner().invoke(app, ["regenerate", stage, sample_path()])
+        assert "is the sample of the package, so results are not written into it; name a" in str(done.exception)
+    assert contents(Path(sample_path())) == before

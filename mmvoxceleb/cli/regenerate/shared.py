@@ -184,10 +184,15 @@ def target_of(store: str, out: str | None) -> str:
     """Say where the results of a store go: into the store itself, unless another place was named.
 
     Raises:
-        ConfigError: The store is not a local folder, and no other place was named.
+        ConfigError: The store is not a local folder, or the bundled sample, and no other place was named.
     """
     from mmvoxceleb.errors import ConfigError
+    from mmvoxceleb.sample import sample_path
 
+    if out is None and Path(store).resolve() == Path(sample_path()).resolve():
+        raise ConfigError(
+            f"{store} is the sample of the package, so results are not written into it; name a folder or URL with --out"
+        )
     if out is None and not Path(store).is_dir():
         raise ConfigError(
             f"{store} is not a local folder, so results are not written into it; name a folder or URL with --out"
