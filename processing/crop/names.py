@@ -72,7 +72,9 @@ class PartNames:
         note = ""
         if is_taken or parts != given:
             taken_by = f"another {'row' if origin else 'file'} has this name"
-            why = taken_by if is_taken else "this name is not valid in a clip id"
+            found = sorted(set("".join(given)) & (_FORBIDDEN | {"[", "]"}) - {"#"})
+            cannot = f", which cannot have {' '.join(found)}" if found else ""
+            why = taken_by if is_taken else f"this name is not valid in a clip id{cannot}"
             if not origin and "#" in os.path.basename(place):
                 why += ", in which # divides person and video"
             note = f"renamed from {origin or f'the file {quoted(place, 400)}'}: {why}"

@@ -218,7 +218,8 @@ def test_only_renamed_clips_say_so_and_name_their_row(table: Path, tmp_path: Pat
     told = sorted(reason for reason in reasons.values() if reason)
     assert told == [
         "renamed from mine.csv, line 3 ('ann#v#000000-000015'): another row has this name",
-        "renamed from mine.csv, line 4 ('b*b#v#000015-000030'): this name is not valid in a clip id",
+        "renamed from mine.csv, line 4 ('b*b#v#000015-000030'): this name is not valid in a clip id, "
+        "which cannot have *",
     ]
 
 
