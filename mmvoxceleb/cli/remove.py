@@ -137,6 +137,7 @@ def remove(
         again = command("export", stores[0], place, "--for", trainer)
         holds = "would still hold them" if dry_run else "STILL HOLDS THEM"
         say(f"{holds}: {place}, a set for {trainer}; take them out: {again}")
+        done[place] = {"clips": [], "trainer": trainer, "next": again}
         following = again
     if any(done[place].get("holding") for place in stores if "://" not in place):
         following = command("remove", *asked, "--rewrite-zips")
@@ -153,6 +154,8 @@ def remove(
 
 def _became(found: dict[str, Any], *, dry_run: bool) -> str:
     """Say what became, or would become, of the clips in a place."""
+    if "trainer" in found:
+        return f"to be exported again for {found['trainer']}"
     clips, zips = counted(len(found["clips"]), "clip"), len(found.get("holding", ()))
     if dry_run or not zips:
         return f"{clips} {'to be taken out' if dry_run else 'taken out'}"
