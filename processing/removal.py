@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mmvoxceleb.errors import ConfigError, UnsafeArchiveError
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.partial import PARTIAL
@@ -91,7 +91,7 @@ def remove_from_store(
     Raises:
         ConfigError: The folder does not exist, or the URL cannot be written to.
         MissingModalityError: The place holds no store.
-        CorruptSourceError: The removal list is damaged, or a zip is where its entries lie.
+        CorruptSourceError: The removal list is damaged; or a zip is, and all others were rewritten.
         OutputError: The store is read-only, or another process is removing from the URL.
         SourceUnavailableError: The removal list cannot be read or written, or there is not enough free space to rewrite
             a zip.
@@ -113,12 +113,15 @@ def remove_from_store(
             note_taken_out(tree, removals, doubtful=doubtful)
 
         report = erase(tree, removals, found=note)
+        failed: list[MMVoxCelebError] = []
         if tree.is_local:
             forget_names(tree.address)
-            _visit_zips(Path(tree.address), removals, report, rewrite_zips, note, progress)
+            failed = _visit_zips(Path(tree.address), removals, report, rewrite_zips, note, progress)
         report.clips.sort()
         report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
         note_taken_out(tree, removals, doubtful=report.unmatched)
+    if failed:
+        raise failed[0]
     return report
 
 
@@ -298,20 +301,25 @@ def _visit_zips(
     rewrite: bool,
     found: Callable[[Iterable[str]], None],
     progress: Callable[[str, int, int], None],
-) -> None:
-    clips, clip_of = set(report.clips), _clip_names()
+) -> list[MMVoxCelebError]:
+    """Find the zips of many clips that hold removed ones, rewrite them if asked to, and return why some were not."""
+    clips, clip_of, failed = set(report.clips), _clip_names(), list[MMVoxCelebError]()
     for path in sorted(_zips_of_many(folder, clip_of)):
         inside = clips_in_zip(path, removals)
         clips.update(inside)
         if inside and rewrite:
             found(inside)
-            rewrite_zip(path, removals, clip_of, progress=partial(progress, f"rewriting {path.name} (entries)"))
-            report.rewritten.append(path)
+            try:
+                rewrite_zip(path, removals, clip_of, progress=partial(progress, f"rewriting {path.name} (entries)"))
+                report.rewritten.append(path)
+            except MMVoxCelebError as error:  # the other zips are rewritten all the same
+                failed.append(error)
         elif inside:
             report.holding.append(path)
     report.clips = sorted(clips)
     beside = (folder.resolve().parent / f"{folder.resolve().name}{ending}" for ending in _LOADER_CACHES)
     report.caches.extend(path for path in beside if path.is_file())
+    return failed
 
 
 def _zips_of_many(root: Path, clip_of: Callable[[str], str | None]) -> Iterator[Path]:

@@ -128,6 +128,20 @@ def test_zips_are_rewritten_where_they_hold_a_damaged_picture_of_somebody_else(s
         open_store(zips).read(Folder("video"), clip)
 
 
+def test_a_damaged_zip_stops_no_other_from_being_rewritten(store: Corpus, tmp_path: Path) -> None:
+    zips = zip_corpus(store, tmp_path / "zips")
+    data = (zips / "draw.zip").read_bytes()
+    clip = store.clips[3].encode()
+    (zips / "draw.zip").write_bytes(data.replace(clip, b"x" * len(clip), 1))  # in a local header
+    before = (zips / "draw.zip").read_bytes()
+    with pytest.raises(CorruptSourceError, match=r"draw\.zip: its directory places entry .*; the file is damaged"):
+        remove_from_store(zips, PERSON, rewrite_zips=True)
+    assert (zips / "draw.zip").read_bytes() == before
+    assert [path.name for path in zips.glob("*.zip") if b"id10001" in path.read_bytes()] == ["draw.zip"]
+    (zips / "draw.zip").write_bytes(data)
+    assert [path.name for path in remove_from_store(zips, PERSON, rewrite_zips=True).rewritten] == ["draw.zip"]
+
+
 def test_texts_in_a_zip_of_meta_lose_the_names_alone(store: Corpus, tmp_path: Path) -> None:
     gone, other = store.clips[0], store.clips[3]
     meta = tmp_path / "meta.zip"
