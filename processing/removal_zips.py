@@ -16,6 +16,7 @@ from mmvoxceleb.meta.scores import SCORES_PATH
 from mmvoxceleb.meta.scores import STAMP_PATH as SCORES_STAMP_PATH
 from mmvoxceleb.modalities import META
 from mmvoxceleb.stores import open_store
+from mmvoxceleb.stores.naming import hint_of_archive
 from mmvoxceleb.stores.zip_copy import ZipCopy
 
 __all__ = ["clips_in_zip", "rewrite_zip"]
@@ -76,8 +77,10 @@ def rewrite_zip(
     kept = {clip for folder in store.folders() for clip in store.clips(folder) if clip not in removals}
     names = Names(removals, kept)
 
+    is_all_meta = hint_of_archive(path.name) == META.folder()  # its paths need not name the folder
+
     def is_meta(folder: str) -> bool:
-        return META.folder_name in folder.split("/")
+        return is_all_meta or META.folder_name in folder.split("/")
 
     @lru_cache(_REMEMBERED)
     def is_theirs(part: str) -> bool:

@@ -15,14 +15,24 @@ from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
 
-__all__ = ["MANIFEST", "STATE", "ExportFolder", "is_export", "manifest_of", "read_manifest", "refuse_inside_export"]
+__all__ = [
+    "MANIFEST",
+    "STATE",
+    "TRAINER_PLAN",
+    "ExportFolder",
+    "is_export",
+    "manifest_of",
+    "read_manifest",
+    "refuse_inside_export",
+]
 
 MANIFEST = "export.json"
 """Published beside the card: settings, and path, clips, bytes and sha256 of each shard."""
 
 STATE = ".mmvoxceleb"
-_PLANS = ("plan.json", "trainer.json")
-"""In the state of an export, and of a set for a trainer."""
+TRAINER_PLAN = "trainer.json"
+"""In the state of a set for a trainer, what ``plan.json`` is in that of an export."""
+_PLANS = ("plan.json", TRAINER_PLAN)
 
 logger = logging.getLogger(__name__)
 

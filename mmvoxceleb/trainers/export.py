@@ -23,7 +23,7 @@ from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.hub.manifest import STATE, ExportFolder, refuse_inside_export
+from mmvoxceleb.hub.manifest import STATE, TRAINER_PLAN, ExportFolder, refuse_inside_export
 from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import SCORES
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainerReport", "export_for", "is_trainer_set", "trainer_of"]
 
 TABLE = "clips.csv"
-PLAN = "trainer.json"
 """Of each clip of an export: key, person, split, frames, file, and its figures (docs/scores.md)."""
 
 logger = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class TrainerReport:
 
 def is_trainer_set(path: Path) -> bool:
     """Return whether a folder was written by :func:`export_for`."""
-    return (path / STATE / PLAN).is_file()
+    return (path / STATE / TRAINER_PLAN).is_file()
 
 
 def trainer_of(path: Path) -> str | None:
@@ -83,7 +82,7 @@ def trainer_of(path: Path) -> str | None:
     """
     if not is_trainer_set(path):
         return None
-    plan = path / STATE / PLAN
+    plan = path / STATE / TRAINER_PLAN
     content = parse_json_object(plan.read_bytes(), str(plan), "export again with --overwrite")
     return str(content.get("trainer"))
 
@@ -252,7 +251,7 @@ class _State:
 
     def __init__(self, root: Path, trainer: Trainer, settings: TrainerSettings) -> None:
         self.root, self.trainer, self.settings = root, trainer, settings
-        self._plan, self._notes = root / STATE / PLAN, root / STATE / "clips"
+        self._plan, self._notes = root / STATE / TRAINER_PLAN, root / STATE / "clips"
         self._replaces = False
 
     def check(self, *, overwrite: bool) -> None:

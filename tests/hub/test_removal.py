@@ -142,26 +142,31 @@ def test_a_damaged_zip_stops_no_other_from_being_rewritten(store: Corpus, tmp_pa
     assert [path.name for path in remove_from_store(zips, PERSON, rewrite_zips=True).rewritten] == ["draw.zip"]
 
 
-def test_texts_in_a_zip_of_meta_lose_the_names_alone(store: Corpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefix", ["meta/", "", "mmvoxceleb/meta/"])
+def test_texts_in_a_zip_of_meta_lose_the_names_alone(store: Corpus, tmp_path: Path, prefix: str) -> None:
     gone, other = store.clips[0], store.clips[3]
     meta = tmp_path / "meta.zip"
     with zipfile.ZipFile(meta, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"meta/{other}.json", json.dumps({"inputs": {"video": 3}, "note": f"beside {gone}"}))
-        archive.writestr(f"meta/{gone}.json", "{}")
-        archive.writestr("meta/ledger.jsonl", "".join(json.dumps({"clip_id": clip}) + "\n" for clip in store.clips))
-        archive.writestr("meta/runs/20261128T113640Z-1.json", json.dumps({"notes": [f"{gone}: too short"]}))
+        archive.writestr(f"{prefix}{other}.json", json.dumps({"inputs": {"video": 3}, "note": f"beside {gone}"}))
+        archive.writestr(f"{prefix}{gone}.json", "{}")
+        archive.writestr(f"{prefix}ledger.jsonl", "".join(json.dumps({"clip_id": clip}) + "\n" for clip in store.clips))
+        archive.writestr(f"{prefix}runs/20261128T113640Z-1.json", json.dumps({"notes": [f"{gone}: too short"]}))
         for table in ("scores.parquet", ".scores.json", ".provenance.parquet", ".provenance.json"):
-            archive.writestr(f"meta/{table}", f"packed so that {gone} is not read here")
+            archive.writestr(f"{prefix}{table}", f"packed so that {gone} is not read here")
     assert open_store(meta).strangers() == []
     remove_from_store(tmp_path, PERSON, rewrite_zips=True)
     with zipfile.ZipFile(meta) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [f"meta/{other}.json", "meta/ledger.jsonl", "meta/runs/20261128T113640Z-1.json"]
-        assert json.loads(archive.read(f"meta/{other}.json")) == {
+        assert archive.namelist() == [
+            f"{prefix}{other}.json",
+            f"{prefix}ledger.jsonl",
+            f"{prefix}runs/20261128T113640Z-1.json",
+        ]
+        assert json.loads(archive.read(f"{prefix}{other}.json")) == {
             "inputs": {"video": 3},
             "note": f"beside {gone.replace('id10001', '(removed)')}",
         }
-        left = [json.loads(line)["clip_id"] for line in archive.read("meta/ledger.jsonl").splitlines()]
+        left = [json.loads(line)["clip_id"] for line in archive.read(f"{prefix}ledger.jsonl").splitlines()]
     assert left == [clip for clip in store.clips if not clip.startswith("id10001")]
     assert b"id10001" not in meta.read_bytes()
 
