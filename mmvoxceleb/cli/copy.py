@@ -120,7 +120,7 @@ def split(
     By default by split: OUT/train, and OUT/test with VoxCeleb1's test identities.
     """
     from mmvoxceleb.cliplists.clip_list import ClipList
-    from mmvoxceleb.loading.selection import split_clips
+    from mmvoxceleb.cliplists.selection import split_clips
     from mmvoxceleb.processing.copying import split_persons
     from mmvoxceleb.stores import open_store
 

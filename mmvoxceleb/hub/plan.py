@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mmvoxceleb.cliplists.chosen_store import ChosenStore
+from mmvoxceleb.cliplists.selection import choose_clips, split_clips
 from mmvoxceleb.hub.derived import preview_of
 from mmvoxceleb.hub.layout import PREVIEW, WHOLE
 from mmvoxceleb.hub.notes import ShardNote
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.loading.selection import choose_clips, split_clips
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.taken_out import tell_doubtful_entries
 from mmvoxceleb.modalities import VIDEO, FrameModality

@@ -13,10 +13,11 @@ import datasets
 from datasets.exceptions import DatasetGenerationError
 
 from mmvoxceleb.ahead import GrowingAhead, results_ahead
+from mmvoxceleb.cliplists.selection import choose_clips, split_clips
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
 from mmvoxceleb.loading.config import Configs, MMVoxCelebConfig
 from mmvoxceleb.loading.record import bytes_of, record_of
-from mmvoxceleb.loading.selection import choose_clips, shards_of, split_clips
+from mmvoxceleb.loading.shards import shards_of
 from mmvoxceleb.meta.removal_feed import addresses_of, read_feeds
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals

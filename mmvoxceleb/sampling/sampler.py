@@ -99,7 +99,7 @@ class ClipSampler(SampleMaker, Dataset[dict[str, Any]]):
 
     def __new__(cls, data: Any = None, **settings: Any) -> Any:
         """Make the iterable kind for a stream."""
-        if cls is ClipSampler and data is not None:
+        if cls is ClipSampler and data is not None and not isinstance(data, str | os.PathLike | Store):
             from datasets import IterableDataset
 
             if isinstance(data, IterableDataset):

@@ -5,14 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import datasets
 import numpy as np
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
+from mmvoxceleb.cliplists.selection import choose_clips
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
@@ -137,6 +136,8 @@ def sampled_clips(
         data = open_store(data)
     if isinstance(data, Store):
         return SampledStore(data, modalities, style, listed, missing, removals, told_of)
+    import datasets
+
     if isinstance(data, datasets.Dataset):
         data = SampledRows(data)
     if isinstance(data, SampledClips):

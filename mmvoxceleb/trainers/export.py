@@ -18,13 +18,13 @@ import mmvoxceleb
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.cliplists.chosen_store import ChosenStore, Missing
+from mmvoxceleb.cliplists.selection import choose_clips
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.hub.manifest import STATE, TRAINER_PLAN, ExportFolder, refuse_inside_export
-from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import SCORES
 from mmvoxceleb.stores import Store, open_store

@@ -10,7 +10,7 @@ import pytest
 from datasets import Image, List, load_dataset
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
-from mmvoxceleb.loading.selection import shards_of
+from mmvoxceleb.loading.shards import shards_of
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from tests.support.corpus import Corpus, make_corpus
 from tests.support.records import with_bytes

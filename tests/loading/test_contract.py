@@ -258,6 +258,16 @@ def test_the_package_and_the_help_of_the_program_import_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_sampling_from_a_store_and_processing_import_no_datasets(corpus: Corpus) -> None:
+    code = (
+        "import sys, mmvoxceleb.processing.crop.stage\n"
+        "from mmvoxceleb import ClipSampler\n"
+        f"ClipSampler({str(corpus.root)!r}, num_frames=2, image_size=16, modalities=('video',))[0]\n"
+        "assert 'datasets' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_label_source_comes_from_the_provenance(own_corpus: Corpus) -> None:
     meta = own_corpus.root / "meta"
     meta.mkdir()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.cliplists.selection import choose_clips
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.loading.record import RecordOptions, read_record
-from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.modalities import TEXT
 from mmvoxceleb.registration import load_dataset
 from mmvoxceleb.schema import Folder

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from mmvoxceleb.cliplists.selection import choose_clips
 from mmvoxceleb.loading.record import RecordOptions, read_record
-from mmvoxceleb.loading.selection import choose_clips
 from mmvoxceleb.schema import ATTRIBUTES, folders_of
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import validate_store

@@ -1,8 +1,7 @@
-"""Which clips a dataset has, in which split, and how they are shared among workers."""
+"""Which clips of a store have all that is wanted, and in which split each is."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
@@ -13,11 +12,7 @@ from mmvoxceleb.modalities import Folder, styles_in
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
-__all__ = ["choose_clips", "shards_of", "split_clips"]
-
-_SHARD_COUNTS = (1920, 960, 480, 240, 120, 48, 24)
-"""Numbers with many divisors. ``datasets`` shares shards evenly among nodes and workers only where their number is a
-multiple of the readers'; where it is not, every reader reads everything and throws the rest away."""
+__all__ = ["choose_clips", "split_clips"]
 
 _MOST_CHECKED = 64
 
@@ -110,13 +105,3 @@ def split_clips(clips: Sequence[str]) -> dict[str, list[str]]:
     for clip in clips:
         splits[split_of(ClipId.parse(clip).person_id)].append(clip)
     return {name: members for name, members in splits.items() if members}
-
-
-def shards_of(clips: Sequence[str]) -> list[tuple[str, ...]]:
-    """Group clips, in order, into shards that workers and nodes can share evenly.
-
-    Their number is one that many numbers of readers divide, up to 1,920; small sets have a clip in each.
-    """
-    count = next((number for number in _SHARD_COUNTS if number <= len(clips)), len(clips))
-    edges = [round(position * len(clips) / count) for position in range(count + 1)]
-    return [tuple(clips[first:last]) for first, last in pairwise(edges)]
