@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmvoxceleb.ahead import GrowingAhead
-from mmvoxceleb.loading import selection
+from mmvoxceleb.loading import shards
 from mmvoxceleb.loading.record import bytes_of
 from mmvoxceleb.registration import load_dataset
 from tests.stores.test_open_store import pack
@@ -48,7 +48,7 @@ def test_what_is_read_ahead_has_no_more_bytes_than_allowed() -> None:
 def test_a_stream_from_afar_reads_one_clip_for_the_first_record_and_many_at_a_time_later(
     tmp_path: Path, serve: Callable[..., FileServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "_SHARD_COUNTS", (2,))  # read-ahead ends with a shard
+    monkeypatch.setattr(shards, "_SHARD_COUNTS", (2,))  # read-ahead ends with a shard
     corpus = make_corpus(tmp_path / "corpus", clips=30, frames=2)
     server = serve(pack(corpus, tmp_path / "packed"))
     stream = load_dataset(data_dir=server.url, streaming=True, split="train").decode(False)
