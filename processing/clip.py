@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "Frames", "clip_in_memory", "video_in_memory"]
+__all__ = ["Clip", "EarlierResult", "Frames", "clip_in_memory", "video_in_memory"]
 
 
 class Frames:
@@ -53,6 +53,19 @@ class Frames:
             self._position = {index: position for position, index in enumerate(kept)}
 
 
+@dataclass(frozen=True)
+class EarlierResult:
+    """What an earlier run made of a clip in a stage.
+
+    Args:
+        section: The clip's provenance under the stage's name.
+        files: Names and contents of the files in each folder of the stage.
+    """
+
+    section: Mapping[str, Any]
+    files: Mapping[Folder, Sequence[tuple[str, bytes]]]
+
+
 @dataclass
 class Clip:
     """A clip as a stage sees it.
@@ -75,6 +88,7 @@ class Clip:
         files: Names and contents of the clip's files in the folders that a stage of the run ``reads``. When a stage
             processes, these are the files that an earlier stage of the run made, or else those in the output, or else
             those in ``stored``.
+        earlier: What an earlier run left in the output, by stage. Only for stages with ``is_renewed`` that run again.
     """
 
     clip_id: str
@@ -90,6 +104,7 @@ class Clip:
     stored: StoredClip | None = field(default=None, repr=False)
     source: SourceFile | None = field(default=None, repr=False)
     files: dict[Folder, Sequence[tuple[str, bytes]]] = field(default_factory=dict, repr=False)
+    earlier: dict[str, EarlierResult] = field(default_factory=dict, repr=False)
 
     def name_of(self, index: int, suffix: str = ".png") -> str:
         """Name the file of a result after its frame: ``0000004.png``, or ``4.png`` if the frame is named like that.

@@ -41,8 +41,10 @@ class StageOutput:
             values, so leave out times, host names and worker numbers.
         facts: JSON values for the top level of the clip's provenance, for readers that do not know the stage, such as
             ``label_source``. The same inputs must give the same values here, too.
-        remark: Why the stage made no files; the summary of the run counts the clips for each reason. The text before
-            the first colon must be the same for all clips with that reason.
+        remark: Why the stage made no files, or what is odd about them; the summary of the run counts the clips for each
+            remark. The text before the first colon must be the same for all such clips.
+        settings: What to record as the settings of the files, where they also hold results of an earlier run. None for
+            those of the stage.
         frames_sha256: For a stage with ``is_streamed``: sha256 (hexadecimal) over the hashes of its frames, which
             :meth:`Clip.each` gives. Otherwise empty.
     """
@@ -51,6 +53,7 @@ class StageOutput:
     meta: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
+    settings: Mapping[str, Any] | None = None
     frames_sha256: str = ""
 
     @property
@@ -142,6 +145,17 @@ class Stage(PipelineStage):
         ``overwrite`` is set.
         """
 
+    def compared(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the part of recorded settings that must equal those of now, so that a finished clip is skipped.
+
+        Args:
+            settings: What an earlier run recorded.
+
+        Returns:
+            By default all of it. A stage that keeps other results in the same files leaves their settings out.
+        """
+        return settings
+
     def computation(self) -> dict[str, Any]:
         """Return how the last ``process`` computed: what may change single pixels besides the settings, as JSON values.
 
@@ -156,7 +170,8 @@ class Stage(PipelineStage):
     def inputs(self, clip: Clip) -> dict[str, Any]:
         """Return further inputs from the clip, besides its frames, its label and ``reads``, as JSON values.
 
-        A finished clip is processed again once they have changed. If you override this method, set ``inputs_from`` to
+        A finished clip is processed again once they have changed. ``frames`` and ``listing`` take the place of the
+        number and the listing of the frames that ``select`` chose. If you override this method, set ``inputs_from`` to
         the folders that it reads.
         """
         return {}

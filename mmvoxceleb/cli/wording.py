@@ -4,15 +4,12 @@ import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from mmvoxceleb.counting import counted
+
 __all__ = ["SHOWN", "command", "counted", "first_of", "names_in"]
 
 SHOWN = 5
 """How many of a list are shown."""
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 clip``, ``2,000 clips``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def command(*words: object) -> str:

@@ -17,8 +17,8 @@ from mmvoxceleb.errors import MMVoxCelebError, OutputError
 from mmvoxceleb.files.partial import PARTIAL, is_left_behind, partial_prefix
 
 __all__ = [
-    "clean_partial", "make_folder", "move_into_place", "remove_folder", "replacing", "sync_file", "write_atomically",
-    "write_folder", "writing",
+    "clean_partial", "make_folder", "move_into_place", "reason_and_advice", "remove_folder", "replacing", "sync_file",
+    "write_atomically", "write_folder", "writing",
 ]  # fmt: skip
 
 _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM})
@@ -204,12 +204,23 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     except MMVoxCelebError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "make room, then rerun the command; finished work is kept"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            advice = "fix its permissions, or use another place"
-        else:
-            advice = "fix that, or use another place"
-        reason = error.strerror or str(error) or type(error).__name__
-        at = f" at {error.filename}" if error.filename and str(error.filename) != str(path) else ""
-        raise OutputError(f"{path}: cannot be written ({reason}{at}); {advice}") from error
+        raise OutputError(f"{path}: cannot be written {reason_and_advice(error, path)}") from error
+
+
+def reason_and_advice(error: OSError, path: str | os.PathLike[str] = "") -> str:
+    """Say why something could not be written, and what to do: ``(No space left on device); make room, and rerun this``.
+
+    Args:
+        error: What the system said.
+        path: What the message names already.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = "make room, and rerun this"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "fix its permissions, or use another place"
+    else:
+        advice = "fix that and rerun this, or use another place"
+    reason = error.strerror or str(error) or type(error).__name__
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    at = f" at {name}" if name and name != os.fspath(path) and PARTIAL not in name else ""
+    return f"({reason}{at}); {advice}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.local import LocalTree
@@ -156,8 +157,8 @@ def _files(store: Store, clips: Sequence[str]) -> "Iterator[tuple[str, ClipScore
             damaged.append(error)
     if damaged:
         logger.warning(
-            "%s: the scores of %d clips cannot be read and are left out, such as: %s",
-            store.location, len(damaged), damaged[0],
+            "%s: the scores of %s cannot be read and are left out, such as: %s",
+            store.location, counted(len(damaged), "clip"), damaged[0],
         )  # fmt: skip
 
 

@@ -4,9 +4,10 @@ It also holds two short raw videos of generated persons and the sample models, s
 video without any download.
 """
 
+import shlex
 from pathlib import Path
 
-__all__ = ["SAMPLE_VIDEOS", "SWAPPED_SIDES_SHA256", "sample_path", "sample_videos_path"]
+__all__ = ["SAMPLE_VIDEOS", "SWAPPED_SIDES_SHA256", "copied_first", "sample_path", "sample_videos_path"]
 
 
 def sample_path() -> str:
@@ -17,6 +18,16 @@ def sample_path() -> str:
 def sample_videos_path() -> str:
     """Return the folder of the raw videos: two files ``<person>#<video>.mp4`` of generated persons, one per split."""
     return str(Path(__file__).parent / "raw")
+
+
+def copied_first(location: str) -> tuple[str, str]:
+    """Return a command that must come first, and the store that further commands may write to.
+
+    The bundled sample belongs to the package, so that it is copied; otherwise the command is empty.
+    """
+    if location == sample_path():
+        return "mmvoxceleb copy sample my-sample, then ", "my-sample"
+    return "", shlex.quote(location)
 
 
 SAMPLE_VIDEOS = frozenset({"sample-look", "sample-zoom", "sample-tilt", "generated-1", "generated-2"})

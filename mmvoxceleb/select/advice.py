@@ -1,32 +1,21 @@
 """What to run where clips lack the values that a condition asks for."""
 
 import contextlib
-import shlex
 
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities import LABEL, SCORES, VIDEO, figures
-from mmvoxceleb.sample import sample_path
+from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from mmvoxceleb.select.conditions import Condition
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["copied_first", "how_to_know"]
+__all__ = ["how_to_know"]
 
 _MOST_ASKED = 20
 
 _MADE_BY = {"landmarks": "landmarks", "masks": "mask", "audio": "audio"}
 """Of each part that a figure is computed from: its modality, which ``regenerate`` makes under the same name."""
-
-
-def copied_first(location: str) -> tuple[str, str]:
-    """Return a command that must come first, and the store that further commands may write to.
-
-    The bundled sample belongs to the package, so that it is copied; otherwise the command is empty.
-    """
-    if location == sample_path():
-        return "mmvoxceleb copy sample my-sample, then ", "my-sample"
-    return "", shlex.quote(location)
 
 
 def how_to_know(condition: Condition, store: Store) -> str:
@@ -50,7 +39,7 @@ def how_to_know(condition: Condition, store: Store) -> str:
         return f"to measure {' and '.join(names)}, run: {first}{', then '.join(commands)}"
     if not ATTRIBUTE_INDEX.keys().isdisjoint(condition.columns()):
         if set(store.clips(LABEL.folder())).issuperset(store.clips(VIDEO.folder())):
-            return f"labels of these clips say that it is unknown; to set it by hand: {first}mmvoxceleb view {place}"
+            return f"the labels leave it open; to set it by hand: {first}mmvoxceleb view {place}"
         return f"to predict attributes, run: {first}mmvoxceleb regenerate label {place}"
     return ""
 

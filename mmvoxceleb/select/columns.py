@@ -9,13 +9,14 @@ import numpy as np
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.codecs.video import FRAMES_PER_SECOND
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.files.quoting import quoted
 from mmvoxceleb.files.ranges import is_url
 from mmvoxceleb.meta.figures import figures_in
 from mmvoxceleb.modalities import LABEL, META, VIDEO, figures, modalities
+from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES, ClipId, split_of
-from mmvoxceleb.select.advice import copied_first
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -69,6 +70,8 @@ class ClipColumns:
         self._versions_of: dict[str, str] = {}
         self._used: set[str] = set()
         self._has_read_scores = False
+        self._unmeasured: dict[str, list[int]] = {}
+        self._of_provenance: dict[str, NDArray[np.float64]] = {}
 
     def get(self, name: str) -> "pa.Array":
         """Return a column: booleans, float64 or texts, with nulls where a value is not known.
@@ -76,7 +79,7 @@ class ClipColumns:
         Raises:
             ConfigError: There is no such column; the message lists the known ones.
         """
-        if name not in self._read:
+        if name not in self._read or name in self._unmeasured:
             self._load(name)
         if name not in self._read:
             raise self._unknown(name)
@@ -98,6 +101,8 @@ class ClipColumns:
                 self._load_scores()
             if name not in self._read:
                 self._load_meta()
+            elif name in self._unmeasured:
+                self._add_provenance(name)
 
     def versions(self) -> dict[str, str]:
         """Name the versions of the formulas of the scores that were asked for, ``{"scores.face_px": "1"}``."""
@@ -173,7 +178,10 @@ class ClipColumns:
             self._read[name] = pa.array(values == 1, mask=values < 0)
 
     def _load_scores(self) -> None:
-        """Read the scores. What was measured by another version of a formula than the one of now is not known."""
+        """Read the scores. What was measured by another version of a formula than the one of now is not known.
+
+        A figure that was never measured of a clip is what its provenance says, as in a store without scores.
+        """
         if self._has_read_scores:
             return
         self._has_read_scores = True
@@ -187,7 +195,11 @@ class ClipColumns:
             return
         positions = [rows.get(clip) for clip in self._clips]
         if lacking := positions.count(None):
-            logger.warning("%s: %d clips have no scores, which are unknown", self._store.location, lacking)
+            logger.warning(
+                "%s: no scores of %s, of which only what the crop recorded is known",
+                self._store.location,
+                counted(lacking, "clip"),
+            )
         now = {figure.name: figure.version for figure in figures()}
         made_by = [dict(versions or ()) for versions in table["versions"].to_pylist()]
         outdated: set[int] = set()
@@ -201,14 +213,32 @@ class ClipColumns:
                     outdated.add(row)
             column = [None if row is None else values[row] for row in positions]
             self._read[name] = pa.array(column, pa.float64(), from_pandas=True)
-            known = {now[name]} if name in now else {versions[name] for versions in made_by if name in versions}
-            self._versions_of[name] = " and ".join(map(str, sorted(known)))
+            if unmeasured := [at for at, row in enumerate(positions) if row is None or name not in made_by[row]]:
+                self._unmeasured[name] = unmeasured
+            if any(name in versions for versions in made_by):
+                known = {now[name]} if name in now else {versions[name] for versions in made_by if name in versions}
+                self._versions_of[name] = " and ".join(map(str, sorted(known)))
         if outdated:
             logger.warning(
-                "%s: scores of %d clips are of earlier formulas, and are unknown; make them again: "
+                "%s: scores of %s are of earlier formulas, and are unknown; make them again: "
                 "mmvoxceleb regenerate score",
-                self._store.location, len(outdated),
+                self._store.location, counted(len(outdated), "clip"),
             )  # fmt: skip
+
+    def _add_provenance(self, name: str) -> None:
+        """Take a figure that was not measured of some clips from their provenance."""
+        self._load_meta()
+        told = self._of_provenance.get(name)
+        unmeasured = self._unmeasured.pop(name)
+        if told is None or np.isnan(told[unmeasured]).all():
+            return
+        import pyarrow as pa
+
+        values = self._read[name].to_numpy(zero_copy_only=False).copy()
+        values[unmeasured] = told[unmeasured]
+        self._read[name] = pa.array(values, from_pandas=True)
+        if name in self._versions_of:
+            self._versions_of[name] += " and provenance"
 
     def _load_meta(self) -> None:
         if _FROM_META[0] in self._read:
@@ -229,6 +259,7 @@ class ClipColumns:
                 if name not in found:
                     found[name] = self._unknown_figures()
                 found[name][position] = value
+        self._of_provenance = found
         for name, values in found.items():
             self._read.setdefault(name, pa.array(values, from_pandas=True))
         self._read["label_source"] = pa.array(label_sources, pa.string())

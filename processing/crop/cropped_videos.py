@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.files.atomic import reason_and_advice
 from mmvoxceleb.meta.earlier import OtherResultsError
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.removal_list import read_removals
@@ -192,8 +193,8 @@ class CroppedVideos(ClipSource):
                 raise
             except OSError as error:
                 raise ProcessingError(
-                    f"{steps.writer.location}: cannot be written to, at video {unit} ({error}). Make room or fix its "
-                    "permissions, then rerun the command; finished work is kept"
+                    f"{steps.writer.location}: cannot be written, at video {unit} {reason_and_advice(error)}; what is "
+                    "finished is kept"
                 ) from error
             spent = time.perf_counter() - start - waited
             if clip is None:

@@ -16,6 +16,7 @@ from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
 from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import LABEL, META, Folder
+from mmvoxceleb.processing.clip import EarlierResult
 from mmvoxceleb.processing.devices import device_kind
 from mmvoxceleb.processing.engines.loaded import Loaded
 from mmvoxceleb.processing.engines.outcomes import Plan
@@ -156,6 +157,9 @@ class FinishedStages:
             if not is_older and self.has(stage, clip.clip_id, current):
                 loaded.skipped.append(stage.name)
                 continue
+            if stage.is_renewed and (section := self.provenance.section(clip.clip_id, stage.name)) is not None:
+                files = {folder: self._writer.read(folder, clip.clip_id) for folder in stage.folders}
+                clip.earlier[stage.name] = EarlierResult(section, files)
             loaded.wanted[stage.name] = indices
             loaded.inputs[stage.name] = current
             changing.update(stage.folders)
@@ -187,8 +191,8 @@ class FinishedStages:
         current = current or {}
         earlier = replace(self._earlier, overwrite=True) if stage.is_renewed else self._earlier
         is_same = earlier.is_same(
-            f"clip {clip_id} was made by {stage.name} in another way",
-            (settings, self.settings[stage.name]),
+            f"clip {clip_id}: its {stage.name} was made in another way",
+            (stage.compared(settings), self.settings[stage.name]),
             ({key: inputs.get(key) for key in current}, current),
         )
         if is_same:

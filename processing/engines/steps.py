@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
+from mmvoxceleb.files.atomic import reason_and_advice
 from mmvoxceleb.meta.forgetting import forget_rows
 from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow
 from mmvoxceleb.meta.removals import Removals
@@ -175,8 +176,8 @@ class ClipSteps:
             raise
         except OSError as error:
             raise ProcessingError(
-                f"{self.writer.location}: cannot be written, at clip {loaded.clip.clip_id} ({error}). "
-                "Make room or fix the permissions, then rerun the command; what is finished is kept"
+                f"{self.writer.location}: cannot be written, at clip {loaded.clip.clip_id} {reason_and_advice(error)}; "
+                "what is finished is kept"
             ) from error
         if outputs:
             loaded.seconds["write"] = time.perf_counter() - start
@@ -225,7 +226,7 @@ class ClipSteps:
                     name: {
                         **output.meta,
                         **({COMPUTATION: loaded.computations[name]} if loaded.computations.get(name) else {}),
-                        "settings": self.finished.settings[name],
+                        "settings": self.finished.settings[name] if output.settings is None else output.settings,
                         "input": loaded.inputs[name],
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
                     }

@@ -13,9 +13,10 @@ from mmvoxceleb.meta.scores import save_scores
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.modalities import META, SCORES, ClipScores, Folder
 from mmvoxceleb.processing.output import StoreWriter
+from mmvoxceleb.processing.scores.earlier import add_earlier
 from mmvoxceleb.processing.scores.interface import Measured, Scorer
 from mmvoxceleb.processing.scores.material import Material
-from mmvoxceleb.processing.scores.registry import make_scorers
+from mmvoxceleb.processing.scores.registry import make_scorers, scorers
 from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class ScoreStage(Stage):
 
     At the end of a run, the stage also writes ``meta/scores.parquet``, a table of all clips. A run measures a clip
     again, also without ``overwrite``, once its frames, landmarks, masks, sound or crop have changed, or the formula of
-    a figure has a new version. A figure that cannot be measured is null, and the file gives the reason.
+    a figure has a new version. A figure that cannot be measured is null, and the file gives the reason. Figures that
+    other scorers measured in an earlier run stay, unless what they were computed from has changed.
 
     Args:
         scorers: The scorers to run. The default is all that are registered.
@@ -63,13 +65,25 @@ class ScoreStage(Stage):
         return (SCORES.folder(),)
 
     @property
-    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]  # as the scorers do
-        return tuple(dict.fromkeys(folder for scorer in self.scorers for folder in scorer.reads))
+    def reads(self) -> tuple[Folder, ...]:  # type: ignore[override]
+        """What any scorer reads, so that one can tell whether figures of an earlier run are still those of the clip."""
+        folders = [scorer.reads for scorer in self.scorers] + [kind.reads for kind in scorers().values()]
+        return tuple(dict.fromkeys(folder for some in folders for folder in some))
 
     def settings(self) -> dict[str, Any]:
         return {
             "versions": {figure.name: figure.version for scorer in self.scorers for figure in scorer.figures},
             "scorers": {scorer.name: scorer.settings() for scorer in self.scorers},
+        }
+
+    def compared(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave out the scorers of earlier runs."""
+        own = self.settings()
+        return {
+            key: {name: value for name, value in part.items() if name in own.get(key, ())}
+            if isinstance(part, Mapping)
+            else part
+            for key, part in settings.items()
         }
 
     def computation(self) -> dict[str, Any]:
@@ -79,10 +93,15 @@ class ScoreStage(Stage):
         return {**found, **({"device": device} if device else {})}
 
     def inputs(self, clip: Clip) -> dict[str, Any]:
-        """Return a hash of the provenance of the crop, and the number of frames."""
+        """Return the number and the listing of all frames, whoever reads them, and a hash of the crop's provenance."""
         crop = json.dumps(clip.meta.get(CROP), sort_keys=True, ensure_ascii=False)
-        return {"crop": hashlib.sha256(crop.encode("utf-8", "replace")).hexdigest(),
-                "num_frames": len(clip.frame_indices)}  # fmt: skip
+        count = len(clip.frame_indices)
+        return {
+            "frames": count,
+            "listing": clip.listing(clip.frame_indices),
+            "crop": hashlib.sha256(crop.encode("utf-8", "replace")).hexdigest(),
+            "num_frames": count,
+        }
 
     def setup(self) -> None:
         for scorer in self.scorers:
@@ -109,12 +128,16 @@ class ScoreStage(Stage):
     def encode(self, clip: Clip, result: dict[str, Measured]) -> StageOutput:
         reasons = {name: value for name, value in result.items() if isinstance(value, str)}
         numbers = {name: None if isinstance(value, str) else value for name, value in result.items()}
-        versions = {figure.name: figure.version for scorer in self.scorers for figure in scorer.figures}
-        scores = ClipScores(len(clip.frame_indices), numbers, versions, reasons)
+        settings = self.settings()
+        measured = ClipScores(len(clip.frame_indices), numbers, settings["versions"], reasons)
+        scores, made_by = add_earlier(self, clip, measured)
         data = scores.to_bytes()
-        kept = SCORES.parse(data, clip_id=clip.clip_id).figures
-        told = {name: value for name, value in kept.items() if value is not None}
-        return StageOutput({self.folders[0]: [("", data)]}, {_QUALITY: told, "reasons": reasons})
+        written = SCORES.parse(data, clip_id=clip.clip_id)
+        told = {name: value for name, value in written.figures.items() if value is not None}
+        settings = {"versions": dict(scores.versions), "scorers": {**made_by, **settings["scorers"]}}
+        return StageOutput(
+            {self.folders[0]: [("", data)]}, {_QUALITY: told, "reasons": dict(scores.reasons)}, settings=settings
+        )
 
     def end(self, writer: StoreWriter) -> None:
         save_scores(writer.tree)

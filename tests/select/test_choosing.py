@@ -192,8 +192,30 @@ def test_scores_are_columns(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert [(step.passed, step.unknown) for step in selected.steps] == [(1, 3), (3, 1)]
     told = {"scores.mine": "7", "scores.rotation_speed": str(version)}
     assert selected.clip_list().versions == {"mmvoxceleb": mmvoxceleb.__version__, **told}
-    assert "1 clips have no scores" in caplog.text
-    assert "scores of 1 clips are of earlier formulas, and are unknown" in caplog.text
+    assert "no scores of 1 clip, of which only what the crop recorded is known" in caplog.text
+    assert "scores of 1 clip are of earlier formulas, and are unknown" in caplog.text
+
+
+def test_what_was_not_measured_is_what_the_provenance_says(tmp_path: Path) -> None:
+    store = make_corpus(tmp_path / "store", clips=3)
+    now = {figure.name: figure.version for figure in figures()}
+    for folder in ("meta", "score"):
+        (store.root / folder).mkdir()
+    for number, clip in enumerate(store.clips):
+        meta = {"crop": {"quality": {"sharpness": 10.0 * number, "motion": 1.0}}}
+        (store.root / "meta" / f"{clip}.json").write_text(json.dumps(meta))
+    before = select_clips(store.root, Choice(("sharpness > 5 and motion > 0",)))
+    for clip in store.clips[:2]:  # of which only the head was measured
+        scores = ClipScores(12, {"yaw": 1.0}, {"yaw": now["yaw"]})
+        (store.root / "score" / f"{clip}.json").write_bytes(scores.to_bytes())
+    selected = select_clips(store.root, Choice(("sharpness > 5 and motion > 0",)))
+    assert selected.clips == before.clips == store.clips[1:]
+    assert selected.clip_list().versions == before.clip_list().versions
+    scores = ClipScores(12, {"sharpness": None, "yaw": 1.0}, {"sharpness": now["sharpness"], "yaw": now["yaw"]})
+    (store.root / "score" / f"{store.clips[1]}.json").write_bytes(scores.to_bytes())  # measured, and cannot be told
+    selected = select_clips(store.root, Choice(("sharpness > 5",)))
+    assert selected.clips == store.clips[2:]
+    assert selected.clip_list().versions["scores.sharpness"] == f"{now['sharpness']} and provenance"
 
 
 def test_where_values_are_unknown_the_commands_that_make_them_are_named(store: Corpus) -> None:
@@ -203,7 +225,7 @@ def test_where_values_are_unknown_the_commands_that_make_them_are_named(store: C
     selected = select_clips(root, Choice(("face_px > 99999", "Smiling", "num_frames > 1")))
     assert selected.advice == {
         "face_px > 99999": f"to measure face_px, run: mmvoxceleb regenerate score {root} --figures face_px",
-        "Smiling": f"labels of these clips say that it is unknown; to set it by hand: mmvoxceleb view {root}",
+        "Smiling": f"the labels leave it open; to set it by hand: mmvoxceleb view {root}",
     }
     with pytest.raises(MissingModalityError, match=r"it is unknown for 2 of them. Next step: to measure face_px"):
         selected.clip_list()

@@ -33,8 +33,8 @@ def score(
         str | None,
         typer.Option(
             "--figures",
-            help="Measure only these, separated by commas, and what is computed with them. Default: all "
-            "(docs/scores.md).",
+            help="Figures or groups of figures (docs/scores.md), separated by commas: measure only these, and what is "
+            "computed with them; all others stay as they are. Default: all.",
         ),
     ] = None,
     device: Annotated[

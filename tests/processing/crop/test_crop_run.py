@@ -266,7 +266,7 @@ def test_impossible_numbers_and_places(inputs: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="root may write everywhere")
 def test_an_output_that_cannot_be_written(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "video").write_text("a file where the folder of clips should be")
-    with pytest.raises(ProcessingError, match="cannot be written to"):
+    with pytest.raises(ProcessingError, match="cannot be written, at video"):
         crop_videos(videos_of(inputs), job_to(tmp_path))
 
 

@@ -1,19 +1,23 @@
 """Scores of clips that were cropped a moment ago, of pictures and of video files, on any engine."""
 
 import contextlib
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
+from mmvoxceleb.codecs.landmarks import encode_landmarks
 from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.scores import SCORES_PATH, read_scores
-from mmvoxceleb.modalities import Figure
+from mmvoxceleb.modalities import LANDMARKS, SCORES, Figure
 from mmvoxceleb.processing import LandmarkStage, Pipeline
-from mmvoxceleb.processing.scores import ScoreStage, registry
+from mmvoxceleb.processing.scores import Scorer, ScoreStage, registry
 from mmvoxceleb.processing.scores.picture import PictureScorer
 from tests.support.landmarker import BrightFace
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
@@ -99,3 +103,45 @@ def test_figures_of_absent_weights_are_left_out_and_named_unless_they_are_asked_
     assert read_scores(tmp_path)["motion"].null_count == 0
     result = CliRunner().invoke(app, ["regenerate", "score", str(tmp_path), "--figures", "absent_figure"])
     assert isinstance(result.exception, WeightsError)
+
+
+def measure(out: Path, *kinds: type[Scorer], overwrite: bool = False) -> Any:
+    stage = ScoreStage([scorer for scorer in some_scorers() if type(scorer) in kinds or not kinds])
+    summary = Pipeline([stage]).run(str(out), out, overwrite=overwrite)
+    summary.raise_if_failed()
+    return summary
+
+
+def test_figures_of_earlier_runs_stay_until_the_clip_changes(made: tuple[Any, Path], tmp_path: Path) -> None:
+    _, whole = made
+    out = tmp_path / "out"
+    shutil.copytree(whole, out, ignore=shutil.ignore_patterns("score", ".scores.json", "scores.parquet"))
+    for path in (out / "meta").glob("id*.json"):
+        meta = json.loads(path.read_bytes())
+        del meta["score"]
+        path.write_text(json.dumps(meta))
+    for scorer in some_scorers():
+        assert measure(out, type(scorer)).done == 4
+    assert scores_in(out) == scores_in(whole)
+    clip = sorted((out / "meta").glob("id*.json"))[0].stem
+    sections = [json.loads((root / "meta" / f"{clip}.json").read_bytes())["score"] for root in (out, whole)]
+    assert [section["settings"] for section in sections[:1]] == [section["settings"] for section in sections[1:]]
+    assert sections[0]["quality"] == sections[1]["quality"]
+    assert measure(out, PictureScorer).skipped == 4
+    assert measure(out).skipped == 4
+    measure(out, PictureScorer, overwrite=True)
+    assert scores_in(out) == scores_in(whole)
+
+    landmarks = out / "landmarks" / f"{clip}.landmarks"
+    faces = LANDMARKS.parse(landmarks.read_bytes(), clip_id=clip)
+    landmarks.write_bytes(encode_landmarks(replace(faces, head_pose=faces.head_pose + np.float32(1))))
+    assert measure(out, PictureScorer).done == 1
+    scores = SCORES.parse((out / "score" / f"{clip}.json").read_bytes(), clip_id=clip)
+    assert scores.figures["sharpness"] is not None
+    assert scores.figures["face_px"] is not None
+    assert scores.figures["yaw"] is None
+    assert scores.reasons["yaw"].startswith("the clip has changed since this was measured: ")
+    assert measure(out).done == 1
+    again = SCORES.parse((out / "score" / f"{clip}.json").read_bytes(), clip_id=clip)
+    assert again.figures["yaw"] is not None
+    assert "yaw" not in again.reasons
