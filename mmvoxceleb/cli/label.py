@@ -46,7 +46,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Annotations: parsed form (.txt), table (.csv) or .json.")
     ],
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="Folder of the dataset.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Folder of the dataset.")],
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Skip names that are not CelebA attributes.")
     ] = False,
@@ -55,6 +55,10 @@ def import_(
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Treat unknown clips, empty labels and contradictions as errors.")
+    ] = False,
+    keep_others: Annotated[
+        bool,
+        typer.Option("--keep-others", help="Keep the values of attributes that FILE does not name or leaves empty."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be imported, and stop.", rich_help_panel="Run")
@@ -72,22 +76,28 @@ def import_(
             ignore_unknown=ignore_unknown,
             allow_empty=allow_empty,
             strict=strict,
+            keep_others=keep_others,
             dry_run=dry_run,
             progress=lambda done, total: tell("importing (labels)", total, done=done),
         )
     _show(report, store, dry_run)
 
 
-def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
+def _show(report: "ImportReport", store: str, dry_run: bool) -> None:
     verb = "would be written" if dry_run else "written"
     for source, count in sorted(report.replaced.items()):
-        say(f"  {count} {'would take' if dry_run else 'took'} the place of another label ({source})")
+        say(f"  {'would replace' if dry_run else 'replaced'}: {counted(count, 'label')} ({source})")
+    if report.forgotten:
+        say(
+            f"  {'to become' if dry_run else 'became'} unknown: {counted(sum(report.forgotten.values()), 'value')} of "
+            f"{_some(list(report.forgotten))} that the file leaves open; --keep-others keeps them"
+        )
     for name, count in report.unknown_names.most_common():
         say(f"  left out: {name!r} is not an attribute ({counted(count, 'time')})")
     for clips, why in (
         (report.unknown_clips, "not in the dataset"),
         (report.empty, "no attribute is set; --allow-empty imports them"),
-        (report.predicted, "the file says that a model predicted them"),
+        (report.predicted, "predicted by a model, as the file says"),
         (report.removed, "on the removal list"),
     ):
         if clips:
@@ -100,9 +110,9 @@ def _show(report: "ImportReport", store: Path, dry_run: bool) -> None:
         say(f"  out of date: the text of {_some(report.stale_text)}")
     again = command("regenerate", "text", store, "--overwrite") if report.stale_text else command("view", store)
     end(
-        {"location": str(store), "dry_run": dry_run, **vars(report)},
+        {"location": store, "dry_run": dry_run, **vars(report)},
         [
-            ("store", str(store)),
+            ("store", store),
             ("labels", f"{counted(len(report.written), 'label')} {verb}, {len(report.unchanged):,} already there"),
         ],
         next_command=None if dry_run else again,

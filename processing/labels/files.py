@@ -29,6 +29,8 @@ FORMS: dict[str, Form] = {".txt": "parsed", ".csv": "csv", ".json": "json"}
 
 _CLIP_COLUMNS = ("clip_id", "clip", "clip_name", "name", "file", "filename", "video", "id", "key")
 _SOURCE_COLUMN = "label_source"
+_DELIMITERS = ",;\t"
+"""Excel writes semicolons where the comma is the decimal sign, and tabs as text."""
 _WORDS = {
     "1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0, "-1": -1, "-1.0": -1,
     "": None, "null": None, "none": None, "nan": None,
@@ -68,6 +70,7 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
     ``.json`` holds a mapping of clips to lists of names, to lists of 40 numbers or to mappings of names to values, or
     a list of records with a clip, and attributes in one of these ways or as fields of their own. Any other file is a
     table whose first line names its columns, the first being the clip, or the parsed form ``clip,Attr One,Attr Two``.
+    Commas divide the cells, or semicolons or tabs where the first line has no comma.
     Names match regardless of case, spaces, underscores and punctuation.
 
     Raises:
@@ -102,6 +105,8 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
             raise CorruptSourceError(
                 f"{where}: clip {shortened(clip, 100)} appears twice, with different attributes; keep one of them"
             )
+    if not raw and not annotations.predicted:
+        raise CorruptSourceError(f"{path}: names no clip; it needs a line or a record for each")
     celeba = not any(value == 0 for values in raw.values() for value in values.values())
     for clip, known in raw.items():
         decided = {name: 0 if value == -1 and celeba else value for name, value in known.items()}
@@ -176,7 +181,10 @@ Row = tuple[str, str, str, Raw]
 def _rows(path: Path, text: str) -> Iterator[Row]:
     lines = [(number, cells) for number, cells in _split(path, text) if any(cells)]
     if not lines:
-        raise CorruptSourceError(f"{path}: is empty; expected lines such as clip,Attr One,Attr Two")
+        raise CorruptSourceError(
+            f"{path}: is empty; expected a table with the columns clip_id,{','.join(ATTRIBUTES[:2])},..., or lines "
+            "such as clip,Attr One,Attr Two"
+        )
     header = lines[0][1]
     if header[0].lower() not in _CLIP_COLUMNS:
         for number, (clip, *names) in lines:
@@ -205,7 +213,9 @@ def _without_repeats(where: str, pairs: Iterable[tuple[str, str]]) -> dict[str, 
 
 
 def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = next((each for each in _DELIMITERS if each in first), ",")
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for cells in reader:
             yield reader.line_num, [cell.strip() for cell in cells]

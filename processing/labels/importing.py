@@ -5,11 +5,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically, writing
+from mmvoxceleb.files.quoting import shortened
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -47,6 +50,7 @@ class ImportReport:
         unknown_names: Names that are not attributes, with the number of times; left out.
         contradictions: What cannot well hold together, by clip; imported as annotated.
         stale_text: Clips whose text was made from another label.
+        forgotten: How many values become unknown that were known, by clip.
     """
 
     written: list[str] = field(default_factory=list)
@@ -59,6 +63,7 @@ class ImportReport:
     unknown_names: Counter[str] = field(default_factory=Counter)
     contradictions: dict[str, list[str]] = field(default_factory=dict)
     stale_text: list[str] = field(default_factory=list)
+    forgotten: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,6 +90,7 @@ def import_labels(
     ignore_unknown: bool = False,
     allow_empty: bool = False,
     strict: bool = False,
+    keep_others: bool = False,
     dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
@@ -97,13 +103,15 @@ def import_labels(
         allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was
             never filled in.
         strict: Whether unknown clips, empty labels and contradictions are errors.
+        keep_others: Whether attributes that the file leaves open keep the values that they have in the store.
         dry_run: Whether to report only.
         progress: Called with the number of clips done and their total.
 
     Raises:
-        CorruptSourceError: The file is broken; with ``strict`` also if anything is to be reported. Nothing is written.
-        ConfigError: The file names unknown attributes. Nothing is written.
-        SourceUnavailableError: The store is not a folder on this machine.
+        CorruptSourceError: The file is broken, or none of its clips is in the store; with ``strict`` also if anything
+            is to be reported. Nothing is written.
+        ConfigError: The file names unknown attributes, or the store is behind a URL. Nothing is written.
+        SourceUnavailableError: The store is not there.
         IncompatibleOutputError: The store is one folder down from there.
     """
     root = _local_folder(store)
@@ -115,7 +123,12 @@ def import_labels(
     writer.check()
     watch = RemovalWatch(writer.tree)
     removals = read_removals(root)
-    chosen = _choose(annotations, _clips_of(open_store(root)), report, allow_empty, removals)
+    chosen = _choose(annotations, _clips_of(open_store(root)), report, removals, allow_empty, keep_others)
+    if report.unknown_clips and len(report.unknown_clips) == len(annotations.labels):
+        raise CorruptSourceError(
+            f"{file}: none of its clips, such as {shortened(report.unknown_clips[0], 100)}, is in {root}; check their "
+            "names"
+        )
     if strict:
         _refuse(file, report)
     fingerprint = hashlib.sha256(Path(file).read_bytes()).hexdigest()
@@ -125,15 +138,16 @@ def import_labels(
     for number, (clip, label) in enumerate(sorted(chosen.items())):
         meta = provenance.read(clip)
         before = _label_in(reader, clip)
+        section: dict[str, Any] = {"annotation_file": Path(file).name, "annotation_sha256": fingerprint}
+        if before is not None and keep_others:
+            section = _mended(meta, label, Path(file).name)
+            label = [was if value == -1 else value for was, value in zip(before, label, strict=True)]
         if before == label and meta.get("label_source") == MANUAL:
             report.unchanged.append(clip)
         else:
             if not dry_run:
                 if clip not in watch.now():
-                    section = {
-                        "label_source": MANUAL, "annotation_file": Path(file).name, "annotation_sha256": fingerprint,
-                    }  # fmt: skip
-                    write_label(clip, label, section, MANUAL, provenance, writer)
+                    write_label(clip, label, {**section, "label_source": MANUAL}, MANUAL, provenance, writer)
                 if clip in watch.now():  # since the import began, perhaps while it was written
                     erase(writer.tree, Removals(clip_id=frozenset({clip})))
                     report.removed.append(clip)
@@ -141,7 +155,9 @@ def import_labels(
                 rows.append(LedgerRow(clip, "label", "done"))
             report.written.append(clip)
             if before is not None:
-                report.replaced[str(meta.get("label_source") or "unknown")] += 1
+                report.replaced[str(meta.get("label_source") or "of unknown origin")] += 1
+                if forgotten := sum(was != -1 and value == -1 for was, value in zip(before, label, strict=True)):
+                    report.forgotten[clip] = forgotten
         text = meta.get("text")
         read = text.get("input") if isinstance(text, dict) else None
         if isinstance(text, dict) and not (isinstance(read, dict) and read.get("label") == label):
@@ -209,7 +225,12 @@ def export_labels(
 
 
 def _choose(
-    annotations: Annotations, clips: frozenset[str], report: ImportReport, allow_empty: bool, removals: Removals
+    annotations: Annotations,
+    clips: frozenset[str],
+    report: ImportReport,
+    removals: Removals,
+    allow_empty: bool,
+    keep_others: bool,
 ) -> dict[str, list[int]]:
     chosen: dict[str, list[int]] = {}
     for name, label in annotations.labels.items():
@@ -218,7 +239,7 @@ def _choose(
             report.unknown_clips.append(name)
         elif clip in removals:
             report.removed.append(clip)
-        elif 1 not in label and not allow_empty:
+        elif set(label) == {-1} if keep_others else (1 not in label and not allow_empty):
             report.empty.append(clip)
         else:
             chosen[clip] = label
@@ -228,13 +249,27 @@ def _choose(
     return chosen
 
 
+def _mended(meta: Mapping[str, Any], label: Sequence[int], name: str) -> dict[str, Any]:
+    """Say what is known of a label of which a file sets some attributes, as the viewer does of those set by hand."""
+    section = meta.get(LABEL.name)
+    section = dict(section) if isinstance(section, Mapping) else {}
+    mended = section.get("mended")
+    at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    said = {
+        attribute: {"value": value, "by": name, "at": at}
+        for attribute, value in zip(ATTRIBUTES, label, strict=True)
+        if value != -1
+    }
+    return {**section, "mended": {**(mended if isinstance(mended, Mapping) else {}), **said}}
+
+
 def _refuse(file: str | os.PathLike[str], report: ImportReport) -> None:
     found = [f"clip {clip} is not in the store" for clip in report.unknown_clips]
     found += [f"clip {clip} has no attribute that holds" for clip in report.empty]
     found += [f"clip {clip} has {', '.join(both)}" for clip, both in report.contradictions.items()]
     if found:
         raise CorruptSourceError(
-            f"{file}: {len(found)} of its entries are doubtful, so nothing was imported: {'; '.join(found[:5])}"
+            f"{file}: doubtful entries ({len(found):,}), so nothing was imported: {'; '.join(found[:5])}"
             f"{'; ...' if len(found) > 5 else ''}. Fix them, or import without --strict"
         )
 
@@ -267,8 +302,10 @@ def _unknown_names(file: str | os.PathLike[str], annotations: Annotations) -> st
 
     phrases = []
     for name, count in annotations.unknown.most_common(5):
-        close = difflib.get_close_matches(name.lower(), [known.lower() for known in ATTRIBUTES], 1)
-        phrases.append(f"{name!r} ({count} times{f'; did you mean {close[0]}?' if close else ''})")
+        known = {attribute.lower(): attribute for attribute in ATTRIBUTES}
+        close = difflib.get_close_matches(name.lower(), known, 1)
+        meant = f"; did you mean {known[close[0]]}?" if close else ""
+        phrases.append(f"{name!r} ({counted(count, 'time')}{meant})")
     more = f" and {len(annotations.unknown) - 5} more" if len(annotations.unknown) > 5 else ""
     return (
         f"{file}: names that are no CelebA attributes: {', '.join(phrases)}{more}; nothing was imported. Mend them, "
@@ -277,9 +314,11 @@ def _unknown_names(file: str | os.PathLike[str], annotations: Annotations) -> st
 
 
 def _local_folder(store: str | os.PathLike[str]) -> Path:
+    if "://" in os.fspath(store):
+        raise ConfigError(f"{store}: labels can be imported into a folder on this machine only")
     root = Path(store).expanduser()
     if not root.is_dir():
-        raise SourceUnavailableError(f"{store}: labels can be imported into a folder on this machine only")
+        raise SourceUnavailableError(f"{store}: no such folder; name that of the dataset")
     return root
 
 

@@ -49,7 +49,7 @@ def test_from_frames_to_labels_and_text_and_hand_made_ones(
     annotations.write_text(f"{second},Smiling,Young\nid1#x#1.txt#000.mp4,Young\n")
     said = mmvoxceleb("label", "import", annotations, root)
     assert "1 label written" in said
-    assert "1 took the place of another label (predicted:transformers:tiny@" in said
+    assert "replaced: 1 label (predicted:transformers:tiny@" in said
     assert "1 clip (id1#x#1.txt#000.mp4): not in the dataset" in said
     said = mmvoxceleb(*predict, "--threshold", "0.9", "--overwrite")
     assert "manual labels of 1 clip;" in said

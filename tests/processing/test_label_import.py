@@ -72,6 +72,22 @@ def write(path: Path, content: object) -> Path:
             ]),
         ),
         (
+            "semicolons.csv",
+            "\n".join([
+                ";".join(["clip_id", *ATTRIBUTES]),
+                ";".join([A, *map(str, label_of("Smiling", "Wearing_Hat"))]),
+                ";".join([B, *map(str, label_of("5_o_Clock_Shadow"))]),
+            ]),
+        ),
+        (
+            "tabs.txt",
+            "\n".join([
+                "\t".join(["clip_id", *ATTRIBUTES]),
+                "\t".join([A, *map(str, label_of("Smiling", "Wearing_Hat"))]),
+                "\t".join([B, *map(str, label_of("5_o_Clock_Shadow"))]),
+            ]),
+        ),
+        (
             "celeba.csv",
             "\n".join([
                 ",".join(["clip", *ATTRIBUTES]),
@@ -159,13 +175,31 @@ def test_predicted_labels_never_become_manual(tmp_path: Path, store: Path) -> No
 
 def test_manual_replaces_what_was_there_and_says_so(tmp_path: Path, own_corpus: Corpus) -> None:
     report = import_labels(write(tmp_path / "a.txt", f"{A},Smiling\n"), own_corpus.root)
-    assert report.replaced == {"unknown": 1}
+    assert report.replaced == {"of unknown origin": 1}
+    assert report.forgotten == {}
     assert labels_in(own_corpus.root)[A] == label_of("Smiling")
+
+
+def test_a_table_of_one_attribute_forgets_or_keeps_the_others(tmp_path: Path, store: Path) -> None:
+    import_labels(write(tmp_path / "all.json", {A: label_of("Smiling", "Young"), B: label_of("Young")}), store)
+    file = write(tmp_path / "one.csv", f"clip_id,Eyeglasses,Young\n{A},1,\n{B},0,0\n")
+    for dry_run in (True, False):
+        report = import_labels(file, store, keep_others=True, dry_run=dry_run)
+        assert (report.written, report.unchanged, report.forgotten) == ([A, B], [], {})
+    assert labels_in(store) == {A: label_of("Smiling", "Young", "Eyeglasses"), B: label_of()}
+    meta = Provenance(store).read(A)
+    assert meta["label_source"] == "manual"
+    assert {name: said["value"] for name, said in meta["label"]["mended"].items()} == {"Eyeglasses": 1}
+    assert import_labels(file, store, keep_others=True).unchanged == [A, B]
+    assert import_labels(write(tmp_path / "open.csv", f"clip_id,Bald\n{A},\n"), store, keep_others=True).empty == [A]
+    assert import_labels(file, store, dry_run=True).forgotten == {A: 39}
+    import_labels(file, store)
+    assert labels_in(store)[A] == open_label(Eyeglasses=1)
 
 
 def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store: Path) -> None:
     file = write(tmp_path / "a.txt", f"{A},Smilling,Smiling\n{B},Smilling,Tall\n")
-    with pytest.raises(ConfigError, match=r"a\.txt: .*'Smilling' \(2 times; did you mean smiling\?\), 'Tall'"):
+    with pytest.raises(ConfigError, match=r"a\.txt: .*'Smilling' \(2 times; did you mean Smiling\?\), 'Tall'"):
         import_labels(file, store)
     assert not labels_in(store)
     report = import_labels(file, store, ignore_unknown=True)
@@ -197,7 +231,7 @@ def test_contradictions_are_reported_and_imported_as_annotated(tmp_path: Path, s
     assert "Bald and Bangs" in report.contradictions[B]
     assert labels_in(store)[A] == label_of("Black_Hair", "Blond_Hair", "Smiling")
     assert contradictions(label_of("Smiling", "No_Beard", "Black_Hair")) == []
-    with pytest.raises(CorruptSourceError, match=f"2 of its entries are doubtful.*{A} has Black_Hair and Blond_Hair"):
+    with pytest.raises(CorruptSourceError, match=rf"doubtful entries \(2\), so .*{A} has Black_Hair and Blond_Hair"):
         import_labels(file, store, strict=True)
 
 
@@ -222,6 +256,9 @@ def test_dry_run_writes_nothing(tmp_path: Path, store: Path) -> None:
         ("a.csv", f"{A},1,0\n", "line 1: has values and the file names no columns"),
         ("a.txt", f"{A},Smiling\n{A},Young\n", r"a\.txt, line 2: clip .* appears twice"),
         ("a.txt", "\n\n", "is empty"),
+        ("a.csv", "clip_id,Smiling\n", r"a\.csv: names no clip"),
+        ("a.json", "{}", r"a\.json: names no clip"),
+        ("a.csv", "clip_id,Smiling\nid1#x#00001.txt#000.mp4,1\n", "none of its clips, such as id1#x.*, is in .*"),
         ("a.csv", f'{A},"Smiling\n', "is not a line of a table"),
     ],
 )
@@ -237,7 +274,9 @@ def test_other_mistakes(tmp_path: Path, store: Path) -> None:
         import_labels(tmp_path / "latin.txt", store)
     with pytest.raises(CorruptSourceError, match=r"absent\.txt: cannot be read"):
         import_labels(tmp_path / "absent.txt", store)
-    with pytest.raises(SourceUnavailableError, match="folder on this machine only"):
+    with pytest.raises(SourceUnavailableError, match="no such folder"):
+        import_labels(tmp_path / "a.txt", tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"https://example\.org/data: .* folder on this machine only"):
         import_labels(write(tmp_path / "a.txt", f"{A},Smiling"), "https://example.org/data")
     with pytest.raises(ConfigError, match=r"must end in \.txt"):
         export_labels(store, tmp_path / "out.xlsx")
