@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.opening import Place, open_output
@@ -197,8 +198,8 @@ def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> No
     forget_in_index(tree, removals, is_all=True)
     if count:
         logger.warning(
-            "%s: deleted %d files and folders of clips that are on the removal list, %s",
-            tree.location, count, REMOVALS_PATH,
+            "%s: deleted %s of clips that are on the removal list, %s",
+            tree.location, counted(count, "file or folder", "files and folders"), REMOVALS_PATH,
         )  # fmt: skip
 
 
@@ -216,7 +217,7 @@ def _open(place: Place) -> OutputTree:
         tree = open_output(place)
     except ConfigError as error:
         raise ConfigError(
-            f"{error}. People are taken out of only local stores and URLs that can be written to"
+            f"{place}: cannot be written to from here; run mmvoxceleb remove on the machine that holds the store"
         ) from error
     if tree.is_local and not Path(tree.address).is_dir():
         raise ConfigError(f"{tree.location}: no such folder; pass the folder of the store")

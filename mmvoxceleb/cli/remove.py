@@ -75,7 +75,8 @@ def remove(
 ) -> None:
     """Remove people, videos or clips. A store also records them, so that later runs leave them out.
 
-    In an export and on the Hub, only the files that contain them are rewritten.
+    In an export and on the Hub, only the files that contain them are rewritten. Exits with 1 if a file still holds or
+    names them.
     """
     from mmvoxceleb.cliplists import read_clip_list
     from mmvoxceleb.errors import ConfigError
@@ -143,13 +144,15 @@ def remove(
         following = command("remove", *asked, "--rewrite-zips")
     if dry_run:
         following = command("remove", *asked)
-    for path in _pushed(places or ()):
-        say(f"an export that mmvoxceleb push has made may still have them, too: {path}")
+    for path in _pushed(places or (), removals):
+        say(f"an export that mmvoxceleb push has made has them, too: {path}")
     end(
         {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
         [(place, _became(found, dry_run=dry_run)) for place, found in done.items()],
         next_command=following,
     )
+    if not dry_run and (sets or any(found.get(key) for found in done.values() for key in ("holding", "naming"))):
+        raise typer.Exit(1)
 
 
 def _became(found: dict[str, Any], *, dry_run: bool) -> str:
@@ -162,15 +165,23 @@ def _became(found: dict[str, Any], *, dry_run: bool) -> str:
     return f"{clips} left out from now on; {counted(zips, 'zip')} still {'holds' if zips == 1 else 'hold'} them"
 
 
-def _pushed(places: Sequence[str]) -> list[Path]:
-    """List the exports that push has made of stores on this machine, without those that are named."""
+def _pushed(places: Sequence[str], removals: "Removals") -> list[Path]:
+    """List the exports that push has made on this machine and that hold removed clips, without those that are named."""
     from mmvoxceleb.cache import cache_dir
-    from mmvoxceleb.hub.manifest import is_export
+    from mmvoxceleb.errors import MMVoxCelebError
+    from mmvoxceleb.hub.dropping import planned
+    from mmvoxceleb.hub.manifest import ExportFolder, is_export
+
+    def holds_them(export: Path) -> bool:
+        try:
+            return bool(planned(ExportFolder(export).notes(), removals).clips)
+        except MMVoxCelebError:
+            return True  # perhaps
 
     named = {Path(place).expanduser().resolve() for place in places if "://" not in place}
     folder = cache_dir() / "exports"
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if path.resolve() not in named and is_export(path)]
+    return [path for path in found if path.resolve() not in named and is_export(path) and holds_them(path)]
 
 
 def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run: bool) -> None:
@@ -264,7 +275,7 @@ def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[st
     _list(f"{place}: {'would lose' if dry_run else 'took out'}", dropped.clips)
     _doubt(dropped.unmatched, is_noted=False)
     be = "to be " if dry_run else ""
-    say(f"shards {be}written again: {len(dropped.rewritten):,}; {be}deleted: {len(dropped.deleted):,}")
+    say(f"files {be}written again: {len(dropped.rewritten):,}; {be}deleted: {len(dropped.deleted):,}")
     return {name: getattr(dropped, name) for name in ("clips", "rewritten", "deleted", "unmatched")}
 
 

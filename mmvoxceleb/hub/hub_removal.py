@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.files.atomic import write_atomically, writing
 from mmvoxceleb.hub.card import CardFacts, write_card
@@ -74,7 +75,7 @@ def remove_from_hub(repo: HubRepo, removals: Removals, *, dry_run: bool = False)
         operations: list[Any] = [CommitOperationAdd(path, str(root / path)) for path in (*dropped.rewritten, *changed)]
         operations += [CommitOperationDelete(path) for path in dropped.deleted]
         # whose clips they were is not written into the history that is there to forget them
-        commit = repo.commit(operations, f"Remove {len(dropped.clips)} clips on request")
+        commit = repo.commit(operations, f"Remove {counted(len(dropped.clips), 'clip')} on request")
     return HubRemoval(**vars(dropped), commit=commit, tags=sorted(repo.tags()))
 
 

@@ -9,7 +9,10 @@ from mmvoxceleb.meta.marks import MARKS_PATH, marks_without
 from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.provenance_table import INDEX_PATH, INDEX_STAMP_PATH
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
+from mmvoxceleb.meta.runs import RUNS_FOLDER
 from mmvoxceleb.meta.scores import SCORES_PATH, forget_scores
+from mmvoxceleb.meta.scores import STAMP_PATH as SCORES_STAMP_PATH
+from mmvoxceleb.meta.taken_out import TAKEN_OUT_PATH
 from mmvoxceleb.meta.videos import RECORDS, VideoRecord, names_video_of
 from mmvoxceleb.meta.watch import is_removed
 from mmvoxceleb.modalities import META
@@ -21,8 +24,12 @@ _OTHERS = (REMOVALS_PATH, LEDGER_PATH, SCORES_PATH, INDEX_PATH, INDEX_STAMP_PATH
 
 
 def is_ours(path: str) -> bool:
-    """Return whether a file lies in ``meta``."""
-    return path.startswith(f"{META.folder_name}/")
+    """Return whether a file is one that this package writes into ``meta``, by its name."""
+    folder, _, name = path.rpartition("/")
+    if path in _OTHERS or path in (MARKS_PATH, SCORES_STAMP_PATH, TAKEN_OUT_PATH) or folder in (RECORDS, RUNS_FOLDER):
+        return True
+    clip_id = name.removesuffix(META.suffix)
+    return folder == META.folder_name and name != clip_id and ClipId.matches(clip_id)
 
 
 def is_record_of(path: str, removals: Removals) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from mmvoxceleb.cache import cache_dir
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.atomic import write_atomically
 from mmvoxceleb.files.json_text import parse_json_object
@@ -211,6 +212,7 @@ class _Kept:
         last = self.read()
         if last is not None and (withdrawn := (last[1] - found).lines()):
             logger.warning(
-                "%s: %d entries that it had on %s are no longer on it; their clips are read again",
-                self.address, len(withdrawn), last[0],
+                "%s: %s that it had on %s %s no longer on it; their clips are read again",
+                self.address, counted(len(withdrawn), "entry", "entries"),
+                last[0], "is" if len(withdrawn) == 1 else "are",
             )  # fmt: skip

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, SourceUnavailableError
 from mmvoxceleb.hub.card import CardFacts
 from mmvoxceleb.hub.dropping import planned, remove_from_export
@@ -77,6 +79,24 @@ def test_a_store_loses_all_files_and_later_exports_leave_the_clips_out(store: Co
     export_store(store.root, tmp_path / "out", LIGHT, facts=PLAIN)
     rows = [row for file in tmp_path.glob("out/data/all/*.parquet") for row in pq.read_table(file).to_pylist()]
     assert {row["clip_id"] for row in rows} == set(store.clips) - set(gone)
+
+
+def test_files_of_others_in_meta_are_named_and_left_alone(store: Corpus) -> None:
+    meta = store.root / "meta"
+    (meta / "runs").mkdir(parents=True)
+    person = f'{{"notes": "id10001, take {store.clips[0]} out"}}'
+    others = [meta / "notes.json", meta / "notes.txt", meta / "list.csv", meta / "mine" / "todo.json"]
+    others[-1].parent.mkdir()
+    for path in others:
+        path.write_text(person)
+    (meta / "runs" / "20260101T000000Z-1.json").write_text(person)
+    report = remove_from_store(store.root, PERSON)
+    assert sorted(report.naming) == sorted(others)
+    assert [path.read_text() for path in others] == [person] * 4
+    assert "id10001" not in (meta / "runs" / "20260101T000000Z-1.json").read_text()
+    done = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001"])
+    assert done.exit_code == 1
+    assert all(f"STILL NAMES THEM: {path}" in done.stdout for path in others)
 
 
 def test_a_list_in_the_folder_above_does_not_hide_the_store_below(own_corpus: Corpus) -> None:
@@ -268,7 +288,7 @@ print(sorted(load_dataset("lab/removal", "label", split=None)["train"]["clip_id"
 def test_nobody_and_nowhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such folder"):
         remove_from_store(tmp_path / "absent", PERSON)
-    with pytest.raises(ConfigError, match="only local stores"):
+    with pytest.raises(ConfigError, match="run mmvoxceleb remove on the machine that holds"):
         remove_from_store("https://example.org/data", PERSON)
 
 

@@ -322,7 +322,7 @@ def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus
     told = json.loads(CliRunner().invoke(app, [*arguments, "--dry-run", "--json"]).stdout)["places"][str(out)]
     assert (told["trainer"], told["next"]) == ("hallo3", f"mmvoxceleb export {store} '{out}' --for hallo3")
     done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     assert not [*(store / "video").glob("id10001*")]
     again = f"mmvoxceleb export {store} '{out}' --for hallo3"
     assert f"STILL HOLDS THEM: {out}, a set for hallo3; take them out: {again}" in done.stdout
