@@ -77,7 +77,8 @@ _BUILT_IN = (
            "frames", "share", high=1.0, needs=("frames", "landmarks")),
     Figure("motion", "mean absolute difference of the grey levels of a frame and the next, mean over frames",
            "grey levels", high=255.0),
-    Figure("cuts", "number of frames that begin a new scene, as the crop finds them (docs/crop.md)", "frames"),
+    Figure("cuts", "number of frames that begin a new scene, as the crop finds them (docs/crop.md)", "frames",
+           version=2),
     Figure("blockiness", "mean absolute difference across the borders of blocks of 8 px, divided by that inside "
            "blocks, at the position of the grid where it is largest; mean of both directions; 1 without blocks. "
            "Scaling after compression hides it", "ratio", source=_JPEG),

@@ -8,8 +8,10 @@ memory does not grow with the length of the video.
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, UnsuitableDecoderError
 from mmvoxceleb.processing.crop.result import CroppedClip, Rejection, Unwanted
 from mmvoxceleb.processing.crop.settings import CropSettings
@@ -67,9 +69,17 @@ def crop_tubes(
         WeightsError: The weights of the detector are missing or wrong.
     """
     settings = settings or CropSettings()
-    reject = rejected or (lambda rejection: None)
     if detector is None and any(settings.needs_detector(utterance) for utterance in video.utterances):
         raise ConfigError(f"{video.key}: faces must be detected, and no detector was given")
+    opened: Decoder | None = None
+
+    def reject(rejection: Rejection) -> None:
+        if opened is not None and opened.counts.undecodable:
+            detail = f"{rejection.detail}; " if rejection.detail else ""
+            rejection = replace(rejection, detail=f"{detail}the video is damaged or cut off")
+        if rejected is not None:
+            rejected(rejection)
+
     try:
         if video.path is None:
             raise SourceUnavailableError("it is not among the videos")
@@ -93,7 +103,8 @@ def crop_tubes(
             finally:
                 crop.is_over = True
         if opened.counts.undecodable:
-            logger.warning("%s: %d damaged packets were skipped", video.path, opened.counts.undecodable)
+            skipped = counted(opened.counts.undecodable, "packet")
+            logger.warning("%s: is damaged or cut off; skipped %s", video.path, skipped)
 
 
 class _WatchedDecoder(Decoder):

@@ -74,6 +74,8 @@ class PartNames:
             taken_by = f"another {'row' if origin else 'file'} has this name"
             found = sorted(set("".join(given)) & (_FORBIDDEN | {"[", "]"}) - {"#"})
             cannot = f", which cannot have {' '.join(found)}" if found else ""
+            is_long = any(len(name.encode("utf-8", "surrogatepass")) > MOST_BYTES for name in given)
+            cannot += f", whose parts have at most {MOST_BYTES} bytes" * is_long
             why = taken_by if is_taken else f"this name is not valid in a clip id{cannot}"
             if not origin and "#" in os.path.basename(place):
                 why += ", in which # divides person and video"

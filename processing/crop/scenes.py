@@ -22,7 +22,8 @@ class CutDetector:
     """Compares each frame with the one before on small pictures, as a stream.
 
     A cut is a change that is large by itself and also against the changes just before it, so that a
-    pan, a zoom or a gesture is none.
+    pan, a zoom or a gesture is none. Frames that repeat the one before, as where a video has fewer than 25 frames per
+    second, and cuts themselves do not count as changes.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,8 @@ class CutDetector:
         if last is None:
             return False
         change = float(np.abs(small - last).mean())
-        usual = float(np.median(self._changes)) if self._changes else 0.0
-        self._changes.append(change)
-        return change >= MIN_CHANGE and change >= MIN_RATIO * usual
+        moved = [before for before in self._changes if before]
+        usual = float(np.median(moved)) if moved else 0.0
+        is_cut = change >= MIN_CHANGE and change >= MIN_RATIO * usual
+        self._changes.append(0.0 if is_cut else change)
+        return is_cut

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError
 from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
@@ -148,7 +149,7 @@ class UtteranceCrop:
             raise self._unwanted("wrong identity", detail)
         num_frames = int(annotation.frames[-1] - annotation.frames[0])
         if num_frames < settings.min_frames:
-            raise self._unwanted("too short", f"{num_frames} annotated frames, {settings.min_frames} wanted")
+            raise self._unwanted("too short", f"{counted(num_frames, 'annotated frame')}, {settings.min_frames} wanted")
         first, last = int(annotation.frames[0]), int(annotation.frames[-1])
         sizes = [
             (part.width_px, part.height_px)
@@ -175,9 +176,10 @@ class UtteranceCrop:
         if settings.boxes == "whole" and longer > MOST_OBLONG * shorter:
             return "not square", f"{track.width_px}x{track.height_px}; find its face, without --cropped"
         if not tube.has_face:
-            return "no face", f"in {tube.num_frames} frames"
+            return "no face", f"in {counted(tube.num_frames, 'frame')}"
         if tube.num_frames < settings.min_frames:
-            return "too short", f"{tube.num_frames} frames, {settings.min_frames} wanted"
+            end = ", up to a scene cut" if tube.stop in track.cuts else ""
+            return "too short", f"{counted(tube.num_frames, 'frame')}{end}, {settings.min_frames} wanted"
         part = slice(tube.start, tube.stop)
         if track.overlaps is not None and not track.overlaps[part].any():
             return "wrong face", "no face overlaps the annotated box"

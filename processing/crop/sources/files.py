@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import SourceUnavailableError
 from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.quoting import quoted
@@ -124,7 +125,7 @@ class VideoFiles:
         others = sorted(plain_name(place) for place in self._others.keys() - set(named))
         endings = ", ".join(sorted(self._beside)[:_MOST_NAMED])
         endings += ", ..." if len(self._beside) > _MOST_NAMED else ""
-        beside = f"{self._beside.total():,} that are no videos ({endings})" if self._beside else ""
+        beside = f"{counted(self._beside.total(), 'other file')} ({endings})" if self._beside else ""
         if not others:
             return f"not taken: {beside}" if beside else ""
         return (

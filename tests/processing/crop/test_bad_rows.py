@@ -232,7 +232,7 @@ def test_files_of_unknown_endings_are_told_once(tmp_path: Path) -> None:
     assert summary.done == 1
     (note,) = summary.as_dict()["notes"]
     assert note.startswith(
-        "not taken, for their endings: 'b.gif', 'noending', 'x.mp4.part', and 3 that are no videos (.jpg, .json, .txt)"
+        "not taken, for their endings: 'b.gif', 'noending', 'x.mp4.part', and 3 other files (.jpg, .json, .txt)"
     )
     assert free_videos(tmp_path / "raw" / "ann.mp4").not_taken == ""
     write_video(tmp_path / "raw" / "odd.video.mp4", (numbered(i, 96, 96) for i in range(12))).rename(

@@ -225,7 +225,7 @@ def test_damage_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     (video,) = annotated_videos(tmp_path / "raw", tmp_path / "txt")
     clips, _ = run(video, boxes="annotation")
     assert [meta["num_frames"] for _, meta in clips.values()] == [29]
-    assert f"{VIDEO}.avi: 1 damaged packets were skipped" in caplog.text
+    assert f"{VIDEO}.avi: is damaged or cut off; skipped 1 packet" in caplog.text
 
 
 def test_bad_inputs_are_told_apart(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -36,6 +37,14 @@ def test_pans_zooms_and_fades_are_no_cuts() -> None:
     zoom = [cv2.resize(big[2 * i : 480 - 2 * i, 4 * i : 850 - 4 * i], (320, 180)) for i in range(90)]
     fade = [(big[:180, :320] * (i / 30)).astype(np.uint8) for i in range(30)]
     assert cuts(pan) == cuts(zoom) == cuts(fade) == []
+
+
+def test_frames_that_are_shown_several_times_make_movement_no_cut() -> None:
+    big = cv2.resize(np.hstack([portrait(), portrait()[:, ::-1], portrait()]), (1440, 480))
+    pan = [big[100:280, 12 * i : 12 * i + 320] for i in range(90)]
+    slow = [pan[i - i % 3] for i in range(90)]
+    assert cuts(pan[:30] + slow[30:]) == []  # as of a video whose rate changes
+    assert max(float(np.abs(b.astype(int) - a).mean()) for a, b in pairwise(slow)) > 40
 
 
 def test_cuts_in_close_succession() -> None:
