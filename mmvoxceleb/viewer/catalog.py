@@ -27,8 +27,8 @@ OUTCOMES = ("", "done", "failed", "rejected")
 MARKS = ("", "marked")
 """Whether a clip is marked for removal."""
 
-_NUMBER = re.compile(r"\d[\d.,]*(?<![.,])")
-_RENAMED = re.compile(r"; renamed from .*", re.DOTALL)
+_NUMBER = re.compile(r"(?<![^\W\d])\d[\d.,]*(?<![.,])")
+"""Not in a word, such as mp4."""
 
 
 class Catalog:
@@ -93,7 +93,7 @@ class Catalog:
                 self.outcome[position] = code
                 reason = f"{row.stage}: {row.reason}" if row.reason and code > 1 else ""
                 self.reason[position] = self._reasons.number(reason)
-                self.reason_kind[position] = self._kinds.number(_NUMBER.sub("N", _RENAMED.sub("", reason)))
+                self.reason_kind[position] = self._kinds.number(_kind_of(row, reason))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -110,7 +110,7 @@ class Catalog:
 
     @property
     def reason_kinds(self) -> list[str]:
-        """Reasons without numbers and names of files, by the numbers in ``reason_kind``: ``too short: N frames``."""
+        """Reasons in short, by the numbers in ``reason_kind``: ``crop: too short``; of failures, without numbers."""
         return self._kinds.texts
 
     def position(self, name: str) -> int:
@@ -205,6 +205,13 @@ class Catalog:
         bits = int(self.has[position])
         return [folder.kind.name for bit, folder in enumerate(self.folders)
                 if not bits >> bit & 1 and folder.kind is not META]  # fmt: skip
+
+
+def _kind_of(row: LedgerRow, reason: str) -> str:
+    """Return what reasons have in common that differ in numbers and names of files."""
+    if row.status == "rejected":  # which begins with the reason in a few words
+        return f"{row.stage}: {row.reason.partition(':')[0].partition(';')[0]}" if reason else ""
+    return _NUMBER.sub("N", reason)
 
 
 def _persons_of(names: Names) -> tuple[NDArray[np.int32], list[str]]:

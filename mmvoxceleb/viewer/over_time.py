@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.modalities import FileModality, Folder, FrameModality, Modality
 from mmvoxceleb.modalities.over_time import Curve
@@ -48,7 +49,7 @@ def curves_of(clip: StoredClip, folder: Folder, tidy: Callable[[object], str] = 
     else:
         assert isinstance(kind, FileModality)
         found = kind.curves(clip.value(kind))
-    told = f"{len(problems)} pictures are left out: {tidy(problems[0])}" if problems else ""
+    told = f"left out: {counted(len(problems), 'picture')}: {tidy(problems[0])}" if problems else ""
     return {"curves": [_told(curve) for curve in found], "problem": told}
 
 

@@ -116,7 +116,8 @@ class Viewing:
         self.index.ensure(chosen)
         rows = [self._row(catalog, position) for position in chosen
                 if not ClipId.matches(catalog.names[position]) or catalog.names[position] not in removals]  # fmt: skip
-        return {"offset": offset, "rows": rows, "counts": answer.counts, "total": len(answer.order)}
+        return {"offset": offset, "rows": rows, "counts": answer.counts, "total": len(answer.order),
+                "clips": int(np.count_nonzero(catalog.has[answer.order]))}  # fmt: skip
 
     def marks(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """List who is marked for removal, and how to remove them."""

@@ -33,6 +33,11 @@ def test_rejected_inputs_are_counted_apart(own_corpus: Corpus, view: View, tab: 
     until(page, "document.querySelector('.total').textContent === '2 clips, 1 rejected'")
     page.check('[data-filter="outcome:rejected"]')
     until(page, "document.querySelector('.total').textContent === '1 rejected'")
+    page.click(".export summary")
+    assert page.inner_text(".export div") == "There is no clip here to export."
+    page.fill("input[type=search]", "nobody")
+    until(page, "document.querySelector('.nobody').hidden === false")
+    assert page.inner_text(".nobody") == "No clip passes these filters."
 
 
 def test_plays_every_frame_with_the_keyboard_alone(view: View, tab: Tab) -> None:

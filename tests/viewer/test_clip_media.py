@@ -126,7 +126,7 @@ def test_curves_leave_out_what_is_damaged_and_say_so(store: Path, view: View) ->
     finally:
         path.write_bytes(kept)
     assert 8 not in found["curves"][0]["indices"]
-    assert found["problem"].startswith("1 pictures are left out")
+    assert found["problem"].startswith("left out: 1 picture: clip ")
     assert str(store) not in found["problem"]
     assert call(view(store), "curves", clip=CLIP, modality="nonsense")[0] == 422
 

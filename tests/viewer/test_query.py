@@ -62,7 +62,7 @@ def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"lacks": ["mask"]}) == [CLIPS[0]]
     assert names(querying, {"outcome": ["rejected"]}) == ["id9#video#00001"]
     assert names(querying, {"reason": ["mask: no face"]}) == [CLIPS[0]]
-    assert names(querying, {"reason": ["crop: too short: N frames, N wanted"]}) == ["id9#video#00001"]  # whatever many
+    assert names(querying, {"reason": ["crop: too short"]}) == ["id9#video#00001"]  # whatever many
     assert names(querying, {"figures": {"sharpness": [2, 3]}}) == sorted(CLIPS[2:4])
     assert names(querying, {"text": "SENTENCE 4"}) == [CLIPS[4]]
     assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]
@@ -74,7 +74,7 @@ def test_reasons_that_differ_in_the_name_of_a_file_are_one() -> None:
         LedgerRow("b#v#00000", "crop", "rejected", "too short: 9 frames, 64 wanted; renamed from the file 'b #1.mp4'"),
     ]
     counts = Querying(Catalog({Folder("video"): CLIPS}, rows)).answer({}).counts
-    assert counts["reason"] == [["crop: too short: N frames, N wanted", 2]]
+    assert counts["reason"] == [["crop: too short", 2]]
 
 
 def test_sorts_by_figure_and_by_doubt_and_puts_the_unknown_last(querying: Querying) -> None:

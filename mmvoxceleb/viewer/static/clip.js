@@ -103,7 +103,7 @@ export class ClipPage {
       [["ArrowRight", "ArrowLeft"], "one frame on, back; ten with Shift", on((player, event) =>
         player.step((event.key === "ArrowRight" ? 1 : -1) * (event.shiftKey ? 10 : 1)))],
       [["Home", "End"], "first frame, last frame", on((player, event) => player.seek(event.key === "Home" ? 0 : Infinity))],
-      [["-", "+", "="], "slower, faster", on((player, event) => player.faster(event.key === "-" ? -1 : 1))],
+      [["-", "+"], "play slower, faster", on((player, event) => player.faster(event.key === "-" ? -1 : 1))],
       [["l"], "repeat", on((player) => player.loop())],
       [["m"], "mask on or off", on(() => this.toggleOverlay())],
       ...LINE_KEYS.filter((_, at) => this.outlines?.names[at]).map((key, at) => [[key], `${this.outlines.names[at]} on or off`, () => this.toggleLines(at)]),

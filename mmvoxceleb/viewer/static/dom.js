@@ -19,7 +19,7 @@ export const counted = (number, noun) => `${count(number)} ${noun}${number === 1
 // What figures are, by name; the server says it once.
 export const meanings = {};
 
-export const words = (name) => name.replaceAll("_", " ");
+export const words = (name) => name.replaceAll(/[_.]/g, " ");
 
 // Which model made a label, without what every hash ends with: "predicted:farl@<sha256>" is "farl@1234abcd…".
 export const maker = (source) => source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…").replace(/@(\d{1,3})$/, ", version $1");

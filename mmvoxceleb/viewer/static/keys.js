@@ -9,7 +9,7 @@ export function use(bindings) {
   current = bindings;
 }
 
-const nameOf = (event) => (event.key === " " ? "Space" : event.key);
+const nameOf = (event) => ({ " ": "Space", "=": "+" })[event.key] || event.key; // + without Shift
 
 export function help() {
   const open = document.querySelector("dialog.keys");

@@ -55,8 +55,8 @@ export class Marks {
     const rows = h("ul", { class: "rows" }), command = h("code", {}, this.command);
     const dialog = h("dialog", { class: "removal", onclose: () => dialog.remove() },
       h("h2", {}, "Marked for removal"), rows,
-      h("p", { class: "note" }, `Nothing is removed before somebody hands the list to this command${this.store === "STORE" ? "; STORE is the folder that is shown here" : ""}. With `,
-        h("code", {}, "--dry-run"), " it only says what would go."),
+      h("p", { class: "note" }, `Nothing is removed until you run this command${this.store === "STORE" ? "; STORE is the folder that is shown here" : ""}. With `,
+        h("code", {}, "--dry-run"), " it only shows what would go."),
       h("div", { class: "command" }, command, h("button", { onclick: () => this.copy(command) }, "Copy")),
       h("form", { method: "dialog" }, h("a", { href: address("marked", {}), download: "marked.jsonl" }, "The list as a file"),
         h("span", { class: "space" }), h("button", {}, "Close")));

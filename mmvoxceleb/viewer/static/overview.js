@@ -29,7 +29,8 @@ export class Overview {
     this.progress = h("span", { class: "progress" });
     this.side = h("aside", { "aria-label": "Filters" });
     this.sheet = h("div", { class: "sheet" });
-    this.grid = h("main", { class: "grid", tabIndex: -1, onscroll: () => this.scrolled() }, this.sheet);
+    this.none = h("p", { class: "nobody", hidden: true }, "No clip passes these filters.");
+    this.grid = h("main", { class: "grid", tabIndex: -1, onscroll: () => this.scrolled() }, this.none, this.sheet);
     this.toggle = h("button", { class: "toggle", onclick: () => this.root.classList.toggle("filtering") }, "Filters");
     this.tools = h("details", { class: "export", ontoggle: () => this.links() }, h("summary", {}, "Export"), h("div", {}));
     this.root = h("div", { class: "overview" },
@@ -88,6 +89,8 @@ export class Overview {
     if (key !== this.key) return;
     for (const offset of this.pages.keys()) this.stale.add(offset);
     this.total = found.total;
+    this.clips = found.clips;
+    this.none.hidden = this.total > 0;
     this.put(0, found.rows);
     this.links();
     this.told(found);
@@ -111,9 +114,7 @@ export class Overview {
 
   // The filters with their counts, and how many clips are left.
   told(found) {
-    const isCounted = this.where.filter.outcome?.includes("rejected") ?? true;
-    const rejected = isCounted && found.counts.outcome.find(([value]) => value === "rejected")?.[1] || 0;
-    const clips = this.total - rejected;
+    const clips = found.clips, rejected = this.total - clips;
     this.total_.textContent = [
       clips || !rejected ? counted(clips, "clip") : "", rejected ? `${count(rejected)} rejected` : "",
     ].filter(Boolean).join(", ");
@@ -261,8 +262,9 @@ export class Overview {
   // What is left by the filters, as files.
   links() {
     const query = { filter: JSON.stringify(this.where.filter), sort: this.where.sort };
+    if (!this.clips) return this.tools.lastChild.replaceChildren(h("p", {}, "There is no clip here to export."));
     this.tools.lastChild.replaceChildren(
-      h("a", { href: address("list", query), download: "clips.txt" }, this.total === 1 ? "List of the clip" : `List of the ${count(this.total)} clips`),
+      h("a", { href: address("list", query), download: "clips.txt" }, this.clips === 1 ? "List of the clip" : `List of the ${count(this.clips)} clips`),
       h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"),
       h("a", { href: address("gif", query), download: "clips.gif" }, "GIF of the first 12"));
   }
