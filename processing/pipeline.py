@@ -108,7 +108,7 @@ class Pipeline:
             memory: Memory for the clips in progress on one machine, in bytes or as a size such as ``8G``. All workers
                 of the machine share it. The default is half of the free memory.
             address: Address of the Ray cluster: ``auto`` or ``ray://HOST:10001``. The default is the cluster in
-                ``RAY_ADDRESS``, or else one that runs on this machine, or else a new one on this machine.
+                ``RAY_ADDRESS``, or else a new one on this machine.
             report: Called with the outcome of each clip.
             finished: Called with the name of each clip (or video, with a ``CropStage``) once it is processed.
 

@@ -6,6 +6,7 @@ units are handed out once more, to the nodes that are left.
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,14 +46,13 @@ def run_on_ray(
     """Run work on a Ray cluster, going on where an earlier run stopped, on whichever engine.
 
     The source and the output must be seen under the same paths or URLs by all nodes, which for URLs need the same
-    credentials in their environment. The files written are the same as those
-    of the local engine.
+    credentials in their environment. The files written are the same as those of the local engine.
 
     Args:
         work: What to do.
         units: The clips or videos; all by default.
-        address: Of the cluster: ``auto``, ``ray://host:10001``. By default that of ``RAY_ADDRESS``, of a cluster that
-            runs on this machine, or a new one on this machine.
+        address: Of the cluster: ``auto`` for the one that this machine belongs to, ``ray://host:10001``. By default
+            that of ``RAY_ADDRESS``, or a new one on this machine, which nobody else uses.
         limit: Do at most this many that are not finished yet.
         workers: Actors. By default one per GPU for work on CUDA, else one per :data:`CPUS_PER_WORKER` cores.
         lanes: Threads per actor, each with a clip; by default one more than its cores, at most 16, and 16 more beside a
@@ -125,7 +125,11 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         try:
-            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=True)
+            ray.init(
+                address=address or os.environ.get("RAY_ADDRESS") or "local",
+                logging_level=logging.WARNING,
+                log_to_driver=True,
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(
                 f"no Ray cluster answers at {address or 'RAY_ADDRESS'} ({error}); start one with 'ray start --head', "

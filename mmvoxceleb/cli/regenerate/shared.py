@@ -59,7 +59,8 @@ class RunOptions(JsonOptions, ClipOptions):
         engine: local: this machine. ray: a Ray cluster.
         workers: Number of processes. Default: one per GPU, or one; on Ray as many as the cluster has room for.
         memory: Memory for the clips in progress on a machine, such as 8G. Default: half of the free memory.
-        address: Address of the Ray cluster: auto, or ray://HOST:10001. Default: RAY_ADDRESS, or a new local cluster.
+        address: Address of the Ray cluster: auto (the one that this machine belongs to), or ray://HOST:10001. Default:
+            RAY_ADDRESS, or a new local cluster.
         limit: Process at most N unfinished clips or videos; 0 only checks the inputs.
         dry_run: Show what would be done, and stop.
         licence: permissive: refuse every model that may not be used for every purpose, and results of such models.
