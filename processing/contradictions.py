@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.meta.earlier import differences
 from mmvoxceleb.meta.provenance import COMPUTATION
@@ -56,7 +57,7 @@ def refuse_contradictions(
             progress("compare (clips)", 1, len(shared))
     if found:
         more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        count = "1 clip" if len(found) == 1 else f"{len(found):,} clips"
+        count = counted(len(found), "clip")
         raise ConfigError(
             f"{' and '.join(store.location for store in stores)} contradict each other in {count}: "
             f"{'; '.join(found[:_MOST_NAMED])}{more}. Nothing was written; leave these clips out with --clips, or keep "
@@ -99,7 +100,7 @@ def _cause(first: Store, other: Store, stage: str, clip_id: str) -> str:
 def _difference(first: Store, other: Store, folder: Folder, clip_id: str) -> str:
     one, two = (store.entries(folder, clip_id) for store in (first, other))
     if folder.is_frames and [entry.name for entry in one] != [entry.name for entry in two]:
-        return f"{len(one)} files and {len(two)} files of other names"
+        return f"{counted(len(one), 'file')} and {counted(len(two), 'file')} of other names"
     for entry, same in zip(one, two, strict=True):
         if entry.size >= 0 and same.size >= 0 and entry.size != same.size:
             return f"{entry.name} differs"

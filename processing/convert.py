@@ -9,6 +9,7 @@ import numpy as np
 
 from mmvoxceleb.cliplists.chosen_store import ChosenStore
 from mmvoxceleb.codecs.video import VideoFrames
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.retry import is_missing
@@ -78,8 +79,8 @@ class ConvertStage(Stage):
         for folder in self.also:
             if left := sorted(set(store.clips(folder)) - with_frames):
                 logger.warning(
-                    "%s: %d clips of %s have no frames and are not copied, such as %s",
-                    store.location, len(left), folder, left[0],
+                    "%s: %s of %s without frames, not copied, such as %s",
+                    store.location, counted(len(left), "clip"), folder, left[0],
                 )  # fmt: skip
         return _ConvertedClips(store)
 

@@ -32,6 +32,7 @@ class ModelSet:
         attributes: Weights for :class:`mmvoxceleb.processing.labels.AttributePredictor`.
         detector: Face detector for videos with VoxCeleb's annotations; in the ``sample`` set, for all videos.
         landmarks: Whether the other models read landmarks, so that landmarks are made first.
+        weights: Keys of the files of weights that a dataset of raw videos needs, as ``mmvoxceleb weights`` lists them.
     """
 
     parser: str
@@ -39,12 +40,15 @@ class ModelSet:
     attributes: str | None
     detector: Literal["s3fd", "yunet", "haar"]
     landmarks: bool = False
+    weights: tuple[str, ...] = ()
 
 
 MODEL_SETS: Mapping[str, ModelSet] = MappingProxyType(
     {
-        "published": ModelSet("bisenet", "portrait", None, "s3fd"),
-        "open": ModelSet("open", "open", "open", "yunet", landmarks=True),
+        "published": ModelSet(
+            "bisenet", "portrait", None, "s3fd", weights=("bisenet", "portrait-drawing", "farl-celeba", "yunet")
+        ),
+        "open": ModelSet("open", "open", "open", "yunet", landmarks=True, weights=("yunet", "face-landmarker")),
         "sample": ModelSet("sample", "sample", "sample", "haar"),
     }
 )
@@ -69,7 +73,7 @@ class ModelChoices:
         landmarker_weights: MediaPipe's face_landmarker.task. Default: download it.
         label_detector: Detector of the five points by which FaRL aligns faces. mediapipe needs no weights beyond those
             of --landmarks.
-        landmark_weights: Weights of YuNet. Default: download them.
+        landmark_weights: Weights of YuNet, whose five points align faces for FaRL. Default: download them.
 
     Raises:
         ConfigError: ``models`` is unknown.

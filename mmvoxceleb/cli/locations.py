@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmvoxceleb.schema import MODALITIES
-
 if TYPE_CHECKING:
     from mmvoxceleb.stores import Store
 
@@ -14,7 +12,11 @@ __all__ = ["LOCATION_HELP", "SAMPLE", "ModalityOption", "open_location", "path_o
 SAMPLE = "sample"
 LOCATION_HELP = "A folder, a zip, a URL, or 'sample' for the clips that come with the package."
 ModalityOption = Annotated[
-    list[str] | None, typer.Option("--modality", help=f"{', '.join(MODALITIES)}; repeat it. Default: all.")
+    list[str] | None,
+    typer.Option(
+        "--modality",
+        help="video, mask, drawing, text, label, audio, landmarks, score, or one of your own; repeat it. Default: all.",
+    ),
 ]
 
 

@@ -50,7 +50,12 @@ def push(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation with --public.")] = False,
     revision: Annotated[str, typer.Option("--revision", help="Branch; created if needed.")] = "main",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, and stop.", rich_help_panel="Run")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show what would be sent, and stop. A store is exported all the same.",
+            rich_help_panel="Run",
+        ),
     ] = False,
     work: Annotated[
         Path | None, typer.Option("--work", help="Where a store is exported to. Default: in the cache folder.")

@@ -93,7 +93,8 @@ def _print(report: "Report", console: "Console") -> None:
         console.print(f"all    {counted(report.videos, 'video')}", end="")
         if report.frames_per_clip:
             shortest, median, longest = report.frames_per_clip
-            console.print(f"; {shortest:,} to {longest:,} frames per clip, median {median:,}", end="")
+            spread = f"{shortest:,} to {longest:,} frames per clip, median {median:,}"
+            console.print(f"; {counted(longest, 'frame') if shortest == longest else spread}", end="")
         console.print()
         if report.deep:
             console.print(f"decoded {counted(report.pictures_decoded, 'picture')} in {report.seconds:,.1f} s")

@@ -9,6 +9,7 @@ from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.modalities import Folder, styles_in
+from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
@@ -28,6 +29,8 @@ def choose_clips(
     missing: Missing = "raise",
     removals: Removals | None = None,
     strict: bool = False,
+    fewer: str = "",
+    strictly: str = "",
 ) -> list[str]:
     """List the clips that have all of ``folders``, sorted.
 
@@ -39,6 +42,8 @@ def choose_clips(
         missing: Whether a clip of ``clips`` that is not there is an error, or is skipped with a warning.
         removals: Who was taken out; their clips may be missing.
         strict: Raise for a clip that lacks something, instead of leaving it out with a warning.
+        fewer: How the caller asks for fewer folders, for messages; empty if it cannot.
+        strictly: How the caller sets ``strict``, for the warning; empty if it cannot.
 
     Raises:
         MissingModalityError: No clip has everything; or one does not, and ``strict``.
@@ -51,10 +56,11 @@ def choose_clips(
     if empty:
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
         styles = styles_in(store.folders()) if all(folder.style for folder in folders if str(folder) in empty) else ()
-        other = f"name a style that it has ({', '.join(styles)}), " if styles else ""
+        ways = [f"name a style that it has ({', '.join(styles)})"] if styles else []
+        ways += filter(None, [_how_to_make(store, [folder for folder, found in by_folder.items() if not found])])
+        ways += [fewer] if fewer and len(empty) < len(folders) else []
         raise MissingModalityError(
-            f"{store.location}: has no {', '.join(empty)} (it has: {has}); {other}add it, or read fewer with "
-            "modalities=(...)"
+            f"{store.location}: has no {', '.join(empty)} (it has: {has}); {', or '.join(ways) or 'add it first'}"
         )
     everywhere = set.union(*by_folder.values())
     chosen_clips = None
@@ -70,9 +76,19 @@ def choose_clips(
         number = len(everywhere) - len(chosen)
         message = f"{store.location}: {number} of {len(everywhere)} clips are incomplete: {counts}"
         if strict or not chosen:
-            raise MissingModalityError(f"{message}; complete them, or read fewer with modalities=(...)")
-        logger.warning("%s. They are left out; strict=True makes this an error", message)
+            wanted = [folder for folder in folders if str(folder) in lacking]
+            ways = [*filter(None, [_how_to_make(store, wanted), fewer])]
+            raise MissingModalityError(f"{message}; {', or '.join(ways) or 'complete them first'}")
+        logger.warning("%s. They are left out%s", message, strictly and f"; {strictly} makes this an error")
     return sorted(chosen)
+
+
+def _how_to_make(store: Store, folders: Sequence[Folder]) -> str:
+    """Say which commands make what a store lacks; empty if none does."""
+    first, place = copied_first(store.location)
+    made_by = dict.fromkeys(folder.kind.made_by for folder in folders if folder.kind.made_by)
+    commands = [f"mmvoxceleb regenerate {command} {place}" for command in made_by]
+    return f"run: {first}{', then '.join(commands)}" if commands else ""
 
 
 def _check_names(store: Store, by_folder: Mapping[Folder, set[str]], incomplete: set[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmvoxceleb.ahead import results_ahead
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import Folder
@@ -161,11 +162,11 @@ def _diff_clip(a: Store, b: Store, folder: Folder, clip: str, *, deep: bool) -> 
     sized = [(own, other) for own, other in pairs if own.size >= 0 and other.size >= 0]
     wrong = [own.name for own, other in sized if own.size != other.size]
     if wrong:
-        return f"{len(wrong)} of {len(pairs)} files have other sizes, such as {wrong[0]}", 0
+        return f"other sizes: {len(wrong)} of {counted(len(pairs), 'file')}, such as {wrong[0]}", 0
     if not deep:
         return "", len(pairs) - len(sized)
     wrong = list(_other_bytes(a, b, folder, clip, pairs))
-    return f"{len(wrong)} of {len(pairs)} files have other bytes, such as {wrong[0]}" if wrong else "", 0
+    return f"other bytes: {len(wrong)} of {counted(len(pairs), 'file')}, such as {wrong[0]}" if wrong else "", 0
 
 
 def _other_bytes(a: Store, b: Store, folder: Folder, clip: str, pairs: list[tuple[Entry, Entry]]) -> Iterator[str]:

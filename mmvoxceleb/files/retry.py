@@ -11,7 +11,15 @@ from mmvoxceleb.errors import MMVoxCelebError, SourceUnavailableError
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
-__all__ = ["TRANSIENT_STATUS", "is_missing", "redirect_problem", "retrying", "status_of", "with_retries"]
+__all__ = [
+    "TRANSIENT_STATUS",
+    "is_missing",
+    "is_unreachable",
+    "redirect_problem",
+    "retrying",
+    "status_of",
+    "with_retries",
+]
 
 ATTEMPTS = 5
 ATTEMPTS_AT_SILENCE = 3
@@ -72,8 +80,7 @@ def with_retries(action: Callable[[], Result], location: str) -> Result:
     except RetryError as end:
         attempts, cause = end.last_attempt.attempt_number, end.__cause__ or end
         raise SourceUnavailableError(
-            f"{location}: gave up after {attempts} attempts ({_reason(cause)}); what is finished is kept, so rerun "
-            "this when the server answers"
+            f"{location}: gave up after {attempts} attempts ({_reason(cause)}); rerun this when the server answers"
         ) from cause
     except Exception as error:
         raise SourceUnavailableError(_describe(error, location)) from error
@@ -127,6 +134,11 @@ def is_missing(error: SourceUnavailableError) -> bool:
     return any(isinstance(link, FileNotFoundError) for link in _chain(error)) and not any(
         _is_connection_failure(link) for link in _chain(error)
     )
+
+
+def is_unreachable(error: SourceUnavailableError) -> bool:
+    """Return whether no connection to the server came about, by the causes of an error."""
+    return any(isinstance(link, ConnectionRefusedError | socket.gaierror) for link in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -196,7 +208,8 @@ def _reason(error: BaseException) -> str:
     if status is not None and status >= 400:
         return f"the server answered {status}"
     name = type(error).__name__
-    return str(error) if name.startswith("_") else f"{name}: {error}"
+    text = str(error).replace(" ssl:default", "")  # which aiohttp says of every address
+    return text if name.startswith("_") else f"{name}: {text}"
 
 
 def redirect_problem(error: BaseException) -> str:

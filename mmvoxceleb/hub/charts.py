@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.extras import install_hint
 from mmvoxceleb.hub.statistics import ExportStatistics
 from mmvoxceleb.schema import ATTRIBUTES
@@ -86,7 +87,7 @@ def _attributes(statistics: ExportStatistics) -> "Figure":
             [share[name][index] for index in positions],
             height,
             color=_COLOURS[name],
-            label=f"{name} ({statistics.splits[name].clips:,} clips)",
+            label=f"{name} ({counted(statistics.splits[name].clips, 'clip')})",
         )
     axes.set_yticks(range(len(positions)), [ATTRIBUTES[index].replace("_", " ") for index in positions])
     axes.set_ylim(-0.6, len(positions) - 0.4)

@@ -55,7 +55,7 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
     Raises:
         MissingModalityError: No clip has everything, or all were removed.
     """
-    found = choose_clips(store, settings.folders)
+    found = choose_clips(store, settings.folders, fewer="name the modalities to export")
     if not isinstance(store, ChosenStore):
         tell_doubtful_entries(removals, found, store.location)
     clips = removals.keep_some(found, store.location)

@@ -239,6 +239,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             missing=self.config.on_error,
             removals=removals,
             strict=self.config.strict,
+            fewer="read fewer with modalities=(...)",
+            strictly="strict=True",
         )
         self._choose_form_of_frames(store, clips)
         if self.config.persons is None and self.config.clips is None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from mmvoxceleb.codecs.flac import FlacSound
 
-__all__ = ["AUDIO", "clipped_samples", "length_of"]
+__all__ = ["AUDIO", "SILENT_BELOW", "clipped_samples", "length_of"]
 
 FRAMES_PER_SECOND = 25
 
-_SILENT_BELOW = 10 ** (-70 / 20)
+SILENT_BELOW = 10 ** (-70 / 20)
 """A sound whose largest sample is below -70 dB is silent: 16 bits end at -96 dB, a quiet room is at -60 dB."""
 
 _RUN, _FULL = 4, 32766 / 32768
@@ -51,6 +51,7 @@ class Audio(FileModality):
     """``audio/<clip>.flac``: sample 0 is the moment of frame 0, the last is the end of the last frame."""
 
     name = "audio"
+    made_by = "audio"
     aliases = ("sound",)
     suffix = ".flac"
     title = "sound"
@@ -151,11 +152,12 @@ class Audio(FileModality):
             if bytes(data[:4]) == b"fLaC":  # else said of the file already
                 yield self.name, str(error)
             return
-        if peaks.max(initial=0.0) < _SILENT_BELOW:
-            loudest = f"its largest sample is {peaks.max(initial=0.0):.2g} of full scale"
+        if peaks.max(initial=0.0) < SILENT_BELOW:
+            loudest = f"its largest sample is {peaks.max(initial=0.0):.2g} of 1"
             yield (
                 "audio_silent",
-                f"{loudest}; if its video has sound, report it, else use a clip list without this clip",
+                f"{loudest}; to leave such clips out: mmvoxceleb regenerate score, then select --where 'silent_share < "
+                "1'. If the video does have sound, that is a fault of mmvoxceleb: please report it",
             )
             return
         count = clipped_samples(peaks)

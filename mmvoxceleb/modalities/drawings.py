@@ -23,6 +23,7 @@ class Drawings(FrameModality):
     """``draw/style1/<clip>/0000004.png``: grey, 0 black to 255 white."""
 
     name = "drawing"
+    made_by = "draw"
     folder_name = "draw"
     aliases = ("draws", "drawing", "drawings")
     has_styles = True

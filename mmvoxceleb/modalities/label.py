@@ -16,6 +16,7 @@ class Label(FileModality):
     """``label/<clip>.txt``: 40 numbers in CelebA's order, separated by commas."""
 
     name = "label"
+    made_by = "label"
     aliases = ("labels",)
     suffix = ".txt"
     reads_meta = True

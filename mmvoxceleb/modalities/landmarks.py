@@ -45,6 +45,7 @@ class Landmarks(FileModality):
     """``landmarks/<clip>.landmarks``; see :mod:`mmvoxceleb.codecs.landmarks` for the format."""
 
     name = "landmarks"
+    made_by = "landmarks"
     aliases = ("landmark",)
     suffix = ".landmarks"
     is_light = False

@@ -30,6 +30,7 @@ class Masks(FrameModality):
     """``mask/<clip>/0000004.png``: 19 classes, in the original's colours or as palette PNGs of class ids."""
 
     name = "mask"
+    made_by = "mask"
     aliases = ("masks",)
     drive_id = "1Y36Or0pEnLQwn9uyORu9394_EcNpa3gl"
     pictures, indices = "masks", "mask_indices"

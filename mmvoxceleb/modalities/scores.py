@@ -64,6 +64,7 @@ class Scores(FileModality):
     """``score/<clip>.json``: a number for each figure of :func:`mmvoxceleb.modalities.figures.figures`."""
 
     name = "score"
+    made_by = "score"
     aliases = ("scores",)
     suffix = ".json"
     title = "figures of quality"

@@ -14,6 +14,7 @@ class Text(FileModality):
     """``txt/<clip>.txt``: one sentence a line."""
 
     name = "text"
+    made_by = "text"
     folder_name = "txt"
     aliases = ("text", "texts")
     suffix = ".txt"

@@ -107,7 +107,9 @@ def clips_gif(
         found for clip in clips if (found := _tiles(StoredClip(store, clip), size_px, frames_per_second, most_frames))
     ]
     if not tiles:
-        raise MissingModalityError(f"{store.location}: none of the {len(clips)} clips has frames to show")
+        raise MissingModalityError(
+            f"{store.location}: {'has no clip' if not clips else 'none of its clips has frames'} to show"
+        )
     columns = math.ceil(math.sqrt(len(tiles) * 4 / 3))
     step = size_px + _GAP_PX
     size = (min(columns, len(tiles)) * step - _GAP_PX, math.ceil(len(tiles) / columns) * step - _GAP_PX)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mmvoxceleb.counting import counted
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.files.whole import name_of
 from mmvoxceleb.modalities import FrameModality
@@ -152,7 +153,7 @@ def _heading(view: ClipView, grid: _Grid) -> _Section:
     facts = [
         f"person {view.clip_id.person_id}",
         f"video {view.clip_id.video_id}",
-        f"{view.num_frames:,} frames" if view.num_frames else "",
+        counted(view.num_frames, "frame") if view.num_frames else "",
         f"without {', '.join(view.missing)}" if view.missing else "",
     ]
 

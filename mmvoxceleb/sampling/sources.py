@@ -54,7 +54,9 @@ class SampledStore(SampledClips):
         self.reads_at_once = store.reads_at_once
         removals = read_removals(store.location, told_of=told_of) | (removals or Removals())
         folders = folders_of(wanted or self.modalities(style), (style,))
-        clips = choose_clips(store, folders, clips=listed, missing=missing, removals=removals)
+        clips = choose_clips(
+            store, folders, clips=listed, missing=missing, removals=removals, fewer="sample fewer with modalities=(...)"
+        )
         self.clip_ids = removals.keep_some(clips, store.location)
 
     def modalities(self, style: str) -> tuple[str, ...]:

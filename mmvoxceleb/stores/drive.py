@@ -105,7 +105,8 @@ def download_file(file_id: str, path: Path, *, sha256: str | None = None, quiet:
     try:
         get_from_drive(file_id, arriving, quiet=quiet)
     except (DownloadError, requests.RequestException, StalledError) as error:
-        raise SourceUnavailableError(_explain(file_id, path, error)) from error
+        some = any(arriving.parent.glob(f"{glob.escape(arriving.name)}*"))
+        raise SourceUnavailableError(_explain(file_id, path, error, is_partly_there=some)) from error
     except OSError as error:
         raise SourceUnavailableError(f"{path}: cannot be written ({error}); make room and rerun the command") from error
     try:
@@ -156,7 +157,7 @@ def get_from_drive(file_id: str, output: Path, *, quiet: bool, most_bytes: int =
     )  # fmt: skip
 
 
-def _explain(file_id: str, path: Path, error: Exception) -> str:
+def _explain(file_id: str, path: Path, error: Exception, *, is_partly_there: bool) -> str:
     published = file_id in PUBLISHED_IDS.values()
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
@@ -166,8 +167,9 @@ def _explain(file_id: str, path: Path, error: Exception) -> str:
     elif status in (401, 403) or re.search(r"permission|access|public link", text, re.IGNORECASE):
         what = "not found or not open to you (no access, or over its quota)"
     else:
+        resume = "What came so far is kept: rerun this to resume. " if is_partly_there else ""
         return (
-            f"{path.name}: Google Drive id {file_id} did not arrive ({shortened(text, 160)}). What came so far is "
-            f"kept: rerun this to resume. {_WITHDRAWN + WAYS_ON if published else ''}"
+            f"{path.name}: Google Drive id {file_id} did not arrive ({shortened(text, 160)}). {resume}"
+            f"{_WITHDRAWN + WAYS_ON if published else ''}"
         ).rstrip()
     return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"

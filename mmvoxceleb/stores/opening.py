@@ -11,6 +11,7 @@ from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityEr
 from mmvoxceleb.files.local import LocalTree
 from mmvoxceleb.files.opening import forget_listings, open_source, open_tree
 from mmvoxceleb.files.ranges import is_http
+from mmvoxceleb.files.retry import is_unreachable
 from mmvoxceleb.files.tree import FileTree, Item
 from mmvoxceleb.modalities import META, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
@@ -29,6 +30,8 @@ _EXPECTED = (
 )
 _EXPORT = "export.json"
 """Lies in every export; that of a whole store in the format ``folder`` is a store, too."""
+_TRAINER_PLAN = ".mmvoxceleb/trainer.json"
+"""Lies in every set that was written for a trainer."""
 _VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 _FROM_VIDEOS = ". To make a dataset of raw videos: mmvoxceleb regenerate all VIDEOS MY-DATASET"
 _USUAL_ZIPS = ("video.zip", "mask.zip", "draw.zip", "txt.zip", "text.zip", "label.zip", "meta.zip")
@@ -72,7 +75,7 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
     try:
         items = tree.items()
     except SourceUnavailableError as error:
-        if not is_http(location):
+        if not is_http(location) or is_unreachable(error):
             raise
         items, unlisted = [], error
     parts = _parts(tree, items)
@@ -91,6 +94,8 @@ def open_store(location: str | os.PathLike[str], *, storage_options: Mapping[str
         )
     if any(item.name.endswith("_local.pkl") for item in items):
         logger.info("%s: the original loader's cache file (_local.pkl) is ignored: pickles are never opened", location)
+    if not parts and isinstance(tree, LocalTree) and tree.kind(_TRAINER_PLAN) == "file":
+        raise MissingModalityError(f"{location}: is a set for a trainer; name the store that it was made of")
     if not parts:
         seen = ", ".join(item.name for item in items[:5]) or "nothing"
         hint = _FROM_VIDEOS if any(item.name.lower().endswith(_VIDEO_ENDINGS) for item in items) else ""

@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmvoxceleb.codecs.flac import encode_flac
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.modalities import AUDIO, Folder
+from mmvoxceleb.modalities.audio import SILENT_BELOW
 from mmvoxceleb.processing.audio.settings import AudioSettings
 from mmvoxceleb.processing.audio.sources import ClipsByVideo
 from mmvoxceleb.processing.audio.video_sound import VideoSound
@@ -17,7 +20,6 @@ from mmvoxceleb.processing.stage import Clip, Stage, StageOutput
 from mmvoxceleb.stores import Store, open_store
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["AudioStage"]
@@ -99,4 +101,6 @@ class AudioStage(Stage):
         samples, facts = sound.clip(start, num_frames)
         if samples is None:
             return StageOutput({AUDIO.folder(): []}, facts, remark=f"no sound: {facts[_WITHOUT]}")
-        return StageOutput({AUDIO.folder(): [("", encode_flac(samples, audio.rate))]}, facts)
+        loudest = max(-int(samples.min(initial=0)), int(samples.max(initial=0)))
+        remark = "silent sound" if loudest < SILENT_BELOW * -np.iinfo(np.int16).min else ""
+        return StageOutput({AUDIO.folder(): [("", encode_flac(samples, audio.rate))]}, facts, remark=remark)

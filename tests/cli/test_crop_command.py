@@ -68,10 +68,10 @@ def test_free_videos(inputs: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert [row["clip_id"] for row in rows(tmp_path)] == [f"{PERSON}#{VIDEO}#00000.txt#000.mp4"]
     assert "1 clip, 40 frames" in result.stdout
-    assert "1 processed" in result.stdout
+    assert "1 in all" in result.stdout
     again = call(inputs / "raw", tmp_path, "--detector", "haar", *RULES).stdout
     assert "1 clip that an earlier run finished" in again
-    assert "1 checked" in again
+    assert "1 in all" in again
 
 
 def test_utterances_in_files_of_their_own(inputs: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -15,8 +16,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mmvoxceleb.cli.main import app
-from mmvoxceleb.errors import ConfigError, WeightsError
+from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.meta.runs import RUNS_FOLDER
+from mmvoxceleb.sample import sample_videos_path
 from tests.support.attribute_model import save_classifier
 from tests.support.raw_videos import make_raw_videos
 from tests.support.trees import contents
@@ -121,3 +123,26 @@ def test_missing_weights_are_said_before_anything_is_done(inputs: Path, tmp_path
 def test_wrong_calls(inputs: Path, tmp_path: Path, options: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call(*arguments(inputs, tmp_path / "out", *options))
+
+
+def test_the_files_that_a_set_of_models_lacks_are_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(tmp_path))
+    listed = CliRunner().invoke(app, ["weights", "--models", "open", "--json"])
+    found = {each["file"]: each for each in json.loads(listed.stdout)}
+    assert list(found) == ["face_detection_yunet_2023mar.onnx", "face_landmarker.task"]
+    assert all(source.startswith("https://") for each in found.values() for source in each["sources"])
+    get = [f"from     {source}" for each in found.values() for source in each["sources"]]
+    assert all(line in CliRunner().invoke(app, ["weights", "--models", "open"]).stdout for line in get)
+    monkeypatch.setattr("mmvoxceleb.processing.weights.download", refuse)
+    arguments = ["regenerate", "all", sample_videos_path(), str(tmp_path / "out"), "--models", "open"]
+    for there in ("face_detection_yunet_2023mar.onnx, face_landmarker.task", "face_landmarker.task"):
+        tried = CliRunner().invoke(app, arguments)
+        assert isinstance(tried.exception, SourceUnavailableError)
+        assert tried.stdout == f"weights to download first: {there} (by hand: mmvoxceleb weights --models open)\n"
+        (tmp_path / "face_detection_yunet_2023mar.onnx").touch()
+
+
+def refuse(*arguments: Any, **options: Any) -> None:
+    raise SourceUnavailableError("no network")

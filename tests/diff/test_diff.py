@@ -101,9 +101,9 @@ def test_stores_that_differ(tmp_path: Path) -> None:
     assert f"only in B: 1 clip\n  {clip_id_of(9)}\n" in said
     assert said.count(f"  {clip_id_of(9)}\n") == 1
     assert f"  {a.clips[2]}: other files: 1 only in A, such as 0000000.png\n" in said
-    assert f"  {a.clips[3]}: 1 of 4 files have other sizes, such as 0000000.png\n" in said
+    assert f"  {a.clips[3]}: other sizes: 1 of 4 files, such as 0000000.png\n" in said
     assert "txt, different" not in said
-    assert f"txt, different:\n  {a.clips[1]}: 1 of 1 files have other bytes" in diff(a.root, b, "--deep", code=1)
+    assert f"txt, different:\n  {a.clips[1]}: other bytes: 1 of 1 file" in diff(a.root, b, "--deep", code=1)
     told = json.loads(diff(a.root, b, "--json", "--modality", "mask", code=1))
     assert [*told["folders"]] == ["mask"]
     assert [*told["folders"]["mask"]["differing"]] == sorted(a.clips[2:4])

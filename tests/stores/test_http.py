@@ -102,3 +102,5 @@ def test_an_unreachable_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "ATTEMPTS", 2)
     with pytest.raises(SourceUnavailableError, match=r"127\.0\.0\.1:9/video\.zip: gave up after 2 attempts"):
         open_store("http://127.0.0.1:9/video.zip")
+    with pytest.raises(SourceUnavailableError, match=r"^http://127\.0\.0\.1:9/store: gave up after 2 .*host 127"):
+        open_store("http://127.0.0.1:9/store")

@@ -1,5 +1,6 @@
 """``mmvoxceleb regenerate all``: from raw videos to a finished dataset."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
@@ -16,9 +17,10 @@ from mmvoxceleb.cli.regenerate.shared import (
     StrideOption,
     check_licence,
 )
+from mmvoxceleb.cli.telling import say
 from mmvoxceleb.cli.wording import names_in
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.processing.model_sets import ModelChoices, make_stages
+from mmvoxceleb.processing.model_sets import MODEL_SETS, ModelChoices, make_stages
 
 __all__ = ["register"]
 
@@ -78,7 +80,8 @@ class StageOptions(ModelChoices):
         styles: Drawing styles, separated by commas: style1, style2, style3; of the open drawer lines, sketch. Default:
             the drawer's first.
         text_style: original: MMVID's grammar. natural: ours.
-        figures: Measure figures of every clip, too, as regenerate score does: all, or their names, separated by commas.
+        figures: Measure figures of every clip, too, as regenerate score does: all, or names of figures or of groups of
+            them (docs/scores.md), separated by commas.
     """
 
     styles: str | None = None
@@ -132,9 +135,26 @@ def everything(
     is_to_detect = videos.boxes == "detect" and videos.detector is None and not videos.cropped
     if is_to_detect and (videos.annotations is not None or models.models == "sample"):
         videos = replace(videos, detector=models.chosen.detector)
+    if videos.detector is None:
+        _tell_downloads(models, wanted)
     found, crop = videos_and_stage(replace(videos, device=network.device), run)
     sound = [audio.make_stage()] if "audio" in wanted and audio.audio else []
     run_pipeline(Pipeline([crop, *sound, *made]), found, out, run)
+
+
+def _tell_downloads(models: StageOptions, stages: AbstractSet[str]) -> None:
+    """Name the files of weights that a whole set lacks on this machine, so that nobody learns of them one by one."""
+    from mmvoxceleb.processing.published import PUBLISHED
+    from mmvoxceleb.processing.weights import find
+
+    own = (models.mask_weights, models.draw_weights, models.landmark_weights, models.landmarker_weights)
+    usual = MODEL_SETS[models.models]
+    if models.chosen != replace(usual, weights=()) or any(own) or not stages >= {"crop", "mask", "draw", "label"}:
+        return
+    lacking = [key for key in usual.weights if find(PUBLISHED[key]) is None]
+    if lacking:
+        files = ", ".join(PUBLISHED[key].file_name for key in lacking)
+        say(f"weights to download first: {files} (by hand: mmvoxceleb weights --models {models.models})")
 
 
 def _parse_stages(stages: str) -> set[str]:

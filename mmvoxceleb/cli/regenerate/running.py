@@ -63,7 +63,14 @@ def run_pipeline(
     ready = summary.clips and not summary.failed
     rows = [*shown.rows(summary), *more(summary)]
     end(summary.as_dict(), rows, next_command=(following or command("validate", out)) if ready else None)
-    summary.raise_if_failed()
+    if summary.failed:
+        from mmvoxceleb.errors import ProcessingError
+
+        raise ProcessingError(
+            f"{len(summary.failed):,} of {counted(summary.clips, 'clip')} failed, for the reasons above. All others "
+            f"are finished. {summary.location}/meta/ledger.jsonl lists every clip; mend what the reasons name, and "
+            "rerun the command"
+        )
 
 
 def _chosen(source: "Source", run: RunOptions) -> "Source":
@@ -193,7 +200,7 @@ class _Shown:
                 left = max(0, total - self.seen.units)
                 end(
                     {**self.seen.as_dict(), "left": left},
-                    [*self.rows(self.seen), ("left", counted(left, self.work.unit))],
+                    [*self.rows(self.seen, stopped_early=True), ("left", counted(left, self.work.unit))],
                 )
                 raise stopped(self.work.writer.location) from None
         return summary
@@ -212,7 +219,7 @@ class _Shown:
             shares=shares if self.console.width >= _WIDTH_WITH_SHARES else "",
         )
 
-    def rows(self, summary: "Summary") -> list[tuple[str, str]]:
+    def rows(self, summary: "Summary", *, stopped_early: bool = False) -> list[tuple[str, str]]:
         """The table at the end, after what was rejected."""
         count = sum(self.seen.rejected.values())
         if count:
@@ -222,14 +229,16 @@ class _Shown:
             if self.seen.rejected.keys() & {"too short", "too small"}:
                 elsewhere = ", and name a new output" if summary.clips else ""  # results of other settings are refused
                 say(f"to keep shorter clips or smaller faces, pass --min-frames or --min-face{elsewhere}")
-        return list(_rows(summary, self.work.unit))
+        return list(_rows(summary, self.work.unit, stopped_early=stopped_early))
 
 
-def _rows(summary: "Summary", unit: str) -> Iterator[tuple[str, str]]:
+def _rows(summary: "Summary", unit: str, *, stopped_early: bool = False) -> Iterator[tuple[str, str]]:
     """The table at the end; empty rows are left out."""
     if unit == "video" and summary.units:
-        yield "videos", f"{summary.units:,} {'processed' if summary.done or summary.failed else 'checked'}"
-    if not summary.clips and summary.rejected.keys() - {"removed"}:  # of whom nothing is recorded
+        yield "videos", f"{summary.units:,} {'looked at' if stopped_early else 'in all'}"
+    if stopped_early and not summary.clips:
+        yield "done", "no clip yet"
+    elif not summary.clips and summary.rejected.keys() - {"removed"}:  # of whom nothing is recorded
         yield "done", f"no clip: all were rejected; {summary.location}/meta/ledger.jsonl has the reasons"
     elif summary.done or not (summary.skipped or summary.failed or summary.rejected):
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""

@@ -22,8 +22,9 @@ from mmvoxceleb.processing.crop import CropSettings
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.stores import open_store
 from mmvoxceleb.validation import validate_store
+from tests.support import talking
 from tests.support.raw_videos import CROP, make_raw_videos, videos_of
-from tests.support.talking import found_clicks, write_talking
+from tests.support.talking import clicks, found_clicks, write_talking
 from tests.support.trees import contents
 from tests.support.videos import numbered, write_video
 
@@ -206,3 +207,18 @@ def test_the_command_makes_it_afterwards(odd: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     stages = runner.invoke(app, ["regenerate", "all", str(tmp_path / "out"), str(tmp_path / "x"), "--stages", "audio"])
     assert "mmvoxceleb regenerate audio" in str(stages.exception or stages.output)
+
+
+def test_silent_sound_is_counted_at_the_end_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talking, "clicks", lambda *given, **options: 0 * clicks(*given, **options))
+    video = tmp_path / "raw" / "id1" / "aaaaaaaaaaa" / "00001.mkv"
+    video.parent.mkdir(parents=True)
+    write_talking(video, seconds=3.0, flashes=(), audio="flac", rate=16000)
+    arguments = ["regenerate", "crop", str(tmp_path / "raw"), str(tmp_path / "out"), "--cropped", "--size", "64"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "1 clip: silent sound" in done.output
+    assert sorted(sounds(tmp_path / "out")) == [f"{CLIPS[0]}.flac"]
+    checked = CliRunner().invoke(app, ["validate", str(tmp_path / "out"), "--deep"])
+    assert checked.exit_code == 1
+    assert "its largest sample is 0 of 1; to leave such clips out: mmvoxceleb regenerate score" in checked.output
