@@ -122,7 +122,9 @@ def remove_from_store(
         report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
         note_taken_out(tree, removals, doubtful=report.unmatched)
     if failed:
-        raise failed[0]
+        others = ", ".join(path.name for path in report.rewritten)
+        told = f". The other zips were written again without them: {others}" if others else ""
+        raise type(failed[0])(f"{failed[0]}{told}") from failed[0]
     return report
 
 

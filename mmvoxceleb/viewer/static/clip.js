@@ -110,7 +110,7 @@ export class ClipPage {
       ...(this.player?.soundOf ? [[["s"], "sound on or off", on((player) => player.mute())]] : []),
       [["o", "O"], "mask fainter, stronger", on((player, event) => this.fade(event.key === "o" ? -0.1 : 0.1))],
       ...this.moreKeys(),
-      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.found && this.marks.toggle(event.key === "x" ? "clip_id" : "person_id", this.found.name)]] : []),
+      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, or its person", (event) => this.found && this.marks.toggle(event.key === "x" ? "clip_id" : "person_id", this.found.name)]] : []),
       [["[", "]"], "previous clip, next clip", (event) => this.beside(event.key === "[" ? -1 : 1)],
       [["Escape"], "all clips", () => this.back()],
       [["?"], "these keys", keys.help],

@@ -66,7 +66,7 @@ export class Marks {
         await this.set(each.kind, each.name, false);
         fill();
         if (!this.all.length) dialog.close();
-      } }, "take back") : null)));
+      } }, "undo") : null)));
     fill();
     document.body.append(dialog);
     dialog.showModal();

@@ -15,7 +15,7 @@ export class MendPage extends ClipPage {
       [["1", "p"], "it is present", () => this.setChosen(1)],
       [["0", "a"], "it is absent", () => this.setChosen(0)],
       [["u"], "it is unknown", () => this.setChosen(-1)],
-      [["z"], "take back", () => this.undo()],
+      [["z"], "undo", () => this.undo()],
       [["n"], "next clip whose label is doubtful", () => this.nextDoubtful()],
     ];
   }

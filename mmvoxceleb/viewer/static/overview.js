@@ -48,7 +48,7 @@ export class Overview {
       [["/"], "search", () => this.search.focus()],
       [["f"], "show or hide the filters", () => this.toggle.click()],
       [["c"], "clear all filters", () => this.filter({})],
-      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, its person", (event) => this.markFocused(event.key === "x" ? "clip_id" : "person_id")]] : []),
+      ...(this.marks.canMark ? [[["x", "X"], "mark the clip for removal, or its person", (event) => this.markFocused(event.key === "x" ? "clip_id" : "person_id")]] : []),
       [["Home", "End"], "first clip, last clip", (event) => this.focusOn(event.key === "Home" ? 0 : this.total - 1)],
       [["?"], "these keys", keys.help],
     ]);
