@@ -6,10 +6,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mmvoxceleb.errors import ConfigError
@@ -183,7 +185,15 @@ class Querying:
         return {"low": low, "high": high, "counts": counts.tolist()}
 
     def _search(self, text: str) -> Mask:
-        return holding([pa.chunked_array([self.catalog.names.column]), self.catalog.sentences.column()], text)
+        columns = [pa.chunked_array([self.catalog.names.column]), self.catalog.sentences.column()]
+        return holding([*columns, *([self._plain_names] if text.isascii() else [])], text)
+
+    @cached_property
+    def _plain_names(self) -> pa.ChunkedArray:
+        """The names without accents, so that they are found by those who cannot type them; empty for plain names."""
+        names = self.catalog.names.column
+        accented = pc.if_else(pc.string_is_ascii(names), "", names)
+        return pa.chunked_array([pc.replace_substring_regex(pc.utf8_normalize(accented, "NFKD"), r"\p{Mn}", "")])
 
     def _sorted(self, passing: Mask, sort: str) -> NDArray[np.int64]:
         name, turned = sort.removeprefix("-"), sort.startswith("-")

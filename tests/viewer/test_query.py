@@ -68,6 +68,15 @@ def test_filters_find_what_lacks_or_failed_and_why(querying: Querying) -> None:
     assert names(querying, {"source": ["manual"], "text": "id10271"}) == [CLIPS[4]]
 
 
+def test_names_are_found_without_their_accents() -> None:
+    clips = ["José Muñoz#v#00001.txt#000.mp4", "jo#v#00001.txt#000.mp4"]
+    querying = Querying(Catalog({Folder("video"): clips}))
+    for text in ("jose mu", "JOSÉ", "Munoz"):
+        assert names(querying, {"text": text}) == clips[:1]
+    assert names(querying, {"text": "jo"}) == sorted(clips)
+    assert names(querying, {"text": "josé munoz"}) == []
+
+
 def test_reasons_that_differ_in_the_name_of_a_file_are_one() -> None:
     rows = [
         LedgerRow("a#v#00000", "crop", "rejected", "too short: 5 frames, 64 wanted"),
