@@ -154,7 +154,7 @@ def test_a_damaged_zip_stops_no_other_from_being_rewritten(store: Corpus, tmp_pa
     clip = store.clips[3].encode()
     (zips / "draw.zip").write_bytes(data.replace(clip, b"x" * len(clip), 1))  # in a local header
     before = (zips / "draw.zip").read_bytes()
-    with pytest.raises(CorruptSourceError, match=r"draw\.zip: its directory places entry .*; the file is damaged") as told:
+    with pytest.raises(CorruptSourceError, match=r"draw\.zip: its directory places entry .* is damaged") as told:
         remove_from_store(zips, PERSON, rewrite_zips=True)
     assert ". The other zips were written again without them: label.zip, " in str(told.value)
     assert (zips / "draw.zip").read_bytes() == before
