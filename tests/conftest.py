@@ -17,6 +17,7 @@ os.environ.update(
 os.environ.setdefault(  # compiled once for all tests
     "NUMBA_CACHE_DIR", os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build", "numba")
 )
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for work take no core from other workers
 os.environ.pop("HF_TOKEN", None)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets programs in the background ignore it
 
