@@ -138,7 +138,7 @@ def export(
     output: JsonOptions,
 ) -> None:
     """Write the labels of a dataset into one file, which label import reads again."""
-    from mmvoxceleb.processing.labels.importing import export_labels
+    from mmvoxceleb.processing.labels.exporting import export_labels
 
     report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
     if report.predicted:

@@ -1,4 +1,4 @@
-"""Hand-made labels into a store, and labels out of one."""
+"""Hand-made labels into a store."""
 
 import hashlib
 import os
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.counting import counted
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
-from mmvoxceleb.files.atomic import write_atomically, writing
+from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.quoting import shortened
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
 from mmvoxceleb.meta.removal_list import read_removals
@@ -21,18 +20,16 @@ from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.labels.files import (
     Annotations,
     contradictions,
-    form_of,
     read_annotations,
-    write_annotations,
 )
 from mmvoxceleb.processing.labels.stage import MANUAL, format_label
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.removal import erase, obey
-from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
+from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["ExportReport", "ImportReport", "export_labels", "import_labels", "write_label"]
+__all__ = ["ImportReport", "import_labels", "label_in", "write_label"]
 
 
 @dataclass
@@ -64,23 +61,6 @@ class ImportReport:
     contradictions: dict[str, list[str]] = field(default_factory=dict)
     stale_text: list[str] = field(default_factory=list)
     forgotten: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass
-class ExportReport:
-    """What an export wrote.
-
-    Args:
-        written: Clips in the file.
-        predicted: Clips left out because their label is predicted.
-        left_out: Attributes left out, sorted.
-        open_values: Values that are unknown; the parsed form cannot say so.
-    """
-
-    written: list[str] = field(default_factory=list)
-    predicted: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    open_values: int = 0
 
 
 def import_labels(
@@ -137,7 +117,7 @@ def import_labels(
     rows = []
     for number, (clip, label) in enumerate(sorted(chosen.items())):
         meta = provenance.read(clip)
-        before = _label_in(reader, clip)
+        before = label_in(reader, clip)
         section: dict[str, Any] = {"annotation_file": Path(file).name, "annotation_sha256": fingerprint}
         if before is not None and keep_others:
             section = _mended(meta, label, Path(file).name)
@@ -168,59 +148,6 @@ def import_labels(
         provenance.record(rows)
         provenance.compact()
         obey(writer.tree, watch, removals)
-    return report
-
-
-def export_labels(
-    store: str | os.PathLike[str],
-    file: str | os.PathLike[str],
-    *,
-    include_predicted: bool = False,
-    drop_sensitive: bool = False,
-) -> ExportReport:
-    """Write the labels of a store into one file: ``.csv``, ``.json``, or ``.txt`` for the original's parsed form.
-
-    Args:
-        store: A dataset, on this machine or anywhere.
-        file: Where to; its suffix chooses the form.
-        include_predicted: Whether labels that a model predicted are written, too.
-        drop_sensitive: Whether the attributes of :data:`~mmvoxceleb.schema.SENSITIVE_ATTRIBUTES` are left out.
-
-    Raises:
-        MissingModalityError: There is no label to write.
-        ConfigError: The parsed form was asked for predicted labels: it cannot say that they are, and a later import
-            would take them for hand-made. Or the suffix is unknown.
-        OutputError: The file cannot be written.
-    """
-    form = form_of(file)
-    if form == "parsed" and include_predicted:
-        raise ConfigError(
-            f"{file}: the parsed form cannot say that a label is predicted, so a later import would take it for "
-            "manual; write .csv or .json"
-        )
-    reader = open_store(store)
-    report = ExportReport(left_out=sorted(SENSITIVE_ATTRIBUTES) if drop_sensitive else [])
-    labels: dict[str, list[int]] = {}
-    sources: dict[str, str] = {}
-    for clip in read_removals(store).keep(reader.clips(LABEL.folder())):
-        source = _source_in(reader, clip)
-        if source.startswith("predicted") and not include_predicted:
-            report.predicted.append(clip)
-            continue
-        label = _label_in(reader, clip)
-        assert label is not None
-        labels[clip] = label
-        sources[clip] = source
-    if not labels:
-        raise MissingModalityError(
-            f"{reader.location}: has no labels to export"
-            + (f" but {len(report.predicted)} predicted ones; add --predicted" if report.predicted else "")
-        )
-    kept = [index for index, name in enumerate(ATTRIBUTES) if name not in report.left_out]
-    report.open_values = sum(label[index] == -1 for label in labels.values() for index in kept)
-    report.written = sorted(labels)
-    with writing(file):
-        write_atomically(file, write_annotations(form, labels, sources, report.left_out))
     return report
 
 
@@ -327,10 +254,7 @@ def _clips_of(store: Store) -> frozenset[str]:
     return frozenset(clip for folder in folders for clip in store.clips(folder))
 
 
-def _label_in(store: Store, clip: str) -> list[int] | None:
+def label_in(store: Store, clip: str) -> list[int] | None:
+    """Return the label of a clip, 40 values; None without one."""
     stored = StoredClip(store, clip)
     return stored.value(LABEL) if stored.has(LABEL.folder()) else None
-
-
-def _source_in(store: Store, clip: str) -> str:
-    return StoredClip(store, clip).meta.get("label_source") or ""

@@ -18,7 +18,7 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder, read_manifest
 from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.processing.labels.importing import export_labels
+from mmvoxceleb.processing.labels.exporting import export_labels
 from tests.hub.conftest import PROGRAM
 from tests.support.corpus import Corpus
 from tests.support.trees import tree

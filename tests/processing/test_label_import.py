@@ -8,8 +8,9 @@ import pytest
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, MissingModalityError, SourceUnavailableError
 from mmvoxceleb.meta.provenance import Provenance
+from mmvoxceleb.processing.labels.exporting import export_labels
 from mmvoxceleb.processing.labels.files import contradictions, read_annotations
-from mmvoxceleb.processing.labels.importing import export_labels, import_labels
+from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.schema.attributes import drop_sensitive
 from tests.support.corpus import Corpus

@@ -24,7 +24,8 @@ from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.processing import Pipeline
-from mmvoxceleb.processing.labels.importing import export_labels, import_labels
+from mmvoxceleb.processing.labels.exporting import export_labels
+from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.removal import erase, remove_from_store
 from mmvoxceleb.schema import ATTRIBUTES, Folder
 from mmvoxceleb.stores import open_store
