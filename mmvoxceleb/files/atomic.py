@@ -208,18 +208,18 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def reason_and_advice(error: OSError, path: str | os.PathLike[str] = "") -> str:
-    """Say why something could not be written, and what to do: ``(No space left on device); make room, and rerun this``.
+    """Say why something could not be written, and what to do: ``(No space left on device); make room, ...``.
 
     Args:
         error: What the system said.
         path: What the message names already.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        advice = "make room, and rerun this"
+        advice = "make room, then rerun the command"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "fix its permissions, or use another place"
     else:
-        advice = "fix that and rerun this, or use another place"
+        advice = "fix that and rerun the command, or use another place"
     reason = error.strerror or str(error) or type(error).__name__
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
     at = f" at {name}" if name and name != os.fspath(path) and PARTIAL not in name else ""
