@@ -54,7 +54,11 @@ def import_(
         bool, typer.Option("--allow-empty", help="Also import clips without any attribute.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Treat unknown clips, empty labels and contradictions as errors.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Treat unknown clips, empty labels, contradictions and known values that become unknown as errors.",
+        ),
     ] = False,
     keep_others: Annotated[
         bool,
@@ -87,6 +91,8 @@ def _show(report: "ImportReport", store: str, dry_run: bool) -> None:
     verb = "would be written" if dry_run else "written"
     for source, count in sorted(report.replaced.items()):
         say(f"  {'would replace' if dry_run else 'replaced'}: {counted(count, 'label')} ({source})")
+    if report.negative:
+        say(f"  -1 is read as absent ({counted(report.negative, 'value')}): the file has no 0, like CelebA's own")
     if report.forgotten:
         say(
             f"  {'to become' if dry_run else 'became'} unknown: {counted(sum(report.forgotten.values()), 'value')} of "

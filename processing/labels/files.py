@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ FORMS: dict[str, Form] = {".txt": "parsed", ".csv": "csv", ".json": "json"}
 
 _CLIP_COLUMNS = ("clip_id", "clip", "clip_name", "name", "file", "filename", "video", "id", "key")
 _SOURCE_COLUMN = "label_source"
+_EXCEL_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+"""What a first line may say to Excel."""
 _DELIMITERS = ",;\t"
 """Excel writes semicolons where the comma is the decimal sign, and tabs as text."""
 _WORDS = {
@@ -54,11 +57,13 @@ class Annotations:
         labels: 40 values in CelebA order, each -1 (open), 0 or 1, by clip.
         predicted: Clips that the file itself calls predicted by a model; they are not in ``labels``.
         unknown: How often each name that is not an attribute came up.
+        negative: How many values -1 were read as 0, as in CelebA's own files.
     """
 
     labels: dict[str, list[int]] = field(default_factory=dict)
     predicted: list[str] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
+    negative: int = 0
 
 
 Raw = dict[str, int | None]
@@ -110,6 +115,7 @@ def read_annotations(path: str | os.PathLike[str]) -> Annotations:
     celeba = not any(value == 0 for values in raw.values() for value in values.values())
     for clip, known in raw.items():
         decided = {name: 0 if value == -1 and celeba else value for name, value in known.items()}
+        annotations.negative += celeba and sum(value == -1 for value in known.values())
         annotations.labels[clip] = [-1 if (value := decided.get(name)) is None else value for name in ATTRIBUTES]
     return annotations
 
@@ -213,8 +219,11 @@ def _without_repeats(where: str, pairs: Iterable[tuple[str, str]]) -> dict[str, 
 
 
 def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    first, _, rest = text.partition("\n")
+    told = _EXCEL_SEPARATOR.fullmatch(first.strip())
+    text = f"\n{rest}" if told else text
     first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = next((each for each in _DELIMITERS if each in first), ",")
+    delimiter = told[1] if told else next((each for each in _DELIMITERS if each in first), ",")
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for cells in reader:

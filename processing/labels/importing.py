@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class ImportReport:
         contradictions: What cannot well hold together, by clip; imported as annotated.
         stale_text: Clips whose text was made from another label.
         forgotten: How many values become unknown that were known, by clip.
+        negative: How many values -1 of the file were read as absent, because it has no 0.
     """
 
     written: list[str] = field(default_factory=list)
@@ -61,6 +63,7 @@ class ImportReport:
     contradictions: dict[str, list[str]] = field(default_factory=dict)
     stale_text: list[str] = field(default_factory=list)
     forgotten: dict[str, int] = field(default_factory=dict)
+    negative: int = 0
 
 
 def import_labels(
@@ -82,7 +85,7 @@ def import_labels(
         ignore_unknown: Whether names that are not attributes are left out instead of being an error.
         allow_empty: Whether clips of which nothing holds are imported; such a line is more often one that was
             never filled in.
-        strict: Whether unknown clips, empty labels and contradictions are errors.
+        strict: Whether unknown clips, empty labels, contradictions and known values that become unknown are errors.
         keep_others: Whether attributes that the file leaves open keep the values that they have in the store.
         dry_run: Whether to report only.
         progress: Called with the number of clips done and their total.
@@ -98,7 +101,9 @@ def import_labels(
     annotations = read_annotations(file)
     if annotations.unknown and not ignore_unknown:
         raise ConfigError(_unknown_names(file, annotations))
-    report = ImportReport(predicted=sorted(annotations.predicted), unknown_names=annotations.unknown)
+    report = ImportReport(
+        predicted=sorted(annotations.predicted), unknown_names=annotations.unknown, negative=annotations.negative
+    )
     writer = StoreWriter(root)
     writer.check()
     watch = RemovalWatch(writer.tree)
@@ -109,11 +114,13 @@ def import_labels(
             f"{file}: none of its clips, such as {shortened(report.unknown_clips[0], 100)}, is in {root}; check their "
             "names"
         )
+    reader = open_store(root)
+    if not keep_others:
+        report.forgotten = _forgotten(reader, chosen)
     if strict:
         _refuse(file, report)
     fingerprint = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     provenance = Provenance(root)
-    reader = open_store(root)
     rows = []
     for number, (clip, label) in enumerate(sorted(chosen.items())):
         meta = provenance.read(clip)
@@ -136,8 +143,6 @@ def import_labels(
             report.written.append(clip)
             if before is not None:
                 report.replaced[str(meta.get("label_source") or "of unknown origin")] += 1
-                if forgotten := sum(was != -1 and value == -1 for was, value in zip(before, label, strict=True)):
-                    report.forgotten[clip] = forgotten
         text = meta.get("text")
         read = text.get("input") if isinstance(text, dict) else None
         if isinstance(text, dict) and not (isinstance(read, dict) and read.get("label") == label):
@@ -161,7 +166,9 @@ def _choose(
 ) -> dict[str, list[int]]:
     chosen: dict[str, list[int]] = {}
     for name, label in annotations.labels.items():
-        clip = name if name in clips else f"{name}.mp4"
+        forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))  # macOS gives names in the second
+        spellings = [each for form in (name, *forms) for each in (form, f"{form}.mp4")]
+        clip = next((each for each in spellings if each in clips), name)
         if clip not in clips:
             report.unknown_clips.append(name)
         elif clip in removals:
@@ -194,6 +201,7 @@ def _refuse(file: str | os.PathLike[str], report: ImportReport) -> None:
     found = [f"clip {clip} is not in the store" for clip in report.unknown_clips]
     found += [f"clip {clip} has no attribute that holds" for clip in report.empty]
     found += [f"clip {clip} has {', '.join(both)}" for clip, both in report.contradictions.items()]
+    found += [f"clip {clip} leaves {counted(count, 'known value')} open" for clip, count in report.forgotten.items()]
     if found:
         raise CorruptSourceError(
             f"{file}: doubtful entries ({len(found):,}), so nothing was imported: {'; '.join(found[:5])}"
@@ -247,6 +255,16 @@ def _local_folder(store: str | os.PathLike[str]) -> Path:
     if not root.is_dir():
         raise SourceUnavailableError(f"{store}: no such folder; name that of the dataset")
     return root
+
+
+def _forgotten(store: Store, chosen: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Count the values that a store knows and the labels that replace them leave open, by clip."""
+    found = {}
+    for clip, label in sorted(chosen.items()):
+        before = label_in(store, clip) or ()
+        if count := sum(was != -1 and value == -1 for was, value in zip(before, label, strict=False)):
+            found[clip] = count
+    return found
 
 
 def _clips_of(store: Store) -> frozenset[str]:

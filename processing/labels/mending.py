@@ -71,8 +71,11 @@ class LabelMender:
             mended = section.get("mended")
             said = {"value": value, "by": self._by, "at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
             new = [value if at == number else each for at, each in enumerate(label)]
-            section |= {"mended": {**(mended if isinstance(mended, Mapping) else {}), attribute: said}}
-            self._write(clip_id, new, {**section, "label_source": MANUAL}, MANUAL)
+            decided = mended if isinstance(mended, Mapping) else {}
+            if value == was and attribute in decided:  # said before, so that there is nothing to undo
+                return
+            now = {**section, "mended": {**decided, attribute: said}, "label_source": MANUAL}
+            self._write(clip_id, new, now, MANUAL)
             self._before.setdefault(clip_id, []).append((label, new, old))
 
     def undo(self, clip_id: str) -> bool:

@@ -81,6 +81,15 @@ def write(path: Path, content: object) -> Path:
             ]),
         ),
         (
+            "excel.csv",
+            "\n".join([
+                "sep=;\r",
+                ";".join(["clip_id", *ATTRIBUTES]),
+                ";".join([A, *map(str, label_of("Smiling", "Wearing_Hat"))]),
+                ";".join([B, *map(str, label_of("5_o_Clock_Shadow"))]),
+            ]),
+        ),
+        (
             "tabs.txt",
             "\n".join([
                 "\t".join(["clip_id", *ATTRIBUTES]),
@@ -194,8 +203,24 @@ def test_a_table_of_one_attribute_forgets_or_keeps_the_others(tmp_path: Path, st
     assert import_labels(file, store, keep_others=True).unchanged == [A, B]
     assert import_labels(write(tmp_path / "open.csv", f"clip_id,Bald\n{A},\n"), store, keep_others=True).empty == [A]
     assert import_labels(file, store, dry_run=True).forgotten == {A: 39}
+    with pytest.raises(CorruptSourceError, match=rf"{A} leaves 39 known values open"):
+        import_labels(file, store, strict=True)
     import_labels(file, store)
     assert labels_in(store)[A] == open_label(Eyeglasses=1)
+
+
+def test_minus_one_that_means_absent_is_counted(tmp_path: Path, store: Path) -> None:
+    assert import_labels(write(tmp_path / "a.json", {A: {"Smiling": 1, "Young": -1}}), store).negative == 1
+    assert labels_in(store)[A] == open_label(Smiling=1, Young=0)
+    assert import_labels(write(tmp_path / "b.json", {A: {"Smiling": 0, "Young": -1}}), store).negative == 0
+
+
+def test_a_name_in_another_form_of_unicode_is_found(tmp_path: Path) -> None:
+    clip = "Zo\u00eb#v#00001.txt#000.mp4"
+    (tmp_path / "store" / "label").mkdir(parents=True)
+    (tmp_path / "store" / "label" / f"{clip}.txt").write_text(",".join(["0"] * 40))
+    file = write(tmp_path / "a.csv", "clip_id,Smiling\nZoe\u0308#v#00001.txt#000,1\n")
+    assert import_labels(file, tmp_path / "store").written == [clip]
 
 
 def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store: Path) -> None:

@@ -40,6 +40,27 @@ def test_two_menders_lose_nothing_and_undo_brings_back_all(own_corpus: Corpus) -
     assert label_on_disk(own_corpus, clip)[MALE] == before[MALE]
 
 
+def test_undo_brings_back_the_provenance_and_a_second_click_is_no_step(own_corpus: Corpus) -> None:
+    clip = own_corpus.clips[0]
+    before = label_on_disk(own_corpus, clip)
+    path = own_corpus.root / "meta" / f"{clip}.json"
+    path.parent.mkdir()
+    meta = {"label": {"label_source": "predicted:model@1", "settings": {}}, "label_source": "predicted:model@1"}
+    path.write_text(json.dumps(meta))
+    mender = LabelMender(own_corpus.root, "ann")
+    mender.set(clip, "Smiling", -1, before[SMILING])
+    once = path.read_text()
+    mender.set(clip, "Smiling", -1, -1)
+    assert path.read_text() == once
+    mender.set(clip, "Male", -1, before[MALE])
+    assert mender.undo(clip)
+    assert json.loads(path.read_text())["label"]["mended"].keys() == {"Smiling"}
+    assert mender.undo(clip)
+    assert json.loads(path.read_text()) == {"clip_id": clip, **meta}
+    assert label_on_disk(own_corpus, clip) == before
+    assert not mender.undo(clip)
+
+
 def test_a_mended_label_is_kept_and_the_other_window_hears_of_it(
     own_corpus: Corpus, view: Callable[..., Served], tab: Callable[..., Any]
 ) -> None:
