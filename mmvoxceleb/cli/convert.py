@@ -9,6 +9,7 @@ import typer
 from mmvoxceleb.cli.options import given, like, takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import RunOptions, refuse_idle_quality
+from mmvoxceleb.cli.wording import command
 from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
 
 if TYPE_CHECKING:
@@ -58,8 +59,10 @@ def convert(
     Frame indices stay the same. Masks, drawings, all other files, their provenance, the ledger and the removal list are
     copied. The loss of mp4 is measured. Rerun the command to resume.
     """
+    from mmvoxceleb.modalities import SCORES
     from mmvoxceleb.processing.convert import CONVERT, ConvertStage
     from mmvoxceleb.processing.pipeline import Pipeline
+    from mmvoxceleb.stores import open_store
 
     def rows(summary: "Summary") -> Iterator[tuple[str, str]]:
         if levels := summary.figures.get(f"{CONVERT}.psnr_db"):
@@ -68,5 +71,7 @@ def convert(
                 "PSNR",
                 f"{sum(levels) / len(levels):.1f} dB on average of the clips, {worst:.1f} dB in the worst frame",
             )
+            if SCORES.folder() in open_store(out).folders():
+                yield "scores", f"of the frames before; to measure these: {command('regenerate', 'score', out)}"
 
     run_pipeline(Pipeline([ConvertStage(FrameCodec(**given(codec, FrameCodec)))]), store, out, run, rows)

@@ -101,11 +101,11 @@ def merge(
     *sources, out = stores
     if len(sources) < 2:
         raise ConfigError("merge takes two or more stores and OUT; to copy one: mmvoxceleb copy STORE OUT")
-    _tell_what_lacks(sources)
+    _tell_what_lacks(sources, out)
     _end({out: _copy(sources, out, options, options.clip_list())})
 
 
-def _tell_what_lacks(stores: list[str]) -> None:
+def _tell_what_lacks(stores: list[str], out: str) -> None:
     """Name the folders that only some of the stores have; where these are read, clips of the others are left out."""
     from mmvoxceleb.modalities import META
     from mmvoxceleb.stores import open_store
@@ -114,7 +114,7 @@ def _tell_what_lacks(stores: list[str]) -> None:
     every = sorted(folder for folder in set.union(*found.values()) if folder.kind is not META)
     for store, folders in found.items():
         if lacking := [str(folder) for folder in every if folder not in folders]:
-            say(f"{store}: has no {', '.join(lacking)}; make them for its clips, or read and export without them")
+            say(f"{store}: has no {', '.join(lacking)}, which others have; so its clips lack this in {out}")
 
 
 def split(

@@ -8,7 +8,7 @@ from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import Folder, styles_in
+from mmvoxceleb.modalities import LABEL, TEXT, Folder, styles_in
 from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
@@ -16,6 +16,8 @@ from mmvoxceleb.stores import Store
 __all__ = ["choose_clips", "split_clips"]
 
 _MOST_CHECKED = 64
+_IN_ORDER = ("audio", "landmarks", "mask", "draw", "label", "text", "score")
+"""Commands that make what clips lack: what is made of something else comes behind it."""
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +88,10 @@ def choose_clips(
 def _how_to_make(store: Store, folders: Sequence[Folder]) -> str:
     """Say which commands make what a store lacks; empty if none does."""
     first, place = copied_first(store.location)
-    made_by = dict.fromkeys(folder.kind.made_by for folder in folders if folder.kind.made_by)
-    commands = [f"mmvoxceleb regenerate {command} {place}" for command in made_by]
+    made_by = {folder.kind.made_by for folder in folders}
+    if TEXT.made_by in made_by and LABEL.folder() not in store.folders():
+        made_by.add(LABEL.made_by)
+    commands = [f"mmvoxceleb regenerate {command} {place}" for command in _IN_ORDER if command in made_by]
     return f"run: {first}{', then '.join(commands)}" if commands else ""
 
 

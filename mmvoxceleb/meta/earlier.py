@@ -80,11 +80,13 @@ class Earlier:
         Raises:
             OtherResultsError: It was not.
         """
-        others = [
-            f"{key} was {was} and is {now}"
-            for recorded, wanted in pairs
-            for key, was, now in differences(recorded, wanted)
-        ]
+        others = list(
+            dict.fromkeys(
+                _changed(wanted.get(key), key) or f"{key} was {was} and is {now}"
+                for recorded, wanted in pairs
+                for key, was, now in differences(recorded, wanted)
+            )
+        )
         if others and not self.overwrite:
             told = "; ".join(others)
             raise OtherResultsError(f"{self.provenance.tree.location}: {other}: {told}{advice}", told)
@@ -101,6 +103,13 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[
     keys = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
     told = ["model"] if "model" in keys else keys
     return [(key, *_in_short(one.get(key), other.get(key))) for key in told]
+
+
+def _changed(now: object, key: str) -> str:
+    """Say in words which input has changed, where its value is a hash."""
+    if key in ("frames", "listing"):
+        return "its frames have changed"
+    return f"its {key} changed" if key == "crop" or (isinstance(now, Mapping) and "sha256" in now) else ""
 
 
 def _in_short(one: object, other: object) -> tuple[str, str]:

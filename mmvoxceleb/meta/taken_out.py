@@ -69,7 +69,7 @@ def tell_doubtful_entries(
     if doubtful and told not in _told:
         _told.add(told)
         logger.warning(
-            "%s/%s: %d of its %d entries name nobody here: right if an earlier version of `mmvoxceleb remove` took "
+            "%s/%s: %d of its %d entries match no clip here: right if an earlier version of `mmvoxceleb remove` took "
             "them out; otherwise check their spelling",
             location, REMOVALS_PATH, len(doubtful), count,
         )  # fmt: skip

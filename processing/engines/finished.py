@@ -191,7 +191,7 @@ class FinishedStages:
         current = current or {}
         earlier = replace(self._earlier, overwrite=True) if stage.is_renewed else self._earlier
         is_same = earlier.is_same(
-            f"clip {clip_id}: its {stage.name} was made in another way",
+            f"clip {clip_id}, {stage.name}: made in another way",
             (stage.compared(settings), self.settings[stage.name]),
             ({key: inputs.get(key) for key in current}, current),
         )

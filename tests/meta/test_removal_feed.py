@@ -108,7 +108,7 @@ def test_entries_that_go_are_told(feed: Feed, caplog: pytest.LogCaptureFixture) 
     feed.say({"video_id": "abc"})
     with caplog.at_level(logging.WARNING):
         assert read_feeds(feed.url) == Removals(video_id=frozenset(["abc"]))
-    assert "1 entries that it had on" in caplog.text
+    assert "1 entry that it had on" in caplog.text
     assert "id10001" not in caplog.text
 
 

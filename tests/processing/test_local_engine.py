@@ -139,7 +139,7 @@ def test_changed_input_fails_that_clip_until_overwritten(source: Path, tmp_path:
     Image.new("RGB", (20, 12), (200, 200, 200)).save(source / "video" / CLIPS[1] / "0000002.png")
     summary = run_local(work(source, tmp_path / "out"))
     assert list(summary.failed) == [CLIPS[1]]
-    assert "listing was" in summary.failed[CLIPS[1]]
+    assert "its frames have changed; replace it" in summary.failed[CLIPS[1]]
     summary = run_local(work(source, tmp_path / "out", overwrite=True))
     assert (summary.done, summary.skipped) == (1, 3)
 

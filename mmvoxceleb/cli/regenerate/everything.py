@@ -162,5 +162,6 @@ def _parse_stages(stages: str) -> set[str]:
     unknown = sorted(wanted - set(STAGES))
     if unknown or not wanted:
         what = f"unknown stage {', '.join(map(repr, unknown))}" if unknown else "no stage was asked for"
-        raise ConfigError(f"{what}; the known ones are {', '.join(STAGES)}")
+        hint = "; landmarks come with --landmarks" if "landmarks" in unknown else ""
+        raise ConfigError(f"{what}; the known ones are {', '.join(STAGES)}{hint}")
     return wanted

@@ -11,7 +11,7 @@ from mmvoxceleb.sizes import format_size
 if TYPE_CHECKING:
     from mmvoxceleb.cli.regenerate.bar import RunBar
     from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
-    from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+    from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Plan, Summary
     from mmvoxceleb.processing.engines.work import Work
     from mmvoxceleb.processing.pipeline import Pipeline, Source
     from mmvoxceleb.processing.source import StoredClips
@@ -112,6 +112,7 @@ def _say_what_would_be_done(work: "Work") -> None:
             "unit": work.unit,
             "todo": list(plan.todo),
             "finished": len(plan.finished),
+            "unchanged": len(plan.unchanged),
             "removed": plan.removed,
             "rejected": {outcome.clip_id: outcome.rejected for outcome in plan.rejected},
             "notes": list(plan.notes),
@@ -119,10 +120,18 @@ def _say_what_would_be_done(work: "Work") -> None:
         [
             ("stages", ", ".join(work.stages)),
             ("to do", counted(len(plan.todo), work.unit)),
-            ("finished", counted(len(plan.finished), work.unit)),
+            ("finished", _finished(plan, work.unit)),
             ("results", f"{work.writer.location}; this run has written nothing"),
         ],
     )
+
+
+def _finished(plan: "Plan", unit: str) -> str:
+    """Say how many units are finished; of some clips, only a run sees whether their inputs have changed."""
+    told = counted(len(plan.finished), unit)
+    if unit == "clip" and len(plan.unchanged) < len(plan.finished):
+        return f"{told}; a run checks whether what they were made of has changed"
+    return told
 
 
 def _absent_videos(source: "CroppedVideos") -> tuple[list[str], int]:
@@ -239,7 +248,8 @@ def _rows(summary: "Summary", unit: str, *, stopped_early: bool = False) -> Iter
     if stopped_early and not summary.clips:
         yield "done", "no clip yet"
     elif not summary.clips and summary.rejected.keys() - {"removed"}:  # of whom nothing is recorded
-        yield "done", f"no clip: all were rejected; {summary.location}/meta/ledger.jsonl has the reasons"
+        others = "all others" if "removed" in summary.rejected else "all"
+        yield "done", f"no clip: {others} were rejected; {summary.location}/meta/ledger.jsonl has the reasons"
     elif summary.done or not (summary.skipped or summary.failed or summary.rejected):
         frames = f", {counted(summary.frames, 'frame')}" if summary.frames else ""
         yield "done", f"{counted(summary.done, 'clip')}{frames}"
@@ -249,7 +259,9 @@ def _rows(summary: "Summary", unit: str, *, stopped_early: bool = False) -> Iter
         counts = ((summary.source_frames[key], what) for key, what in _SOURCE_FRAMES)
         yield "source frames", ", ".join(f"{count:,} {what}" for count, what in counts if count)
     for reason, count in summary.rejected.most_common():
-        yield "rejected", f"{count:,} {reason}"
+        yield ("left out", f"{count:,} on the removal list") if reason == "removed" else (
+            "rejected", f"{count:,} {reason}"
+        )  # fmt: skip
     for remark, count in summary.remarks.most_common():
         yield "noted", f"{counted(count, 'clip')}: {remark}"
     for note in summary.notes:

@@ -53,7 +53,8 @@ def score(
 
     stage, target = make_score_stage(run, figures, device=device), target_of(store, out)
     measured = [figure.name for scorer in stage.scorers for figure in scorer.figures]
-    following = command("select", target, "--where", f"{measured[0]} is not None", "--dry-run") if measured else None
+    asked = [name for name in names_in(figures or "") if name in measured] or measured
+    following = command("select", target, "--where", f"{asked[0]} is not None", "--dry-run") if asked else None
     run_pipeline(Pipeline([stage]), store, target, run, following=following)
 
 

@@ -265,8 +265,8 @@ export class Overview {
     if (!this.clips) return this.tools.lastChild.replaceChildren(h("p", {}, "There is no clip here to export."));
     this.tools.lastChild.replaceChildren(
       h("a", { href: address("list", query), download: "clips.txt" }, this.clips === 1 ? "List of the clip" : `List of the ${count(this.clips)} clips`),
-      h("a", { href: address("sheet", query), download: "clips.png" }, "Contact sheet of the first 24"),
-      h("a", { href: address("gif", query), download: "clips.gif" }, "GIF of the first 12"));
+      h("a", { href: address("sheet", query), download: "clips.png" }, this.clips > 24 ? "Contact sheet of the first 24" : "Contact sheet"),
+      h("a", { href: address("gif", query), download: "clips.gif" }, this.clips > 12 ? "GIF of the first 12" : "GIF"));
   }
 
   move(key) {
