@@ -22,6 +22,7 @@ from mmvoxceleb.meta.taken_out import note_taken_out, taken_out_before
 from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.modalities import META, file_modalities
 from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
+from mmvoxceleb.processing.strangers import archive_names, file_names
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores.kept_names import forget_names
 
@@ -35,8 +36,6 @@ _LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
 """Files that MMVID's loader writes beside the folder that it reads: pickles with the names of all clips."""
 _TOGETHER = 256
 """Number of files that are read at once."""
-_MOST_BYTES = 64 << 20
-"""Larger files that this package did not write are not searched for names."""
 
 
 @dataclass
@@ -286,7 +285,7 @@ def _look_at_stranger(tree: OutputTree, path: str, names: Names, report: StoreRe
             report.holding.append(Path(path))
         return
     full = Path(tree.address) / path if tree.is_local else Path(path)
-    is_named = names.are_in(path) or (tree.size(path) <= _MOST_BYTES and names.are_in(tree.read(path) or b""))
+    is_named = file_names(tree, path, names)
     if name.endswith(_LOADER_CACHES):
         if is_named:  # MMVID makes it anew
             tree.remove(path)
@@ -309,6 +308,10 @@ def _visit_zips(
     clips, clip_of, failed = set(report.clips), _clip_names(), list[MMVoxCelebError]()
     for path in sorted(_zips_of_many(folder, clip_of)):
         inside = clips_in_zip(path, removals)
+        if inside is None:
+            if archive_names(path, Names(removals)):
+                report.naming.append(path)
+            continue
         clips.update(inside)
         if inside and rewrite:
             found(inside)

@@ -30,14 +30,16 @@ _REMEMBERED = 1024
 _TOLD_EVERY = 1000
 
 
-def clips_in_zip(path: Path, removals: Removals) -> set[str]:
-    """List the removed clips that a zip holds, or names in its ``meta``."""
+def clips_in_zip(path: Path, removals: Removals) -> set[str] | None:
+    """List the removed clips that a zip holds, or names in its ``meta``; None if it is some other archive."""
     try:
         store = open_store(path)
         folders = store.folders()
         found = {clip for folder in folders for clip in store.clips(folder) if clip in removals}
     except MMVoxCelebError:
-        return set()  # some other archive
+        return None
+    if not folders:
+        return None
     if not found and META.folder() in folders:
         names = Names(removals)
         with zipfile.ZipFile(path) as archive:

@@ -1,10 +1,14 @@
+import bz2
+import gzip
 import json
+import lzma
 import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -90,9 +94,18 @@ def test_files_of_others_in_meta_are_named_and_left_alone(store: Corpus) -> None
     for path in others:
         path.write_text(person)
     (meta / "runs" / "20260101T000000Z-1.json").write_text(person)
+    packed: dict[str, Any] = {"own.csv.gz": gzip.compress, "own.csv.bz2": bz2.compress, "own.csv.xz": lzma.compress}
+    for name, compress in packed.items():
+        (store.root / name).write_bytes(compress(person.encode()))
+    for name, entry, text in (("a.zip", "id10001.txt", ""), ("b.zip", "notes", person), ("c.zip", "notes", "nobody")):
+        with zipfile.ZipFile(store.root / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(entry, text)
+    (store.root / "broken.gz").write_bytes(b"no gzip")
+    others += [store.root / name for name in (*packed, "a.zip", "b.zip")]
+    before = [path.read_bytes() for path in others]
     report = remove_from_store(store.root, PERSON)
     assert sorted(report.naming) == sorted(others)
-    assert [path.read_text() for path in others] == [person] * 4
+    assert [path.read_bytes() for path in others] == before
     assert "id10001" not in (meta / "runs" / "20260101T000000Z-1.json").read_text()
     done = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001"])
     assert done.exit_code == 1
