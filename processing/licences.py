@@ -146,7 +146,7 @@ def check_work(work: "Work") -> None:
     read: set[Folder] = set()
     for stage in work.steps.stages:
         _check_section(f"the stage {stage.name}", stage.settings())
-        read |= {*stage.reads, *((LABEL.folder(),) if stage.uses_label else ())} - made
+        read |= {*stage.made_from, *((LABEL.folder(),) if stage.uses_label else ())} - made
         made |= set(stage.folders)
     if isinstance(work.source, StoredClips) and read:
         there = [work.source.store]

@@ -137,6 +137,11 @@ class Stage(PipelineStage):
     def folders(self) -> tuple[Folder, ...]:
         """The folders that this stage writes."""
 
+    @property
+    def made_from(self) -> tuple[Folder, ...]:
+        """The folders of ``reads`` that the results are computed from, and whose licences they have. By default all."""
+        return self.reads
+
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Return everything that changes the written bytes, as JSON values: options, the sha256 of the weights.

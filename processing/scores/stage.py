@@ -70,6 +70,10 @@ class ScoreStage(Stage):
         folders = [scorer.reads for scorer in self.scorers] + [kind.reads for kind in scorers().values()]
         return tuple(dict.fromkeys(folder for some in folders for folder in some))
 
+    @property
+    def made_from(self) -> tuple[Folder, ...]:
+        return tuple(dict.fromkeys(folder for scorer in self.scorers for folder in scorer.reads))
+
     def settings(self) -> dict[str, Any]:
         return {
             "versions": {figure.name: figure.version for scorer in self.scorers for figure in scorer.figures},

@@ -183,7 +183,7 @@ def test_masks_of_this_run_and_of_an_earlier_one_guide_alike(store: Path, tmp_pa
     mask = tmp_path / "apart" / "mask" / CLIP / "0000001.png"
     mask.write_bytes(encode_palette_mask(np.ones((512, 512), np.uint8)))
     changed = Pipeline([draw_stage()]).run(store, tmp_path / "apart")
-    with pytest.raises(ProcessingError, match=r"mask was .* replace it with --overwrite"):
+    with pytest.raises(ProcessingError, match=r"its mask changed; replace it with --overwrite"):
         changed.raise_if_failed()
     Pipeline([draw_stage()]).run(store, tmp_path / "apart", overwrite=True).raise_if_failed()
 

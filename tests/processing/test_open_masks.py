@@ -89,7 +89,7 @@ def test_landmarks_of_the_clip_are_taken(store: Path, tmp_path: Path) -> None:
     Pipeline([changed]).run(store, tmp_path / "two", overwrite=True)
     summary = Pipeline([blind]).run(store, tmp_path / "two")
     assert sorted(summary.failed) == CLIPS[:2]
-    assert all("landmarks was" in reason for reason in summary.failed.values())
+    assert all("its landmarks changed; replace it" in reason for reason in summary.failed.values())
 
 
 def test_workers_change_no_byte(store: Path, tmp_path: Path) -> None:

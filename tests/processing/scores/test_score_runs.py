@@ -77,7 +77,7 @@ def test_regenerate_all_measures_what_is_asked_for(raw: Path, tmp_path: Path) ->
     assert read_scores(tmp_path)["motion"].null_count == 0
     result = CliRunner().invoke(app, ["regenerate", "score", str(tmp_path), "--figures", "sharpness,face_px"])
     assert "4 clips that an earlier run finished" in result.stdout
-    assert f"mmvoxceleb select {tmp_path} --where 'face_px is not None' --dry-run" in result.stdout
+    assert f"mmvoxceleb select {tmp_path} --where 'sharpness is not None' --dry-run" in result.stdout
     for wrong in ("picture,sharp", "", ","):
         assert isinstance(CliRunner().invoke(app, [*command, "--figures", wrong]).exception, ConfigError)
 
