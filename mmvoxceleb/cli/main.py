@@ -157,6 +157,7 @@ def _configure(
 
 def main() -> None:
     """Run the program. A known error is one line on stderr; ``MMVOXCELEB_DEBUG=1`` shows the trace."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's waiting threads spin (benchmarks/RESULTS.md)
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:

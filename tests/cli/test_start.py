@@ -1,6 +1,7 @@
 """The program starts fast: lists of commands import no command, and no help imports a library of arrays or stores."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -79,3 +80,16 @@ def test_a_misspelt_command_is_named_with_what_was_meant() -> None:
     done = CliRunner().invoke(app, ["slect"])
     assert done.exit_code == 2
     assert "No such command 'slect'. Did you mean 'select', 'split'?" in done.output
+
+
+@pytest.mark.parametrize(("given", "then"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_that_wait_take_no_core_from_others_unless_told(given: dict[str, str], then: str) -> None:
+    code = (
+        "import os, sys\n"
+        "from mmvoxceleb.cli.main import main\n"
+        "sys.argv = ['mmvoxceleb', '--version']\n"
+        "try:\n    main()\nexcept SystemExit:\n    print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[-1] == f"{then} False"
