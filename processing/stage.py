@@ -150,16 +150,17 @@ class Stage(PipelineStage):
         ``overwrite`` is set.
         """
 
-    def compared(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def compared(self, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the part of recorded settings that must equal those of now, so that a finished clip is skipped.
 
         Args:
-            settings: What an earlier run recorded.
+            recorded: What an earlier run recorded.
+            now: What ``settings`` returns in this run.
 
         Returns:
             By default all of it. A stage that keeps other results in the same files leaves their settings out.
         """
-        return settings
+        return recorded
 
     def computation(self) -> dict[str, Any]:
         """Return how the last ``process`` computed: what may change single pixels besides the settings, as JSON values.

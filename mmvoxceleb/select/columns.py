@@ -70,7 +70,9 @@ class ClipColumns:
         self._versions_of: dict[str, str] = {}
         self._used: set[str] = set()
         self._has_read_scores = False
-        self._unmeasured: dict[str, list[int]] = {}
+        self._incomplete: set[str] = set()
+        self._measured: list[frozenset[str]] = []
+        self._measured_of = np.zeros(0, np.int32)
         self._of_provenance: dict[str, NDArray[np.float64]] = {}
 
     def get(self, name: str) -> "pa.Array":
@@ -79,7 +81,7 @@ class ClipColumns:
         Raises:
             ConfigError: There is no such column; the message lists the known ones.
         """
-        if name not in self._read or name in self._unmeasured:
+        if name not in self._read or name in self._incomplete:
             self._load(name)
         if name not in self._read:
             raise self._unknown(name)
@@ -101,7 +103,7 @@ class ClipColumns:
                 self._load_scores()
             if name not in self._read:
                 self._load_meta()
-            elif name in self._unmeasured:
+            elif name in self._incomplete:
                 self._add_provenance(name)
 
     def versions(self) -> dict[str, str]:
@@ -202,6 +204,10 @@ class ClipColumns:
             )
         now = {figure.name: figure.version for figure in figures()}
         made_by = [dict(versions or ()) for versions in table["versions"].to_pylist()]
+        numbers: dict[frozenset[str], int] = {}  # there are few sets of figures among many clips
+        of_row = [numbers.setdefault(frozenset(versions), len(numbers)) for versions in made_by]
+        self._measured = list(numbers)
+        self._measured_of = np.array([-1 if row is None else of_row[row] for row in positions], np.int32)
         outdated: set[int] = set()
         for name in table.column_names:
             if name in _NO_SCORES:
@@ -213,9 +219,9 @@ class ClipColumns:
                     outdated.add(row)
             column = [None if row is None else values[row] for row in positions]
             self._read[name] = pa.array(column, pa.float64(), from_pandas=True)
-            if unmeasured := [at for at, row in enumerate(positions) if row is None or name not in made_by[row]]:
-                self._unmeasured[name] = unmeasured
-            if any(name in versions for versions in made_by):
+            if self._unmeasured(name).any():
+                self._incomplete.add(name)
+            if any(name in measured for measured in self._measured):
                 known = {now[name]} if name in now else {versions[name] for versions in made_by if name in versions}
                 self._versions_of[name] = " and ".join(map(str, sorted(known)))
         if outdated:
@@ -225,11 +231,17 @@ class ClipColumns:
                 self._store.location, counted(len(outdated), "clip"),
             )  # fmt: skip
 
+    def _unmeasured(self, name: str) -> "NDArray[np.bool_]":
+        """Tell of which clips a figure was not measured; those without scores have the number -1."""
+        lacking = np.array([*(name not in measured for measured in self._measured), True])
+        return lacking[self._measured_of]
+
     def _add_provenance(self, name: str) -> None:
         """Take a figure that was not measured of some clips from their provenance."""
         self._load_meta()
         told = self._of_provenance.get(name)
-        unmeasured = self._unmeasured.pop(name)
+        unmeasured = self._unmeasured(name)
+        self._incomplete.remove(name)
         if told is None or np.isnan(told[unmeasured]).all():
             return
         import pyarrow as pa

@@ -192,7 +192,7 @@ class FinishedStages:
         earlier = replace(self._earlier, overwrite=True) if stage.is_renewed else self._earlier
         is_same = earlier.is_same(
             f"clip {clip_id}, {stage.name}: made in another way",
-            (stage.compared(settings), self.settings[stage.name]),
+            (stage.compared(settings, self.settings[stage.name]), self.settings[stage.name]),
             ({key: inputs.get(key) for key in current}, current),
         )
         if is_same:
