@@ -259,6 +259,7 @@ def test_the_package_and_the_help_of_the_program_import_nothing_heavy() -> None:
 
 
 def test_sampling_from_a_store_and_processing_import_no_datasets(corpus: Corpus) -> None:
+    pytest.importorskip("torch", reason="needs the extra mmvoxceleb[train]")
     code = (
         "import sys, mmvoxceleb.processing.crop.stage\n"
         "from mmvoxceleb import ClipSampler\n"
