@@ -332,6 +332,8 @@ def test_a_run_that_makes_nothing_says_so_and_where_the_reasons_are() -> None:
     removed.rejected["removed"] = 2
     said = "no clip: all were rejected; out/meta/ledger.jsonl has the reasons"
     assert ("done", said) in _rows(rejected, "video")
+    assert ("done", "no clip yet") in _rows(rejected, "video", stopped_early=True)
+    assert ("left out", "2 on the removal list") in _rows(removed, "video")
     assert "done" not in dict(_rows(removed, "video"))
 
 
