@@ -13,9 +13,9 @@ from typing import Any
 from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.names import Names
 
-__all__ = ["MOST_BYTES", "archive_names", "file_names"]
+__all__ = ["archive_names", "file_names"]
 
-MOST_BYTES = 64 << 20
+_MOST_BYTES = 64 << 20
 """Of larger files, and of what comes out of compressed ones behind so many bytes, only the names are searched."""
 
 _OPENERS: dict[str, Any] = {".gz": lambda data: gzip.GzipFile(fileobj=data), ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
@@ -26,7 +26,7 @@ def file_names(tree: OutputTree, path: str, names: Names) -> bool:
     """Return whether a file names somebody, in its path or in its content."""
     if names.are_in(path):
         return True
-    if tree.size(path) > MOST_BYTES:
+    if tree.size(path) > _MOST_BYTES:
         return False
     data = tree.read(path) or b""
     return names.are_in(data) or any(names.are_in(text) for text in _unpacked(path, data))
@@ -39,7 +39,7 @@ def archive_names(path: Path, names: Names) -> bool:
             entries = archive.infolist()
             if any(names.are_in(entry.filename) for entry in entries):
                 return True
-            left = MOST_BYTES
+            left = _MOST_BYTES
             for entry in entries:
                 if entry.file_size <= left and entry.flag_bits & 1 == 0:
                     left -= entry.file_size
@@ -57,6 +57,6 @@ def _unpacked(path: str, data: bytes) -> Iterator[bytes]:
         return
     try:
         with opener(io.BytesIO(data)) as file:
-            yield file.read(MOST_BYTES)
+            yield file.read(_MOST_BYTES)
     except _UNREADABLE:
         return

@@ -108,7 +108,7 @@ def import_labels(
     writer.check()
     watch = RemovalWatch(writer.tree)
     removals = read_removals(root)
-    chosen = _choose(annotations, _clips_of(open_store(root)), report, removals, allow_empty, keep_others)
+    chosen = _choose(file, annotations, _clips_of(open_store(root)), report, removals, allow_empty, keep_others)
     if report.unknown_clips and len(report.unknown_clips) == len(annotations.labels):
         raise CorruptSourceError(
             f"{file}: none of its clips, such as {shortened(report.unknown_clips[0], 100)}, is in {root}; check their "
@@ -157,6 +157,7 @@ def import_labels(
 
 
 def _choose(
+    file: str | os.PathLike[str],
     annotations: Annotations,
     clips: frozenset[str],
     report: ImportReport,
@@ -175,8 +176,11 @@ def _choose(
             report.removed.append(clip)
         elif set(label) == {-1} if keep_others else (1 not in label and not allow_empty):
             report.empty.append(clip)
+        elif chosen.setdefault(clip, label) != label:
+            raise CorruptSourceError(
+                f"{file}: clip {shortened(clip, 100)} appears twice, in two spellings and with different attributes; keep one"
+            )
         else:
-            chosen[clip] = label
             if found := contradictions(label):
                 report.contradictions[clip] = found
     report.unknown_clips.sort()

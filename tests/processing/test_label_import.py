@@ -221,6 +221,9 @@ def test_a_name_in_another_form_of_unicode_is_found(tmp_path: Path) -> None:
     (tmp_path / "store" / "label" / f"{clip}.txt").write_text(",".join(["0"] * 40))
     file = write(tmp_path / "a.csv", "clip_id,Smiling\nZoe\u0308#v#00001.txt#000,1\n")
     assert import_labels(file, tmp_path / "store").written == [clip]
+    twice = write(tmp_path / "b.csv", f"clip_id,Smiling\nZoe\u0308#v#00001.txt#000,1\n{clip},0\n")
+    with pytest.raises(CorruptSourceError, match=r"b\.csv: clip .* appears twice, in two spellings"):
+        import_labels(twice, tmp_path / "store", allow_empty=True)
 
 
 def test_unknown_names_are_an_error_with_a_suggestion(tmp_path: Path, store: Path) -> None:
