@@ -178,7 +178,8 @@ def _choose(
             report.empty.append(clip)
         elif chosen.setdefault(clip, label) != label:
             raise CorruptSourceError(
-                f"{file}: clip {shortened(clip, 100)} appears twice, in two spellings and with different attributes; keep one"
+                f"{file}: clip {shortened(clip, 100)} appears twice, in two spellings and with different attributes; "
+                "keep one"
             )
         else:
             if found := contradictions(label):
