@@ -24,8 +24,6 @@ EXAMPLES = """
   mmvoxceleb remove OUT --list OUT/meta/marked.jsonl       (clips and persons marked in mmvoxceleb view)
 """
 
-_MOST_DOUBTED = 20
-
 
 def register(app: typer.Typer) -> None:
     """Add ``remove``."""
@@ -78,6 +76,7 @@ def remove(
     In an export and on the Hub, only the files that contain them are rewritten. Exits with 1 if a file still holds or
     names them.
     """
+    from mmvoxceleb.cli.removing import from_export, from_hub, from_store, pushed_exports
     from mmvoxceleb.cliplists import read_clip_list
     from mmvoxceleb.errors import ConfigError
     from mmvoxceleb.hub.manifest import is_export
@@ -120,11 +119,11 @@ def remove(
         if place in sets:
             continue
         if place in exports:
-            done[place] = _from_export(Path(place), removals, dry_run=dry_run)
+            done[place] = from_export(Path(place), removals, dry_run=dry_run)
         else:
-            done[place] = _from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
+            done[place] = from_store(place, removals, rewrite_zips=rewrite_zips, dry_run=dry_run)
     if repo is not None:
-        done[repo] = _from_hub(repo, revision, removals, dry_run=dry_run)
+        done[repo] = from_hub(repo, revision, removals, dry_run=dry_run)
     given = {"--person": person, "--video": video, "--clip": clip, "--list": listed and [listed],
              "--clips": clips and [clips], "--elsewhere": elsewhere, "--repo": repo and [repo],
              "--revision": [revision] if revision != "main" else []}  # fmt: skip
@@ -133,7 +132,8 @@ def remove(
         *(word for name, values in given.items() for value in values or () for word in (name, value)),
     ]
     asked += ["--rewrite-zips"] * rewrite_zips
-    following = command("validate", stores[0]) if stores else None
+    kept = [store for store in stores if not done[store]["is_empty"]]
+    following = command("validate", kept[0]) if kept else None
     for place, trainer in sets.items():
         again = command("export", stores[0], place, "--for", trainer)
         holds = "would still hold them" if dry_run else "STILL HOLDS THEM"
@@ -144,7 +144,7 @@ def remove(
         following = command("remove", *asked, "--rewrite-zips")
     if dry_run:
         following = command("remove", *asked)
-    for path in _pushed(places or (), removals):
+    for path in pushed_exports(places or (), removals):
         say(f"an export that mmvoxceleb push has made has them, too: {path}")
     end(
         {"dry_run": dry_run, "elsewhere": sorted(elsewhere or ()), "places": done},
@@ -158,30 +158,11 @@ def remove(
 def _became(found: dict[str, Any], *, dry_run: bool) -> str:
     """Say what became, or would become, of the clips in a place."""
     if "trainer" in found:
-        return f"to be exported again for {found['trainer']}"
+        return f"to export again for {found['trainer']}"
     clips, zips = counted(len(found["clips"]), "clip"), len(found.get("holding", ()))
     if dry_run or not zips:
-        return f"{clips} {'to be taken out' if dry_run else 'taken out'}"
+        return f"{clips} {'to remove' if dry_run else 'removed'}"
     return f"{clips} left out from now on; {counted(zips, 'zip')} still {'holds' if zips == 1 else 'hold'} them"
-
-
-def _pushed(places: Sequence[str], removals: "Removals") -> list[Path]:
-    """List the exports that push has made on this machine and that hold removed clips, without those that are named."""
-    from mmvoxceleb.cache import cache_dir
-    from mmvoxceleb.errors import MMVoxCelebError
-    from mmvoxceleb.hub.dropping import planned
-    from mmvoxceleb.hub.manifest import ExportFolder, is_export
-
-    def holds_them(export: Path) -> bool:
-        try:
-            return bool(planned(ExportFolder(export).notes(), removals).clips)
-        except MMVoxCelebError:
-            return True  # perhaps
-
-    named = {Path(place).expanduser().resolve() for place in places if "://" not in place}
-    folder = cache_dir() / "exports"
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if path.resolve() not in named and is_export(path) and holds_them(path)]
 
 
 def _name_elsewhere(places: Sequence[str], addresses: Sequence[str], *, dry_run: bool) -> None:
@@ -215,107 +196,3 @@ def _read_list(path: Path) -> "Removals":
             'name a line: {"clip_id": "id10001#yDqlBD8m_b8#00001.txt#000.mp4"}'
         ) from error
     return parse_removals(data, str(path))
-
-
-def _from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run: bool) -> dict[str, Any]:
-    from mmvoxceleb.cli.progress import progress_bar
-    from mmvoxceleb.meta.removals import REMOVALS_PATH
-    from mmvoxceleb.processing.removal import planned_removal, remove_from_store
-
-    if dry_run:
-        clips, unmatched = planned_removal(place, removals)
-        _list(f"{place}: would lose", clips)
-        _doubt(unmatched)
-        return {"clips": clips, "unmatched": unmatched}
-    with progress_bar() as tell:
-        report = remove_from_store(
-            place, removals, rewrite_zips=rewrite_zips, progress=lambda what, done, total: tell(what, total, done=done)
-        )
-    _list(f"{place}: noted on the removal list; {'leaves out' if report.holding else 'took out'}", report.clips)
-    for path in report.rewritten:
-        say(f"written again without them: {path}")
-    for path in report.holding:
-        how = "rewrite it on its server's disk" if "://" in place else "pass --rewrite-zips"
-        say(
-            f"STILL HOLDS THEM: {path}. A zip cannot be changed in place; {how}. Loading, runs and exports leave them "
-            "out all the same."
-        )
-    for path in report.naming:
-        say(f"STILL NAMES THEM: {path}, which is none of ours; mend or delete it")
-    for entry in report.unmatched:
-        say(
-            f"matched nobody here: {entry}; it is on the list all the same, so check how it is spelt, and delete a "
-            f"wrong line from {place.rstrip('/')}/{REMOVALS_PATH}"
-        )
-    for path in report.caches:
-        say(f"may still name them: {path}, a cache of the original loader; delete it, MMVID makes it anew")
-    if report.clips:
-        say(
-            "earlier copies still have them: run the same command on other stores and exports, and delete copies that "
-            "datasets has prepared (in ~/.cache/huggingface/datasets)"
-        )
-    return {
-        name: [str(each) for each in value] if isinstance(value, list) else value
-        for name, value in vars(report).items()
-    }
-
-
-def _from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
-    from mmvoxceleb.cli.progress import progress_bar
-    from mmvoxceleb.hub.dropping import planned, remove_from_export
-    from mmvoxceleb.hub.manifest import ExportFolder
-
-    if dry_run:
-        dropped = planned(ExportFolder(place).notes(), removals)
-    else:
-        with progress_bar() as tell:
-            dropped = remove_from_export(
-                place, removals, progress=lambda more, total: tell("checking (shards)", total, more=more)
-            )
-    _list(f"{place}: {'would lose' if dry_run else 'took out'}", dropped.clips)
-    _doubt(dropped.unmatched, is_noted=False)
-    be = "to be " if dry_run else ""
-    say(f"files {be}written again: {len(dropped.rewritten):,}; {be}deleted: {len(dropped.deleted):,}")
-    return {name: getattr(dropped, name) for name in ("clips", "rewritten", "deleted", "unmatched")}
-
-
-def _from_hub(repo_id: str, revision: str, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    from mmvoxceleb.hub.hub_client import HubRepo
-    from mmvoxceleb.hub.hub_removal import purge_advice, remove_from_hub
-
-    disable_progress_bars()
-    report = remove_from_hub(HubRepo(repo_id, revision=revision), removals, dry_run=dry_run)
-    _list(f"{repo_id}: {'would lose' if dry_run else 'took out'}", report.clips)
-    _doubt(report.unmatched, is_noted=False)
-    if dry_run:
-        say(f"shards to be sent again: {len(report.rewritten):,}; to be deleted: {len(report.deleted):,}")
-    elif report.commit:
-        say(
-            f"commit {report.commit}: {counted(len(report.rewritten), 'shard')} sent again, "
-            f"{len(report.deleted):,} deleted"
-        )
-        say(purge_advice(repo_id, report.tags, sorted([*report.rewritten, *report.deleted])))
-    names = ("clips", "rewritten", "deleted", "unmatched", "commit", "tags")
-    return {name: getattr(report, name) for name in names}
-
-
-def _doubt(unmatched: list[str], *, is_noted: bool = True) -> None:
-    """Name entries of a request that match no clip: some are misspelt, others are about clips of other places.
-
-    Args:
-        unmatched: The entries.
-        is_noted: Whether the place notes who was taken out, so that these are not among the entries.
-    """
-    why = "check how it is spelt" if is_noted else "check how it is spelt, unless it was taken out before"
-    for line in unmatched[:_MOST_DOUBTED]:
-        say(f"matches nobody here: {line}; {why}")
-    if len(unmatched) > _MOST_DOUBTED:
-        say(f"and {len(unmatched) - _MOST_DOUBTED:,} more match nobody here")
-
-
-def _list(what: str, clips: list[str]) -> None:
-    say(f"{what} {counted(len(clips), 'clip')}")
-    for name in clips:
-        say(f"  {name}")

@@ -25,7 +25,7 @@ from mmvoxceleb.stores.clip import StoredClip
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SCORES_PATH", "forget_scores", "read_scores", "save_scores"]
+__all__ = ["SCORES_PATH", "forget_scores", "read_scores", "save_scores", "table_names"]
 
 SCORES_PATH = f"{META.folder_name}/scores.parquet"
 STAMP_PATH = f"{META.folder_name}/.scores.json"
@@ -97,19 +97,22 @@ def save_scores(tree: OutputTree) -> None:
 
 def forget_scores(tree: OutputTree, removals: Removals) -> None:
     """Delete the table where it names a removed clip; the next run makes it again."""
+    data = tree.read(SCORES_PATH)
+    if data is not None and table_names(data, removals):
+        tree.remove(STAMP_PATH)
+        tree.remove(SCORES_PATH)
+
+
+def table_names(data: bytes, removals: Removals) -> bool:
+    """Return whether a Parquet file with a row per clip names a removed clip; True if it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    data = tree.read(SCORES_PATH)
-    if data is None:
-        return
     try:
         names = pq.read_table(io.BytesIO(data), columns=[_IDENTITY])[_IDENTITY].to_pylist()
     except (pa.ArrowException, OSError, KeyError, ValueError):
-        names = None  # whom a damaged one names cannot be told
-    if names is None or len(removals.keep(names)) < len(names):
-        tree.remove(STAMP_PATH)
-        tree.remove(SCORES_PATH)
+        return True
+    return len(removals.keep(names)) < len(names)
 
 
 def _kept(store: Store) -> "pa.Table | None":

@@ -147,11 +147,11 @@ def test_what_a_dry_run_shows_is_removed_by_the_next_command(tmp_path: Path) -> 
 def test_zips_that_still_hold_the_clips_are_not_called_done(tmp_path: Path) -> None:
     zips = zip_corpus(make_corpus(tmp_path / "store", frames=3), tmp_path / "zips")
     said = call("remove", zips, "--person", "id10001").stdout.splitlines()
-    assert said[0] == f"{zips}: noted on the removal list; leaves out 2 clips"
+    assert said[0] == f"{zips}: on the removal list now; leaves out 2 clips"
     assert said[-2] == f"{zips}  2 clips left out from now on; 5 zips still hold them"
     program, *arguments = shlex.split(said[-1].removeprefix("next").strip())
     assert (program, arguments) == ("mmvoxceleb", ["remove", str(zips), "--person", "id10001", "--rewrite-zips"])
-    assert call(*arguments).stdout.splitlines()[-2] == f"{zips}  2 clips taken out"
+    assert call(*arguments).stdout.splitlines()[-2] == f"{zips}  2 clips removed"
     assert not any(b"id10001" in path.read_bytes() for path in zips.glob("*.zip"))
 
 

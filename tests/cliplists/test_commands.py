@@ -107,6 +107,6 @@ def test_an_export_cites_its_list_and_names_nobody(
 def test_remove_the_clips_of_a_list(tmp_path: Path, listed: Path, command: Command) -> None:
     store = make_corpus(tmp_path / "store")
     said = command("remove", store.root, "--clips", listed)
-    assert "took out 2 clips" in said
+    assert "lost 2 clips" in said
     assert read_removals(store.root).clip_id == {store.clips[0], store.clips[2]}
     assert not (store.root / "video" / store.clips[0]).exists()

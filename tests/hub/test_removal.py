@@ -2,6 +2,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import re
 import shutil
 import zipfile
@@ -23,7 +24,7 @@ from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings, Format
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
-from mmvoxceleb.processing.removal import remove_from_store
+from mmvoxceleb.processing.removal import planned_removal, remove_from_store
 from mmvoxceleb.schema import ClipId, Folder
 from mmvoxceleb.stores import open_store
 from tests.hub.conftest import Run
@@ -101,15 +102,44 @@ def test_files_of_others_in_meta_are_named_and_left_alone(store: Corpus) -> None
         with zipfile.ZipFile(store.root / name, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(entry, text)
     (store.root / "broken.gz").write_bytes(b"no gzip")
+    (store.root / "cut.gz").write_bytes(gzip.compress(os.urandom(99))[:50])
+    (store.root / "table.parquet").write_bytes(b"PAR1")
     others += [store.root / name for name in (*packed, "a.zip", "b.zip")]
     before = [path.read_bytes() for path in others]
+    plan = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001", "--dry-run"])
+    assert plan.exit_code == 0
+    assert all(f"would still name them: {path}" in plan.stdout for path in others)
     report = remove_from_store(store.root, PERSON)
     assert sorted(report.naming) == sorted(others)
     assert [path.read_bytes() for path in others] == before
+    unsearched = [f"{store.root / 'cut.gz'} (damaged)", f"{store.root / 'table.parquet'} (Parquet is not unpacked)"]
+    assert report.unsearched == unsearched
+    assert all(f"may still name them: {line}" in plan.stdout for line in unsearched)
     assert "id10001" not in (meta / "runs" / "20260101T000000Z-1.json").read_text()
     done = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001"])
     assert done.exit_code == 1
     assert all(f"STILL NAMES THEM: {path}" in done.stdout for path in others)
+
+
+@pytest.mark.parametrize("prefix", ["meta/", ""])
+def test_files_of_others_in_a_zip_of_meta_are_named_and_left_alone(store: Corpus, prefix: str) -> None:
+    packed, record = store.root / "meta.zip", f"{prefix}{store.clips[0]}.json"
+    entries = {f"{prefix}notes.json": '{"who": "id10001"}', f"{prefix}id10001.txt": "", record: "{}"}
+    entries[f"{prefix}{store.clips[3]}.json"] = "{}"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in entries.items():
+            archive.writestr(name, text)
+    others = [packed / f"{prefix}notes.json", packed / f"{prefix}id10001.txt"]
+    plan = planned_removal(store.root, PERSON)
+    assert (plan.holding, plan.naming) == ([packed], others)
+    report = remove_from_store(store.root, PERSON, rewrite_zips=True)
+    assert (report.rewritten, report.naming) == ([packed], others)
+    with zipfile.ZipFile(packed) as archive:
+        assert {name: archive.read(name).decode() for name in archive.namelist()} == {
+            name: text for name, text in entries.items() if name != record
+        }
+    again = remove_from_store(store.root, PERSON, rewrite_zips=True)
+    assert (again.rewritten, again.holding, again.naming) == ([], [], others)
 
 
 def test_a_list_in_the_folder_above_does_not_hide_the_store_below(own_corpus: Corpus) -> None:
@@ -273,9 +303,7 @@ def test_a_repository_loses_them_in_one_commit(
     assert before is not None
     wanted = ("remove", "--clip", store.clips[0], "--repo", "lab/removal")
     plan = program(*wanted, "--person", "id1OOO2", "--dry-run")
-    assert (
-        "matches nobody here: person_id 'id1OOO2'; check how it is spelt, unless it was taken out before" in plan.stdout
-    )
+    assert "no clip here matches person_id 'id1OOO2'; check the spelling, unless it was removed before" in plan.stdout
     planned_shards = re.findall(r"shards to be sent again: (\d+); to be deleted: (\d+)", plan.stdout)
     assert len(repo.commits) == commits
     done = program(*wanted, tmp_path / "out")

@@ -21,9 +21,8 @@ from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.meta.removal_list import add_removals, read_list, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
-from mmvoxceleb.processing import removal
 from mmvoxceleb.processing.copying import copy_stores
-from mmvoxceleb.processing.removal import remove_from_store
+from mmvoxceleb.processing.removal import remove_from_store, removing
 from mmvoxceleb.sampling import ClipSampler
 from mmvoxceleb.sampling.sources import sampled_clips
 from tests.support.corpus import make_corpus, zip_corpus
@@ -151,7 +150,7 @@ def test_of_a_removal_that_was_cut_short_nothing_is_told_once_it_is_run_again(
     corpus = make_corpus(tmp_path / "store", frames=3)
     root = corpus.root if layout == "folders" else zip_corpus(corpus, tmp_path / "zips")
     person = Removals(person_id=frozenset({"id10001", "id1001"}))
-    step, calls = getattr(removal, last), []
+    step, calls = getattr(removing, last), []
 
     def cut(*arguments: Any, **options: Any) -> None:
         step(*arguments, **options)
@@ -159,7 +158,7 @@ def test_of_a_removal_that_was_cut_short_nothing_is_told_once_it_is_run_again(
         if last != "rewrite_zip" or len(calls) == len([*root.glob("*.zip")]):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(removal, last, cut)
+    monkeypatch.setattr(removing, last, cut)
     with pytest.raises(KeyboardInterrupt):
         remove_from_store(root, person, rewrite_zips=True)
     monkeypatch.undo()
@@ -173,9 +172,17 @@ def test_a_dry_run_tells_of_a_misspelt_name_and_writes_nothing(tmp_path: Path) -
     arguments = ["remove", str(root), "--person", "id10001", "--person", "id1001", "--dry-run"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0
-    assert "matches nobody here: person_id 'id1001'; check how it is spelt" in done.output
+    assert "no clip here matches person_id 'id1001'; check the spelling" in done.output
     assert "'id10001'" not in done.output
     assert not (root / REMOVALS_PATH).exists()
+
+
+def test_after_the_last_clip_there_is_nothing_to_validate(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=2, frames=1)
+    first, last = corpus.clips
+    assert "validate" in CliRunner().invoke(app, ["remove", str(corpus.root), "--clip", first]).output
+    done = CliRunner().invoke(app, ["remove", str(corpus.root), "--clip", last])
+    assert (done.exit_code, "validate" in done.output) == (0, False)
 
 
 def test_a_dry_run_refuses_what_the_removal_refuses(tmp_path: Path) -> None:

@@ -302,8 +302,8 @@ def test_the_command_removes_from_a_url_and_says_who_was_not_found(raw: Path, ur
     Pipeline([CROP]).run(videos_of(raw), url)
     done = CliRunner().invoke(app, ["remove", "--person", PERSON, "--video", "nobody", url])
     assert done.exit_code == 0, done.output
-    assert "took out 2 clips" in done.stdout
-    assert "matched nobody here: video_id 'nobody'" in done.stdout
+    assert "lost 2 clips" in done.stdout
+    assert "no clip here matches video_id 'nobody'" in done.stdout
     assert f"delete a wrong line from {url}/meta/removed.jsonl" in done.stdout
     assert "earlier copies still have them" in done.stdout
     again = CliRunner().invoke(app, ["remove", "--video", "nobody", url])

@@ -1,37 +1,29 @@
 """Remove persons, videos and clips from a store, on disk or behind a URL, so that no file in it names them."""
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mmvoxceleb.counting import counted
-from mmvoxceleb.errors import ConfigError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.errors import ConfigError, MMVoxCelebError
 from mmvoxceleb.files.atomic import writing
 from mmvoxceleb.files.opening import Place, open_output
-from mmvoxceleb.files.partial import PARTIAL
 from mmvoxceleb.files.tree import OutputTree
-from mmvoxceleb.meta.forgetting import clean_files, forget_rows, is_ours, is_record_of, records_of, take_away
+from mmvoxceleb.meta.forgetting import clean_files, forget_rows, is_ours, is_record_of, take_away
 from mmvoxceleb.meta.names import Names
 from mmvoxceleb.meta.provenance_index import forget_in_index
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH, Removals
 from mmvoxceleb.meta.taken_out import note_taken_out, taken_out_before
-from mmvoxceleb.meta.watch import RemovalWatch
-from mmvoxceleb.modalities import META, file_modalities
-from mmvoxceleb.processing.removal_zips import clips_in_zip, rewrite_zip
-from mmvoxceleb.processing.strangers import archive_names, file_names
-from mmvoxceleb.schema import ClipId, Folder
+from mmvoxceleb.modalities import META
+from mmvoxceleb.processing.removal.strangers import MOST_BYTES, UnsearchedError, archive_names, file_names
+from mmvoxceleb.processing.removal.walking import clip_names, walk, zips_of_many
+from mmvoxceleb.processing.removal.zips import look_into_zip, rewrite_zip
 from mmvoxceleb.stores.kept_names import forget_names
 
-__all__ = ["StoreRemoval", "erase", "obey", "planned_removal", "remove_from_store", "sweep"]
+__all__ = ["StoreRemoval", "erase", "planned_removal", "remove_from_store"]
 
-logger = logging.getLogger(__name__)
-
-_DEEPEST = 12
-"""Levels of folders below a store that are searched for names."""
 _LOADER_CACHES = ("_local.pkl", "_attr_dict_vox2.pkl")
 """Files that MMVID's loader writes beside the folder that it reads: pickles with the names of all clips."""
 _TOGETHER = 256
@@ -50,7 +42,10 @@ class StoreRemoval:
         caches: Cache files of MMVID's loader that may still name removed clips.
         naming: Other files that this package did not write and that name removed clips, and the targets of links that
             were clips.
+        unsearched: Files that this package did not write and of which not everything could be searched, with the
+            reason in brackets.
         unmatched: Names of the request that match no clip, and that no earlier removal took out.
+        is_empty: Whether no clip is left.
     """
 
     clips: list[str] = field(default_factory=list)
@@ -59,7 +54,9 @@ class StoreRemoval:
     holding: list[Path] = field(default_factory=list)
     caches: list[Path] = field(default_factory=list)
     naming: list[Path] = field(default_factory=list)
+    unsearched: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
+    is_empty: bool = False
 
 
 def remove_from_store(
@@ -127,7 +124,7 @@ def remove_from_store(
     return report
 
 
-def planned_removal(place: Place, removals: Removals) -> tuple[list[str], list[str]]:
+def planned_removal(place: Place, removals: Removals) -> StoreRemoval:
     """Find out what :func:`remove_from_store` would take out, and change nothing.
 
     Args:
@@ -135,8 +132,7 @@ def planned_removal(place: Place, removals: Removals) -> tuple[list[str], list[s
         removals: The persons, videos and clips.
 
     Returns:
-        The ids of the clips, sorted, and the names of the request that match no clip and that no earlier removal took
-        out.
+        The clips, the zips that hold them, the files of others that name them, and the names that match no clip.
 
     Raises:
         ConfigError: The folder does not exist, or the URL cannot be written to.
@@ -145,9 +141,17 @@ def planned_removal(place: Place, removals: Removals) -> tuple[list[str], list[s
 
     tree = _open(place)
     store = open_store(tree.address)
-    clips = sorted({name for folder in store.folders() for name in store.clips(folder) if name in removals})
+    report, found = StoreRemoval(), _found(tree, removals)
+    clips = {name for folder in store.folders() for name in store.clips(folder) if name in removals}
+    _look_at_links(tree, found.removed, report)
+    _look_at_strangers(tree, found.files, Names(removals, found.kept), report)
+    report.clips = list(clips | set(found.clips))
+    if tree.is_local:
+        _visit_zips(Path(tree.address), removals, report, rewrite=False)
+    report.clips.sort()
     before = taken_out_before(tree, removals.entries())
-    return clips, [entry for entry in removals.unmatched(clips) if entry not in before]
+    report.unmatched = [entry for entry in removals.unmatched(report.clips) if entry not in before]
+    return report
 
 
 def erase(
@@ -160,55 +164,20 @@ def erase(
         removals: The persons, videos and clips.
         found: Called with the clips that have files or folders, before any of these is deleted.
     """
-    report = StoreRemoval()
-    files, kept = _sweep(tree, removals, report, found)
-    clip_of = _clip_names()
-    names = Names(removals, kept)
+    everything = _found(tree, removals)
+    report = StoreRemoval(sorted(set(everything.clips)))
+    if report.clips:
+        found(report.clips)
+    report.is_empty = not everything.kept and not any(path.lower().endswith(".zip") for path in everything.files)
+    _delete(tree, everything, removals, report)
+    names = Names(removals, everything.kept)
     forget_rows(tree, removals)
     forget_in_index(tree, removals)
-    for start in range(0, len(files), _TOGETHER):
-        some = files[start : start + _TOGETHER]
-        clean_files(tree, some, removals, names)
-        for path in some:
-            if not is_ours(path) and clip_of(path.rpartition("/")[2]) is None:
-                _look_at_stranger(tree, path, names, report)
-    report.clips = sorted(set(report.clips))
+    for start in range(0, len(everything.files), _TOGETHER):
+        clean_files(tree, everything.files[start : start + _TOGETHER], removals, names)
+    _look_at_strangers(tree, everything.files, names, report)
+    _delete_caches(tree, names, report)
     return report
-
-
-def sweep(tree: OutputTree, removals: Removals, folders: Iterable[Folder]) -> None:
-    """Delete files of removed clips that a killed run may have left in the folders that the next run writes.
-
-    Args:
-        tree: The output.
-        removals: Its removal list.
-        folders: The folders that the run writes. Files elsewhere stay, because it is not known who wrote them.
-    """
-    if not removals:
-        return
-    now, count, clip_of = tree.snapshot(), 0, _clip_names()
-    for folder in dict.fromkeys(folder.path for folder in folders):
-        for name in now.names(folder):
-            clip = clip_of(name)
-            if clip is not None and clip in removals:
-                take_away(tree, f"{folder}/{name}")
-                count += 1
-    for path in records_of(now, removals):
-        take_away(tree, path)
-    forget_rows(tree, removals)
-    forget_in_index(tree, removals, is_all=True)
-    if count:
-        logger.warning(
-            "%s: deleted %s of clips that are on the removal list, %s",
-            tree.location, counted(count, "file or folder", "files and folders"), REMOVALS_PATH,
-        )  # fmt: skip
-
-
-def obey(tree: OutputTree, watch: RemovalWatch, before: Removals) -> None:
-    """Remove what was added to the removal list since a run began, including files that the run itself wrote."""
-    while (now := watch.now()) != before:
-        erase(tree, now - before)
-        before = now
 
 
 def _open(place: Place) -> OutputTree:
@@ -225,75 +194,80 @@ def _open(place: Place) -> OutputTree:
     return tree
 
 
-def _sweep(
-    tree: OutputTree, removals: Removals, report: StoreRemoval, found: Callable[[Iterable[str]], None]
-) -> tuple[list[str], set[str]]:
-    """Delete files and folders of removed clips by name, and list all other files and clips."""
-    files: list[str] = []
-    doomed: list[str] = []
-    kept: set[str] = set()
-    folders: list[str] = []
-    clip_of = _clip_names()
-    for path, is_folder in _walk(tree.snapshot(), "", 0, folders):
-        name = path.rpartition("/")[2]
-        clip = clip_of(name)
+@dataclass
+class _Found:
+    """What is in a store: the paths of clips and records to remove, of all other files, and of folders."""
+
+    removed: list[str] = field(default_factory=list)
+    clips: list[str] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+
+def _found(tree: OutputTree, removals: Removals) -> _Found:
+    found, clip_of = _Found(), clip_names()
+    for path, is_folder in walk(tree.snapshot(), found.folders):
+        clip = clip_of(path.rpartition("/")[2])
         if (clip is not None and clip in removals) or is_record_of(path, removals):
-            doomed.append(path)
-            report.clips += [] if clip is None else [clip]
+            found.removed.append(path)
+            found.clips += [] if clip is None else [clip]
             continue
-        kept |= set() if clip is None else {clip}
-        if not is_folder:
-            files.append(path)
-    if report.clips:
-        found(report.clips)
-    for path in doomed:
-        if tree.is_local and (link := Path(tree.address) / path).is_symlink():
-            report.naming.append(link.resolve())  # what a link leads to is not ours to delete, and is told
+        found.kept |= set() if clip is None else {clip}
+        if not is_folder and (clip is None or is_ours(path)):
+            found.files.append(path)
+    return found
+
+
+def _delete(tree: OutputTree, found: _Found, removals: Removals, report: StoreRemoval) -> None:
+    """Delete the files and folders of removed clips."""
+    _look_at_links(tree, found.removed, report)
+    for path in found.removed:
         take_away(tree, path)
         report.paths += 1
-    tree.clean_partial(folders)
+    tree.clean_partial(found.folders)
     named = Names(removals)
-    for folder in sorted(folders, key=len, reverse=True):
+    for folder in sorted(found.folders, key=len, reverse=True):
         if named.are_in(folder.rpartition("/")[2]) and not tree.names(folder):
             take_away(tree, folder)
-    return files, kept
 
 
-def _walk(tree: OutputTree, folder: str, depth: int, folders: list[str]) -> Iterator[tuple[str, bool]]:
-    """Yield files, and folders of clips without their content."""
-    for name in tree.names(folder):
-        path = f"{folder}/{name}" if folder else name
-        if name.startswith(PARTIAL) or (name.startswith(".") and name.endswith(".lock")):
+def _look_at_links(tree: OutputTree, paths: Iterable[str], report: StoreRemoval) -> None:
+    """Report what links lead to, which is not ours to delete."""
+    links = [Path(tree.address) / path for path in paths] if tree.is_local else []
+    report.naming += [link.resolve() for link in links if link.is_symlink()]
+
+
+def _look_at_strangers(tree: OutputTree, paths: Iterable[str], names: Names, report: StoreRemoval) -> None:
+    """Report the files of others that name somebody, and those that may."""
+    for path in paths:
+        if is_ours(path) or (tree.is_local and path.lower().endswith(".zip")):
             continue
-        try:
-            kind = tree.kind(path)
-        except UnsafeArchiveError:  # a name that none of ours has
-            continue
-        if kind != "folder":
-            yield path, False
-        elif ClipId.matches(name):
-            yield path, True
-        elif depth < _DEEPEST:
-            folders.append(path)
-            yield from _walk(tree, path, depth + 1, folders)
+        full = Path(tree.address) / path if tree.is_local else Path(path)
+        if path.lower().endswith(".zip"):
+            report.holding.append(full)
+        elif path.endswith(_LOADER_CACHES):
+            report.caches.append(full)
+        else:
+            _search(report, full, partial(file_names, tree, path, names))
 
 
-def _look_at_stranger(tree: OutputTree, path: str, names: Names, report: StoreRemoval) -> None:
-    name = path.rpartition("/")[2]
-    if name.lower().endswith(".zip"):
-        if not tree.is_local:
-            report.holding.append(Path(path))
-        return
-    full = Path(tree.address) / path if tree.is_local else Path(path)
-    is_named = file_names(tree, path, names)
-    if name.endswith(_LOADER_CACHES):
-        if is_named:  # MMVID makes it anew
+def _search(report: StoreRemoval, path: Path, names_somebody: Callable[[], bool]) -> None:
+    try:
+        if names_somebody():
+            report.naming.append(path)
+    except UnsearchedError as error:
+        report.unsearched.append(f"{path} ({error})")
+
+
+def _delete_caches(tree: OutputTree, names: Names, report: StoreRemoval) -> None:
+    """Delete the caches of MMVID's loader that name somebody; MMVID makes them again."""
+    for cache in list(report.caches):
+        path = cache.relative_to(tree.address).as_posix() if tree.is_local else cache.as_posix()
+        if (tree.size(path) <= MOST_BYTES) and names.are_in(tree.read(path) or b""):
             tree.remove(path)
             report.paths += 1
-        else:
-            report.caches.append(full)
-    elif is_named:
-        report.naming.append(full)
+            report.caches.remove(cache)
 
 
 def _visit_zips(
@@ -301,50 +275,30 @@ def _visit_zips(
     removals: Removals,
     report: StoreRemoval,
     rewrite: bool,
-    found: Callable[[Iterable[str]], None],
-    progress: Callable[[str, int, int], None],
+    found: Callable[[Iterable[str]], None] = lambda clips: None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[MMVoxCelebError]:
     """Find the zips of many clips that hold removed ones, rewrite them if asked to, and return why some were not."""
-    clips, clip_of, failed = set(report.clips), _clip_names(), list[MMVoxCelebError]()
-    for path in sorted(_zips_of_many(folder, clip_of)):
-        inside = clips_in_zip(path, removals)
+    clips, clip_of, failed = set(report.clips), clip_names(), list[MMVoxCelebError]()
+    for path in sorted(zips_of_many(folder)):
+        inside = look_into_zip(path, removals)
         if inside is None:
-            if archive_names(path, Names(removals)):
-                report.naming.append(path)
+            _search(report, path, partial(archive_names, path, Names(removals)))
             continue
-        clips.update(inside)
-        if inside and rewrite:
-            found(inside)
-            try:
-                rewrite_zip(path, removals, clip_of, progress=partial(progress, f"rewriting {path.name} (entries)"))
-                report.rewritten.append(path)
-            except MMVoxCelebError as error:  # the other zips are rewritten all the same
-                failed.append(error)
-        elif inside:
+        clips |= inside.clips
+        report.naming += [path / entry for entry in inside.strangers]
+        if not (inside.clips or inside.is_named_in_meta):
+            continue
+        if not rewrite:
             report.holding.append(path)
+            continue
+        found(inside.clips)
+        try:
+            rewrite_zip(path, removals, clip_of, progress=partial(progress, f"rewriting {path.name} (entries)"))
+            report.rewritten.append(path)
+        except MMVoxCelebError as error:  # the other zips are rewritten all the same
+            failed.append(error)
     report.clips = sorted(clips)
     beside = (folder.resolve().parent / f"{folder.resolve().name}{ending}" for ending in _LOADER_CACHES)
     report.caches.extend(path for path in beside if path.is_file())
     return failed
-
-
-def _zips_of_many(root: Path, clip_of: Callable[[str], str | None]) -> Iterator[Path]:
-    """Yield the zips below a folder that are not of one clip."""
-    levels = len(root.parts)
-    for base, folders, files in os.walk(root):
-        is_deepest = len(Path(base).parts) - levels >= _DEEPEST
-        folders[:] = [] if is_deepest else [name for name in folders if not ClipId.matches(name)]
-        yield from (Path(base, name) for name in files if name.lower().endswith(".zip") and clip_of(name) is None)
-
-
-def _clip_names() -> Callable[[str], str | None]:
-    """Return what tells the clip of which a file or folder has the name; None if of none."""
-    suffixes = (".zip", META.suffix, *(kind.suffix for kind in file_modalities()))
-
-    def clip_of(name: str) -> str | None:
-        for suffix in suffixes:
-            if name.endswith(suffix) and ClipId.matches(name.removesuffix(suffix)):
-                return name.removesuffix(suffix)
-        return name if ClipId.matches(name) else None
-
-    return clip_of

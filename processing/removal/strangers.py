@@ -1,0 +1,97 @@
+"""Files in a store that this package did not write: whether they name somebody, also where they are compressed."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from mmvoxceleb.files.tree import OutputTree
+from mmvoxceleb.meta.names import Names
+
+__all__ = ["MOST_BYTES", "UnsearchedError", "archive_names", "file_names"]
+
+MOST_BYTES = 64 << 20
+"""Bytes that are searched, of a file and of what comes out of a compressed one."""
+
+_OPENERS: dict[bytes, Callable[[BinaryIO], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_SEALED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard", b"PAR1": "Parquet"}
+"""Formats that are recognised by their first bytes, and not unpacked."""
+_ZIP = b"PK\x03\x04"
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
+
+
+class UnsearchedError(Exception):
+    """Part of a file could not be searched. The message is the reason."""
+
+
+def file_names(tree: OutputTree, path: str, names: Names) -> bool:
+    """Return whether a file names somebody, in its path or in its content.
+
+    Raises:
+        UnsearchedError: Nobody is named in what was searched, but something could not be.
+    """
+    if names.are_in(path):
+        return True
+    if tree.size(path) > MOST_BYTES:
+        raise UnsearchedError(f"larger than {MOST_BYTES >> 20} MiB")
+    data = tree.read(path) or b""
+    if names.are_in(data):
+        return True
+    if data.startswith(_ZIP):
+        return archive_names(io.BytesIO(data), names)
+    for start, form in _SEALED.items():
+        if data.startswith(start):
+            raise UnsearchedError(f"{form} is not unpacked")
+    opener = next((opener for start, opener in _OPENERS.items() if data.startswith(start)), None)
+    if opener is None:
+        return False
+    try:
+        with opener(io.BytesIO(data)) as file:
+            unpacked = file.read(MOST_BYTES)
+            is_more = bool(file.read(1))
+    except _UNREADABLE as error:
+        raise UnsearchedError("damaged") from error
+    if names.are_in(unpacked):
+        return True
+    if is_more:
+        raise UnsearchedError(f"larger than {MOST_BYTES >> 20} MiB when unpacked")
+    return False
+
+
+def archive_names(file: Path | BinaryIO, names: Names) -> bool:
+    """Return whether a zip that is no store names somebody, in the names of its entries or in their content.
+
+    Raises:
+        UnsearchedError: Nobody is named in what was searched, but something could not be.
+    """
+    unsearched = ""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            if any(names.are_in(entry.filename) for entry in entries):
+                return True
+            left = MOST_BYTES
+            for entry in entries:
+                if entry.flag_bits & 1:
+                    unsearched = "encrypted"
+                elif entry.file_size > left:
+                    unsearched = f"larger than {MOST_BYTES >> 20} MiB when unpacked"
+                else:
+                    left -= entry.file_size
+                    with archive.open(entry) as content:
+                        if names.are_in(content.read(entry.file_size)):
+                            return True
+    except (zipfile.BadZipFile, *_UNREADABLE) as error:
+        raise UnsearchedError("damaged") from error
+    if unsearched:
+        raise UnsearchedError(unsearched)
+    return False
