@@ -48,7 +48,9 @@ MODEL_SETS: Mapping[str, ModelSet] = MappingProxyType(
         "published": ModelSet(
             "bisenet", "portrait", None, "s3fd", weights=("bisenet", "portrait-drawing", "farl-celeba", "yunet")
         ),
-        "open": ModelSet("open", "open", "open", "yunet", landmarks=True, weights=("yunet", "face-landmarker")),
+        "open": ModelSet(
+            "open", "open", "open", "yunet", landmarks=True, weights=("yunet", "face-landmarker", "selfie-segmenter")
+        ),
         "sample": ModelSet("sample", "sample", "sample", "haar"),
     }
 )

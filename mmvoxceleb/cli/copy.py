@@ -88,13 +88,17 @@ def copy(
 def merge(
     stores: Annotated[list[str], typer.Argument(metavar="STORE... OUT", help="Two or more stores, then the new one.")],
     options: CopyOptions,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Also merge results that were made with different settings.")
+    ] = False,
+    *,
     output: JsonOptions,
 ) -> None:
     """Merge several stores into a new one.
 
     What several stores have of a clip must be equal, and is copied once; what only one has is added. Stores that
-    contradict each other are refused before anything is written. Whoever is on the removal list of one of them stays
-    out.
+    contradict each other, or were made with different settings, are refused before anything is written. Whoever is on
+    the removal list of one of them stays out.
     """
     from mmvoxceleb.errors import ConfigError
 
@@ -102,7 +106,7 @@ def merge(
     if len(sources) < 2:
         raise ConfigError("merge takes two or more stores and OUT; to copy one: mmvoxceleb copy STORE OUT")
     _tell_what_lacks(sources, out)
-    _end({out: _copy(sources, out, options, options.clip_list())})
+    _end({out: _copy(sources, out, options, options.clip_list(), mixed=mixed)})
 
 
 def _tell_what_lacks(stores: list[str], out: str) -> None:
@@ -164,6 +168,8 @@ def _copy(
     options: CopyOptions,
     clips: "ClipList | None",
     keeps_row: "Callable[[LedgerRow], bool] | None" = None,
+    *,
+    mixed: bool = False,
 ) -> "CopyReport":
     from mmvoxceleb.processing.copying import copy_stores
 
@@ -172,7 +178,7 @@ def _copy(
             return copy_stores(
                 [path_of_location(store) for store in stores], out,
                 clips=clips, missing=options.missing, layout=options.layout, link=options.link,
-                overwrite=options.overwrite, workers=options.workers or usable_cpus(), keeps_row=keeps_row,
+                overwrite=options.overwrite, mixed=mixed, workers=options.workers or usable_cpus(), keeps_row=keeps_row,
                 progress=lambda what, more, total: tell(what, total, more=more),
             )  # fmt: skip
     except KeyboardInterrupt:

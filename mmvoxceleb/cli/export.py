@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions
+from mmvoxceleb.cli.completion import trainer_names
 from mmvoxceleb.cli.locations import LOCATION_HELP, ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.progress import progress_bar
@@ -109,6 +110,7 @@ def export(
         typer.Option(
             "--for",
             metavar="TRAINER",
+            autocompletion=trainer_names,
             help="Write what the loader of a trainer reads: latentsync, musetalk, hallo3, talkvid or echomimic.",
             rich_help_panel="For a trainer",
         ),

@@ -135,7 +135,7 @@ def export(
         Path, typer.Argument(metavar="FILE", help="File to write: .csv, .json, or .txt for the parsed form.")
     ],
     predicted: Annotated[
-        bool, typer.Option("--predicted", help="Also export labels that a model predicted, marked as such.")
+        bool, typer.Option("--predicted", help="Also export what a model predicted, marked as such.")
     ] = False,
     drop_sensitive: Annotated[
         bool, typer.Option("--drop-sensitive", help="Omit the sensitive attributes (Male, Young, ...).")
@@ -149,6 +149,11 @@ def export(
     report = export_labels(store, file, include_predicted=predicted, drop_sensitive=drop_sensitive)
     if report.predicted:
         say(f"  left out: {counted(len(report.predicted), 'predicted label')}; --predicted writes them, too")
+    if report.partly:
+        say(
+            f"  {counted(len(report.partly), 'clip')} with only the attributes that were set by hand; --predicted also "
+            "writes those that a model predicted"
+        )
     if report.left_out:
         say(f"  left out: {counted(len(report.left_out), 'sensitive attribute')}: {', '.join(report.left_out)}")
     if file.suffix.lower() == ".txt" and (report.left_out or report.open_values):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions
+from mmvoxceleb.cli.completion import preset_names
 from mmvoxceleb.cli.locations import LOCATION_HELP, path_of_location
 from mmvoxceleb.cli.options import takes_options
 from mmvoxceleb.cli.progress import progress_bar
@@ -51,7 +52,13 @@ def select(
         typer.Option("--where", metavar="CONDITION", help="Condition that a clip must fulfil; repeat it."),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="Published conditions: latentsync, talkvid.")
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            autocompletion=preset_names,
+            help="Published conditions: latentsync, talkvid.",
+        ),
     ] = None,
     person: Annotated[list[str] | None, typer.Option("--person", help="Identity, such as id10001; repeat it.")] = None,
     split: Annotated[Literal["train", "test"] | None, typer.Option("--split", help="Only this split.")] = None,

@@ -1,6 +1,7 @@
 """The clips of a list in what there is: in a store, or among names."""
 
 import logging
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, TypeAlias
 
@@ -28,7 +29,7 @@ def choose_in(
     removals: Removals | None = None,
     advice: str = "or leave them out and count them: --missing skip",
 ) -> set[str]:
-    """Return the clips of a list that are among others.
+    """Return the clips of a list that are among others, also where their names are composed otherwise (NFC, NFD).
 
     Args:
         found: What there is.
@@ -43,6 +44,9 @@ def choose_in(
     """
     absent = chosen.missing_in(found)
     there = set(chosen.clips).difference(absent)
+    if renamed := {clip: other for clip in absent if (other := _otherwise_composed(clip)) in found}:
+        there.update(renamed.values())
+        absent = [clip for clip in absent if clip not in renamed]
     gone = [clip for clip in absent if ClipId.matches(clip) and clip in removals] if removals else []
     if gone:
         logger.warning(
@@ -64,6 +68,12 @@ def choose_in(
         raise ConfigError(f"{location}: {message}")
     logger.warning("%s: %s. They are left out", location, message.partition(". Name the store")[0].rstrip("."))
     return there
+
+
+def _otherwise_composed(clip: str) -> str:
+    """Return a name with its accents as signs of their own if they are part of the letters, and the reverse."""
+    form: Literal["NFC", "NFD"] = "NFD" if unicodedata.is_normalized("NFC", clip) else "NFC"
+    return unicodedata.normalize(form, clip)
 
 
 def _name(chosen: ClipList) -> str:

@@ -119,9 +119,10 @@ def _values(
         "facts": facts,
         "is_generated": statistics.is_generated,
         "is_of_voxceleb": statistics.is_of_voxceleb,
+        "voxceleb_persons": statistics.voxceleb_persons,
         "title": title_of(facts, statistics),
         "titles": [kind.title for kind in kinds],
-        "persons": len(frozenset().union(*(split.persons for split in statistics.splits.values()))),
+        "persons": len(statistics.persons),
         "example_person": _example_person(statistics),
         "size": sum(note.bytes for note in notes if note.part == WHOLE),
         "config_names": configs,
@@ -150,7 +151,7 @@ def _example_person(statistics: ExportStatistics) -> str:
     """Name an identity as a Python string holds it, without its quotes: one of VoxCeleb's, or the first of others'."""
     if statistics.is_of_voxceleb:
         return "id10001"
-    first = min((person for split in statistics.splits.values() for person in split.persons), default="PERSON")
+    first = min(statistics.persons, default="PERSON")
     return json.dumps(first, ensure_ascii=False)[1:-1]
 
 
@@ -204,6 +205,7 @@ def _of_models(statistics: ExportStatistics, facts: CardFacts) -> dict[str, Any]
     }
     return {
         "is_of_voxceleb": statistics.is_of_voxceleb,
+        "voxceleb_persons": statistics.voxceleb_persons,
         "open_models": [f"{name}, {model.licence}" for name, model in known.items()] if are_open else [],
         "restrictions": [] if are_open else list(restricting.items()),
     }

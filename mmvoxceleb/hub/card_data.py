@@ -68,7 +68,7 @@ def card_data(
     described: dict[str, Any] = {
         name: value for name, value in (("configs", configs), ("dataset_info", infos)) if value
     }
-    is_from_voxceleb = statistics.is_of_voxceleb and not statistics.is_generated
+    is_from_voxceleb = statistics.voxceleb_persons > 0 and not statistics.is_generated
     return DatasetCardData(
         **licence,
         pretty_name=title_of(facts, statistics),
@@ -96,7 +96,7 @@ def _is_predicted(statistics: ExportStatistics) -> bool:
 
 
 def _tags(settings: ExportSettings, statistics: ExportStatistics) -> list[str]:
-    origin = ["voxceleb"] if statistics.is_of_voxceleb else []
+    origin = ["voxceleb"] if statistics.voxceleb_persons else []
     tags = ["face", *origin, "mmvid", *(tag for kind in modalities(settings.modalities) for tag in kind.tags)]
     return [*tags, "webdataset"] if settings.format == "webdataset" else tags
 

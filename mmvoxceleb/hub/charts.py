@@ -79,19 +79,23 @@ def _attributes(statistics: ExportStatistics) -> "Figure":
     }
     positions = [index for index in range(len(ATTRIBUTES)) if any(known[name] and known[name][index] for name in names)]
     positions.sort(key=lambda index: max(share[name][index] for name in names[:1]))
+    numbers = {name: [known[name][index] if known[name] else 0 for index in positions] for name in names}
+    is_partly_known = any(min(numbers[name], default=0) < statistics.splits[name].clips for name in names)
     height = 0.8 / len(names)
     for number, name in enumerate(names):
         places = [row + 0.4 - height * (number + 0.5) for row in range(len(positions))]
-        axes.barh(
+        bars = axes.barh(
             places,
             [share[name][index] for index in positions],
             height,
             color=_COLOURS[name],
             label=f"{name} ({counted(statistics.splits[name].clips, 'clip')})",
         )
+        if is_partly_known:
+            axes.bar_label(bars, [f"of {count:,}" for count in numbers[name]], padding=2, fontsize=6)
     axes.set_yticks(range(len(positions)), [ATTRIBUTES[index].replace("_", " ") for index in positions])
     axes.set_ylim(-0.6, len(positions) - 0.4)
-    axes.set_xlabel("clips that have the attribute, %")
+    axes.set_xlabel("clips that have the attribute, % of those in which it is known")
     axes.set_title("Perceived attributes, as predicted or labelled")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)

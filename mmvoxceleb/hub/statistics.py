@@ -69,8 +69,18 @@ class ExportStatistics:
 
     @property
     def is_of_voxceleb(self) -> bool:
-        """Whether any identity is named as VoxCeleb names its own: ``id`` and five digits."""
-        return any(_VOXCELEB_PERSON.fullmatch(person) for split in self.splits.values() for person in split.persons)
+        """Whether all identities are named as VoxCeleb names its own: ``id`` and five digits."""
+        return 0 < self.voxceleb_persons == len(self.persons)
+
+    @property
+    def voxceleb_persons(self) -> int:
+        """Number of identities that are named like that."""
+        return sum(_VOXCELEB_PERSON.fullmatch(person) is not None for person in self.persons)
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """The identities of all splits."""
+        return frozenset().union(*(split.persons for split in self.splits.values()))
 
     @property
     def shared_persons(self) -> list[str]:

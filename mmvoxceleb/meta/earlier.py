@@ -109,6 +109,8 @@ def _changed(now: object, key: str) -> str:
     """Say in words which input has changed, where its value is a hash."""
     if key in ("frames", "listing"):
         return "its frames have changed"
+    if key == "video":
+        return "its file has changed"
     return f"its {key} changed" if key == "crop" or (isinstance(now, Mapping) and "sha256" in now) else ""
 
 

@@ -1,7 +1,7 @@
 """What was made of each clip, and of what: ``meta/<clip_id>.json`` and ``meta/ledger.jsonl``."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -87,6 +87,21 @@ class Provenance:
             if pending:
                 content[_PENDING] = pending
             self._write(clip_id, content)
+
+    def forget(self, clip_id: str, stages: Collection[str], facts: Collection[str] = ()) -> None:
+        """Take out what is recorded of stages, because their files are about to be deleted.
+
+        Until a run makes these stages again, they are as unfinished as those that a killed run left.
+
+        Args:
+            clip_id: The clip.
+            stages: The stages.
+            facts: Keys of the top level that go with them.
+        """
+        with self._lock():
+            content = self.read(clip_id)
+            kept = {key: value for key, value in content.items() if key not in stages and key not in facts}
+            self._write(clip_id, {**kept, _PENDING: sorted({*content.get(_PENDING, ()), *stages})})
 
     def record(self, rows: Iterable[LedgerRow]) -> None:
         """Append outcomes to the ledger."""

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.errors import ConfigError, CorruptSourceError
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.meta.earlier import Earlier
@@ -18,7 +19,7 @@ from mmvoxceleb.meta.watch import RemovalWatch, is_removed
 from mmvoxceleb.modalities import META
 from mmvoxceleb.schema import ClipId
 
-__all__ = ["CROP", "RECORDS", "VideoRecord", "VideoRecords", "names_video_of"]
+__all__ = ["CROP", "RECORDS", "VideoRecord", "VideoRecords", "names_video_of", "records_of"]
 
 CROP = "crop"
 """The stage that makes clips of videos, in the ledger and in the provenance of a clip."""
@@ -137,7 +138,7 @@ class VideoRecords:
             advice="; choose another output folder, use the same settings, or give --overwrite",
         ) and earlier.is_same(
             f"{record.key} was cropped from another video or another annotation", (record.inputs, inputs),
-            advice="; choose another output folder, or give --overwrite",
+            advice="; choose another output folder, or replace the clips of such videos with --overwrite",
         )  # fmt: skip
 
     def write(self, record: VideoRecord, watch: RemovalWatch) -> Removals:
@@ -148,13 +149,27 @@ class VideoRecords:
             self.tree.remove(path) if kept is None else self.tree.write(path, kept.to_bytes())
         return removals
 
-    def rows(self, removals: Removals) -> list[LedgerRow]:
-        """Collect the rows of every video, also of earlier runs on others, without those who are removed."""
+    def all(self) -> list[VideoRecord]:
+        """Read the records of all videos that are done."""
         names = [name for name in self.tree.names(RECORDS) if name.endswith(".json") and not name.startswith(".")]
         read = self.tree.read_many([f"{RECORDS}/{name}" for name in names])
         records: Iterable[VideoRecord | None] = (VideoRecord.parse(data or b"") for data in read)
-        rows = [row for record in records if record is not None for row in record.rows]
+        return [record for record in records if record is not None]
+
+    def rows(self, removals: Removals) -> list[LedgerRow]:
+        """Collect the rows of every video, also of earlier runs on others, without those who are removed."""
+        rows = [row for record in self.all() for row in record.rows]
         return [row for row in rows if not is_removed(row.clip_id, removals)]
+
+
+def records_of(location: str) -> list[VideoRecord]:
+    """Read the records of the source videos of a store; none of zips, and of URLs that only HTTP serves."""
+    try:
+        tree = open_output(location)
+    except ConfigError:
+        return []
+    is_folder = not tree.is_local or os.path.isdir(tree.address)
+    return VideoRecords(tree).all() if is_folder else []
 
 
 def names_video_of(name: str, removals: Removals) -> bool:

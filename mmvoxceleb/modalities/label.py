@@ -58,9 +58,9 @@ class Label(FileModality):
 
     def meanings(self, options: RecordOptions) -> dict[str, str]:
         return {
-            "label": "0 or 1 for each of CelebA's 40 attributes, -1 where withheld",
+            "label": "0 or 1 for each of CelebA's 40 attributes, -1 where unknown or withheld",
             "attributes": "the attributes that are 1, by name",
-            "label_source": "`manual`, `predicted:<model>` or null",
+            "label_source": "`manual`, `predicted:<model>`, `predicted:<model>+manual` if some are by hand, or null",
         }
 
     def to_file(self, record: Mapping[str, Any]) -> bytes:

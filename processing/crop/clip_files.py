@@ -33,6 +33,7 @@ class WrittenClip:
         pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
         source_frames: How many frames of the video were ``dropped``, ``doubled`` and ``undecodable`` on the way.
         source: The video, where it is here.
+        outdated: Stages whose results were deleted, because they were made of the frames that were replaced.
     """
 
     clip_id: str
@@ -41,6 +42,7 @@ class WrittenClip:
     pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
     source_frames: dict[str, int] = field(default_factory=dict)
     source: SourceFile | None = None
+    outdated: list[str] = field(default_factory=list)
 
     def let_go(self) -> None:
         """Let go of files and pictures: all was done with them."""
@@ -68,6 +70,13 @@ class ClipFiles:
     def has_other(self, clip_id: str) -> bool:
         """Return whether they are there in another form."""
         return self.writer.has(VIDEO, clip_id) and not self.has(clip_id)
+
+    def are_same(self, written: WrittenClip) -> bool:
+        """Return whether what was encoded is what is there."""
+        if self.writer.form(VIDEO, written.clip_id) == "file":
+            there = self.writer.tree.read(f"{VIDEO.path}/{written.clip_id}")
+            return [there] == [data for _, data in written.files]
+        return self.writer.read(VIDEO, written.clip_id) == sorted(written.files)
 
     def encode(self, clip: CroppedClip, keep: Callable[[Clip], Collection[int]] | None, written: WrittenClip) -> None:
         """Encode a clip, and fill in of ``written`` its files, and the pictures that ``keep`` chooses.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.files.atomic import reason_and_advice
-from mmvoxceleb.meta.earlier import OtherResultsError
+from mmvoxceleb.meta.earlier import Earlier, OtherResultsError
 from mmvoxceleb.meta.ledger import LedgerRow
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.videos import CROP
@@ -82,9 +83,9 @@ class CroppedVideos(ClipSource):
         units = [key for key in wanted if not self.is_removed(key, removals)]
         left_out = sum(len(self.videos[key].utterances) for key in wanted if self.is_removed(key, removals))
         recorded = {key for key in units if job.records.has(key)}
-        conflicts = self._conflicts(job, sorted(recorded))
         clips = {key: removals.keep(job.records.clips(key)) for key in units}
         self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
+        conflicts = self._conflicts(job, sorted(recorded)) or self._conflicts_of_clips(job)
         try:
             todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         except OtherResultsError as error:
@@ -119,6 +120,21 @@ class CroppedVideos(ClipSource):
                 job.check(key, options)
             except OtherResultsError as error:
                 return [f"{CROP}: {error.reason} ({key})"]
+        return []
+
+    def _conflicts_of_clips(self, job: CropJob) -> list[str]:
+        """Do the same for clips whose video has no record, as in a store that was converted or put together by hand."""
+        provenance, options = Provenance(job.tree), job.options()
+        earlier = Earlier(provenance, job.overwrite)
+        for clip_id in [clip_id for clips in self._unrecorded.values() for clip_id in clips]:
+            section = provenance.section(clip_id, CROP) or {}
+            settings = section.get("settings")
+            try:
+                if isinstance(settings, Mapping):
+                    earlier.is_same(clip_id, (settings, options))
+                    job.refuse_converted(clip_id)
+            except OtherResultsError as error:
+                return [f"{CROP}: {error.reason} ({clip_id})"]
         return []
 
     def _find_unrecorded(self, names: Iterable[str], clips: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
@@ -248,8 +264,14 @@ class CroppedVideos(ClipSource):
             device_seconds=outcome.device_seconds,
             figures=outcome.figures,
             source_frames=clip.source_frames,
-            remarks=outcome.remarks,
+            remarks=(*outcome.remarks, *self._of_outdated(clip.outdated, steps)),
         )
+
+    def _of_outdated(self, stages: Sequence[str], steps: "ClipSteps") -> Iterator[str]:
+        """Say which results of earlier frames were deleted, and are not made again by this run."""
+        lost = [stage for stage in stages if stage not in {each.name for each in steps.stages}]
+        if lost:
+            yield f"frames replaced, and what was made of the earlier ones deleted ({', '.join(lost)})"
 
     def _opened(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
         """How to describe a clip: from memory, or from the store where an earlier run wrote it."""

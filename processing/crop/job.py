@@ -1,7 +1,7 @@
 """Crop one source video into a store, whole or not at all, and remember that it is done."""
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
 from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.files.tree import OutputTree
-from mmvoxceleb.meta.earlier import Earlier
+from mmvoxceleb.meta.earlier import Earlier, OtherResultsError
 from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow, Provenance
 from mmvoxceleb.meta.videos import CROP, VideoRecord, VideoRecords
 from mmvoxceleb.meta.watch import RemovalWatch, is_removed
@@ -18,12 +18,13 @@ from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.crop.clip_files import ClipFiles, WrittenClip
 from mmvoxceleb.processing.crop.cropping import crop_tubes, versions_of
 from mmvoxceleb.processing.crop.fetch import YOUTUBE, fetch_video
-from mmvoxceleb.processing.crop.result import Rejection, SourceResult
+from mmvoxceleb.processing.crop.result import PLACE, CroppedClip, Rejection, SourceResult
 from mmvoxceleb.processing.crop.scratch import fetched
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.videos import SourceVideo, digests_of, inputs_of
 from mmvoxceleb.processing.detectors import Detector
 from mmvoxceleb.processing.frame_codec import Codec, FrameCodec
+from mmvoxceleb.processing.outdated import outdated_by_frames, take_away
 from mmvoxceleb.processing.output import Layout, StoreWriter
 from mmvoxceleb.processing.source_file import SourceFile
 from mmvoxceleb.processing.stage import Clip
@@ -195,7 +196,7 @@ class CropJob:
             result.close("what was made of it before stays")  # nothing can take its place
             return
         is_here = unreachable is None and video.path is not None
-        self._forget_others(record, result, [each for each in unrecorded if is_here and self._is_cropped(each)])
+        self._forget_others(record, result, [each for each in unrecorded if is_here and self._is_unfinished(each)])
         result.close(notes={utterance.name: utterance.note for utterance in video.utterances})
         done = VideoRecord(video.key, inputs, options, result.num_frames, tuple(result.rows), digests)
         removals = self.records.write(done, self.removed)
@@ -251,17 +252,16 @@ class CropJob:
                 result.removed.append(clip.clip_id)
                 continue
             is_whole = self.files.has(clip.clip_id)
+            is_there = is_whole or self.files.has_other(clip.clip_id)
             section = earlier.section(
-                clip.clip_id,
-                CROP,
-                is_whole=is_whole,
-                is_there=is_whole or self.files.has_other(clip.clip_id),
-                unknown=lambda: _NOT_OURS,
+                clip.clip_id, CROP, is_whole=is_there, is_there=is_there, unknown=lambda: _NOT_OURS
             )
-            if section is not None and clip.is_same(section, options):  # of a run that was stopped in this video
+            if section is not None and clip.is_same(section, options) and is_whole:  # the video has no record
                 result.add(clip.clip_id, section["num_frames"], clip.remark)
                 yield WrittenClip(clip.clip_id)
                 continue
+            if section is not None:
+                self._refuse_to_replace(earlier, clip, section, options)
             written = WrittenClip(clip.clip_id)
             try:
                 self.files.encode(clip, keep, written)
@@ -274,6 +274,10 @@ class CropJob:
                 result.reject(Rejection(clip.clip_id, "video too short", detail))
                 continue
             if clip.clip_id not in self.removed.now():
+                outdated = outdated_by_frames(provenance.read(clip.clip_id), clip.meta)
+                if outdated and not self.files.are_same(written):
+                    take_away(self.writer, clip.clip_id, outdated)
+                    written.outdated = outdated
                 provenance.begin(clip.clip_id, [CROP] if clip.label is None else [CROP, LABEL.folder().path])
                 about_label = self.files.write(clip, written)
                 section = {**clip.meta, **computed, "settings": options, "versions": versions}
@@ -288,13 +292,47 @@ class CropJob:
             written.num_new_frames, written.source_frames = count, clip.meta["frames"]
             yield written
 
+    def _refuse_to_replace(
+        self, earlier: Earlier, clip: CroppedClip, section: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> None:
+        """Refuse to replace a clip that was made in another way, unless it is to be replaced.
+
+        Raises:
+            OtherResultsError: It was.
+        """
+        what, advice = f"clip {clip.clip_id}, {CROP}", "; choose another output folder, or give --overwrite"
+        settings = section.get("settings")
+        told = ({key: section.get(key) for key in PLACE}, {key: clip.meta[key] for key in PLACE})
+        is_same = earlier.is_same(
+            f"{what}: made in another way", (settings if isinstance(settings, Mapping) else {}, options), told,
+            advice=advice,
+        )  # fmt: skip
+        if is_same:
+            self.refuse_converted(clip.clip_id)
+
+    def refuse_converted(self, clip_id: str) -> None:
+        """Refuse to replace the frames of a clip that are stored in another form than wanted.
+
+        Raises:
+            OtherResultsError: They are.
+        """
+        if self.files.has_other(clip_id) and not self.overwrite:
+            reason = f"its frames were converted since, and are not stored as {self.codec}"
+            raise OtherResultsError(
+                f"{self.tree.location}: clip {clip_id}, {CROP}: {reason}; choose another output folder, or give "
+                "--overwrite",
+                reason,
+            )
+
     def take_away(self, clip_id: str) -> None:
         """Delete a clip and what is said of it, because it was removed while it was being made."""
         self.writer.remove_clip(clip_id)
 
-    def _is_cropped(self, clip_id: str) -> bool:
+    def _is_unfinished(self, clip_id: str) -> bool:
+        """Return whether to delete a clip that is not made now: a stopped run left it, or it is to be replaced."""
         provenance = Provenance(self.tree)
-        return provenance.section(clip_id, CROP) is not None or provenance.was_interrupted(clip_id, CROP)
+        is_cropped = provenance.section(clip_id, CROP) is not None
+        return (is_cropped and self.overwrite) or provenance.was_interrupted(clip_id, CROP)
 
     def _forget_others(
         self, record: VideoRecord | None, result: SourceResult, unrecorded: Collection[str] = ()

@@ -18,6 +18,10 @@ IGNORED_TURN = "ignored_turn_degrees"
 """In the provenance of a clip: the angle of a display matrix that was not applied."""
 
 
+PLACE = ("source", "start", "face_box_xyxy_px")
+"""Keys of the provenance that say of what a clip was cropped, besides the settings."""
+
+
 class CroppedClip(NamedTuple):
     """One clip whose frames are not decoded yet.
 
@@ -50,7 +54,7 @@ class CroppedClip(NamedTuple):
             section: The provenance of the crop in the earlier clip.
             options: The current options of the crop.
         """
-        same = all(section.get(key) == self.meta[key] for key in ("source", "start", "face_box_xyxy_px"))
+        same = all(section.get(key) == self.meta[key] for key in PLACE)
         return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
 
 

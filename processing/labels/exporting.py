@@ -1,6 +1,7 @@
 """Labels out of a store."""
 
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mmvoxceleb.errors import ConfigError, MissingModalityError
@@ -9,6 +10,7 @@ from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.labels.files import form_of, write_annotations
 from mmvoxceleb.processing.labels.importing import label_in
+from mmvoxceleb.processing.labels.stage import MANUAL
 from mmvoxceleb.schema import ATTRIBUTES, SENSITIVE_ATTRIBUTES
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
@@ -23,12 +25,14 @@ class ExportReport:
     Args:
         written: Clips in the file.
         predicted: Clips left out because their label is predicted.
+        partly: Clips whose label is predicted, and of which only the attributes that somebody has set were written.
         left_out: Attributes left out, sorted.
         open_values: Values that are unknown; the parsed form cannot say so.
     """
 
     written: list[str] = field(default_factory=list)
     predicted: list[str] = field(default_factory=list)
+    partly: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     open_values: int = 0
 
@@ -45,7 +49,7 @@ def export_labels(
     Args:
         store: A dataset, on this machine or anywhere.
         file: Where to; its suffix chooses the form.
-        include_predicted: Whether labels that a model predicted are written, too.
+        include_predicted: Whether values that a model predicted are written, too.
         drop_sensitive: Whether the attributes of :data:`~mmvoxceleb.schema.SENSITIVE_ATTRIBUTES` are left out.
 
     Raises:
@@ -65,12 +69,17 @@ def export_labels(
     labels: dict[str, list[int]] = {}
     sources: dict[str, str] = {}
     for clip in read_removals(store).keep(reader.clips(LABEL.folder())):
-        source = _source_in(reader, clip)
-        if source.startswith("predicted") and not include_predicted:
+        source, mended = _source_in(reader, clip)
+        is_guess = source.startswith("predicted") and not include_predicted
+        if is_guess and not mended:
             report.predicted.append(clip)
             continue
         label = label_in(reader, clip)
         assert label is not None
+        if is_guess:
+            label = [value if name in mended else -1 for name, value in zip(ATTRIBUTES, label, strict=True)]
+            source = MANUAL
+            report.partly.append(clip)
         labels[clip] = label
         sources[clip] = source
     if not labels:
@@ -86,5 +95,9 @@ def export_labels(
     return report
 
 
-def _source_in(store: Store, clip: str) -> str:
-    return StoredClip(store, clip).meta.get("label_source") or ""
+def _source_in(store: Store, clip: str) -> tuple[str, Collection[str]]:
+    """Return where a label is from, and the attributes of it that somebody has set one by one."""
+    meta = StoredClip(store, clip).meta
+    section = meta.get(LABEL.name)
+    mended = section.get("mended") if isinstance(section, Mapping) else None
+    return meta.get("label_source") or "", mended if isinstance(mended, Mapping) else ()

@@ -23,7 +23,7 @@ from mmvoxceleb.processing.labels.files import (
     contradictions,
     read_annotations,
 )
-from mmvoxceleb.processing.labels.stage import MANUAL, format_label
+from mmvoxceleb.processing.labels.stage import MANUAL, format_label, mended_source
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.removal import erase, obey
 from mmvoxceleb.schema import ATTRIBUTES
@@ -126,15 +126,17 @@ def import_labels(
         meta = provenance.read(clip)
         before = label_in(reader, clip)
         section: dict[str, Any] = {"annotation_file": Path(file).name, "annotation_sha256": fingerprint}
+        source = MANUAL
         if before is not None and keep_others:
             section = _mended(meta, label, Path(file).name)
             label = [was if value == -1 else value for was, value in zip(before, label, strict=True)]
-        if before == label and meta.get("label_source") == MANUAL:
+            source = mended_source(meta.get("label_source"), label, section["mended"])
+        if before == label and meta.get("label_source") == source:
             report.unchanged.append(clip)
         else:
             if not dry_run:
                 if clip not in watch.now():
-                    write_label(clip, label, {**section, "label_source": MANUAL}, MANUAL, provenance, writer)
+                    write_label(clip, label, {**section, "label_source": source}, source, provenance, writer)
                 if clip in watch.now():  # since the import began, perhaps while it was written
                     erase(writer.tree, Removals(clip_id=frozenset({clip})))
                     report.removed.append(clip)

@@ -11,7 +11,7 @@ from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import RemovalWatch
 from mmvoxceleb.modalities import LABEL
 from mmvoxceleb.processing.labels.importing import write_label
-from mmvoxceleb.processing.labels.stage import MANUAL
+from mmvoxceleb.processing.labels.stage import mended_source
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.removal import erase
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
@@ -74,8 +74,9 @@ class LabelMender:
             decided = mended if isinstance(mended, Mapping) else {}
             if value == was and attribute in decided:  # said before, so that there is nothing to undo
                 return
-            now = {**section, "mended": {**decided, attribute: said}, "label_source": MANUAL}
-            self._write(clip_id, new, now, MANUAL)
+            decided = {**decided, attribute: said}
+            source = mended_source(meta.get("label_source"), new, decided)
+            self._write(clip_id, new, {**section, "mended": decided, "label_source": source}, source)
             self._before.setdefault(clip_id, []).append((label, new, old))
 
     def undo(self, clip_id: str) -> bool:

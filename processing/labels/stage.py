@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,50 @@ from mmvoxceleb.schema import ATTRIBUTES, Folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MANUAL", "NUM_FRAMES", "LabelStage", "LabelingStage", "format_label", "spread_evenly"]
+__all__ = [
+    "MANUAL",
+    "NUM_FRAMES",
+    "LabelStage",
+    "LabelingStage",
+    "format_label",
+    "is_by_hand",
+    "mended_source",
+    "spread_evenly",
+]
 
 MANUAL = "manual"
 """``label_source`` of manual labels."""
 
+MENDED = f"+{MANUAL}"
+"""Ends the ``label_source`` of predicted labels of which somebody has set some attributes: ``predicted:m@1+manual``."""
+
 NUM_FRAMES = 16
+
+
+def is_by_hand(section: Mapping[str, Any]) -> bool:
+    """Return whether somebody has set a label, or some of its attributes.
+
+    Args:
+        section: What the provenance says of the label.
+    """
+    return section.get("label_source") == MANUAL or bool(section.get("mended"))
+
+
+def mended_source(before: object, label: Sequence[int], mended: Collection[str]) -> str:
+    """Return the ``label_source`` of a label of which somebody has set some attributes.
+
+    Args:
+        before: The source that it had before.
+        label: The 40 values now.
+        mended: The attributes that were set.
+
+    Returns:
+        ``manual``, unless a model predicted values that nobody has set: then its name, followed by ``+manual``.
+    """
+    guessed = (name for name, value in zip(ATTRIBUTES, label, strict=True) if value != -1 and name not in mended)
+    if not isinstance(before, str) or not before.startswith("predicted") or next(guessed, None) is None:
+        return MANUAL
+    return f"{before.removesuffix(MENDED)}{MENDED}"
 
 
 class LabelingStage(Stage):
@@ -54,7 +92,7 @@ class LabelingStage(Stage):
         return (LABEL.folder(),)
 
     def keeps(self, clip_id: str, section: Mapping[str, Any]) -> bool:
-        if section.get("label_source") != MANUAL or self.overwrite_manual:
+        if not is_by_hand(section) or self.overwrite_manual:
             return False
         self.kept.add(clip_id)
         return True

@@ -282,6 +282,9 @@ def test_no_arguments_show_the_help_once() -> None:
         ("regenerate ma", ["mask"]),
         ("regenerate mask --par", ["--parser"]),
         ("export --codec ", ["png", "mp4", "mp4-lossless"]),
+        ("export store out --for ec", ["echomimic"]),
+        ("select store --preset ", ["latentsync", "talkvid"]),
+        ("regenerate score store --figures sharpness,loudn", ["sharpness,loudness"]),
     ],
 )
 def test_completion_offers_commands_options_and_values(typed: str, offered: list[str]) -> None:

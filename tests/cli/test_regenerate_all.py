@@ -18,7 +18,10 @@ from typer.testing import CliRunner
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.errors import ConfigError, SourceUnavailableError, WeightsError
 from mmvoxceleb.meta.runs import RUNS_FOLDER
+from mmvoxceleb.processing.model_sets import MODEL_SETS
+from mmvoxceleb.processing.published import PUBLISHED
 from mmvoxceleb.sample import sample_videos_path
+from tests.conftest import SHARED
 from tests.support.attribute_model import save_classifier
 from tests.support.raw_videos import make_raw_videos
 from tests.support.trees import contents
@@ -131,17 +134,30 @@ def test_the_files_that_a_set_of_models_lacks_are_named_at_once(
     monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(tmp_path))
     listed = CliRunner().invoke(app, ["weights", "--models", "open", "--json"])
     found = {each["file"]: each for each in json.loads(listed.stdout)}
-    assert list(found) == ["face_detection_yunet_2023mar.onnx", "face_landmarker.task"]
+    yunet, *others = ["face_detection_yunet_2023mar.onnx", "face_landmarker.task", "selfie_segmenter.tflite"]
+    assert list(found) == [yunet, *others]
     assert all(source.startswith("https://") for each in found.values() for source in each["sources"])
     get = [f"from     {source}" for each in found.values() for source in each["sources"]]
     assert all(line in CliRunner().invoke(app, ["weights", "--models", "open"]).stdout for line in get)
     monkeypatch.setattr("mmvoxceleb.processing.weights.download", refuse)
     arguments = ["regenerate", "all", sample_videos_path(), str(tmp_path / "out"), "--models", "open"]
-    for there in ("face_detection_yunet_2023mar.onnx, face_landmarker.task", "face_landmarker.task"):
+    for there in (", ".join([yunet, *others]), ", ".join(others)):
         tried = CliRunner().invoke(app, arguments)
         assert isinstance(tried.exception, SourceUnavailableError)
         assert tried.stdout == f"weights to download first: {there} (by hand: mmvoxceleb weights --models open)\n"
-        (tmp_path / "face_detection_yunet_2023mar.onnx").touch()
+        (tmp_path / yunet).touch()
+
+
+def test_a_set_of_models_needs_no_other_files_than_those_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMVOXCELEB_WEIGHTS", str(tmp_path))
+    for key in MODEL_SETS["open"].weights:
+        name = PUBLISHED[key].file_name
+        if not (SHARED / "weights" / name).is_file():
+            pytest.skip(f"{name} is not here")
+        (tmp_path / name).symlink_to(SHARED / "weights" / name)
+    monkeypatch.setattr("mmvoxceleb.processing.weights.download", refuse)
+    arguments = ["regenerate", "all", sample_videos_path(), str(tmp_path / "out"), "--models", "open", "--dry-run"]
+    assert "to do     2 videos" in call(*arguments)
 
 
 def refuse(*arguments: Any, **options: Any) -> None:

@@ -219,3 +219,18 @@ def test_the_licence_never_says_more_than_the_models_allow(
     assert unsaid not in text
     assert "neither the videos nor the faces" in text or licence is None
     assert (tmp_path / "out" / "LICENSE.md").exists() == (named == "other")
+
+
+def test_a_card_of_videos_of_which_some_may_be_voxcelebs_counts_them(tmp_path: Path) -> None:
+    store, out = tmp_path / "store", tmp_path / "out"
+    for number, person in enumerate(("id10270", "Maria")):
+        write_clip(store, f"{person}#a#00000.txt#000.mp4", number, 5)
+    export_store(store, out, ExportSettings())
+    card = DatasetCard.load(out / "README.md")
+    assert (card.data.pretty_name, card.data.source_datasets) == ("Talking faces", ["extended|other-voxceleb"])
+    assert "1 of the 2 identities are named as VoxCeleb names its own" in card.text
+    assert "`test` is VoxCeleb1's 40 test identities" in card.text
+    assert "Not all are VoxCeleb's" in card.text
+    assert "VoxCeleb's metadata" in card.text
+    for claim in ("VoxCeleb lists", "in VoxCeleb", "well known", "none of VoxCeleb's", "uploaded them to YouTube"):
+        assert claim not in card.text, claim

@@ -5,6 +5,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,22 @@ from mmvoxceleb.meta.ledger import LedgerRow, parse_ledger
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals, read_removals
 from mmvoxceleb.meta.removals import Removals
+from mmvoxceleb.meta.videos import records_of
+from mmvoxceleb.modalities import VIDEO as VIDEO_KIND
+from mmvoxceleb.processing import Pipeline
+from mmvoxceleb.processing.convert import ConvertStage
 from mmvoxceleb.processing.copying import copy_stores, split_persons
+from mmvoxceleb.processing.crop.stage import CropStage
+from mmvoxceleb.processing.frame_codec import FrameCodec
 from mmvoxceleb.processing.labels.mending import LabelMender
 from mmvoxceleb.schema import ATTRIBUTES
 from mmvoxceleb.stores import open_store
 from tests.support.corpus import Corpus, label_of, make_corpus, zip_corpus
 from tests.support.http_server import FileServer
-from tests.support.trees import contents
+from tests.support.raw_videos import CROP, make_raw_videos, videos_of
+from tests.support.trees import contents, tree
+
+VIDEO = VIDEO_KIND.folder()
 
 assert mmvoxceleb
 
@@ -151,7 +161,7 @@ def test_contradictions_are_refused_before_anything_is_written(corpus: Corpus, t
         label.write_bytes(text.replace(b"1", b"2", 1).replace(b"0", b"1", 1))
     else:
         Provenance(other).finish(clip, {"mask": {"settings": {"stride": 8}}})
-    with pytest.raises(ConfigError, match=f"contradict each other in 1 clip: {clip}: ") as raised:
+    with pytest.raises(IncompatibleOutputError, match=f"contradict each other in 1 clip: {clip}: ") as raised:
         copy_stores([corpus.root, other], tmp_path / "both")
     assert {
         "picture": "video, 0000003.png differs", "size": "video, 0000003.png differs",
@@ -170,7 +180,7 @@ def test_a_contradiction_names_the_models_that_cause_it(corpus: Corpus, tmp_path
     mask.write_bytes(mask.read_bytes() + b"\0")
     for root, model in ((corpus.root, "bisenet"), (other, "open-parser")):
         Provenance(root).finish(clip, {"mask": {"settings": {"model": model, "stride": 4, "classes": len(model)}}})
-    with pytest.raises(ConfigError, match=rf'{mask.name} differs \(model is "bisenet" and "open-parser"\)'):
+    with pytest.raises(IncompatibleOutputError, match=rf'{mask.name} differs \(model is "bisenet" and "open-parser"\)'):
         copy_stores([corpus.root, other], tmp_path / "both")
 
 
@@ -254,3 +264,41 @@ def test_the_commands(corpus: Corpus, tmp_path: Path) -> None:
     assert isinstance(result.exception, ConfigError)
     result = run(app, ["merge", str(corpus.root), str(tmp_path / "alone")])
     assert "two or more stores" in str(result.exception)
+
+
+def test_a_crop_into_a_copy_resumes_and_refuses_other_settings(tmp_path: Path) -> None:
+    raw, out = make_raw_videos(tmp_path / "in", 2), tmp_path / "out"
+    Pipeline([CROP]).run(videos_of(raw), out)
+    larger = CropStage(replace(CROP.settings, size_px=96))
+    one, both, mp4 = tmp_path / "copy", tmp_path / "both", tmp_path / "mp4"
+    copy_stores([out], one)
+    first, *_, last = open_store(out).clips(VIDEO)
+    copy_stores([out], tmp_path / "a", clips=ClipList.of([first]))
+    copy_stores([out], tmp_path / "b", clips=ClipList.of([last]))
+    copy_stores([tmp_path / "a", tmp_path / "b"], both)
+    Pipeline([ConvertStage(FrameCodec("mp4"))]).run(str(out), mp4)
+    for place in (one, both, mp4):
+        before = tree(place / "video")
+        with pytest.raises(IncompatibleOutputError, match="size_px was 64 and is 96"):
+            Pipeline([larger]).run(videos_of(raw), place)
+        strict = CropStage(replace(CROP.settings, min_frames=50))
+        with pytest.raises(IncompatibleOutputError, match="min_frames was 10 and is 50"):
+            Pipeline([strict]).run(videos_of(raw), place)
+        assert tree(place / "video") == before
+    assert Pipeline([CROP]).run(videos_of(raw), one, limit=0).skipped == 4
+    assert Pipeline([CROP]).run(videos_of(raw), both).clips == 4
+    assert tree(both / "video") == tree(out / "video")
+    with pytest.raises(IncompatibleOutputError, match="its frames were converted since, and are not stored as png"):
+        Pipeline([CROP]).run(videos_of(raw), mp4)
+
+
+def test_records_of_videos_of_which_two_stores_tell_different_things_are_left_out(tmp_path: Path) -> None:
+    raw = make_raw_videos(tmp_path / "in", 1)
+    for place, size in ((tmp_path / "a", 64), (tmp_path / "b", 96)):
+        Pipeline([CropStage(replace(CROP.settings, size_px=size))]).run(videos_of(raw), place)
+    first, last = open_store(tmp_path / "a").clips(VIDEO)
+    copy_stores([tmp_path / "a"], tmp_path / "a1", clips=ClipList.of([first]))
+    copy_stores([tmp_path / "b"], tmp_path / "b1", clips=ClipList.of([last]))
+    assert len(records_of(str(tmp_path / "a1"))) == 1
+    copy_stores([tmp_path / "a1", tmp_path / "b1"], tmp_path / "both", mixed=True)
+    assert records_of(str(tmp_path / "both")) == []

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mmvoxceleb.cli.completion import figure_names
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.crop_options import CropChoices, videos_and_stage
 from mmvoxceleb.cli.regenerate.running import run_pipeline
@@ -63,6 +64,10 @@ Masks and text of clips that exist:
 """
 
 
+_LANDMARKS = "landmarks"
+"""A stage that runs only if it is named, or if --landmarks or the models ask for it."""
+
+
 @dataclass(frozen=True)
 class VideoChoices(CropChoices):
     """Which videos are cropped.
@@ -86,7 +91,7 @@ class StageOptions(ModelChoices):
 
     styles: str | None = None
     text_style: str = "original"
-    figures: str | None = None
+    figures: Annotated[str | None, typer.Option(autocompletion=figure_names)] = None
 
 
 def register(app: typer.Typer) -> None:
@@ -115,6 +120,8 @@ def everything(
     from mmvoxceleb.processing.pipeline import Pipeline
 
     wanted = _parse_stages(stages)
+    if _LANDMARKS in wanted:
+        wanted, models = wanted - {_LANDMARKS}, replace(models, landmarks=True)
     for role, name, path in models.names(wanted):
         check_licence(run, role, name, path)
     made = make_stages(
@@ -159,9 +166,10 @@ def _tell_downloads(models: StageOptions, stages: AbstractSet[str]) -> None:
 
 def _parse_stages(stages: str) -> set[str]:
     wanted = set(names_in(stages))
-    unknown = sorted(wanted - set(STAGES))
+    unknown = sorted(wanted - {*STAGES, _LANDMARKS})
     if unknown or not wanted:
         what = f"unknown stage {', '.join(map(repr, unknown))}" if unknown else "no stage was asked for"
-        hint = "; landmarks come with --landmarks" if "landmarks" in unknown else ""
-        raise ConfigError(f"{what}; the known ones are {', '.join(STAGES)}{hint}")
+        hints = ["; scores come with --figures"] if "score" in unknown else []
+        hints += [f"; {name} is draw with --styles" for name in unknown if name.startswith("draw/")]
+        raise ConfigError(f"{what}; the known ones are {', '.join(STAGES)}, and {_LANDMARKS}{''.join(hints)}")
     return wanted

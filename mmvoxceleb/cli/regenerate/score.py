@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmvoxceleb.cli.completion import figure_names
 from mmvoxceleb.cli.options import takes_options, without
 from mmvoxceleb.cli.regenerate.running import run_pipeline
 from mmvoxceleb.cli.regenerate.shared import OutOption, RunOptions, StoreArgument, check_licence, target_of
@@ -33,6 +34,7 @@ def score(
         str | None,
         typer.Option(
             "--figures",
+            autocompletion=figure_names,
             help="Figures or groups of figures (docs/scores.md), separated by commas: measure only these, and what is "
             "computed with them; all others stay as they are. Default: all.",
         ),

@@ -22,7 +22,7 @@ export const meanings = {};
 export const words = (name) => name.replaceAll(/[_.]/g, " ");
 
 // Which model made a label, without what every hash ends with: "predicted:farl@<sha256>" is "farl@1234abcd…".
-export const maker = (source) => source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…").replace(/@(\d{1,3})$/, ", version $1");
+export const maker = (source) => source.endsWith("+manual") ? `${maker(source.slice(0, -7))}, with some set by hand` : source.replace(/^predicted:/, "").replace(/@([0-9a-f]{8})[0-9a-f]{56}$/, "@$1…").replace(/@(\d{1,3})$/, ", version $1");
 
 export function plain(number) {
   if (!Number.isFinite(number)) return "not known";

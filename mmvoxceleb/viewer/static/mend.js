@@ -45,7 +45,7 @@ export class MendPage extends ClipPage {
     this.source.title = source || "";
     this.source.textContent = hands.length ? `${hands.length} of ${Object.keys(label).length} set by hand, the last by ${hands.at(-1).by}`
       : source?.startsWith("predicted:") ? `predicted by ${maker(source)}` : source || "source unknown";
-    this.stale.replaceChildren(...(isOld ? [h("p", { class: "problem" }, "These were written from another label. Make them anew: ",
+    this.stale.replaceChildren(...(isOld ? [h("p", { class: "problem" }, "These were written from another label. Regenerate them: ",
       h("code", {}, `mmvoxceleb regenerate text ${this.state.store} --overwrite`))] : []));
     this.list.replaceChildren(...Object.entries(label).map(([name, value]) => this.row(name, value)));
   }

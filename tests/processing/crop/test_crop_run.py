@@ -330,8 +330,11 @@ def test_killed_in_a_video_and_run_again_with_other_settings(tmp_path: Path) -> 
     assert not list((out / "meta" / ".crop").glob("*"))
     other = out / "meta" / "a#a#00000.txt#099.mp4.json"
     other.write_text('{"mask": {}}')  # not cropped by us
+    settings = CropSettings.for_cropped(size_px=32, min_frames=5, max_frames=500)
+    with pytest.raises(IncompatibleOutputError, match=r"max_frames was 6 and is 500 .*--overwrite"):
+        crop_videos(free_videos(tmp_path / "raw"), CropJob(out, settings), workers=2)
     for place in (out, fresh):
-        job = CropJob(place, CropSettings.for_cropped(size_px=32, min_frames=5, max_frames=500))
+        job = CropJob(place, settings, overwrite=True)
         crop_videos(free_videos(tmp_path / "raw"), job, workers=2)
     assert len(contents(fresh / "video")) == 2 * 600
     assert contents(out / "video") == contents(fresh / "video")

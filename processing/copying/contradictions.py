@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.counting import counted
-from mmvoxceleb.errors import ConfigError, CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.meta.earlier import differences
 from mmvoxceleb.meta.provenance import COMPUTATION
 from mmvoxceleb.modalities import META, Folder
@@ -42,7 +42,7 @@ def refuse_contradictions(
         progress: As in :func:`mmvoxceleb.processing.copying.copy_stores`.
 
     Raises:
-        ConfigError: The stores contradict each other.
+        IncompatibleOutputError: The stores contradict each other.
     """
     shared = [planned for planned in plan if any(len(holders) > 1 for holders in planned.holders.values())]
     found: list[str] = []
@@ -58,7 +58,7 @@ def refuse_contradictions(
     if found:
         more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         count = counted(len(found), "clip")
-        raise ConfigError(
+        raise IncompatibleOutputError(
             f"{' and '.join(store.location for store in stores)} contradict each other in {count}: "
             f"{'; '.join(found[:_MOST_NAMED])}{more}. Nothing was written; leave these clips out with --clips, or keep "
             "one version of them: copy the other store without them (mmvoxceleb copy --clips), and merge the copy"
