@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.codecs.video import VideoFrames
 from mmvoxceleb.errors import CorruptSourceError
+from mmvoxceleb.meta.inputs import digest_of, listing_of
 from mmvoxceleb.modalities import Folder
 from mmvoxceleb.processing.pictures import decode_rgb, picture_size
 from mmvoxceleb.processing.source_file import SourceFile
@@ -120,9 +121,8 @@ class Clip:
 
     def listing(self, indices: Sequence[int]) -> str:
         """Return the sha256, hexadecimal, of the names and sizes of the frames ``indices``, without reading them."""
-        entries = self._entries_of(indices) if self.file is None else [self.file, *self._entries_of(indices)]
-        lines = [f"{entry.name}\t{entry.size}\n" for entry in entries]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        entries = self._entries_of(indices)
+        return listing_of(entries if self.file is None else [self.file, *entries])
 
     def stored_files(self, folder: Folder) -> list[tuple[str, bytes]]:
         """Read the names and contents of the clip's files in a folder of its store; empty if it has none there.
@@ -141,16 +141,7 @@ class Clip:
         Args:
             folders: Folders that a stage of the run ``reads``. The value of a folder without files is None.
         """
-        found: dict[str, Any] = {}
-        for folder in folders:
-            digest = hashlib.sha256()
-            for name, data in self.files[folder]:
-                # a clip's only file has no name before it is written
-                told = name if folder.kind.is_frames else ""
-                digest.update(f"{told}\t{len(data)}\n".encode() + data)
-            count = len(self.files[folder])
-            found[folder.path] = {"files": count, "sha256": digest.hexdigest()} if count else None
-        return found
+        return {folder.path: digest_of(self.files[folder], is_frames=folder.is_frames) for folder in folders}
 
     def frames(
         self, indices: Sequence[int], *, sized: Callable[[int, int], None] = lambda height, width: None

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmvoxceleb.meta.inputs import folders_of_stage, inputs_in
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance
-from mmvoxceleb.modalities import AUDIO, LABEL, Folder
-from mmvoxceleb.modalities.registry import modality_of_name
+from mmvoxceleb.modalities import AUDIO, LABEL
 from mmvoxceleb.processing.labels.stage import is_by_hand
 from mmvoxceleb.processing.output import StoreWriter
 
@@ -24,11 +24,7 @@ def outdated_by_frames(meta: Mapping[str, Any], crop: Mapping[str, Any]) -> list
         crop: What its provenance will say of the crop.
     """
     outdated: list[str] = []
-    inputs = {
-        stage: section["input"]
-        for stage, section in meta.items()
-        if isinstance(section, Mapping) and isinstance(section.get("input"), Mapping)
-    }
+    inputs = inputs_in(meta)
     for stage, given in inputs.items():
         if stage == LABEL.name and is_by_hand(meta[stage]):
             continue
@@ -37,7 +33,7 @@ def outdated_by_frames(meta: Mapping[str, Any], crop: Mapping[str, Any]) -> list
         else:
             is_outdated = given.get("frames") not in (0, None)
         outdated += [stage] if is_outdated else []
-    gone = {folder.path for stage in outdated for folder in _folders_of(stage)}
+    gone = {folder.path for stage in outdated for folder in folders_of_stage(stage)}
     read_too = [
         stage
         for stage, given in inputs.items()
@@ -60,13 +56,6 @@ def take_away(writer: StoreWriter, clip_id: str, stages: Sequence[str]) -> None:
     provenance = Provenance(writer.tree)
     provenance.forget(clip_id, stages, facts=("label_source",) if LABEL.name in stages else ())
     for stage in stages:
-        for folder in _folders_of(stage):
+        for folder in folders_of_stage(stage):
             writer.remove(folder, clip_id)
     provenance.record(LedgerRow(clip_id, stage, "rejected", _REASON) for stage in stages)
-
-
-def _folders_of(stage: str) -> list[Folder]:
-    """List the folders that a stage writes, by its name: ``mask``, ``draw/style1+style2``; none for an unknown one."""
-    name, _, styles = stage.partition("/")
-    kind = modality_of_name(name)
-    return [] if kind is None else [Folder(kind.name, style) for style in styles.split("+")]

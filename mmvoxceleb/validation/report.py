@@ -20,6 +20,7 @@ _STORE_TITLES = {
     "empty": "empty clips and files",
     "picture": "damaged pictures",
     "size": "pictures of several sizes in one clip",
+    "outdated": "results that were made from other files than are there now",
 }
 
 
@@ -60,7 +61,7 @@ class FolderCount:
         clips: Number of clips in the folder.
         files: Number of files of these clips.
         missing: Number of clips that have a video but are not in this folder; in a store without videos, of clips that
-            are only in other folders.
+            are only in other folders. Clips of which it is known why they cannot be here are not counted.
         extra: Number of clips in this folder that have no video; 0 in a store without videos.
     """
 
@@ -85,6 +86,8 @@ class Report:
         frames_per_clip: Frames of the shortest, the median and the longest clip; None without videos.
         pictures_decoded: Number of pictures that were decoded.
         seconds: Duration of the validation in s.
+        explained: Number of clips that lack a modality for a reason that their provenance gives, such as ``audio: the
+            video has no sound``, by the reason. These are no problems.
         problem_counts: Number of problems by kind.
         problems: The problems that were kept.
     """
@@ -99,6 +102,7 @@ class Report:
     frames_per_clip: tuple[int, int, int] | None = None
     pictures_decoded: int = 0
     seconds: float = 0.0
+    explained: dict[str, int] = field(default_factory=dict)
     problem_counts: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 

@@ -1,13 +1,16 @@
 """Go through a store clip by clip and collect what is wrong."""
 
+import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from mmvoxceleb.cpus import usable_cpus
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError, MMVoxCelebError, UnsafeArchiveError
+from mmvoxceleb.meta.inputs import why_absent
 from mmvoxceleb.modalities import META, VIDEO, Folder
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Entry, Store
@@ -20,11 +23,13 @@ from mmvoxceleb.validation.checks import (
     check_picture_file,
     is_picture,
 )
+from mmvoxceleb.validation.outdated import check_outdated
 from mmvoxceleb.validation.report import FolderCount, Problem, Report
 
 __all__ = ["validate_store"]
 
 _VIDEO, _META = VIDEO.folder(), META.folder()
+_NUMBER = re.compile(r"\d[\d,]*")
 _BATCH_BYTES, _BATCH_FILES = 16 << 20, 64
 """Pictures that are read in one go; what memory a deep validation needs depends on these alone."""
 
@@ -66,7 +71,8 @@ def validate_store(
         report.add([Problem("archive", str(error))])
         return report
     clips = sorted(set().union(*clips_by_folder.values()))
-    _count(report, clips, clips_by_folder)
+    reference = set(clips_by_folder.get(_VIDEO) or clips)
+    _count(report, clips, clips_by_folder, reference)
     report.add(check_leaks(clips))
     lengths: list[int] = []
     with_meta = set(store.clips(_META))
@@ -75,10 +81,14 @@ def validate_store(
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             clip = StoredClip(store, clip_id)
+            meta = _meta_of(clip) if clip_id in with_meta else {}
+            if clip_id in reference:
+                report.add(_missing(clip_id, [folder for folder in folders if folder not in held], meta, report))
             counted = len(lengths)
             report.add(_check_clip(clip, held, report, lengths, pool))
             if clip_id in with_meta:
                 report.add(_check_meta(clip, {folder.modality for folder in held}, *lengths[counted:]))
+                report.add(check_outdated(clip, meta, deep=deep))
             if progress:
                 progress(done, len(clips))
     if lengths:
@@ -87,19 +97,35 @@ def validate_store(
     return report
 
 
-def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, list[str]]) -> None:
-    """Fill the counts, and note which clips lack what."""
-    reference = set(clips_by_folder.get(_VIDEO) or clips)
+def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, list[str]], reference: Set[str]) -> None:
+    """Fill the counts, and note which clips have no video."""
     for folder, names in sorted(clips_by_folder.items()):
         missing, extra = sorted(reference - set(names)), sorted(set(names) - reference)
         report.folders[str(folder)] = FolderCount(len(names), 0, len(missing), len(extra))
-        report.add(Problem("missing", f"is not in {folder}", clip_id) for clip_id in missing)
         report.add(Problem("extra", f"is in {folder} and not in {_VIDEO}", clip_id) for clip_id in extra)
     parsed = [ClipId.parse(clip_id) for clip_id in clips]
     report.videos = len({clip.video_id for clip in parsed})
     for split in SPLITS:
         inside = [clip.person_id for clip in parsed if split_of(clip.person_id) == split]
         report.clips[split], report.persons[split] = len(inside), len(set(inside))
+
+
+def _meta_of(clip: StoredClip) -> dict[str, Any]:
+    try:
+        return clip.meta
+    except MMVoxCelebError:  # is a problem of its own
+        return {}
+
+
+def _missing(clip_id: str, lacking: Sequence[Folder], meta: Mapping[str, Any], report: Report) -> Iterator[Problem]:
+    """Tell what a clip lacks; only count it if its provenance says why there can be none."""
+    for folder in lacking:
+        if why := why_absent(meta, folder.path):
+            reason = f"{folder}: {_NUMBER.sub('N', why)}"
+            report.explained[reason] = report.explained.get(reason, 0) + 1
+            report.folders[str(folder)].missing -= 1
+        else:
+            yield Problem("missing", f"is not in {folder}", clip_id)
 
 
 def _check_clip(

@@ -33,6 +33,7 @@ class WrittenClip:
         pictures: uint8 [size, size, 3], RGB, of the frames that were to be kept, by index.
         source_frames: How many frames of the video were ``dropped``, ``doubled`` and ``undecodable`` on the way.
         source: The video, where it is here.
+        remark: What is odd about it.
         outdated: Stages whose results were deleted, because they were made of the frames that were replaced.
     """
 
@@ -42,6 +43,7 @@ class WrittenClip:
     pictures: "dict[int, NDArray[np.uint8]]" = field(default_factory=dict)
     source_frames: dict[str, int] = field(default_factory=dict)
     source: SourceFile | None = None
+    remark: str = ""
     outdated: list[str] = field(default_factory=list)
 
     def let_go(self) -> None:

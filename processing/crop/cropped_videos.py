@@ -264,14 +264,13 @@ class CroppedVideos(ClipSource):
             device_seconds=outcome.device_seconds,
             figures=outcome.figures,
             source_frames=clip.source_frames,
-            remarks=(*outcome.remarks, *self._of_outdated(clip.outdated, steps)),
+            remarks=tuple(filter(None, (clip.remark, *outcome.remarks, self._told_of_outdated(clip.outdated, steps)))),
         )
 
-    def _of_outdated(self, stages: Sequence[str], steps: "ClipSteps") -> Iterator[str]:
-        """Say which results of earlier frames were deleted, and are not made again by this run."""
+    def _told_of_outdated(self, stages: Sequence[str], steps: "ClipSteps") -> str:
+        """Say which results of earlier frames were deleted, and are not made again by this run; empty if none was."""
         lost = [stage for stage in stages if stage not in {each.name for each in steps.stages}]
-        if lost:
-            yield f"frames replaced, and what was made of the earlier ones deleted ({', '.join(lost)})"
+        return f"frames replaced, and what was made of the earlier ones deleted ({', '.join(lost)})" if lost else ""
 
     def _opened(self, made: WrittenClip, *, with_frames: bool) -> Callable[..., Clip]:
         """How to describe a clip: from memory, or from the store where an earlier run wrote it."""

@@ -289,7 +289,7 @@ class CropJob:
                 result.removed.append(clip.clip_id)
                 continue
             result.add(clip.clip_id, count, clip.remark)
-            written.num_new_frames, written.source_frames = count, clip.meta["frames"]
+            written.num_new_frames, written.source_frames, written.remark = count, clip.meta["frames"], clip.remark
             yield written
 
     def _refuse_to_replace(

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.videos import CROP
 from mmvoxceleb.processing.crop.listed import ManualLabel
+from mmvoxceleb.processing.crop.uprightness import TURNED
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["IGNORED_TURN", "CroppedClip", "Rejection", "SourceResult", "Unwanted"]
+__all__ = ["IGNORED_TURN", "MISSING", "PLACE", "CroppedClip", "Rejection", "SourceResult", "Unwanted"]
 
 IGNORED_TURN = "ignored_turn_degrees"
 """In the provenance of a clip: the angle of a display matrix that was not applied."""
-
-
+MISSING = "missing_seconds"
+"""In the provenance of a clip: how much of the end of its video is not there."""
 PLACE = ("source", "start", "face_box_xyxy_px")
 """Keys of the provenance that say of what a clip was cropped, besides the settings."""
 
@@ -44,8 +45,13 @@ class CroppedClip(NamedTuple):
     @property
     def remark(self) -> str:
         """Remark about the clip for the ledger, or an empty string."""
-        degrees = self.meta["video"].get(IGNORED_TURN)
-        return "" if degrees is None else f"not turned: its video is to be shown turned by {degrees:g} degrees"
+        video = self.meta["video"]
+        told = [f"its video is cut off: {video[MISSING]:g} s at its end are missing"] if MISSING in video else []
+        if IGNORED_TURN in video:
+            told.append(f"not turned: its video is to be shown turned by {video[IGNORED_TURN]:g} degrees")
+        if TURNED in self.meta:
+            told.append(f"its face seems turned by {self.meta[TURNED]} degrees: rotate the video, and crop it again")
+        return "; ".join(told)
 
     def is_same(self, section: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
         """Return whether an earlier run already made this clip with the same options.

@@ -12,7 +12,7 @@ from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
-from mmvoxceleb.processing.crop.result import IGNORED_TURN, CroppedClip, Rejection, Unwanted
+from mmvoxceleb.processing.crop.result import IGNORED_TURN, MISSING, CroppedClip, Rejection, Unwanted
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.tracks import (
     Track,
@@ -23,6 +23,7 @@ from mmvoxceleb.processing.crop.tracks import (
     whole_tracks,
 )
 from mmvoxceleb.processing.crop.tubes import Tube, cut_tubes
+from mmvoxceleb.processing.crop.uprightness import UprightnessMeter
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 from mmvoxceleb.processing.decoders import FPS, Decoder
 
@@ -217,7 +218,7 @@ class UtteranceCrop:
         return np.stack([x - half, y - half, x + half, y + half], axis=1)
 
     def _frames(self, first: int, boxes: "NDArray[np.float64]", meta: dict[str, Any]) -> "Iterator[NDArray[np.uint8]]":
-        meter = QualityMeter()
+        meter, uprightness = QualityMeter(), UprightnessMeter(self.detector, meta["end"] - first)
         count = 0
         self._require_open()
         before = self.decoder.counts
@@ -229,15 +230,17 @@ class UtteranceCrop:
                     "where no header says so; re-encode the video with ffmpeg"
                 )
             box = boxes[min(count + 1, len(boxes)) - 1]
-            count += 1
             cropped = crop_and_resize(frame.picture, box, self.settings.size_px)
             meter.add(cropped)
+            uprightness.add(count, cropped)
+            count += 1
             yield cropped
             self._require_open()
         meta["end"] = first + count
         meta["num_frames"] = count
         meta["frames"] = asdict(self.decoder.counts - before)
         meta["quality"].update(meter.figures())
+        meta.update(uprightness.figures())
 
     def _require_open(self) -> None:
         """Refuse to go on with a clip whose video is closed: FFmpeg would end the process."""
@@ -268,6 +271,7 @@ class UtteranceCrop:
                 **({"stream": info.stream, "video_streams": info.streams} if info.streams > 1 else {}),
                 **self.decoder.timeline.look_at((track.first + tube.start) / FPS).picture.changes(),
                 **({} if info.ignored_turn_degrees is None else {IGNORED_TURN: info.ignored_turn_degrees}),
+                **({MISSING: round(missing, 2)} if (missing := self.decoder.timeline.missing_seconds(info)) else {}),
             },
             "fps": FPS,
             "start": track.first + tube.start,

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
 __all__ = ["VideoInfo", "orientation_of", "probe"]
 
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _MOST_FAILURES = 100
 """After so many places in a row that cannot be read, the rest of a file is given up."""
 
@@ -28,6 +30,8 @@ class VideoInfo:
         height_px: Height in px as shown.
         fps_from_header: Average number of frames per second; 0 if the header does not say.
         duration_seconds_from_header: Length of the video in seconds; None if the header does not say.
+        indexed_seconds: Length of the video stream in seconds by the file's own index, which lists every frame; None if
+            it has none.
         codec: Name of the codec, such as ``h264``.
         picture: How the first frames must be converted to be shown. Later ones may differ.
         stream: Index of the video stream in the file.
@@ -49,6 +53,7 @@ class VideoInfo:
     streams: int = 1
     first_pts: int | None = None
     ignored_turn_degrees: float | None = None
+    indexed_seconds: float | None = None
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -79,7 +84,16 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             streams=len(_moving(container)),
             first_pts=frame.pts,
             ignored_turn_degrees=_turn_between(frame),
+            indexed_seconds=_indexed_seconds(stream),
         )
+
+
+def _indexed_seconds(stream: Any) -> float | None:
+    """Return how long a stream is by the index of MP4 or AVI, or by the tag that Matroska's writers add."""
+    if stream.frames and stream.duration:
+        return float(stream.duration * stream.time_base)
+    tag = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    return None if tag is None else int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
 
 
 def open_container(path: Path) -> Any:

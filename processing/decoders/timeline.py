@@ -43,6 +43,9 @@ Containers such as Matroska round timestamps to a millisecond.
 GAP_SECONDS = 1.0
 """No frame is shown for longer than this: a longer time without a frame is a gap, in which nothing is shown."""
 
+CUT_OFF_SECONDS = 0.5
+"""Video that ends so much earlier than its index says is cut off. The lengths of whole files agree within a frame."""
+
 BACK_SECONDS = 0.1
 """A clock that goes back further has started again, as FFmpeg's command takes it."""
 
@@ -157,6 +160,11 @@ class Timeline:
     def end_of(self, frame: int, following: float = math.inf) -> float:
         """Until when a frame is shown, in seconds, if the next one of another stretch begins at ``following``."""
         return min(following, float(self.times[frame]) + self.interval_seconds)
+
+    def missing_seconds(self, info: VideoInfo) -> float:
+        """Return how much of a video that is cut off is not there, in seconds; 0 if nothing is known to be missing."""
+        missing = (info.indexed_seconds or 0) - self.end_of(len(self.times) - 1)
+        return missing if missing > CUT_OFF_SECONDS else 0.0
 
     def clock_of(self, packet: int) -> Clock:
         """The clock that times a packet."""

@@ -62,6 +62,9 @@ class Detector(ABC):
     looks_near: ClassVar[bool] = False
     """Whether ``detect_near`` is much faster than ``detect``, and should be used to track a known face."""
 
+    knows_upright: ClassVar[bool] = False
+    """Whether its scores tell an upright face from a turned one, and it is fast enough to ask it so."""
+
     needs_device: ClassVar[bool] = False
     """Whether the detector computes on the device of the models, and so must take turns with them."""
 

@@ -31,6 +31,7 @@ class YuNetDetector(Detector):
     """
 
     name = "yunet"
+    knows_upright = True
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, SourceUnavailableError, WeightsError
 from mmvoxceleb.meta.earlier import Earlier, OtherResultsError
+from mmvoxceleb.meta.inputs import folders_of_stage
 from mmvoxceleb.meta.provenance import COMPUTATION, Provenance
 from mmvoxceleb.meta.provenance_index import IndexedProvenance, save_index
 from mmvoxceleb.meta.removals import Removals
@@ -164,7 +165,17 @@ class FinishedStages:
             loaded.inputs[stage.name] = current
             changing.update(stage.folders)
 
-    def _unknown(self, clip_id: str) -> str:
+    def _unknown(self, stage: Stage, clip_id: str) -> str:
+        made = {
+            other: folder
+            for other in self.provenance.read(clip_id)
+            for folder in folders_of_stage(other)
+            if folder in stage.folders
+        }
+        if made:
+            missing = [folder.style for folder in stage.folders if not self._writer.has(folder, clip_id)]
+            advice = f"; make only what is missing ({', '.join(missing)})" if missing else ""
+            return f"{' and '.join(sorted(made))} was made in a run of its own{advice}"
         where = self._writer.tree.where(self.provenance.path_of(clip_id))
         return f"files of unknown origin: {where} does not speak of them"
 
@@ -181,7 +192,7 @@ class FinishedStages:
             stage.name,
             is_whole=all(there) or (recorded is not None and stage.makes_nothing(recorded)),
             is_there=any(there),
-            unknown=partial(self._unknown, clip_id),
+            unknown=partial(self._unknown, stage, clip_id),
         )
         if section is None:
             return False

@@ -10,15 +10,15 @@ import numpy as np
 from mmvoxceleb.codecs.flac import FlacSound
 from mmvoxceleb.codecs.landmarks import FaceLandmarks
 from mmvoxceleb.codecs.masks import read_mask_ids
+from mmvoxceleb.meta.inputs import why_absent
 from mmvoxceleb.modalities import AUDIO, LANDMARKS, MASKS, Folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NO_FACE", "NO_LANDMARKS", "NO_SOUND", "VOICE_RATE", "Material"]
+__all__ = ["NO_FACE", "NO_LANDMARKS", "VOICE_RATE", "Material"]
 
 NO_LANDMARKS = "no landmarks: make them with mmvoxceleb regenerate landmarks"
-NO_SOUND = "no sound: make it with mmvoxceleb regenerate audio"
 NO_FACE = "no face: its landmarks have none in any frame"
 
 VOICE_RATE = 16_000
@@ -72,6 +72,11 @@ class Material:
         """
         files = self.files.get(AUDIO.folder())
         return AUDIO.parse(files[0][1], clip_id=self.clip_id) if files else None
+
+    @property
+    def without_sound(self) -> str:
+        """Why the clip has no sound: the reason in its provenance, or that nobody made any."""
+        return f"no sound: {why_absent(self.meta, AUDIO.name) or 'make it with mmvoxceleb regenerate audio'}"
 
     @cached_property
     def voice(self) -> "NDArray[np.float32] | None":

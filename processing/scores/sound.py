@@ -8,7 +8,7 @@ from mmvoxceleb.modalities import AUDIO
 from mmvoxceleb.modalities.audio import clipped_samples
 from mmvoxceleb.processing.scores.interface import Measured, Scorer, figures_named
 from mmvoxceleb.processing.scores.loudness import integrated_loudness, silent_share
-from mmvoxceleb.processing.scores.material import NO_SOUND, Material
+from mmvoxceleb.processing.scores.material import Material
 from mmvoxceleb.processing.scores.speech import SpeechDetector
 
 __all__ = ["SoundScorer", "SpeechScorer"]
@@ -28,7 +28,7 @@ class SoundScorer(Scorer):
     def measure(self, material: Material) -> Mapping[str, Measured]:
         sound = material.sound
         if sound is None:
-            return {figure.name: NO_SOUND for figure in self.figures}
+            return {figure.name: material.without_sound for figure in self.figures}
         samples = sound.checked()
         loudness = integrated_loudness(samples, sound.rate)
         silent = silent_share(samples, sound.rate)
@@ -67,4 +67,4 @@ class SpeechScorer(Scorer):
 
     def measure(self, material: Material) -> Mapping[str, Measured]:
         voice = material.voice
-        return {"speech_share": NO_SOUND if voice is None else self._detector.share(voice)}
+        return {"speech_share": material.without_sound if voice is None else self._detector.share(voice)}

@@ -12,7 +12,7 @@ from mmvoxceleb.processing.scores.face_crops import longest_track
 from mmvoxceleb.processing.scores.interface import Measured, Scorer, figures_named
 from mmvoxceleb.processing.scores.lip_sync import SAMPLES_PER_FRAME, LipSync
 from mmvoxceleb.processing.scores.loudness import silent_share
-from mmvoxceleb.processing.scores.material import NO_SOUND, VOICE_RATE, Material
+from mmvoxceleb.processing.scores.material import VOICE_RATE, Material
 
 __all__ = ["SyncScorer"]
 
@@ -70,7 +70,7 @@ class SyncScorer(Scorer):
     def _told(self, material: Material) -> tuple[float, float, float] | str:
         """Return offset, confidence and distance, or the reason why they cannot be measured."""
         if material.voice is None:
-            return NO_SOUND
+            return material.without_sound
         if material.without_face or material.landmarks is None:
             return material.without_face
         track = longest_track(material.landmarks)

@@ -302,3 +302,19 @@ def test_records_of_videos_of_which_two_stores_tell_different_things_are_left_ou
     assert len(records_of(str(tmp_path / "a1"))) == 1
     copy_stores([tmp_path / "a1", tmp_path / "b1"], tmp_path / "both", mixed=True)
     assert records_of(str(tmp_path / "both")) == []
+
+
+def test_stores_of_different_settings_are_merged_only_if_wanted(corpus: Corpus, tmp_path: Path) -> None:
+    first, *_, last = corpus.clips
+    for name, clip, stride in (("a", first, 4), ("b", last, 2)):
+        copy_stores([corpus.root], tmp_path / name, clips=ClipList.of([clip]))
+        Provenance(tmp_path / name).finish(
+            clip, {"mask": {"settings": {"stride": stride}}, "score": {"settings": {"of": name}}}
+        )
+    told = rf"different settings: mask \(stride is 4 and 2 in {tmp_path}/a and {tmp_path}/b\)"
+    with pytest.raises(IncompatibleOutputError, match=told):
+        copy_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+    done = CliRunner().invoke(app, ["merge", *(str(tmp_path / name) for name in ("a", "b", "both")), "--mixed"])
+    assert done.exit_code == 0
+    assert open_store(tmp_path / "both").clips(VIDEO) == sorted([first, last])

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from mmvoxceleb.errors import IncompatibleOutputError
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.modalities import LABEL
+from mmvoxceleb.processing.labels.exporting import export_labels
+from mmvoxceleb.processing.labels.files import read_annotations
 from mmvoxceleb.processing.labels.mending import LabelMender
-from mmvoxceleb.schema import ATTRIBUTE_INDEX
+from mmvoxceleb.schema import ATTRIBUTE_INDEX, ATTRIBUTES
 from tests.support.corpus import Corpus
 from tests.viewer.conftest import Served, until
 
@@ -141,3 +144,26 @@ def test_a_key_sets_no_attribute_out_of_sight(
     page.keyboard.press("0" if before[ATTRIBUTE_INDEX["Young"]] == 1 else "1")
     until(page, "document.querySelector('.toast')?.textContent.startsWith('Young: ')")
     assert mender.read(clip)[0] != before
+
+
+def test_what_a_model_predicted_is_not_called_manual(own_corpus: Corpus) -> None:
+    clip, root = own_corpus.clips[0], own_corpus.root
+    before = label_on_disk(own_corpus, clip)
+    Provenance(root).finish(clip, {"label": {"settings": {}}, "label_source": "predicted:model@1"})
+    mender = LabelMender(root, "ann")
+    mender.set(clip, "Smiling", 1 - before[SMILING], before[SMILING])
+    meta = Provenance(root).read(clip)
+    assert meta["label_source"] == meta["label"]["label_source"] == "predicted:model@1+manual"
+    mender.set(clip, "Male", 1, before[MALE])
+    assert Provenance(root).read(clip)["label_source"] == "predicted:model@1+manual"
+    by_hand = [-1] * 40
+    by_hand[SMILING], by_hand[MALE] = 1 - before[SMILING], 1
+    report = export_labels(root, root.parent / "by_hand.csv")
+    assert (report.partly, report.predicted) == ([clip], [])
+    assert read_annotations(root.parent / "by_hand.csv").labels[clip] == by_hand
+    report = export_labels(root, root.parent / "all.csv", include_predicted=True)
+    assert (report.partly, report.predicted) == ([], [])
+    assert "predicted:model@1+manual" in (root.parent / "all.csv").read_text()
+    for name in ATTRIBUTES:
+        mender.set(clip, name, 0, label_on_disk(own_corpus, clip)[ATTRIBUTE_INDEX[name]])
+    assert Provenance(root).read(clip)["label_source"] == "manual"

@@ -16,6 +16,7 @@ import pytest
 from av.video import VideoStream
 
 from mmvoxceleb.errors import CorruptSourceError, UnsuitableDecoderError
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.cropping import crop_tubes
 from mmvoxceleb.processing.crop.job import CropJob
@@ -26,6 +27,7 @@ from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
 from mmvoxceleb.processing.decoders.interface import FrameCounts
+from mmvoxceleb.processing.decoders.timeline import read_timeline
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
@@ -354,3 +356,30 @@ def test_an_edit_list_begins_inside_a_group_of_pictures(tmp_path: Path, decoder:
         assert [number_of(frame) for frame in opened.frames(0, 1000)] == list(range(first, 80))
         assert [number_of(frame) for frame in opened.frames(10, 15)] == list(range(first + 10, first + 15))
         assert opened.counts == FrameCounts(0, 0, 0)
+
+
+@pytest.mark.parametrize("form", ["mp4", "mkv"])
+def test_what_is_missing_at_the_end_of_a_broken_download_is_told(tmp_path: Path, form: str) -> None:
+    path = write_video(tmp_path / f"whole.{form}", map(numbered, range(200)))
+    if form == "mp4":  # with the index in front, as it is on the web
+        front = tmp_path / "front.mp4"
+        with av.open(str(path)) as source, av.open(str(front), "w", options={"movflags": "faststart"}) as to:
+            stream = to.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    to.mux(packet)
+        path = front
+    info = probe(path)
+    assert info.indexed_seconds == pytest.approx(8, abs=0.05)
+    assert read_timeline(info).missing_seconds(info) == 0
+    cut = tmp_path / f"cut.{form}"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    job = CropJob(tmp_path / "out", CropSettings.for_metadata(**SETTINGS))
+    summary = run_local(Work(CroppedVideos([known(cut, 0, 60)], job), job.writer), lanes=1)
+    assert (summary.done, dict(summary.remarks)) == (1, {"its video is cut off": 1})
+    (meta,) = (tmp_path / "out" / "meta").glob("p*.json")
+    missing = json.loads(meta.read_text())["crop"]["video"]["missing_seconds"]
+    assert 2 < missing < 5
+    (row,) = (row for row in Provenance(tmp_path / "out").rows() if row.status == "done")
+    assert row.reason == f"its video is cut off: {missing:g} s at its end are missing"

@@ -1,0 +1,54 @@
+"""What the provenance of a clip says about the files that its results were made of."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmvoxceleb.modalities import Folder
+from mmvoxceleb.modalities.registry import modality_of_name
+from mmvoxceleb.stores.interface import Entry
+
+__all__ = ["digest_of", "folders_of_stage", "inputs_in", "listing_of", "why_absent"]
+
+_WHY_ABSENT = ("without", "no_face")
+"""Keys of a stage's section that say why it made no files of a clip."""
+
+
+def listing_of(entries: Iterable[Entry]) -> str:
+    """Return the sha256, hexadecimal, of names and sizes of files, without reading them."""
+    return hashlib.sha256("".join(f"{entry.name}\t{entry.size}\n" for entry in entries).encode()).hexdigest()
+
+
+def digest_of(files: Iterable[tuple[str, bytes]], *, is_frames: bool) -> dict[str, Any] | None:
+    """Return the number of a clip's files in a folder, and the sha256 over them; None if there are none.
+
+    Args:
+        files: Their names and contents.
+        is_frames: Whether they are frames. A clip's only file has no name before it is written.
+    """
+    digest, count = hashlib.sha256(), 0
+    for name, data in files:
+        digest.update(f"{name if is_frames else ''}\t{len(data)}\n".encode() + data)
+        count += 1
+    return {"files": count, "sha256": digest.hexdigest()} if count else None
+
+
+def inputs_in(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what each stage was given, by the stage's name."""
+    sections = ((stage, section) for stage, section in meta.items() if isinstance(section, Mapping))
+    return {stage: section["input"] for stage, section in sections if isinstance(section.get("input"), Mapping)}
+
+
+def why_absent(meta: Mapping[str, Any], stage: str) -> str:
+    """Return why a stage rightly made no files of a clip; empty if nothing says so."""
+    section = meta.get(stage)
+    if not isinstance(section, Mapping):
+        return ""
+    return next((str(section[key]) for key in _WHY_ABSENT if key in section), "")
+
+
+def folders_of_stage(stage: str) -> list[Folder]:
+    """List the folders that a stage writes, by its name: ``mask``, ``draw/style1+style2``; none for an unknown one."""
+    name, _, styles = stage.partition("/")
+    kind = modality_of_name(name)
+    return [] if kind is None else [Folder(kind.name, style) for style in styles.split("+")]
