@@ -104,7 +104,7 @@ def select(
             path_of_location(store), choice, clips=chosen.clip_list(), missing=chosen.missing,
             progress=lambda what, done, total: tell(f"reading ({what})", total, done=done),
         )  # fmt: skip
-    _show(selected)
+    _show(selected, chosen.clips)
     if dry_run:
         end(_as_json(selected))
         return
@@ -151,10 +151,12 @@ def _as_json(selected: "Selected") -> dict[str, object]:
     }
 
 
-def _show(selected: "Selected") -> None:
+def _show(selected: "Selected", listed: str | None) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
+
+    from mmvoxceleb.select.choosing import ON_LIST
 
     console = paper()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -167,7 +169,8 @@ def _show(selected: "Selected") -> None:
     for step in selected.steps:
         unknown = f"{step.unknown:,}" if step.unknown else "[dim]0[/]"
         bar = _bar(step.left, total, console.encoding)
-        table.add_row(escape(step.condition), f"{step.passed:,}", unknown, f"{step.left:,}", bar)
+        condition = f"in {listed}" if listed and step.condition.startswith(ON_LIST) else step.condition
+        table.add_row(escape(condition), f"{step.passed:,}", unknown, f"{step.left:,}", bar)
     console.print(table)
     if selected.clips:
         persons = {clip.partition("#")[0] for clip in selected.clips}

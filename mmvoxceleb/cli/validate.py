@@ -96,8 +96,8 @@ def _print(report: "Report", console: "Console") -> None:
             spread = f"{shortest:,} to {longest:,} frames per clip, median {median:,}"
             console.print(f"; {counted(longest, 'frame') if shortest == longest else spread}", end="")
         console.print()
-        for reason, count in report.explained.items():
-            console.print(f"noted  {counted(count, 'clip')} without {escape(reason)}")
+        for reason, number in report.explained.items():
+            console.print(f"noted  {counted(number, 'clip')} without {escape(reason)}")
         if report.deep:
             console.print(f"decoded {counted(report.pictures_decoded, 'picture')} in {report.seconds:,.1f} s")
         console.print()

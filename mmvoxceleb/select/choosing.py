@@ -22,6 +22,9 @@ from mmvoxceleb.stores import Store, open_store
 
 __all__ = ["Choice", "Selected", "select_clips"]
 
+ON_LIST = "on a list of sha256 "
+"""Begins the condition that clips are on a list, which hashes of lists are made of."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -160,7 +163,7 @@ def select_clips(
                 f"{opened.location}: every clip of {listed.name or 'clips='} was removed from this store; use a list "
                 "of other clips"
             )
-        steps.append(ChoiceStep(f"on a list of sha256 {listed.sha256}", len(kept), 0, len(kept)))
+        steps.append(ChoiceStep(f"{ON_LIST}{listed.sha256}", len(kept), 0, len(kept)))
     columns = ClipColumns(opened, kept, progress)
     conditions = choice.conditions()
     kept = _fulfilling(conditions, columns, kept, steps)
