@@ -1,23 +1,31 @@
 """What every engine does around a run: check, count, tidy up, and leave the summary as JSON."""
 
 import contextlib
+import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from types import FrameType
 
 from mmvoxceleb.errors import ConfigError, ProcessingError
+from mmvoxceleb.files.tree import OutputTree
 from mmvoxceleb.meta.runs import save_run
 from mmvoxceleb.meta.watch import RemovalWatch
+from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.engines.memory import MemoryUse
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.removal import obey
 
 __all__ = ["Run", "open_run"]
+
+logger = logging.getLogger(__name__)
+
+_NOT_ALONE = "another run writes here at the same time; what both are to make is made twice, and stays whole"
 
 
 @dataclass
@@ -85,7 +93,10 @@ def open_run(
 
     run = Run(todo, summary, count, count_unit)
     try:
-        with _terminate_as_interrupt():
+        with _terminate_as_interrupt(), _announced(work.writer.tree, is_writing=bool(todo)) as is_alone:
+            if not is_alone:
+                logger.warning("%s: %s", work.writer.location, _NOT_ALONE)
+                summary.notes += (_NOT_ALONE,)
             if todo:
                 work.begin()
             for outcome in plan.rejected:
@@ -103,6 +114,32 @@ def open_run(
         if todo:
             _end(work, summary, begun)
             obey(work.writer.tree, watch, removals)
+
+
+@contextlib.contextmanager
+def _announced(tree: OutputTree, *, is_writing: bool) -> Iterator[bool]:
+    """Let other runs on this machine know that this one writes to a store; give whether it is the only one."""
+    if not is_writing or not tree.is_local:
+        yield True
+        return
+    from filelock import FileLock, Timeout
+
+    path = Path(tree.address) / META.folder_name / ".run.lock"
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    except (NotImplementedError, OSError):  # a file system without locks; what cannot be written to is said later
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+        path.unlink(missing_ok=True)
 
 
 def _end(work: Work, summary: Summary, begun: datetime) -> None:

@@ -100,7 +100,7 @@ def test_ctrl_c_says_how_to_go_on(inputs: Path, tmp_path: Path) -> None:
     asked = time.monotonic()
     table, said = process.communicate(timeout=60)
     assert time.monotonic() - asked < 15
-    assert process.returncode == 130, said
+    assert process.returncode == 130, (table, said)
     assert "rerun the command to resume" in " ".join(said.split())
     assert re.search(r"^left +\d videos?$", table, re.MULTILINE)
     assert "Traceback" not in said

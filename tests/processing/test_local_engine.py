@@ -28,6 +28,7 @@ from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import ClipOutcome, Summary
+from mmvoxceleb.processing.engines.processes import _without_interrupts
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.pictures import decode_rgb
@@ -413,3 +414,35 @@ def test_picture_bomb_is_refused(tmp_path: Path) -> None:
     Image.new("1", (9000, 1)).save(tmp_path / "wide.png")
     with pytest.raises(UnsafeArchiveError, match="9000 x 1 px; refused, the limit is 8192"):
         decode_rgb((tmp_path / "wide.png").read_bytes(), where="wide.png")
+
+
+def test_two_runs_at_once_are_told_of_each_other(
+    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Summary] = []
+    note = "another run writes here at the same time; what both are to make is made twice, and stays whole"
+
+    def run_beside(outcome: ClipOutcome) -> None:
+        if not told:
+            told.append(run_local(work(source, tmp_path / "out")))
+
+    first = run_local(work(source, tmp_path / "out"), report=run_beside)
+    assert (first.notes, told[0].notes) == ((), (note,))
+    assert note in caplog.text
+    assert run_local(work(source, tmp_path / "out", Grey(gain=2), overwrite=True)).notes == ()
+    assert not (tmp_path / "out" / "meta" / ".run.lock").exists()
+
+
+def test_ctrl_c_while_a_worker_is_started_comes_afterwards() -> None:
+    steps: list[str] = []
+
+    def start() -> None:
+        with _without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            steps.append("started")
+        steps.append("never reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert steps == ["started"]
