@@ -116,9 +116,9 @@ def curve(train: list[float], held_out: list[tuple[int, float]]) -> np.ndarray:
         (enumerate(means), (30, 90, 200), 2),
         (held_out, (230, 120, 20), 2),
     ):
-        points = np.array([at(step, float(loss)) for step, loss in losses], np.int32)
-        cv2.polylines(picture, [points], False, colour, width, cv2.LINE_AA)
-    text = f"L1 loss by step, 0 to {len(train)}; blue: training, orange: held out"
+        if points := [at(step, float(loss)) for step, loss in losses]:
+            cv2.polylines(picture, [np.array(points, np.int32)], False, colour, width, cv2.LINE_AA)
+    text = f"L1 loss by step, 0 to {len(train)}; blue: training{', orange: held out' if held_out else ''}"
     write(picture, text, 56, 346)
     return picture
 
@@ -142,9 +142,10 @@ def main() -> None:
     }  # fmt: skip
     train = ClipSampler(data["train"], windows=128, crop_scale=(0.75, 1.0), flip=0.5, **settings)
     seen = ClipSampler(data["train"], start="centre", sentences="first", **settings)
-    held_out = ClipSampler(data["test"], start="centre", sentences="first", **settings) if "test" in data else seen
+    held_out = ClipSampler(data["test"], start="centre", sentences="first", **settings) if "test" in data else None
     model = Painter()
-    print(f"{len(train.clip_ids)} clips to train on, {len(held_out.clip_ids)} held out")
+    count = len(held_out.clip_ids) if held_out is not None else "none (there is no split test)"
+    print(f"{len(train.clip_ids)} clips to train on, {count} held out")
     print(f"{sum(weights.numel() for weights in model.parameters()):,} weights")
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, arguments.steps)
@@ -161,12 +162,14 @@ def main() -> None:
         schedule.step()
         losses.append(loss.item())
         if step % 50 == 49 or step == 0:
-            checks.append((step, paint(model, held_out, min(4, len(held_out)))[0]))
+            told = ""
+            if held_out is not None:
+                checks.append((step, paint(model, held_out, min(4, len(held_out)))[0]))
+                told = f"  held out {checks[-1][1]:.4f}"
             rate = (step + 1) * arguments.batch_size / (time.perf_counter() - begin)
-            mean = np.mean(losses[-50:])
-            print(f"step {step + 1:4d}  loss {mean:.4f}  held out {checks[-1][1]:.4f}  {rate:.0f} samples/s")
+            print(f"step {step + 1:4d}  loss {np.mean(losses[-50:]):.4f}{told}  {rate:.0f} samples/s")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    rows = [paint(model, sampler, min(3, len(sampler)))[1] for sampler in (seen, held_out)]
+    rows = [paint(model, sampler, min(3, len(sampler)))[1] for sampler in (seen, held_out) if sampler is not None]
     enlarged = max(1, 128 // arguments.image_size)
     results = np.concatenate(rows).repeat(enlarged, 0).repeat(enlarged, 1)
     for name, picture in (("loss", curve(losses, checks)), ("results", results)):

@@ -164,5 +164,5 @@ def export(
     end(
         {"output": str(file), **vars(report)},
         [("file", str(file)), ("labels", f"{len(report.written):,} written")],
-        next_command=command("label", "import", file, "STORE"),
+        next_command=command("label", "import", file, "STORE", *["--keep-others"] * bool(report.partly)),
     )

@@ -1,5 +1,6 @@
 """What ``mmvoxceleb remove`` does to one store, export or repository, and what it says about it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,12 +59,19 @@ def from_store(place: str, removals: "Removals", *, rewrite_zips: bool, dry_run:
     if report.clips and not dry_run:
         say(
             "earlier copies still have them: run the same command on other stores and exports, and delete copies that "
-            "datasets has prepared (in ~/.cache/huggingface/datasets)"
+            f"datasets has prepared (in {_datasets_cache()})"
         )
     return {
         name: [str(each) for each in value] if isinstance(value, list) else value
         for name, value in vars(report).items()
     }
+
+
+def _datasets_cache() -> str:
+    """Return where ``datasets`` keeps what it prepared, without importing it."""
+    from huggingface_hub.constants import HF_HOME
+
+    return os.environ.get("HF_DATASETS_CACHE") or os.path.join(HF_HOME, "datasets")
 
 
 def from_export(place: Path, removals: "Removals", *, dry_run: bool) -> dict[str, Any]:

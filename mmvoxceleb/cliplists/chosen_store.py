@@ -41,6 +41,7 @@ def choose_in(
 
     Raises:
         ConfigError: A clip of the list is not there, or none is.
+        MissingModalityError: All of them were removed.
     """
     absent = chosen.missing_in(found)
     there = set(chosen.clips).difference(absent)
@@ -54,6 +55,10 @@ def choose_in(
         )
         taken = set(gone)
         absent = [clip for clip in absent if clip not in taken]
+        if not there and not absent:
+            raise MissingModalityError(
+                f"{location}: every clip of {_name(chosen)} was removed from there; use a list of other clips"
+            )
     if not absent:
         return there
     if not chosen.name:

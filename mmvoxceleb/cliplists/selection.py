@@ -81,7 +81,10 @@ def choose_clips(
             wanted = [folder for folder in folders if str(folder) in lacking]
             ways = [*filter(None, [_how_to_make(store, wanted), fewer])]
             raise MissingModalityError(f"{message}; {', or '.join(ways) or 'complete them first'}")
-        logger.warning("%s. They are left out%s", message, strictly and f"; {strictly} makes this an error")
+        how = _how_to_make(store, [folder for folder in folders if str(folder) in lacking])
+        told = [f"to complete them, {how}"] if how else []
+        told += [f"{strictly} makes this an error"] if strictly else []
+        logger.warning("%s. They are left out%s", message, "".join(f"; {each}" for each in told))
     return sorted(chosen)
 
 

@@ -47,8 +47,16 @@ def why_absent(meta: Mapping[str, Any], stage: str) -> str:
     return next((str(section[key]) for key in _WHY_ABSENT if key in section), "")
 
 
-def folders_of_stage(stage: str) -> list[Folder]:
-    """List the folders that a stage writes, by its name: ``mask``, ``draw/style1+style2``; none for an unknown one."""
+def folders_of_stage(stage: str, section: object = None) -> list[Folder]:
+    """List the folders that a stage writes: those that its section of the provenance names, or those of its name.
+
+    Args:
+        stage: Its name: ``mask``, ``draw/style1+style2``. One that is not named after a modality names its folders.
+        section: Its section, if it is known.
+    """
+    told = section.get("folders") if isinstance(section, Mapping) else None
+    if isinstance(told, list):
+        return [folder for path in told if isinstance(path, str) for folder in folders_of_stage(path)]
     name, _, styles = stage.partition("/")
     kind = modality_of_name(name)
     return [] if kind is None else [Folder(kind.name, style) for style in styles.split("+")]

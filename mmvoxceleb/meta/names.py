@@ -28,7 +28,7 @@ _OUR_KEYS = _OUR_WORDS | {
     "draw", "failed", "file", "frames", "input", "inputs", "key", "keyframe_every", "libraries", "listing", "location",
     "mean_figures", "meta", "name", "options", "probabilities", "quality", "reason", "rejected", "rows",
     "seconds", "seconds_by_step", "settings", "shares", "skipped", "source", "start", "end", "summary",
-    "thresholds", "units", "versions", "weights", "weights_sha256", "workers",
+    "folders", "thresholds", "units", "versions", "weights", "weights_sha256", "workers",
 }  # fmt: skip
 """Fields of our own files, beside the names of modalities: never taken out, whatever a person is called."""
 _OUR_STYLES = "draw/"

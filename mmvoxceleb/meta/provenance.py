@@ -11,7 +11,7 @@ from mmvoxceleb.files.opening import Place, open_output
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, format_ledger, parse_ledger
 from mmvoxceleb.modalities import META
 
-__all__ = ["COMPUTATION", "LedgerRow", "Provenance"]
+__all__ = ["COMPUTATION", "LedgerRow", "Provenance", "unfinished_in"]
 
 COMPUTATION = "computation"
 """Key of a stage's section: how it computed, where another device or batch may flip single pixels. Not compared."""
@@ -88,20 +88,23 @@ class Provenance:
                 content[_PENDING] = pending
             self._write(clip_id, content)
 
-    def forget(self, clip_id: str, stages: Collection[str], facts: Collection[str] = ()) -> None:
-        """Take out what is recorded of stages, because their files are about to be deleted.
-
-        Until a run makes these stages again, they are as unfinished as those that a killed run left.
+    def forget(
+        self, clip_id: str, stages: Collection[str], *, facts: Collection[str] = (), unfinished: Collection[str] = ()
+    ) -> None:
+        """Take out what is recorded of stages, because their files were deleted.
 
         Args:
             clip_id: The clip.
             stages: The stages.
             facts: Keys of the top level that go with them.
+            unfinished: Those whose files are still there, and are as unfinished as those that a killed run left.
         """
         with self._lock():
             content = self.read(clip_id)
             kept = {key: value for key, value in content.items() if key not in stages and key not in facts}
-            self._write(clip_id, {**kept, _PENDING: sorted({*content.get(_PENDING, ()), *stages})})
+            pending = sorted({*content.get(_PENDING, ())} - {*stages} | {*unfinished})
+            kept.pop(_PENDING, None)
+            self._write(clip_id, {**kept, **({_PENDING: pending} if pending else {})})
 
     def record(self, rows: Iterable[LedgerRow]) -> None:
         """Append outcomes to the ledger."""
@@ -146,3 +149,9 @@ class Provenance:
 
     def _lock(self) -> AbstractContextManager[None]:
         return self.tree.lock(_FOLDER)
+
+
+def unfinished_in(meta: Mapping[str, Any]) -> list[str]:
+    """List the stages whose files a killed run may have left, by the content of a clip's file."""
+    pending = meta.get(_PENDING)
+    return [stage for stage in pending if isinstance(stage, str)] if isinstance(pending, list) else []

@@ -158,11 +158,6 @@ def select_clips(
     if listed is not None:
         among = choose_in(set(names), listed, opened.location, missing=missing, removals=removals)
         kept = [clip for clip in names if clip in among]
-        if not kept:  # what the store never had is an error already
-            raise MissingModalityError(
-                f"{opened.location}: every clip of {listed.name or 'clips='} was removed from this store; use a list "
-                "of other clips"
-            )
         steps.append(ChoiceStep(f"{ON_LIST}{listed.sha256}", len(kept), 0, len(kept)))
     columns = ClipColumns(opened, kept, progress)
     conditions = choice.conditions()

@@ -4,12 +4,13 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
 
 from mmvoxceleb.codecs.pictures import check_picture
 from mmvoxceleb.codecs.png import decode_picture
 from mmvoxceleb.errors import MMVoxCelebError
 from mmvoxceleb.meta.videos import CROP
-from mmvoxceleb.modalities import META, VIDEO, FileModality, Folder, FrameModality, frame_modalities
+from mmvoxceleb.modalities import VIDEO, FileModality, Folder, FrameModality, frame_modalities
 from mmvoxceleb.schema import ClipId, split_of
 from mmvoxceleb.stores import Entry
 from mmvoxceleb.validation.report import Problem
@@ -118,12 +119,10 @@ def check_file(
             yield Problem(kind, _without_place(message, clip_id), clip_id, str(folder))
 
 
-def check_meta(clip_id: str, data: bytes, held: Set[str], num_frames: int | None) -> Iterator[Problem]:
+def check_meta(
+    clip_id: str, meta: Mapping[str, Any], held: Set[str], num_frames: int | None = None
+) -> Iterator[Problem]:
     """Check what a clip's provenance says of the modalities that are ``held``, and of its ``num_frames``, if any."""
-    try:
-        meta = META.parse(data, clip_id=clip_id)
-    except MMVoxCelebError:
-        return  # said where the provenance is needed
     crop = meta.get(CROP)
     told = crop.get("num_frames") if isinstance(crop, Mapping) else None
     if num_frames is not None and isinstance(told, int) and told != num_frames:

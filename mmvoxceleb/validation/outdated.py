@@ -28,7 +28,7 @@ def check_outdated(clip: StoredClip, meta: Mapping[str, Any], *, deep: bool) -> 
     """
     is_converted = _CONVERTED in meta
     for stage, given in inputs_in(meta).items():
-        folders = folders_of_stage(stage)
+        folders = folders_of_stage(stage, meta[stage])
         if not any(clip.has(folder) for folder in folders):
             continue
         try:
@@ -78,7 +78,9 @@ def _changed_files(clip: StoredClip, given: Mapping[str, Any], *, deep: bool) ->
         folder = Folder(kind.name, style)
         if folder.is_frames and not deep:
             continue
-        entries = clip.entries(folder) if clip.has(folder) else []
-        files = zip((entry.name for entry in entries), clip.read(folder, entries) if entries else (), strict=True)
+        if not clip.has(folder):  # what is not there any more is not another
+            continue
+        entries = clip.entries(folder)
+        files = zip((entry.name for entry in entries), clip.read(folder, entries), strict=True)
         if digest_of(files, is_frames=folder.is_frames) != told:
             yield kind.title

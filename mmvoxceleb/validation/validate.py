@@ -1,5 +1,6 @@
 """Go through a store clip by clip and collect what is wrong."""
 
+import contextlib
 import re
 import statistics
 import time
@@ -81,13 +82,14 @@ def validate_store(
         for done, clip_id in enumerate(clips, 1):
             held = [folder for folder in folders if clip_id in present[folder]]
             clip = StoredClip(store, clip_id)
-            meta = _meta_of(clip) if clip_id in with_meta else {}
+            meta, unreadable = _meta_of(clip) if clip_id in with_meta else ({}, [])
+            report.add(unreadable)
             if clip_id in reference:
                 report.add(_missing(clip_id, [folder for folder in folders if folder not in held], meta, report))
             counted = len(lengths)
             report.add(_check_clip(clip, held, report, lengths, pool))
             if clip_id in with_meta:
-                report.add(_check_meta(clip, {folder.modality for folder in held}, *lengths[counted:]))
+                report.add(check_meta(clip_id, meta, {folder.modality for folder in held}, *lengths[counted:]))
                 report.add(check_outdated(clip, meta, deep=deep))
             if progress:
                 progress(done, len(clips))
@@ -110,11 +112,14 @@ def _count(report: Report, clips: Sequence[str], clips_by_folder: dict[Folder, l
         report.clips[split], report.persons[split] = len(inside), len(set(inside))
 
 
-def _meta_of(clip: StoredClip) -> dict[str, Any]:
-    try:
-        return clip.meta
-    except MMVoxCelebError:  # is a problem of its own
-        return {}
+def _meta_of(clip: StoredClip) -> tuple[dict[str, Any], list[Problem]]:
+    """Read the provenance of a clip; empty if it is damaged, and the problem if it cannot be read."""
+    for _, data in _read(clip, _META, clip.entries(_META)):
+        if isinstance(data, Problem):
+            return {}, [data]
+        with contextlib.suppress(MMVoxCelebError):  # said where the provenance is needed
+            return dict(META.parse(data, clip_id=clip.clip_id)), []
+    return {}, []
 
 
 def _missing(clip_id: str, lacking: Sequence[Folder], meta: Mapping[str, Any], report: Report) -> Iterator[Problem]:
@@ -160,12 +165,6 @@ def _check_single(clip: StoredClip, folder: Folder, frames: set[int] | None, *, 
             yield data
         else:
             yield from check_file(folder, clip.clip_id, data, frames, deep=deep)
-
-
-def _check_meta(clip: StoredClip, held: Set[str], num_frames: int | None = None) -> Iterator[Problem]:
-    for _, data in _read(clip, _META, clip.entries(_META)):
-        if not isinstance(data, Problem):
-            yield from check_meta(clip.clip_id, data, held, num_frames)
 
 
 def _check_pictures(clip: StoredClip, folder: Folder, report: Report, pool: Executor) -> Iterator[Problem]:

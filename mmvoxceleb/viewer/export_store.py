@@ -6,15 +6,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmvoxceleb.errors import MissingModalityError
+from mmvoxceleb.errors import MissingModalityError, MMVoxCelebError
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.hub.layout import WHOLE
+from mmvoxceleb.hub.manifest import MANIFEST, read_manifest
 from mmvoxceleb.modalities import META, FileModality, Folder, FrameModality, RecordOptions, modalities
 from mmvoxceleb.stores.interface import Entry, Store
 
 __all__ = ["ExportStore"]
 
 _LABEL_SOURCE = "label_source"
+
+
+def _only_style(folder: Path) -> str:
+    """Return the style of the drawings of an export that has one style; empty if its notes do not say so."""
+    try:
+        settings, _, _ = read_manifest((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
+    except (OSError, MMVoxCelebError):
+        return ""
+    return settings.styles[0] if len(settings.styles) == 1 else ""
 
 
 class ExportStore(Store):
@@ -47,6 +57,7 @@ class ExportStore(Store):
             for group in range(opened.num_row_groups):
                 for row, clip_id in enumerate(opened.read_row_group(group, ["clip_id"])["clip_id"].to_pylist()):
                     self._rows.setdefault(clip_id, (path, group, row))
+        self._style = _only_style(folder)
         if not self._rows:
             raise MissingModalityError(
                 f"{folder}: is an export without Parquet files of whole clips; look at the store that it was made of"
@@ -67,7 +78,8 @@ class ExportStore(Store):
         for kind in modalities():
             if isinstance(kind, FrameModality):
                 pairs = kind.pairs_in(self._columns)
-                found += [kind.folder_of_style(style) if kind.has_styles else kind.folder() for style in pairs]
+                styles = [style or self._style for style in pairs]
+                found += [kind.folder_of_style(style) if kind.has_styles else kind.folder() for style in styles]
             elif kind.columns_in(self._columns):
                 found.append(kind.folder())
         return tuple(sorted(found))

@@ -1,6 +1,6 @@
 """Refuse to merge stores whose results were made with different settings, since no run could add to both alike."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmvoxceleb.errors import CorruptSourceError, IncompatibleOutputError
@@ -26,13 +26,15 @@ def refuse_mixed_settings(stores: Sequence[Store], plan: Sequence[PlannedClip]) 
     Raises:
         IncompatibleOutputError: They differ.
     """
-    first: dict[str, tuple[Store, Mapping[str, Any]]] = {}
+    first: dict[str, tuple[Store, list[Mapping[str, Any]]]] = {}
     told: dict[str, str] = {}
     for number, store in enumerate(stores):
         held = [planned.clip_id for planned in plan if number in planned.holders.get(META.folder(), ())]
-        for stage, settings in _settings_of(store, held[:: -(-len(held) // _MOST_READ) or 1]):
+        for stage, settings in _settings_of(store, held[:: -(-len(held) // _MOST_READ) or 1]).items():
             other, before = first.setdefault(stage, (store, settings))
-            if found := differences(before, settings):
+            alike = [each for each in settings if each in before]
+            if len(alike) < min(len(settings), len(before)):  # a store may be a mixture already
+                found = differences(before[0], next(each for each in settings if each not in before))
                 values = "; ".join(f"{key} is {one} and {two}" for key, one, two in found)
                 told.setdefault(stage, f"{stage} ({values} in {other.location} and {store.location})")
     if told:
@@ -42,7 +44,9 @@ def refuse_mixed_settings(stores: Sequence[Store], plan: Sequence[PlannedClip]) 
         )
 
 
-def _settings_of(store: Store, clip_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _settings_of(store: Store, clip_ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the settings of each stage, each once."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for clip_id in clip_ids:
         try:
             meta = StoredClip(store, clip_id).meta
@@ -51,4 +55,6 @@ def _settings_of(store: Store, clip_ids: Sequence[str]) -> Iterator[tuple[str, M
         for stage, section in meta.items():
             settings = section.get("settings") if isinstance(section, Mapping) else None
             if isinstance(settings, Mapping) and stage != SCORES.name:
-                yield stage, settings
+                of_stage = found.setdefault(stage, [])
+                of_stage += [settings] if settings not in of_stage else []
+    return found

@@ -15,14 +15,14 @@ from mmvoxceleb.meta.ledger import LedgerRow
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.meta.videos import CROP
+from mmvoxceleb.meta.videos import CROP, VideoRecord
 from mmvoxceleb.meta.watch import REMOVED, is_removed
 from mmvoxceleb.modalities import META
 from mmvoxceleb.processing.clip import Clip, clip_in_memory, video_in_memory
 from mmvoxceleb.processing.crop.clip_files import VIDEO, WrittenClip
 from mmvoxceleb.processing.crop.job import CropJob
 from mmvoxceleb.processing.crop.result import SourceResult
-from mmvoxceleb.processing.crop.videos import BAD_ROW, SourceVideo, SourceVideos
+from mmvoxceleb.processing.crop.videos import BAD_ROW, SourceVideo, SourceVideos, inputs_of
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.interface import ClipSource, Host
 from mmvoxceleb.processing.engines.memory import Room
@@ -83,9 +83,11 @@ class CroppedVideos(ClipSource):
         units = [key for key in wanted if not self.is_removed(key, removals)]
         left_out = sum(len(self.videos[key].utterances) for key in wanted if self.is_removed(key, removals))
         recorded = {key for key in units if job.records.has(key)}
-        clips = {key: removals.keep(job.records.clips(key)) for key in units}
+        records = {key: job.records.read(key) for key in recorded}
+        clips = {key: removals.keep(record.clips if (record := records.get(key)) else []) for key in units}
         self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
-        conflicts = self._conflicts(job, sorted(recorded)) or self._conflicts_of_clips(job)
+        changed = {key for key, record in records.items() if record is not None and self._has_other_size(key, record)}
+        conflicts = self._conflicts(job, sorted(recorded), changed) or self._conflicts_of_clips(job)
         try:
             todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
         except OtherResultsError as error:
@@ -93,7 +95,8 @@ class CroppedVideos(ClipSource):
         if conflicts:
             raise OtherResultsError.of(job.tree.location, conflicts)
         without_stages = not steps.stages
-        finished = [key for key in units if key in recorded and (without_stages or todo.isdisjoint(clips[key]))]
+        unchanged = recorded - changed
+        finished = [key for key in units if key in unchanged and (without_stages or todo.isdisjoint(clips[key]))]
         return Plan(
             tuple(key for key in units if key not in set(finished)),
             tuple(finished),
@@ -112,12 +115,20 @@ class CroppedVideos(ClipSource):
         all_of_them = f"; {self.job.tree.location}/meta/ledger.jsonl names all {len(renamed):,}"
         return f"{name.removesuffix('.txt')}: {first.note}{all_of_them if len(renamed) > 1 else ''}"
 
-    def _conflicts(self, job: CropJob, recorded: Sequence[str]) -> list[str]:
+    def _has_other_size(self, key: str, record: VideoRecord) -> bool:
+        """Return whether a file is another than it was, as far as its size tells; a run compares more."""
+        before, path = record.inputs.get("video"), self.videos[key].path
+        try:
+            return path is not None and isinstance(before, Mapping) and path.stat().st_size != before.get("size_bytes")
+        except OSError:
+            return False
+
+    def _conflicts(self, job: CropJob, recorded: Sequence[str], changed: Collection[str]) -> list[str]:
         """Say what keeps the crops of earlier runs from being continued; empty if nothing does."""
         options = job.options() if recorded else {}
         for key in recorded:
             try:
-                job.check(key, options)
+                job.check(key, options, inputs_of(self.videos[key]) if key in changed else None)
             except OtherResultsError as error:
                 return [f"{CROP}: {error.reason} ({key})"]
         return []

@@ -111,15 +111,16 @@ class CropJob:
         """Which videos are done."""
         return VideoRecords(self.tree)
 
-    def check(self, key: str, options: dict[str, Any]) -> None:
-        """Refuse to mix the work of different settings, unless it is to be replaced.
+    def check(self, key: str, options: dict[str, Any], inputs: dict[str, Any] | None = None) -> None:
+        """Refuse to mix the work of different settings and, where given, inputs, unless it is to be replaced.
 
         Raises:
             IncompatibleOutputError: The video was cropped with other settings before, and something was written.
         """
         record = self.records.read(key)
         if record is not None:
-            self.records.is_same(record, options, record.inputs, overwrite=self.overwrite)
+            inputs = dict(record.inputs) if inputs is None else inputs
+            self.records.is_same(record, options, inputs, overwrite=self.overwrite)
 
     def clips(
         self,
@@ -276,8 +277,7 @@ class CropJob:
             if clip.clip_id not in self.removed.now():
                 outdated = outdated_by_frames(provenance.read(clip.clip_id), clip.meta)
                 if outdated and not self.files.are_same(written):
-                    take_away(self.writer, clip.clip_id, outdated)
-                    written.outdated = outdated
+                    written.outdated = take_away(self.writer, clip.clip_id, outdated)
                 provenance.begin(clip.clip_id, [CROP] if clip.label is None else [CROP, LABEL.folder().path])
                 about_label = self.files.write(clip, written)
                 section = {**clip.meta, **computed, "settings": options, "versions": versions}

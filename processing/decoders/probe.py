@@ -30,6 +30,7 @@ class VideoInfo:
         height_px: Height in px as shown.
         fps_from_header: Average number of frames per second; 0 if the header does not say.
         duration_seconds_from_header: Length of the video in seconds; None if the header does not say.
+        indexed_frames: Number of frames of the video stream by the file's own index; None if it has none.
         indexed_seconds: Length of the video stream in seconds by the file's own index, which lists every frame; None if
             it has none.
         codec: Name of the codec, such as ``h264``.
@@ -53,6 +54,7 @@ class VideoInfo:
     streams: int = 1
     first_pts: int | None = None
     ignored_turn_degrees: float | None = None
+    indexed_frames: int | None = None
     indexed_seconds: float | None = None
 
 
@@ -84,6 +86,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             streams=len(_moving(container)),
             first_pts=frame.pts,
             ignored_turn_degrees=_turn_between(frame),
+            indexed_frames=stream.frames or None,
             indexed_seconds=_indexed_seconds(stream),
         )
 

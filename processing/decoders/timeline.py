@@ -163,6 +163,8 @@ class Timeline:
 
     def missing_seconds(self, info: VideoInfo) -> float:
         """Return how much of a video that is cut off is not there, in seconds; 0 if nothing is known to be missing."""
+        if info.indexed_frames is not None and len(self.times) >= info.indexed_frames:
+            return 0.0  # the last frame is shown for long
         missing = (info.indexed_seconds or 0) - self.end_of(len(self.times) - 1)
         return missing if missing > CUT_OFF_SECONDS else 0.0
 

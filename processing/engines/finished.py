@@ -166,12 +166,10 @@ class FinishedStages:
             changing.update(stage.folders)
 
     def _unknown(self, stage: Stage, clip_id: str) -> str:
-        made = {
-            other: folder
-            for other in self.provenance.read(clip_id)
-            for folder in folders_of_stage(other)
-            if folder in stage.folders
-        }
+        sections = self.provenance.read(clip_id).items()
+        made = [
+            other for other, section in sections if not set(folders_of_stage(other, section)).isdisjoint(stage.folders)
+        ]
         if made:
             missing = [folder.style for folder in stage.folders if not self._writer.has(folder, clip_id)]
             advice = f"; make only what is missing ({', '.join(missing)})" if missing else ""

@@ -93,6 +93,7 @@ class Summary:
             of this run.
         notes: Remarks about the source, such as which files in the folder are not videos.
         remarks: Number of clips of this run for which a stage made no files, by reason, such as ``no sound``.
+        remarked: A clip for each of ``remarks``.
         memory: Memory that the clips in progress were allowed to use and did use; on Ray, for one actor.
     """
 
@@ -113,6 +114,7 @@ class Summary:
     source_frames: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
     remarks: Counter[str] = field(default_factory=Counter)
+    remarked: dict[str, str] = field(default_factory=dict)
     memory: MemoryUse = field(default_factory=MemoryUse)
 
     def add(self, outcome: ClipOutcome) -> None:
@@ -130,7 +132,9 @@ class Summary:
         for name, value in outcome.seconds.items():
             self.seconds_by_step[name] = self.seconds_by_step.get(name, 0.0) + value
         self.source_frames.update(outcome.source_frames)
-        self.remarks.update(remark.partition(":")[0] for remark in outcome.remarks)
+        for remark in (remark.partition(":")[0] for remark in outcome.remarks):
+            self.remarks[remark] += 1
+            self.remarked.setdefault(remark, outcome.clip_id)
         for name, value in outcome.figures.items():
             self.figures.setdefault(name, []).append(value)
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.errors import IncompatibleOutputError, MMVoxCelebError, ProcessingError
 from mmvoxceleb.files.atomic import reason_and_advice
 from mmvoxceleb.meta.forgetting import forget_rows
+from mmvoxceleb.meta.inputs import folders_of_stage
 from mmvoxceleb.meta.provenance import COMPUTATION, LedgerRow
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.meta.watch import REMOVED, RemovalWatch
@@ -229,16 +230,22 @@ class ClipSteps:
                         "settings": self.finished.settings[name] if output.settings is None else output.settings,
                         "input": loaded.inputs[name],
                         "made_with": f"mmvoxceleb {importlib.metadata.version('mmvoxceleb')}",
+                        **self._told_folders(name),
                     }
                     for name, output in outputs.items()
                 }
                 | {key: value for output in outputs.values() for key, value in output.facts.items()},
             )
 
+    def _told_folders(self, stage: str) -> dict[str, Any]:
+        """Return what the provenance says of the folders of a stage that is not named after them."""
+        (folders,) = (each.folders for each in self.stages if each.name == stage)
+        return {} if list(folders) == folders_of_stage(stage) else {"folders": [folder.path for folder in folders]}
+
     def _row(self, clip_id: str, stage: str, output: StageOutput) -> Iterator[LedgerRow]:
         """What the ledger is told: of a stage that had nothing to write only that it did not fail after all."""
         if any(output.files.values()):
-            yield LedgerRow(clip_id, stage, "done")
+            yield LedgerRow(clip_id, stage, "done", output.remark)
         elif (clip_id, stage) in self._failed_before:
             yield LedgerRow(clip_id, stage, "rejected", output.remark)
 

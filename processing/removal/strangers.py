@@ -26,6 +26,10 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], io.BufferedIOBase]] = {
 _SEALED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard", b"PAR1": "Parquet"}
 """Formats that are recognised by their first bytes, and not unpacked."""
 _ZIP = b"PK\x03\x04"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_DEEPEST = 3
+"""Archives within archives that are opened."""
+_TOO_LARGE = f"larger than {MOST_BYTES >> 20} MiB"
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
 
 
@@ -42,37 +46,22 @@ def file_names(tree: OutputTree, path: str, names: Names) -> bool:
     if names.are_in(path):
         return True
     if tree.size(path) > MOST_BYTES:
-        raise UnsearchedError(f"larger than {MOST_BYTES >> 20} MiB")
-    data = tree.read(path) or b""
-    if names.are_in(data):
-        return True
-    if data.startswith(_ZIP):
-        return archive_names(io.BytesIO(data), names)
-    for start, form in _SEALED.items():
-        if data.startswith(start):
-            raise UnsearchedError(f"{form} is not unpacked")
-    opener = next((opener for start, opener in _OPENERS.items() if data.startswith(start)), None)
-    if opener is None:
-        return False
-    try:
-        with opener(io.BytesIO(data)) as file:
-            unpacked = file.read(MOST_BYTES)
-            is_more = bool(file.read(1))
-    except _UNREADABLE as error:
-        raise UnsearchedError("damaged") from error
-    if names.are_in(unpacked):
-        return True
-    if is_more:
-        raise UnsearchedError(f"larger than {MOST_BYTES >> 20} MiB when unpacked")
-    return False
+        raise UnsearchedError(_TOO_LARGE)
+    return _content_names(tree.read(path) or b"", names, _DEEPEST)
 
 
-def archive_names(file: Path | BinaryIO, names: Names) -> bool:
+def archive_names(file: Path | BinaryIO, names: Names, depth: int | None = None) -> bool:
     """Return whether a zip that is no store names somebody, in the names of its entries or in their content.
+
+    Args:
+        file: The zip.
+        names: Who.
+        depth: Archives within archives that are opened.
 
     Raises:
         UnsearchedError: Nobody is named in what was searched, but something could not be.
     """
+    depth = _DEEPEST if depth is None else depth
     unsearched = ""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -83,15 +72,46 @@ def archive_names(file: Path | BinaryIO, names: Names) -> bool:
             for entry in entries:
                 if entry.flag_bits & 1:
                     unsearched = "encrypted"
-                elif entry.file_size > left:
-                    unsearched = f"larger than {MOST_BYTES >> 20} MiB when unpacked"
-                else:
-                    left -= entry.file_size
-                    with archive.open(entry) as content:
-                        if names.are_in(content.read(entry.file_size)):
-                            return True
+                    continue
+                if entry.file_size > left:
+                    unsearched = _TOO_LARGE
+                    continue
+                left -= entry.file_size
+                with archive.open(entry) as content:
+                    data = content.read(entry.file_size)
+                try:
+                    if _content_names(data, names, depth - 1):
+                        return True
+                except UnsearchedError as error:
+                    unsearched = str(error)
     except (zipfile.BadZipFile, *_UNREADABLE) as error:
         raise UnsearchedError("damaged") from error
     if unsearched:
         raise UnsearchedError(unsearched)
+    return False
+
+
+def _content_names(data: bytes, names: Names, depth: int) -> bool:
+    if names.are_in(data) or (data.startswith(_UTF_16) and names.are_in(data.decode("utf-16", "replace"))):
+        return True
+    form = next((form for start, form in _SEALED.items() if data.startswith(start)), "")
+    if form:
+        raise UnsearchedError(f"{form} is not unpacked")
+    opener = next((opener for start, opener in _OPENERS.items() if data.startswith(start)), None)
+    if opener is None and not data.startswith(_ZIP):
+        return False
+    if depth == 0:
+        raise UnsearchedError("an archive within archives")
+    if opener is None:
+        return archive_names(io.BytesIO(data), names, depth)
+    try:
+        with opener(io.BytesIO(data)) as file:
+            unpacked = file.read(MOST_BYTES)
+            is_more = bool(file.read(1))
+    except _UNREADABLE as error:
+        raise UnsearchedError("damaged") from error
+    if _content_names(unpacked, names, depth - 1):
+        return True
+    if is_more:
+        raise UnsearchedError(_TOO_LARGE)
     return False

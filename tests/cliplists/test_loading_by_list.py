@@ -1,14 +1,18 @@
 """Load, stream and sample the clips of a list."""
 
 import logging
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 from datasets import load_dataset
+from typer.testing import CliRunner
 
+from mmvoxceleb.cli.main import app
 from mmvoxceleb.cliplists import ClipList
-from mmvoxceleb.errors import ConfigError, MMVoxCelebError
+from mmvoxceleb.cliplists.chosen_store import choose_in
+from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from tests.support.corpus import Corpus, clip_id_of
@@ -64,6 +68,20 @@ def test_clips_that_were_removed_since_are_no_error(
     with caplog.at_level(logging.WARNING):
         assert load(own_corpus, clips=path) == sorted(own_corpus.clips[1:])
     assert "1 of the 2 clips of list.json were removed, and stay out" in caplog.text
+    only = listed(tmp_path, own_corpus.clips[0])
+    with pytest.raises(MissingModalityError, match=r"every clip of list.json was removed from there; use a list of"):
+        load(own_corpus, clips=only)
+    done = CliRunner().invoke(app, ["validate", str(own_corpus.root), "--clips", only])
+    assert isinstance(done.exception, MissingModalityError)
+    assert "every clip of list.json was removed from there" in str(done.exception)
+
+
+def test_names_are_found_however_they_are_composed(tmp_path: Path) -> None:
+    composed = "Jos\u00e9#video#00000.txt#000.mp4"
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert composed != decomposed
+    for there, wanted in ((composed, decomposed), (decomposed, composed)):
+        assert choose_in([there, ELSEWHERE], ClipList.of([wanted]), "store") == {there}
 
 
 def test_sample_from_a_list(corpus: Corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,7 +104,11 @@ def test_files_of_others_in_meta_are_named_and_left_alone(store: Corpus) -> None
     (store.root / "broken.gz").write_bytes(b"no gzip")
     (store.root / "cut.gz").write_bytes(gzip.compress(os.urandom(99))[:50])
     (store.root / "table.parquet").write_bytes(b"PAR1")
-    others += [store.root / name for name in (*packed, "a.zip", "b.zip")]
+    (store.root / "wide.txt").write_text(person, encoding="utf-16")
+    inner = (store.root / "b.zip").read_bytes()
+    with zipfile.ZipFile(store.root / "nested.zip", "w") as archive:
+        archive.writestr("inner.zip", inner)
+    others += [store.root / name for name in (*packed, "a.zip", "b.zip", "nested.zip", "wide.txt")]
     before = [path.read_bytes() for path in others]
     plan = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001", "--dry-run"])
     assert plan.exit_code == 0

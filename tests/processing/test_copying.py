@@ -318,3 +318,11 @@ def test_stores_of_different_settings_are_merged_only_if_wanted(corpus: Corpus, 
     done = CliRunner().invoke(app, ["merge", *(str(tmp_path / name) for name in ("a", "b", "both")), "--mixed"])
     assert done.exit_code == 0
     assert open_store(tmp_path / "both").clips(VIDEO) == sorted([first, last])
+
+
+def test_a_store_that_is_a_mixture_already_is_copied_and_merged(corpus: Corpus, tmp_path: Path) -> None:
+    first, *_, last = corpus.clips
+    Provenance(corpus.root).finish(first, {"mask": {"settings": {"stride": 2}}})
+    assert copy_stores([corpus.root], tmp_path / "copy").clips == len(corpus.clips)
+    copy_stores([corpus.root], tmp_path / "part", clips=ClipList.of([last]))
+    assert copy_stores([tmp_path / "part", tmp_path / "copy"], tmp_path / "both").clips == len(corpus.clips)

@@ -290,9 +290,7 @@ def test_a_list_of_which_all_clips_were_removed_is_named(tmp_path: Path) -> None
     listed = tmp_path / "list.txt"
     listed.write_text(f"{corpus.clips[0]}\n")
     add_removals(corpus.root, Removals(clip_id=frozenset({corpus.clips[0]})))
-    with pytest.raises(
-        MissingModalityError, match=r"every clip of .*list\.txt was removed from this store; use a list of"
-    ):
+    with pytest.raises(MissingModalityError, match=r"every clip of .*list\.txt was removed from there; use a list of"):
         select_clips(corpus.root, Choice(), clips=listed)
 
 

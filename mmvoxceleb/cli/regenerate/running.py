@@ -263,7 +263,8 @@ def _rows(summary: "Summary", unit: str, *, stopped_early: bool = False) -> Iter
             "rejected", f"{count:,} {reason}"
         )  # fmt: skip
     for remark, count in summary.remarks.most_common():
-        yield "noted", f"{counted(count, 'clip')}: {remark}"
+        first = summary.remarked[remark]
+        yield "noted", f"{counted(count, 'clip')}: {remark} ({first if count == 1 else f'such as {first}'})"
     for note in summary.notes:
         yield "note", note
     if summary.failed:

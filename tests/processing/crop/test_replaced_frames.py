@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from mmvoxceleb.processing.audio.stage import AudioStage
 from mmvoxceleb.processing.crop.stage import CropStage
 from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.outdated import outdated_by_frames
+from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.processing.scores.registry import make_scorers
 from mmvoxceleb.processing.scores.stage import ScoreStage
 from mmvoxceleb.processing.stage import Stage
@@ -98,7 +100,7 @@ def test_another_file_is_named_in_words(raw: Path, tmp_path: Path) -> None:
     (video,) = (raw / "raw").iterdir()
     video.write_bytes(video.read_bytes() + b"more")
     with pytest.raises(
-        IncompatibleOutputError, match=r"its file has changed; choose another output folder, or replace"
+        IncompatibleOutputError, match=r"crop: its file has changed \(.*, or replace the results with --o"
     ):
         Pipeline([CROP]).run(videos_of(raw), tmp_path / "out")
 
@@ -113,3 +115,74 @@ def test_sound_stays_where_it_is_of_the_same_place(raw: Path, tmp_path: Path) ->
     meta = Provenance(out).read(open_store(out).clips(Folder("video"))[0])
     assert outdated_by_frames(meta, meta["crop"]) == []
     assert outdated_by_frames(meta, {**meta["crop"], "start": 7}) == ["audio"]
+
+
+def test_a_label_by_hand_stays_whatever_it_was_made_from_and_its_text_with_it(raw: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    small_pipeline().run(videos_of(raw), out)
+    clip = open_store(out).clips(Folder("video"))[0]
+    provenance = Provenance(out)
+    of_landmarks = {"frames": 0, "landmarks": {"files": 1, "sha256": "0"}}
+    sections: dict[str, Any] = {
+        "landmarks": {"input": {"frames": 24}},
+        "label": {"input": of_landmarks},
+        "text": {"input": {"frames": 0, "label": [0] * 40}},
+    }
+    assert outdated_by_frames(sections, {}) == ["label", "landmarks", "text"]
+    by_hand = {**sections, "label": {**sections["label"], "mended": {"Smiling": {}}}}
+    assert outdated_by_frames(by_hand, {}) == ["landmarks"]
+    mended = {"input": of_landmarks, "mended": {"Smiling": {}}, "label_source": "predicted:x+manual"}
+    provenance.finish(clip, {"label": mended})
+    before = (out / "label" / f"{clip}.txt").read_bytes()
+    Pipeline([LARGER]).run(videos_of(raw), out, overwrite=True)
+    assert (out / "label" / f"{clip}.txt").read_bytes() == before
+    assert "txt" in made(out, clip)
+
+
+def test_a_plan_sees_that_a_file_has_another_size(raw: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    Pipeline([CROP]).run(videos_of(raw), out)
+    (video,) = (raw / "raw").iterdir()
+    video.write_bytes(video.read_bytes() + b"more")
+    with pytest.raises(IncompatibleOutputError, match="its file has changed"):
+        Pipeline([CROP]).run(videos_of(raw), out, limit=0)
+    assert Pipeline([CROP]).run(videos_of(raw), out, limit=0, overwrite=True).skipped == 0
+    assert Pipeline([CROP]).run(videos_of(raw), out, overwrite=True).done == 2
+    assert Pipeline([CROP]).run(videos_of(raw), out, limit=0).skipped == 2
+
+
+def test_a_kill_while_results_are_deleted_leaves_none_of_them_in_the_end(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    small_pipeline().run(videos_of(raw), out)
+    first, second = open_store(out).clips(Folder("video"))
+    remove, removed = StoreWriter.remove, []
+
+    def killed(writer: StoreWriter, folder: Folder, clip_id: str) -> None:
+        remove(writer, folder, clip_id)
+        removed.append(clip_id)
+        if removed.count(second) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(StoreWriter, "remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline([LARGER]).run(videos_of(raw), out, overwrite=True)
+    monkeypatch.undo()
+    assert Pipeline([LARGER]).run(videos_of(raw), out, overwrite=True).clips == 2
+    assert made(out, first) == made(out, second) == set()
+    meta = {"pending": ["crop", "mask"], "draw/grey": {"input": {"frames": 0, "mask": {"files": 1, "sha256": "0"}}}}
+    assert outdated_by_frames(meta, {}) == ["draw/grey", "mask"]
+
+
+def test_a_stage_that_is_not_named_after_its_folders_names_them(raw: Path, tmp_path: Path) -> None:
+    class Flow(Grey):
+        name = "flow of mine"
+
+    out = tmp_path / "out"
+    Pipeline([CROP, Flow()]).run(videos_of(raw), out)
+    clip = open_store(out).clips(Folder("video"))[0]
+    assert Provenance(out).read(clip)["flow of mine"]["folders"] == ["draw/grey"]
+    Pipeline([LARGER]).run(videos_of(raw), out, overwrite=True)
+    assert made(out, clip) == set()
+    assert "pending" not in Provenance(out).read(clip)

@@ -6,6 +6,7 @@ import json
 import struct
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -373,6 +374,8 @@ def test_what_is_missing_at_the_end_of_a_broken_download_is_told(tmp_path: Path,
     info = probe(path)
     assert info.indexed_seconds == pytest.approx(8, abs=0.05)
     assert read_timeline(info).missing_seconds(info) == 0
+    held = replace(info, indexed_seconds=20.0)  # whose last frame is shown for long
+    assert (read_timeline(info).missing_seconds(held) == 0) == (form == "mp4")
     cut = tmp_path / f"cut.{form}"
     cut.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     job = CropJob(tmp_path / "out", CropSettings.for_metadata(**SETTINGS))
