@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO
@@ -63,6 +63,10 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
             MMVoxCelebError: A clip is damaged, or lacks what the sample needs.
         """
         epoch = self._epoch = self._stream_epochs.begin()
+        if get_worker_info() is not None:
+            # datasets shares this number among workers, and adds to it: two that set it at once would set another one,
+            # and order the shards in different ways, so that some would be read twice and others not at all
+            self._rows._epoch = 0
         self._rows.set_epoch(epoch)
         skip, self._skip = self._skip, 0
         before = self._rows.state_dict()

@@ -71,6 +71,15 @@ def test_workers_may_change_between_epochs_of_a_stream(parquet: list[str]) -> No
     assert found == by_set_epoch(ClipSampler(streamed(parquet), **SETTINGS))
 
 
+def test_workers_do_not_share_the_epoch_by_which_datasets_orders_shards(parquet: list[str]) -> None:
+    sampler: Any = ClipSampler(streamed(parquet), **SETTINGS)
+    sampler.set_epoch(2)
+    for _ in range(10):  # workers that set one number at once read shards twice, and others not at all
+        passed = passes(DataLoader(sampler, batch_size=None, num_workers=3), 1)[0]
+        assert len({clip_id for clip_id, *_ in passed}) == len(passed) == 6
+    assert sampler._rows.epoch == 0  # no worker has set that of this process
+
+
 def test_shuffled_batches_and_datasets_around_ours(prepared: Dataset) -> None:
     expected = by_set_epoch(ClipSampler(prepared, **SETTINGS))
     assert passes(DataLoader(ClipSampler(prepared, **SETTINGS), batch_size=2, shuffle=True)) == expected
