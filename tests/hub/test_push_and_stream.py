@@ -277,7 +277,7 @@ def test_a_store_that_changed_is_exported_anew_and_a_removal_names_what_push_has
 ) -> None:
     store, made = own_corpus.root, tmp_path / "cache" / "exports" / "lab~again"
     place = {"MMVOXCELEB_CACHE": str(tmp_path / "cache")}
-    push = ("push", store, "lab/again", "--dry-run", "--modality", "label", "--no-charts")
+    push = ("push", store, "lab/again", "--dry-run", "--modality", "label")
     first = program(*push, **place)
     assert (first.returncode, "exported anew" in first.stdout) == (0, False), first.stderr
     shards = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}

@@ -318,7 +318,7 @@ def test_the_command_that_removes_says_how_to_take_them_out_of_the_export(corpus
     arguments = ["remove", str(out), str(store), "--person", "id10001"]
     planned = CliRunner().invoke(app, [*arguments, "--dry-run"])
     assert (planned.exit_code, contents(out)) == (0, before)
-    assert f"{out}  to be exported again for hallo3" in planned.stdout
+    assert f"{out}  to export again for hallo3" in planned.stdout
     told = json.loads(CliRunner().invoke(app, [*arguments, "--dry-run", "--json"]).stdout)["places"][str(out)]
     assert (told["trainer"], told["next"]) == ("hallo3", f"mmvoxceleb export {store} '{out}' --for hallo3")
     done = CliRunner().invoke(app, arguments)
