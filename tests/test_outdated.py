@@ -2,10 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmvoxceleb.errors import IncompatibleOutputError
+from mmvoxceleb.meta.inputs import folders_of_stage
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.modalities import MASKS
 from mmvoxceleb.processing import Pipeline
 from mmvoxceleb.processing.audio.stage import AudioStage
@@ -83,3 +86,15 @@ def test_styles_of_a_run_of_their_own_are_named(store: Path) -> None:
     told = r"draw/grey\+mask: draw/grey was made in a run of its own; make only what is missing \(mask\)"
     with pytest.raises(IncompatibleOutputError, match=told):
         Pipeline([Both()]).run(str(store), store)
+
+
+def test_provenance_of_somebody_else_leads_nowhere(store: Path) -> None:
+    for stage in ("draw/../../x", "draw/", "draw/a/b", "mask/x", "draw/.hidden", "nothing", "draw/a+../b"):
+        assert folders_of_stage(stage) == []
+    assert folders_of_stage("draw/lines+sketch") == [Folder("drawing", "lines"), Folder("drawing", "sketch")]
+    assert folders_of_stage("mine", {"folders": ["mask", "draw/../x", 7]}) == [Folder("mask")]
+    clip = open_store(store).clips(Folder("video"))[0]
+    given = {"frames": 2, "listing": "0", "label": [{}], "landmarks": {"files": {}, "sha256": []}, "draw/../x": {}}
+    section: dict[str, Any] = {"input": given, "frames_used": [{}, [], None, "1"]}
+    Provenance(store).finish(clip, {"label": section, "draw/../../x": section, "text": {**section, "folders": "mask"}})
+    assert all("was made from other" in each for each in outdated(store, deep=True))

@@ -1,6 +1,7 @@
 """What the provenance of a clip says about the files that its results were made of."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from mmvoxceleb.stores.interface import Entry
 
 __all__ = ["digest_of", "folders_of_stage", "inputs_in", "listing_of", "why_absent"]
 
+_STYLE = re.compile(r"[\w-][\w.-]*")
+"""A style that names one folder: the name of a stage may come from a file of somebody else."""
 _WHY_ABSENT = ("without", "no_face")
 """Keys of a stage's section that say why it made no files of a clip."""
 
@@ -57,6 +60,9 @@ def folders_of_stage(stage: str, section: object = None) -> list[Folder]:
     told = section.get("folders") if isinstance(section, Mapping) else None
     if isinstance(told, list):
         return [folder for path in told if isinstance(path, str) for folder in folders_of_stage(path)]
-    name, _, styles = stage.partition("/")
+    name, _, named = stage.partition("/")
     kind = modality_of_name(name)
-    return [] if kind is None else [Folder(kind.name, style) for style in styles.split("+")]
+    styles = named.split("+")
+    if kind is None or not all(_STYLE.fullmatch(style) if kind.has_styles else not style for style in styles):
+        return []
+    return [Folder(kind.name, style) for style in styles]

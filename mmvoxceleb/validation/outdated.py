@@ -58,7 +58,8 @@ def _changed_frames(
     if count < len(entries):  # it was made of those of which it has results, or that it names
         used = section.get("frames_used")
         results = clip.entries(folders[0]) if folders[0].is_frames else ()
-        indices = set(used) if isinstance(used, list) else {entry.index for entry in results}
+        told = used if isinstance(used, list) else [entry.index for entry in results]
+        indices = {index for index in told if isinstance(index, int)}
         entries = [entry for entry in entries if entry.index in indices]
     files = entries if file is None else [file, *entries]
     is_known = len(entries) == count and (file or entries[0]).size >= 0  # some servers tell no sizes
