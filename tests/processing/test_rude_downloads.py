@@ -73,7 +73,10 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(rude: Start, tmp_path: 
         (lambda request: request.answer(302, Location="file:///etc/hostname"), "no web address, which is not followed"),
     ],
 )
-def test_what_is_not_taken_says_why(rude: Start, tmp_path: Path, reply: Answer, message: str) -> None:
+def test_what_is_not_taken_says_why(
+    rude: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Answer, message: str
+) -> None:
+    monkeypatch.setattr(download_module, "SILENT_SECONDS", 20)  # these servers answer, though perhaps late
     with pytest.raises(SourceUnavailableError, match=message):
         download([f"{rude(reply).url}/w.pth"], tmp_path / "w.pth")
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
