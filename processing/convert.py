@@ -14,6 +14,7 @@ from mmvoxceleb.errors import ConfigError, ProcessingError
 from mmvoxceleb.files.opening import open_tree
 from mmvoxceleb.files.retry import is_missing
 from mmvoxceleb.hub.quality import measure_quality
+from mmvoxceleb.meta.inputs import CONVERT
 from mmvoxceleb.meta.ledger import LEDGER_PATH, LedgerRow, parse_ledger
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import REMOVALS_PATH
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from mmvoxceleb.processing.engines.steps import ClipSteps
 
 __all__ = ["CONVERT", "ConvertStage", "ledger_of"]
-
-CONVERT = "convert"
-"""Key of the provenance."""
 
 logger = logging.getLogger(__name__)
 

@@ -3,17 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from mmvoxceleb.meta.inputs import folders_of_stage, inputs_in
+from mmvoxceleb.meta.inputs import CONVERT, folders_of_stage, inputs_in
 from mmvoxceleb.meta.provenance import LedgerRow, Provenance, unfinished_in
 from mmvoxceleb.meta.videos import CROP
-from mmvoxceleb.modalities import AUDIO, LABEL
+from mmvoxceleb.modalities import AUDIO, LABEL, META
 from mmvoxceleb.processing.labels.stage import is_by_hand
 from mmvoxceleb.processing.output import StoreWriter
 
 __all__ = ["outdated_by_frames", "take_away"]
 
-_CONVERT = "convert"
-"""Has no folder of its own, but gives frames another form."""
 _REASON = "frames replaced: it was made from the earlier ones"
 
 
@@ -66,12 +64,15 @@ def take_away(writer: StoreWriter, clip_id: str, stages: Sequence[str]) -> list[
     """
     provenance = Provenance(writer.tree)
     meta = provenance.read(clip_id)
-    folders = {stage: folders_of_stage(stage, meta.get(stage)) for stage in stages}
+    folders = {
+        stage: [folder for folder in folders_of_stage(stage, meta.get(stage)) if folder.kind is not META]
+        for stage in stages
+    }
     had_files = [stage for stage in stages if any(writer.has(folder, clip_id) for folder in folders[stage])]
     for folder in (folder for stage in had_files for folder in folders[stage]):
         writer.remove(folder, clip_id)
     provenance.record(LedgerRow(clip_id, stage, "rejected", _REASON) for stage in had_files)
     facts = ("label_source",) if LABEL.name in stages else ()
-    unknown = [stage for stage in stages if not folders[stage] and stage != _CONVERT]
+    unknown = [stage for stage in stages if not folders[stage] and stage != CONVERT]
     provenance.forget(clip_id, stages, facts=facts, unfinished=unknown)
     return had_files

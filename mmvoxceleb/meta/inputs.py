@@ -9,8 +9,10 @@ from mmvoxceleb.modalities import Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.interface import Entry
 
-__all__ = ["digest_of", "folders_of_stage", "inputs_in", "listing_of", "why_absent"]
+__all__ = ["CONVERT", "digest_of", "folders_of_stage", "inputs_in", "listing_of", "why_absent"]
 
+CONVERT = "convert"
+"""The stage that gives frames another form. It has no folder of its own."""
 _STYLE = re.compile(r"[\w-][\w.-]*")
 """A style that names one folder: the name of a stage may come from a file of somebody else."""
 _WHY_ABSENT = ("without", "no_face")

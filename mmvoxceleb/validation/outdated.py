@@ -4,16 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.meta.inputs import digest_of, folders_of_stage, inputs_in, listing_of
+from mmvoxceleb.meta.inputs import CONVERT, digest_of, folders_of_stage, inputs_in, listing_of
 from mmvoxceleb.modalities import LABEL, SCORES, VIDEO, Folder
 from mmvoxceleb.modalities.registry import modality_of_name
 from mmvoxceleb.stores.clip import StoredClip
 from mmvoxceleb.validation.report import Problem
 
 __all__ = ["check_outdated"]
-
-_CONVERTED = "convert"
-"""Stage that gives frames another form; what was made before is of the files of the earlier form."""
 
 
 def check_outdated(clip: StoredClip, meta: Mapping[str, Any], *, deep: bool) -> Iterator[Problem]:
@@ -26,7 +23,7 @@ def check_outdated(clip: StoredClip, meta: Mapping[str, Any], *, deep: bool) -> 
         meta: Its provenance.
         deep: Also compare masks and drawings that others were made of, which are read for that.
     """
-    is_converted = _CONVERTED in meta
+    is_converted = CONVERT in meta  # what was made before is of the frames in their earlier form
     for stage, given in inputs_in(meta).items():
         folders = folders_of_stage(stage, meta[stage])
         if not any(clip.has(folder) for folder in folders):

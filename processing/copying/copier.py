@@ -221,10 +221,19 @@ class Copier:
         for told in (record for store in self._stores for record in records_of(store.location)):
             found[told.key] = told if found.get(told.key, told) == told else None
         records = VideoRecords(tree)
-        for key, record in found.items():
+        wanted: list[VideoRecord] = []
+        for record in found.values():
             kept = record.without(removals) if record is not None else None
             if kept is not None and (is_whole or not copied.isdisjoint(kept.clips)):
-                tree.write(records.path_of(key), kept.to_bytes())
+                wanted.append(kept)
+
+        def write(record: VideoRecord) -> None:
+            path, data = records.path_of(record.key), record.to_bytes()
+            if tree.read(path) != data:
+                tree.write(path, data)
+
+        for _, result in results_ahead(write, wanted, ahead=max(_AHEAD, tree.reads_at_once)):
+            result()
 
 
 def clips_of(store: Store) -> list[str]:

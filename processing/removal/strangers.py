@@ -37,6 +37,20 @@ class UnsearchedError(Exception):
     """Part of a file could not be searched. The message is the reason."""
 
 
+class _Budget:
+    """The bytes that may still be unpacked of one file, with all archives in it."""
+
+    def __init__(self) -> None:
+        self.left = MOST_BYTES
+
+    def take(self, size: int) -> bool:
+        """Take so many, if there are as many."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
 def file_names(tree: OutputTree, path: str, names: Names) -> bool:
     """Return whether a file names somebody, in its path or in its content.
 
@@ -47,40 +61,36 @@ def file_names(tree: OutputTree, path: str, names: Names) -> bool:
         return True
     if tree.size(path) > MOST_BYTES:
         raise UnsearchedError(_TOO_LARGE)
-    return _content_names(tree.read(path) or b"", names, _DEEPEST)
+    return _content_names(tree.read(path) or b"", names, _Budget(), _DEEPEST)
 
 
-def archive_names(file: Path | BinaryIO, names: Names, depth: int | None = None) -> bool:
+def archive_names(file: Path, names: Names) -> bool:
     """Return whether a zip that is no store names somebody, in the names of its entries or in their content.
-
-    Args:
-        file: The zip.
-        names: Who.
-        depth: Archives within archives that are opened.
 
     Raises:
         UnsearchedError: Nobody is named in what was searched, but something could not be.
     """
-    depth = _DEEPEST if depth is None else depth
+    return _archive_names(file, names, _Budget(), _DEEPEST)
+
+
+def _archive_names(file: Path | BinaryIO, names: Names, budget: _Budget, depth: int) -> bool:
     unsearched = ""
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if any(names.are_in(entry.filename) for entry in entries):
                 return True
-            left = MOST_BYTES
             for entry in entries:
                 if entry.flag_bits & 1:
                     unsearched = "encrypted"
                     continue
-                if entry.file_size > left:
+                if not budget.take(entry.file_size):
                     unsearched = _TOO_LARGE
                     continue
-                left -= entry.file_size
                 with archive.open(entry) as content:
                     data = content.read(entry.file_size)
                 try:
-                    if _content_names(data, names, depth - 1):
+                    if _content_names(data, names, budget, depth - 1):
                         return True
                 except UnsearchedError as error:
                     unsearched = str(error)
@@ -91,7 +101,7 @@ def archive_names(file: Path | BinaryIO, names: Names, depth: int | None = None)
     return False
 
 
-def _content_names(data: bytes, names: Names, depth: int) -> bool:
+def _content_names(data: bytes, names: Names, budget: _Budget, depth: int) -> bool:
     if names.are_in(data) or (data.startswith(_UTF_16) and names.are_in(data.decode("utf-16", "replace"))):
         return True
     form = next((form for start, form in _SEALED.items() if data.startswith(start)), "")
@@ -103,14 +113,15 @@ def _content_names(data: bytes, names: Names, depth: int) -> bool:
     if depth == 0:
         raise UnsearchedError("an archive within archives")
     if opener is None:
-        return archive_names(io.BytesIO(data), names, depth)
+        return _archive_names(io.BytesIO(data), names, budget, depth)
     try:
         with opener(io.BytesIO(data)) as file:
-            unpacked = file.read(MOST_BYTES)
+            unpacked = file.read(budget.left)
             is_more = bool(file.read(1))
     except _UNREADABLE as error:
         raise UnsearchedError("damaged") from error
-    if _content_names(unpacked, names, depth - 1):
+    budget.take(len(unpacked))
+    if _content_names(unpacked, names, budget, depth - 1):
         return True
     if is_more:
         raise UnsearchedError(_TOO_LARGE)

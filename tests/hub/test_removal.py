@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
@@ -123,6 +124,23 @@ def test_files_of_others_in_meta_are_named_and_left_alone(store: Corpus) -> None
     done = CliRunner().invoke(app, ["remove", str(store.root), "--person", "id10001"])
     assert done.exit_code == 1
     assert all(f"STILL NAMES THEM: {path}" in done.stdout for path in others)
+
+
+def test_archives_within_archives_are_unpacked_up_to_one_limit(store: Corpus) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(24 << 20))
+    deep = b"id10001"
+    for _ in range(4):
+        deep = gzip.compress(deep)
+    (store.root / "deep.gz").write_bytes(deep)
+    with zipfile.ZipFile(store.root / "bomb.zip", "w") as archive:
+        for number in range(4):  # each alone would be searched
+            archive.writestr(f"{number}.zip", inner.getvalue())
+    plan = planned_removal(store.root, PERSON)
+    assert sorted(plan.unsearched) == [
+        f"{store.root / 'bomb.zip'} (larger than 64 MiB)", f"{store.root / 'deep.gz'} (an archive within archives)"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("prefix", ["meta/", ""])
