@@ -1,6 +1,7 @@
 """Every test has caches of its own, no progress bars, and no network but loopback."""
 
 import os
+import shutil
 import signal
 import tempfile
 
@@ -37,6 +38,10 @@ SHARED = Path(os.environ.get("MMVOXCELEB_SHARED", Path(__file__).resolve().paren
 
 HANGS_SECONDS = 250
 """Of a test, after which the run ends. ``faulthandler_timeout`` in pyproject.toml shows the stacks before."""
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_scratch, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -211,6 +211,12 @@ def run_export_for(
         raise stopped(out) from None
     for count, reason in reasons(report.left_out):
         say(f"left out: {counted(count, 'clip')}: {reason}{', and others like it' if count > 1 else ''}")
+    if report.silent:
+        say(
+            f"silent: {counted(len(report.silent), 'clip')}, such as {report.silent[0]}: no sound above -70 dB; "
+            "clips.csv says which; to leave such clips out, mmvoxceleb regenerate score, then select --where "
+            "'silent_share < 1', and export with --clips"
+        )
     if report.removed:
         say(f"deleted: {counted(len(report.removed), 'clip')} that {out} held and the removal list names")
     rows = [

@@ -12,6 +12,7 @@ from mmvoxceleb.codecs.png import decode_rgb
 from mmvoxceleb.codecs.video import FRAMES_PER_SECOND
 from mmvoxceleb.errors import CorruptSourceError, MissingModalityError
 from mmvoxceleb.modalities import AUDIO, LANDMARKS, TEXT, VIDEO
+from mmvoxceleb.modalities.audio import SILENT_BELOW
 from mmvoxceleb.schema import ClipId, split_of
 from mmvoxceleb.stores.clip import StoredClip
 
@@ -155,6 +156,16 @@ class ClipContent:
         """
         sound: FlacSound = self._clip.value(AUDIO)
         return sound
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no sample of the sound is louder than :data:`~mmvoxceleb.modalities.audio.SILENT_BELOW`.
+
+        Raises:
+            CorruptSourceError: The sound is damaged.
+            MissingModalityError: The clip has none.
+        """
+        return bool(np.abs(self.sound.checked()).max(initial=0.0) < SILENT_BELOW)
 
     def samples(self) -> "NDArray[np.int16]":
         """int16 [N], the sound as one channel of 16,000 samples a second, as long as the frames."""

@@ -1,20 +1,14 @@
 """Export a store for a trainer: clip by clip, resumable, then the lists of what is finished."""
 
-import csv
-import hashlib
-import io
-import json
-import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import mmvoxceleb
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.cliplists.chosen_store import ChosenStore, Missing
@@ -24,26 +18,22 @@ from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
 from mmvoxceleb.files.json_text import parse_json_object
 from mmvoxceleb.files.partial import PARTIAL
-from mmvoxceleb.hub.manifest import STATE, TRAINER_PLAN, ExportFolder, refuse_inside_export
+from mmvoxceleb.hub.manifest import STATE, TRAINER_PLAN, ExportFolder
 from mmvoxceleb.meta.removal_list import read_removals
-from mmvoxceleb.modalities import SCORES
 from mmvoxceleb.stores import Store, open_store
 from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.trainers.clip_table import TABLE, clip_table, figures_of
 from mmvoxceleb.trainers.content import ClipContent
 from mmvoxceleb.trainers.settings import TrainerSettings
+from mmvoxceleb.trainers.state import ClipMarker, TrainerSetState, digest
 from mmvoxceleb.trainers.table import TRAINERS
-from mmvoxceleb.trainers.trainer import ExportedClip, Trainer
+from mmvoxceleb.trainers.trainer import ExportedClip
 
 if TYPE_CHECKING:
     from mmvoxceleb.cliplists.reading import Clips
     from mmvoxceleb.meta.removals import Removals
 
 __all__ = ["TrainerReport", "export_for", "is_trainer_set", "trainer_of"]
-
-TABLE = "clips.csv"
-"""Of each clip of an export: key, person, split, frames, file, and its figures (docs/scores.md)."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -56,6 +46,7 @@ class TrainerReport:
         kept: Number of clips that an earlier run had finished.
         bytes: Size of the files of all clips in bytes.
         left_out: Clips that were left out, each with the reason.
+        silent: Clips of the export whose sound is silent: nowhere louder than -70 dB of full scale.
         removed: Clips of an earlier run that are now on the removal list; their files were deleted.
         next_steps: Instructions for using this export with the trainer.
     """
@@ -65,6 +56,7 @@ class TrainerReport:
     kept: int = 0
     bytes: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     next_steps: str = ""
 
@@ -151,7 +143,7 @@ def export_for(
     chosen = removals.keep_some(found, store.location)[:limit]
     folder = ExportFolder(Path(out))
     with writing(folder.root):
-        state = _State(folder.root, kind, settings)
+        state = TrainerSetState(folder.root, kind, settings)
         state.check(overwrite=overwrite)
         with folder.lock() as is_locked:
             clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
@@ -159,7 +151,7 @@ def export_for(
 
 
 def _export(
-    state: "_State",
+    state: TrainerSetState,
     store: Store,
     chosen: Sequence[str],
     removals: "Removals",
@@ -206,33 +198,28 @@ def _export(
         first = next(iter(report.left_out.values()), "there is none")
         raise MissingModalityError(f"{store.location}: no clip can be exported for {state.trainer.name}: {first}")
     ordered = [finished[clip_id] for clip_id in sorted(finished)]
-    state.write_lists(ordered, _figures(store))
+    _write_lists(state, ordered, figures_of(store))
     report.clips, report.bytes = len(ordered), sum(sum(clip.files.values()) for clip in ordered)
+    report.silent = [clip.clip_id for clip in ordered if clip.is_silent]
     report.next_steps = state.trainer.next_steps(str(state.root.absolute()))
     return report
 
 
-@dataclass(frozen=True)
-class _Note:
-    """A finished clip, and what it was made of."""
-
-    clip: ExportedClip
-    source: str
-
-
 def _make(
-    state: "_State", store: Store, earlier: Mapping[str, _Note], clip_id: str
-) -> tuple[_Note, dict[str, bytes] | None]:
+    state: TrainerSetState, store: Store, earlier: Mapping[str, ClipMarker], clip_id: str
+) -> tuple[ClipMarker, dict[str, bytes] | None]:
     """Make the files of a clip; None where those of an earlier run are whole."""
     trainer = state.trainer
     stored = StoredClip(store, clip_id)
-    source = _digest(
+    source = digest(
         f"{modality.folder()}\t{entry.name}\t{entry.size}\n"
         for modality in trainer.needs
         for entry in stored.entries(modality.folder())
     )
     before = earlier.get(clip_id)
-    if before is not None and before.source == source and state.is_whole(before):
+    # earlier versions did not write down whether a clip is silent
+    is_known = before is not None and before.clip.is_silent is not None
+    if before is not None and is_known and before.source == source and state.is_whole(before):
         return before, None
     content = ClipContent(stored, frames_per_second=trainer.frames_per_second)
     content.check_length(trainer.fewest_frames)
@@ -242,122 +229,17 @@ def _make(
         )
     files = trainer.files(content, state.settings)
     sizes = {path: len(data) for path, data in files.items()}
-    clip = ExportedClip(clip_id, content.name, content.split, content.num_frames, sizes)
-    return _Note(clip, source), files
+    clip = ExportedClip(clip_id, content.name, content.split, content.num_frames, sizes, content.is_silent)
+    return ClipMarker(clip, source), files
 
 
-class _State:
-    """What is finished, in ``OUT/.mmvoxceleb``: the settings, and one marker per clip, written after its files."""
-
-    def __init__(self, root: Path, trainer: Trainer, settings: TrainerSettings) -> None:
-        self.root, self.trainer, self.settings = root, trainer, settings
-        self._plan, self._notes = root / STATE / TRAINER_PLAN, root / STATE / "clips"
-        self._replaces = False
-
-    def check(self, *, overwrite: bool) -> None:
-        """Refuse a folder that holds something else.
-
-        Raises:
-            IncompatibleOutputError: It does, or is part of another export.
-        """
-        refuse_inside_export(self.root)
-        if not self._plan.is_file():
-            if self.root.is_dir() and any(path.name != STATE for path in self.root.iterdir()):
-                raise IncompatibleOutputError(
-                    f"{self.root}: is not empty and not an export for a trainer; name a new folder"
-                )
-            return
-        plan = parse_json_object(self._plan.read_bytes(), str(self._plan), "delete the folder, and export again")
-        wanted = self._wanted()
-        different = [key for key in wanted if plan.get(key) != wanted[key]]
-        if different and not overwrite:
-            says = ", ".join(f"{key} {plan.get(key)!r}, now {wanted[key]!r}" for key in different)
-            raise IncompatibleOutputError(
-                f"{self.root}: contains an export with other settings ({says}); name a new folder, or add --overwrite"
-            )
-        self._replaces = overwrite
-
-    def _wanted(self) -> dict[str, Any]:
-        return {"trainer": self.trainer.name, "source": self.trainer.source, "settings": asdict(self.settings)}
-
-    def begin(self) -> None:
-        """Write down what is begun, and delete what ``overwrite`` gave up."""
-        if self._replaces:
-            for note in self.notes():
-                self.forget(note)
-        content = {"made_by": f"mmvoxceleb {mmvoxceleb.__version__}", **self._wanted()}
-        write_atomically(self._plan, _dump(content))
-
-    def notes(self) -> list[_Note]:
-        """Read the markers; damaged ones count as not there, and their clips are made again."""
-        found = []
-        for path in sorted(self._notes.glob("*.json")):
-            try:
-                content = parse_json_object(path.read_bytes(), str(path), "delete it, and export again")
-                note = _Note(ExportedClip(**content["clip"]), content["source"])
-                for file in note.clip.files:
-                    inside(self.root, file)
-            except (CorruptSourceError, TypeError, KeyError, AttributeError) as error:
-                logger.warning("%s: is damaged (%s); the clip is made again", path, error)
-                path.unlink()
-                continue
-            found.append(note)
-        return found
-
-    def is_whole(self, note: _Note) -> bool:
-        """Return whether all files of a clip are there with their size."""
-        try:
-            return all(inside(self.root, path).stat().st_size == size for path, size in note.clip.files.items())
-        except OSError:
-            return False
-
-    def write(self, note: _Note, contents: Mapping[str, bytes]) -> None:
-        """Write the files of a clip, then its marker."""
-        for path, data in contents.items():
-            write_atomically(inside(self.root, path), data)
-        write_atomically(self._marker(note), _dump({"clip": asdict(note.clip), "source": note.source}))
-
-    def forget(self, note: _Note) -> None:
-        """Delete the marker of a clip, then its files."""
-        self._marker(note).unlink(missing_ok=True)
-        for path in note.clip.files:
-            inside(self.root, path).unlink(missing_ok=True)
-
-    def write_lists(self, clips: Sequence[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Write the trainer's lists, and the table of clips with their figures."""
-        lists = self.trainer.lists(clips, self.settings, self.root.absolute().as_posix())
-        for path, data in {**lists, TABLE: _table(clips, figures)}.items():
-            write_atomically(inside(self.root, path), data)
-
-    def _marker(self, note: _Note) -> Path:
-        return self._notes / f"{_digest([note.clip.clip_id])[:32]}.json"
-
-
-def _figures(store: Store) -> dict[str, dict[str, float | None]]:
-    """Read the figures of each clip by which people choose; none where the store has no scores."""
-    if SCORES.folder() not in store.folders():
-        return {}
-    from mmvoxceleb.meta.scores import read_scores
-
-    table = read_scores(store)
-    names = [name for name in table.column_names if name not in ("clip_id", "num_frames", "versions")]
-    # six digits, as the clips' files have them: the table is of float32
-    return {
-        row["clip_id"]: {name: None if row[name] is None else float(f"{row[name]:.6g}") for name in names}
-        for row in table.to_pylist()
-    }
-
-
-def _table(clips: Iterable[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]) -> bytes:
-    names = list(dict.fromkeys(name for found in figures.values() for name in found))
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["clip_id", "person_id", "split", "num_frames", "file", *names])
-    for clip in clips:
-        person_id, own = clip.clip_id.partition("#")[0], figures.get(clip.clip_id, {})
-        told = [own.get(name) for name in names]
-        table.writerow([clip.clip_id, person_id, clip.split, clip.num_frames, next(iter(clip.files)), *told])
-    return text.getvalue().encode()
+def _write_lists(
+    state: TrainerSetState, clips: Sequence[ExportedClip], figures: Mapping[str, Mapping[str, float | None]]
+) -> None:
+    """Write the trainer's lists, and the table of clips with their figures."""
+    lists = state.trainer.lists(clips, state.settings, state.root.absolute().as_posix())
+    for path, data in {**lists, TABLE: clip_table(clips, figures)}.items():
+        write_atomically(inside(state.root, path), data)
 
 
 def reasons(left_out: Mapping[str, str]) -> list[tuple[int, str]]:
@@ -369,11 +251,3 @@ def reasons(left_out: Mapping[str, str]) -> list[tuple[int, str]]:
         counts[alike] += 1
         first.setdefault(alike, reason)
     return [(count, first[alike]) for alike, count in counts.most_common()]
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _dump(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

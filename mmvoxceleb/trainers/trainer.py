@@ -22,6 +22,7 @@ class ExportedClip:
         split: ``train`` or ``test``.
         num_frames: At the trainer's rate.
         files: Paths below the export, with the bytes of each.
+        is_silent: Whether its sound is silent; None in an export that an earlier version began.
     """
 
     clip_id: str
@@ -29,6 +30,7 @@ class ExportedClip:
     split: str
     num_frames: int
     files: Mapping[str, int]
+    is_silent: bool | None = None
 
 
 class Trainer(ABC):

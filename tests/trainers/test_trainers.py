@@ -273,6 +273,31 @@ def test_the_table_of_clips_has_their_figures(corpus: Corpus, tmp_path: Path) ->
     assert yaws == {clip: str(number + 0.3) if number else "" for number, clip in enumerate(corpus.clips)}
 
 
+def test_silent_clips_are_exported_and_named(corpus: Corpus, tmp_path: Path) -> None:
+    store, out = tmp_path / "store", tmp_path / "out"
+    shutil.copytree(corpus.root, store)
+    quiet = np.full((1, corpus.num_frames[1] * 640), 9, np.int16)  # -71 dB of full scale
+    (store / "audio" / f"{corpus.clips[1]}.flac").write_bytes(encode_flac(quiet, 16000))
+    report = export_for("hallo3", store, out)
+    assert report.silent == [corpus.clips[1]]
+    with (out / "clips.csv").open() as file:
+        silent = {row["clip_id"]: row["silent"] for row in csv.DictReader(file)}
+    assert silent == {clip: "yes" if clip == corpus.clips[1] else "no" for clip in corpus.clips}
+    assert export_for("hallo3", store, out).silent == report.silent, "a run that keeps all of them names them, too"
+
+
+def test_what_an_earlier_version_exported_is_made_again_to_learn_whether_it_is_silent(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    export_for("hallo3", corpus.root, tmp_path / "out")
+    markers = sorted((tmp_path / "out/.mmvoxceleb/clips").glob("*.json"))
+    content = json.loads(markers[0].read_text())
+    del content["clip"]["is_silent"]
+    markers[0].write_text(json.dumps(content))
+    report = export_for("hallo3", corpus.root, tmp_path / "out")
+    assert (report.written, report.kept) == (1, len(markers) - 1)
+
+
 def test_only_chosen_clips_are_exported(corpus: Corpus, tmp_path: Path) -> None:
     chosen = tmp_path / "chosen.txt"
     chosen.write_text(f"{corpus.clips[1]}\n")
