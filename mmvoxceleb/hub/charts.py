@@ -13,7 +13,7 @@ from mmvoxceleb.schema import ATTRIBUTES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CHARTS", "draw_charts"]
+__all__ = ["CHARTS", "chart_figures", "draw_charts"]
 
 CHARTS = {
     "attributes": "charts/attributes.png",
@@ -39,10 +39,11 @@ def draw_charts(statistics: ExportStatistics) -> dict[str, bytes]:
         logger.warning("the card goes without charts; for charts: %s", install_hint("hub"))
         return {}
     with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}):
-        return {CHARTS[name]: _png(figure) for name, figure in _figures(statistics)}
+        return {CHARTS[name]: _png(figure) for name, figure in chart_figures(statistics)}
 
 
-def _figures(statistics: ExportStatistics) -> "Iterator[tuple[str, Figure]]":
+def chart_figures(statistics: ExportStatistics) -> "Iterator[tuple[str, Figure]]":
+    """Yield the name of each chart that there are numbers for, one of :data:`CHARTS`, and its figure."""
     if any(split.attribute_counts for split in statistics.splits.values()):
         yield "attributes", _attributes(statistics)
     if any(split.frames for split in statistics.splits.values()):

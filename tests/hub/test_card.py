@@ -12,11 +12,11 @@ from PIL import Image
 
 from mmvoxceleb.cli.export import known_models
 from mmvoxceleb.hub.card import CardFacts, ModelFacts
-from mmvoxceleb.hub.charts import CHARTS
+from mmvoxceleb.hub.charts import CHARTS, chart_figures
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.manifest import ExportFolder
 from mmvoxceleb.hub.settings import ExportSettings
-from mmvoxceleb.hub.statistics import statistics_of
+from mmvoxceleb.hub.statistics import ExportStatistics, SplitStatistics, statistics_of
 from mmvoxceleb.processing.published import PUBLISHED
 from mmvoxceleb.processing.sample_models import SAMPLE_SHA256
 from mmvoxceleb.sample import sample_path
@@ -100,6 +100,22 @@ def test_the_charts_are_pictures_that_the_card_shows(exported: Path) -> None:
         assert picture.width > 600
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
     assert len(list(exported.glob("charts/*.png"))) == 3
+
+
+def test_the_chart_of_attributes_has_one_denominator_and_says_so() -> None:
+    known = (200, 50, 0) + (200,) * (len(ATTRIBUTES) - 3)
+    counts = (100, 10, 0) + (20,) * (len(ATTRIBUTES) - 3)
+    split = SplitStatistics(200, frozenset({"a"}), frozenset({"v"}), (64,) * 200, {}, counts, known)
+    axes = dict(chart_figures(ExportStatistics({"train": split})))["attributes"].axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    shares = dict(zip(names, (bar.get_width() for bar in axes.patches), strict=True))
+    numbers = dict(zip(names, (text.get_text() for text in axes.texts), strict=True))
+    first, second, unknown, other = (name.replace("_", " ") for name in ATTRIBUTES[:4])
+    assert unknown not in shares
+    assert (shares[first], shares[second], shares[other]) == (50, 20, 10), "% of the clips in which each is known"
+    assert (numbers[first], numbers[second]) == ("of 200", "of 50")
+    whole = dataclasses.replace(split, attribute_known=(200,) * len(ATTRIBUTES))
+    assert not dict(chart_figures(ExportStatistics({"train": whole})))["attributes"].axes[0].texts
 
 
 def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
