@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["IGNORED_TURN", "MISSING", "PLACE", "CroppedClip", "Rejection", "SourceResult", "Unwanted"]
+    from mmvoxceleb.processing.decoders.probe import VideoInfo
+    from mmvoxceleb.processing.decoders.timeline import Timeline
+
+__all__ = ["IGNORED_TURN", "PLACE", "CroppedClip", "Rejection", "SourceResult", "Unwanted", "missing_of"]
 
 IGNORED_TURN = "ignored_turn_degrees"
 """In the provenance of a clip: the angle of a display matrix that was not applied."""
-MISSING = "missing_seconds"
+_MISSING = "missing_seconds"
 """In the provenance of a clip: how much of the end of its video is not there."""
+_CUT_OFF_IN = "cut_off_in"
+"""In the provenance of a clip: in which part of its container a video ends, where nothing says how much is gone."""
 PLACE = ("source", "start", "face_box_xyxy_px")
 """Keys of the provenance that say of what a clip was cropped, besides the settings."""
 
@@ -46,7 +51,11 @@ class CroppedClip(NamedTuple):
     def remark(self) -> str:
         """Remark about the clip for the ledger, or an empty string."""
         video = self.meta["video"]
-        told = [f"its video is cut off: {video[MISSING]:g} s at its end are missing"] if MISSING in video else []
+        told = []
+        if _MISSING in video:
+            told.append(f"its video is cut off: {video[_MISSING]:g} s at its end are missing")
+        if _CUT_OFF_IN in video:
+            told.append(f"its video is cut off: the file ends in the middle of {video[_CUT_OFF_IN]}")
         if IGNORED_TURN in video:
             told.append(f"not turned: its video is to be shown turned by {video[IGNORED_TURN]:g} degrees")
         if TURNED in self.meta:
@@ -62,6 +71,14 @@ class CroppedClip(NamedTuple):
         """
         same = all(section.get(key) == self.meta[key] for key in PLACE)
         return same and section.get("settings") == options and isinstance(section.get("num_frames"), int)
+
+
+def missing_of(info: "VideoInfo", timeline: "Timeline") -> dict[str, Any]:
+    """Return what the provenance of a clip says of a video that is cut off, as JSON values; empty if it seems whole."""
+    seconds = timeline.missing_seconds(info)
+    if seconds:
+        return {_MISSING: round(seconds, 2)}
+    return {} if info.cut_off_in is None else {_CUT_OFF_IN: info.cut_off_in}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mmvoxceleb.processing.crop.annotations import Annotation, read_annotation
 from mmvoxceleb.processing.crop.boxes import grow_to_square, move_inside, overhang_px, smooth_boxes, union
 from mmvoxceleb.processing.crop.quality import QualityMeter
 from mmvoxceleb.processing.crop.resize import crop_and_resize
-from mmvoxceleb.processing.crop.result import IGNORED_TURN, MISSING, CroppedClip, Rejection, Unwanted
+from mmvoxceleb.processing.crop.result import IGNORED_TURN, CroppedClip, Rejection, Unwanted, missing_of
 from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.tracks import (
     Track,
@@ -271,7 +271,7 @@ class UtteranceCrop:
                 **({"stream": info.stream, "video_streams": info.streams} if info.streams > 1 else {}),
                 **self.decoder.timeline.look_at((track.first + tube.start) / FPS).picture.changes(),
                 **({} if info.ignored_turn_degrees is None else {IGNORED_TURN: info.ignored_turn_degrees}),
-                **({MISSING: round(missing, 2)} if (missing := self.decoder.timeline.missing_seconds(info)) else {}),
+                **missing_of(info, self.decoder.timeline),
             },
             "fps": FPS,
             "start": track.first + tube.start,

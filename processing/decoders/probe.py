@@ -11,6 +11,7 @@ from typing import Any
 
 from mmvoxceleb.codecs.containers import open_video_file, picture_format
 from mmvoxceleb.errors import CorruptSourceError, SourceUnavailableError
+from mmvoxceleb.processing.decoders.cut_off import cut_off_in
 from mmvoxceleb.processing.decoders.picture import UPRIGHT, Picture, picture_of
 
 __all__ = ["VideoInfo", "orientation_of", "probe"]
@@ -33,6 +34,8 @@ class VideoInfo:
         indexed_frames: Number of frames of the video stream by the file's own index; None if it has none.
         indexed_seconds: Length of the video stream in seconds by the file's own index, which lists every frame; None if
             it has none.
+        cut_off_in: The part of the container in which the file ends, such as ``a packet``; None if it does not end in
+            the middle of one. See :func:`~mmvoxceleb.processing.decoders.cut_off.cut_off_in`.
         codec: Name of the codec, such as ``h264``.
         picture: How the first frames must be converted to be shown. Later ones may differ.
         stream: Index of the video stream in the file.
@@ -56,6 +59,7 @@ class VideoInfo:
     ignored_turn_degrees: float | None = None
     indexed_frames: int | None = None
     indexed_seconds: float | None = None
+    cut_off_in: str | None = None
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -88,6 +92,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
             ignored_turn_degrees=_turn_between(frame),
             indexed_frames=stream.frames or None,
             indexed_seconds=_indexed_seconds(stream),
+            cut_off_in=cut_off_in(path, container.format.name),
         )
 
 

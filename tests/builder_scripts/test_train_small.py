@@ -14,17 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def trained(out: Path, *arguments: str) -> str:
     """Train for three steps; return what the script printed."""
-    command = [
-        sys.executable,
-        ROOT / "builder_scripts/train_small.py",
-        "--steps",
-        "3",
-        "--workers",
-        "0",
-        "--batch-size",
-    ]
-    command += ["2", "--out", out, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    script, few = str(ROOT / "builder_scripts/train_small.py"), ["--steps", "3", "--workers", "0", "--batch-size", "2"]
+    command = [sys.executable, script, *few, "--out", str(out), *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

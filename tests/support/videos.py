@@ -57,10 +57,11 @@ def write_video(
     codec: str = "libx264",
     lossless: bool = False,
     gop: int = 12,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Encode RGB frames; ``times_ms`` gives them times of their own in place of a steady rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         stream: VideoStream | None = None
         for number, frame in enumerate(frames):
             if stream is None:

@@ -26,6 +26,7 @@ from mmvoxceleb.processing.crop.settings import CropSettings
 from mmvoxceleb.processing.crop.utterance import Rejection
 from mmvoxceleb.processing.crop.videos import SourceVideo, Utterance
 from mmvoxceleb.processing.decoders import open_decoder, probe
+from mmvoxceleb.processing.decoders.cut_off import cut_off_in
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
 from mmvoxceleb.processing.decoders.interface import FrameCounts
 from mmvoxceleb.processing.decoders.timeline import read_timeline
@@ -357,6 +358,55 @@ def test_an_edit_list_begins_inside_a_group_of_pictures(tmp_path: Path, decoder:
         assert [number_of(frame) for frame in opened.frames(0, 1000)] == list(range(first, 80))
         assert [number_of(frame) for frame in opened.frames(10, 15)] == list(range(first + 10, first + 15))
         assert opened.counts == FrameCounts(0, 0, 0)
+
+
+FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "part"),
+    [
+        ("mp4", FRAGMENTS, "a box (mdat)"),
+        ("ts", {}, "a packet"),
+        ("m2ts", {"mpegts_m2ts_mode": "1"}, "a packet"),
+        ("avi", {}, "its list of frames"),
+        ("mkv", {}, "its segment"),
+    ],
+)
+def test_a_file_that_ends_in_the_middle_of_a_part_is_noticed_without_an_index(
+    tmp_path: Path, form: str, options: dict[str, str], part: str
+) -> None:
+    whole = write_video(tmp_path / f"whole.{form}", map(numbered, range(200)), container_options=options)
+    assert probe(whole).cut_off_in is None
+    data = whole.read_bytes()
+    cut = tmp_path / f"cut.{form}"
+    cut.write_bytes(data[: len(data) * 6 // 10 // 188 * 188 + 50])
+    assert probe(cut).cut_off_in == part
+    job = CropJob(tmp_path / "out", CropSettings.for_metadata(**SETTINGS))
+    summary = run_local(Work(CroppedVideos([known(cut, 0, 60)], job), job.writer), lanes=1)
+    assert (summary.done, dict(summary.remarks)) == (1, {"its video is cut off": 1})
+    (row,) = (row for row in Provenance(tmp_path / "out").rows() if row.status == "done")
+    assert row.reason.startswith("its video is cut off: ")
+    if form not in ("mkv", "avi"):
+        assert row.reason.endswith(f"the file ends in the middle of {part}")
+
+
+def test_a_fragment_without_its_data_is_noticed_and_what_follows_the_last_box_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    boxes = b"".join(len(body + kind + b"size").to_bytes(4, "big") + kind + body for kind, body in (
+        (b"ftyp", b"isom0000"), (b"moov", b"0" * 30), (b"moof", b"1" * 20), (b"mdat", b"2" * 90), (b"moof", b"3" * 20)
+    ))  # fmt: skip
+    for data, part in (
+        (boxes, "a fragment"),
+        (boxes[:-3], "a box (moof)"),
+        (boxes[:-28], None),
+        (boxes[:-28] + b"\0" * 100, None),
+        (boxes[:-28] + b"\0\0\0\xffnote", None),
+        (boxes[:-28] + b"\0\0\0\0mdat", None),
+        (boxes[:-28] + b"\0\0\0\1mdat" + (1 << 40).to_bytes(8, "big"), "a box (mdat)"),
+    ):
+        path.write_bytes(data)
+        assert cut_off_in(path, "mov,mp4,m4a,3gp,3g2,mj2") == part
 
 
 @pytest.mark.parametrize("form", ["mp4", "mkv"])
