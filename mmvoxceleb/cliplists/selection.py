@@ -8,7 +8,7 @@ from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import LABEL, TEXT, Folder, styles_in
+from mmvoxceleb.modalities import Folder, Modality, modalities, styles_in
 from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
@@ -16,8 +16,6 @@ from mmvoxceleb.stores import Store
 __all__ = ["choose_clips", "split_clips"]
 
 _MOST_CHECKED = 64
-_IN_ORDER = ("audio", "landmarks", "mask", "draw", "label", "text", "score")
-"""Commands that make what clips lack: what is made of something else comes behind it."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +89,21 @@ def choose_clips(
 def _how_to_make(store: Store, folders: Sequence[Folder]) -> str:
     """Say which commands make what a store lacks; empty if none does."""
     first, place = copied_first(store.location)
-    made_by = {folder.kind.made_by for folder in folders}
-    if TEXT.made_by in made_by and LABEL.folder() not in store.folders():
-        made_by.add(LABEL.made_by)
-    commands = [f"mmvoxceleb regenerate {command} {place}" for command in _IN_ORDER if command in made_by]
-    return f"run: {first}{', then '.join(commands)}" if commands else ""
+    wanted, present = {folder.kind.name for folder in folders}, {folder.kind.name for folder in store.folders()}
+    ordered: dict[str, None] = {}
+
+    def add(kind: Modality, above: tuple[str, ...]) -> None:
+        for source in modalities():
+            is_lacking = source.name in wanted or source.name not in present
+            if source.name in kind.made_of and is_lacking and source.name not in above:
+                add(source, (*above, source.name))
+        if kind.made_by:
+            ordered[f"mmvoxceleb regenerate {kind.made_by} {place}"] = None
+
+    for kind in modalities():
+        if kind.name in wanted:
+            add(kind, (kind.name,))
+    return f"run: {first}{', then '.join(ordered)}" if ordered else ""
 
 
 def _check_names(store: Store, by_folder: Mapping[Folder, set[str]], incomplete: set[str]) -> None:

@@ -96,6 +96,7 @@ class Modality(ABC):
         is_frames: Whether a clip has many pictures, and not one small file.
         reads_meta: Whether its columns also depend on the clip's provenance.
         made_by: The subcommand of ``mmvoxceleb regenerate`` that makes it for the clips of a store; empty if none does.
+        made_of: Names of the modalities, besides the frames, without which that subcommand makes nothing.
         drive_id: Id of its file among those that MMVID published on Google Drive.
         largest_file_bytes: Size limit in bytes; a larger file is refused before it is read.
         problem_titles: Kinds of problems that its checks find, each with the title that ``validate`` shows.
@@ -114,6 +115,7 @@ class Modality(ABC):
     is_frames: ClassVar[bool]
     reads_meta: ClassVar[bool] = False
     made_by: ClassVar[str] = ""
+    made_of: ClassVar[tuple[str, ...]] = ()
     drive_id: ClassVar[str | None] = None
     largest_file_bytes: ClassVar[int] = LARGEST_FILE_BYTES
     problem_titles: ClassVar[Mapping[str, str]] = {}

@@ -15,6 +15,7 @@ class Text(FileModality):
 
     name = "text"
     made_by = "text"
+    made_of = ("label",)
     folder_name = "txt"
     aliases = ("text", "texts")
     suffix = ".txt"
