@@ -157,6 +157,15 @@ def get_from_drive(file_id: str, output: Path, *, quiet: bool, most_bytes: int =
     )  # fmt: skip
 
 
+def _innermost(text: str) -> str:
+    """Return the reason at the end of urllib3's ``Pool(...): ... (Caused by ...: reason)``; other texts as they are."""
+    _, caused, cause = text.rpartition("(Caused by ")
+    if not caused:
+        return text
+    _, is_wrapped, reason = cause.partition("): ")
+    return reason.removesuffix("))").rstrip("\"'") if is_wrapped else cause.removesuffix(")")
+
+
 def _explain(file_id: str, path: Path, error: Exception, *, is_partly_there: bool) -> str:
     published = file_id in PUBLISHED_IDS.values()
     response = getattr(error, "response", None)
@@ -168,8 +177,8 @@ def _explain(file_id: str, path: Path, error: Exception, *, is_partly_there: boo
         what = "not found or not open to you (no access, or over its quota)"
     else:
         resume = "What came so far is kept: rerun this to resume. " if is_partly_there else ""
-        return (
-            f"{path.name}: Google Drive id {file_id} did not arrive ({shortened(text, 160)}). {resume}"
-            f"{_WITHDRAWN + WAYS_ON if published else ''}"
-        ).rstrip()
+        came = f"Google Drive id {file_id} did not arrive ({shortened(_innermost(text), 160)})"
+        if published:
+            return f"{path.name}: {_WITHDRAWN}{WAYS_ON}. {resume}This time, {came}"
+        return f"{path.name}: {came}. {resume}".rstrip()
     return f"{path.name}: Google Drive says that id {file_id} is {what}. {_WITHDRAWN if published else ''}{WAYS_ON}"

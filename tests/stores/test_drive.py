@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,6 +84,20 @@ def test_a_later_run_takes_up_what_an_earlier_one_left(
     before = len(server.transfers)
     download_file(IDS["video"], path, quiet=True)
     assert len(server.transfers) == before
+
+
+def test_without_a_network_the_message_starts_with_the_withdrawal_and_ends_with_the_reason(
+    drive: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmvoxceleb.stores.drive._RETRIES", 0)
+    drive({}).close()
+    with pytest.raises(SourceUnavailableError) as caught:
+        download_modalities(["text"], folder=tmp_path / "out", quiet=True)
+    message = str(caught.value)
+    assert message.startswith("txt.zip: The published files of Multimodal VoxCeleb were withdrawn")
+    (reason,) = re.findall(rf"This time, Google Drive id {PUBLISHED_IDS['text']} did not arrive \((.*)\)$", message)
+    assert "refused" in reason
+    assert "Max retries" not in reason
 
 
 @pytest.mark.parametrize(
