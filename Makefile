@@ -19,23 +19,27 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python $(PIP) install -r requirements.txt
 	$(VENV)/bin/python $(PIP) install --no-deps --editable .
+	$(VENV)/bin/python builder_scripts/editable_first.py
 	touch $@
 
 $(OLDEST)/.installed: tests/oldest-requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python $(PIP) install -r tests/oldest-requirements.txt --editable .
+	$(OLDEST)/bin/python builder_scripts/editable_first.py
 	touch $@
 
 $(NEWEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/python $(PIP) install --editable \
 	  '.[processing,decord,cpu,train,hub,download,transformers,landmarks,ray,viewer,dev]'
+	$(NEWEST)/bin/python builder_scripts/editable_first.py
 	touch $@
 
 $(EXTRAS)/.installed: requirements.txt tests/extras-requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(EXTRAS)
 	$(EXTRAS)/bin/python $(PIP) install -r requirements.txt -r tests/extras-requirements.txt
 	$(EXTRAS)/bin/python $(PIP) install --no-deps --editable .
+	$(EXTRAS)/bin/python builder_scripts/editable_first.py
 	touch $@
 
 $(RELEASE)/.installed: builder_scripts/release/requirements.txt

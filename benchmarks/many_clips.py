@@ -236,7 +236,7 @@ def _export(root: Path, cache: Path) -> str:
     from mmvoxceleb.meta.removals import Removals
     from mmvoxceleb.stores import open_store
 
-    return f"{len(plan_shards(open_store(root), ExportSettings(), Removals())):,} shards"
+    return f"{len(plan_shards(open_store(root), ExportSettings(), Removals()).shards):,} shards"
 
 
 def _select(root: Path, cache: Path) -> str:

@@ -1,5 +1,6 @@
 """``mmvoxceleb export``: a store as Parquet shards, WebDataset tars or the original layout, with a dataset card."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -160,7 +161,8 @@ def export(
         say(f"left out: {reason}")
     rows = [
         ("export", str(out)),
-        ("clips", f"{report.clips:,}{f' ({len(report.skipped):,} left out)' if report.skipped else ''}"),
+        ("clips", f"{report.clips:,}{f' ({len(report.skipped):,} damaged ones left out)' if report.skipped else ''}"),
+        *about_lacking(report.left_out, report.without),
     ]
     if settings.format == "folder":
         rows.append(("size", counted(report.bytes, "byte")))
@@ -276,14 +278,35 @@ def show_plan(store: str, settings: ExportSettings, limit: int | None, chosen: C
     from mmvoxceleb.stores import open_store
 
     removals = read_removals(store)
-    shards = plan_shards(chosen.of(open_store(store)), settings, removals, limit=limit)
+    plan = plan_shards(chosen.of(open_store(store)), settings, removals, limit=limit)
+    shards = plan.shards
     for shard in shards:
         say(f"{shard.path}  {counted(len(shard.clips), 'clip')}")
     clips = sum(len(shard.clips) for shard in shards)
     end(
-        {"dry_run": True, "clips": clips, "shards": {shard.path: list(shard.clips) for shard in shards}},
-        [("plan", f"{counted(clips, 'clip')} in {counted(len(shards), 'shard')}; nothing was written")],
+        {
+            "dry_run": True,
+            "clips": clips,
+            "left_out": plan.left_out,
+            "without": plan.without,
+            "shards": {shard.path: list(shard.clips) for shard in shards},
+        },
+        [
+            ("plan", f"{counted(clips, 'clip')} in {counted(len(shards), 'shard')}; nothing was written"),
+            *about_lacking(plan.left_out, plan.without),
+        ],
     )
+
+
+def about_lacking(left_out: Mapping[str, str], nulls: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Return rows of a summary about clips that lack something: those left out, and those that have null for it."""
+    rows = []
+    if left_out:
+        first = next(iter(left_out))
+        rows.append(("left out", f"{counted(len(left_out), 'clip')}, such as {first}: {left_out[first]}"))
+    for name, clips in nulls.items():
+        rows.append((f"without {name}", f"{counted(len(clips), 'clip')}, such as {clips[0]}: null"))
+    return rows
 
 
 def known_models() -> dict[str, ModelFacts]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmvoxceleb.cli.clip_options import ClipOptions
-from mmvoxceleb.cli.export import CARD, FormOptions, WorkersOption, completed, known_models, run_export
+from mmvoxceleb.cli.export import CARD, FormOptions, WorkersOption, about_lacking, completed, known_models, run_export
 from mmvoxceleb.cli.locations import ModalityOption, path_of_location
 from mmvoxceleb.cli.options import named, takes_options, without
 from mmvoxceleb.cli.telling import JsonOptions, end, say, stopped
@@ -115,13 +115,15 @@ def push(
         settings = completed(replace(form.of(settings), version=version or settings.version), source, modality)
         facts = replace(facts, repo_id=repo_id, models=known_models())
         try:
-            run_export(source, root, settings, facts, chosen, workers=workers)
+            exported = run_export(source, root, settings, facts, chosen, workers=workers)
         except IncompatibleOutputError as error:
             if work is not None:
                 raise IncompatibleOutputError(f"{error}; another folder: --work") from error
             say("the store, or what is asked of it, has changed since an earlier push: it is exported anew")
-            run_export(source, root, settings, facts, chosen, workers=workers, overwrite=True)
+            exported = run_export(source, root, settings, facts, chosen, workers=workers, overwrite=True)
         say(f"exported to {root}")
+        for what, told in about_lacking(exported.left_out, exported.without):
+            say(f"{what}: {told}")
     if not dry_run:
         name_repository(root, repo_id, version=version)
     with progress_bar() as tell:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
+from mmvoxceleb.cliplists.commands import how_to_make
+from mmvoxceleb.cliplists.lacking import ChosenClips, Lack
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import Folder, Modality, modalities, styles_in
-from mmvoxceleb.sample import copied_first
+from mmvoxceleb.modalities import Folder, styles_in
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
@@ -32,7 +33,27 @@ def choose_clips(
     fewer: str = "",
     strictly: str = "",
 ) -> list[str]:
-    """List the clips that have all of ``folders``, sorted.
+    """List the clips that have all of ``folders``, sorted; see :func:`choose`."""
+    return choose(
+        store, folders, persons=persons, clips=clips, missing=missing, removals=removals, strict=strict, fewer=fewer,
+        strictly=strictly,
+    ).clips  # fmt: skip
+
+
+def choose(
+    store: Store,
+    folders: Sequence[Folder],
+    *,
+    persons: Sequence[str] | None = None,
+    clips: ClipList | None = None,
+    missing: Missing = "raise",
+    removals: Removals | None = None,
+    strict: bool = False,
+    fewer: str = "",
+    strictly: str = "",
+    for_export: bool = False,
+) -> ChosenClips:
+    """Choose the clips that have all of ``folders``.
 
     Args:
         store: Where to look. Only ``folders`` are listed.
@@ -44,6 +65,7 @@ def choose_clips(
         strict: Raise for a clip that lacks something, instead of leaving it out with a warning.
         fewer: How the caller asks for fewer folders, for messages; empty if it cannot.
         strictly: How the caller sets ``strict``, for the warning; empty if it cannot.
+        for_export: Take clips that exports may have without a modality (``Modality.exported_without``).
 
     Raises:
         MissingModalityError: No clip has everything; or one does not, and ``strict``.
@@ -57,7 +79,9 @@ def choose_clips(
         has = ", ".join(str(folder) for folder in store.folders()) or "nothing"
         styles = styles_in(store.folders()) if all(folder.style for folder in folders if str(folder) in empty) else ()
         ways = [f"name a style that it has ({', '.join(styles)})"] if styles else []
-        ways += filter(None, [_how_to_make(store, [folder for folder, found in by_folder.items() if not found])])
+        ways += filter(
+            None, [how_to_make(store, {folder.modality for folder, found in by_folder.items() if not found})]
+        )
         ways += [fewer] if fewer and len(empty) < len(folders) else []
         raise MissingModalityError(
             f"{store.location}: has no {', '.join(empty)} (it has: {has}); {', or '.join(ways) or 'add it first'}"
@@ -68,42 +92,40 @@ def choose_clips(
         advice = "or leave them out and count them: on_error='skip'"
         chosen_clips = choose_in(everywhere, clips, store.location, missing=missing, removals=removals, advice=advice)
     everywhere = _only(everywhere, store, persons, chosen_clips)
-    chosen = everywhere.intersection(*by_folder.values())
-    lacking = {str(folder): sorted(everywhere - found) for folder, found in by_folder.items() if everywhere - found}
-    if lacking:
-        _check_names(store, by_folder, everywhere - chosen)
-        counts = "; ".join(f"{len(missing)} lack {name}, such as {missing[0]}" for name, missing in lacking.items())
-        number = len(everywhere) - len(chosen)
-        message = f"{store.location}: {number} of {len(everywhere)} clips are incomplete: {counts}"
+    lacking = [
+        Lack.of(store, folder, everywhere - found, ask_all=for_export)
+        for folder, found in by_folder.items()
+        if everywhere - found
+    ]
+    if not lacking:
+        return ChosenClips(sorted(everywhere))
+    _check_names(store, by_folder, set().union(*(lack.clips for lack in lacking)))
+    excused = {lack.folder: lack.excused() if for_export else frozenset() for lack in lacking}
+    incomplete = set().union(*(lack.clips - excused[lack.folder] for lack in lacking))
+    chosen = everywhere - incomplete
+    left = [lack.only(some) for lack in lacking if (some := lack.clips - excused[lack.folder])]
+    if left:
+        told = f"{store.location}: {len(incomplete)} of {len(everywhere)} clips are incomplete: "
+        told += "; ".join(lack.told() for lack in left)
+        how = how_to_make(store, {lack.folder.modality for lack in left if lack.can_be_made})
         if strict or not chosen:
-            wanted = [folder for folder in folders if str(folder) in lacking]
-            ways = [*filter(None, [_how_to_make(store, wanted), fewer])]
-            raise MissingModalityError(f"{message}; {', or '.join(ways) or 'complete them first'}")
-        how = _how_to_make(store, [folder for folder in folders if str(folder) in lacking])
-        told = [f"to complete them, {how}"] if how else []
-        told += [f"{strictly} makes this an error"] if strictly else []
-        logger.warning("%s. They are left out%s", message, "".join(f"; {each}" for each in told))
-    return sorted(chosen)
-
-
-def _how_to_make(store: Store, folders: Sequence[Folder]) -> str:
-    """Say which commands make what a store lacks; empty if none does."""
-    first, place = copied_first(store.location)
-    wanted, present = {folder.kind.name for folder in folders}, {folder.kind.name for folder in store.folders()}
-    ordered: dict[str, None] = {}
-
-    def add(kind: Modality, above: tuple[str, ...]) -> None:
-        for source in modalities():
-            is_lacking = source.name in wanted or source.name not in present
-            if source.name in kind.made_of and is_lacking and source.name not in above:
-                add(source, (*above, source.name))
-        if kind.made_by:
-            ordered[f"mmvoxceleb regenerate {kind.made_by} {place}"] = None
-
-    for kind in modalities():
-        if kind.name in wanted:
-            add(kind, (kind.name,))
-    return f"run: {first}{', then '.join(ordered)}" if ordered else ""
+            raise MissingModalityError(f"{told}; {', or '.join(filter(None, [how, fewer])) or 'complete them first'}")
+        ways = [f"to complete them, {how}" if how else f"to keep them, {fewer}" if fewer else ""]
+        ways += [f"{strictly} makes this an error" if strictly else ""]
+        logger.warning("%s. They are left out%s", told, "".join(f"; {each}" for each in ways if each))
+    for lack in (lack.only(chosen & excused[lack.folder]) for lack in lacking):
+        if lack.clips and lack.can_be_made:
+            how = how_to_make(store, {lack.folder.modality})
+            logger.warning("%s: %s. They get null for it%s", store.location, lack.told(), f"; or {how}" if how else "")
+    left_out: dict[str, list[str]] = {}
+    for lack in left:
+        for clip in lack.clips:
+            left_out.setdefault(clip, []).append(lack.of_clip(clip))
+    return ChosenClips(
+        sorted(chosen),
+        {clip: "; ".join(what) for clip, what in sorted(left_out.items())},
+        {lack.folder.modality: found for lack in lacking if (found := sorted(excused[lack.folder] & chosen))},
+    )
 
 
 def _check_names(store: Store, by_folder: Mapping[Folder, set[str]], incomplete: set[str]) -> None:

@@ -111,7 +111,11 @@ def _video(row: Mapping[str, Any], settings: ExportSettings) -> bytes:
     """Encode the frames, with the clip's sound."""
     sound: FlacSound | None = None
     for kind in file_modalities(settings.modalities):
-        found = kind.sound(kind.value_of(row, clip_id=row["clip_id"])) if kind.holds_file else None
+        found = (
+            kind.sound(kind.value_of(row, clip_id=row["clip_id"]))
+            if kind.holds_file and not kind.is_null_in(row)
+            else None
+        )
         sound = found or sound
     frames = [frame["bytes"] for frame in row[VIDEO.pictures]]
     if not frames:

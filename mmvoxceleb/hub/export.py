@@ -51,6 +51,8 @@ class ExportReport:
         clips: Number of clips in the export.
         bytes: Size of all shards in bytes.
         skipped: Damaged clips that were left out, each with the reason.
+        left_out: Clips that were left out since they lack a modality, with what they lack.
+        without: Clips that were exported without a modality, by its name: its columns are null.
     """
 
     written: int = 0
@@ -58,6 +60,8 @@ class ExportReport:
     clips: int = 0
     bytes: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    without: dict[str, list[str]] = field(default_factory=dict)
 
 
 def modalities_in(store: Store, *, drop_sensitive: bool = False) -> tuple[str, ...]:
@@ -122,15 +126,17 @@ def export_store(
 
         store = ChosenStore.of(store, clips, missing=missing, removals=removals)
         facts = replace(facts or CardFacts(), clip_list=Citation.of(clips))
-    shards = plan_shards(store, settings, removals, limit=limit)
+    plan = plan_shards(store, settings, removals, limit=limit)
     folder = ExportFolder(Path(out))
     with writing(folder.root):
         _refuse_other_folders(folder)
         with folder.lock() as is_locked:
             clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
             folder.settle()
-            _begin(folder, settings, store, shards, overwrite=overwrite)
-            return _export(folder, store, settings, shards, facts, workers, progress)
+            _begin(folder, settings, store, plan.shards, overwrite=overwrite)
+            report = _export(folder, store, settings, plan.shards, facts, workers, progress)
+            report.left_out, report.without = plan.left_out, plan.without
+            return report
 
 
 def _refuse_unread(removals: Removals, location: str) -> None:

@@ -31,6 +31,8 @@ def write_clip(root: Path, record: Mapping[str, Any], settings: ExportSettings) 
     }
     for folder in settings.folders:
         if isinstance(folder.kind, FileModality):
+            if folder.kind.is_null_in(record):
+                continue
             data = folder.kind.to_file(record)
             write_atomically(inside(root, _file_of(folder.kind, clip_id)), data)
             total += len(data)
@@ -57,11 +59,13 @@ def hash_clip(root: Path, clip_id: str, settings: ExportSettings) -> str:
     digest = hashlib.sha256()
     for folder in settings.folders:
         if isinstance(folder.kind, FileModality):
-            _add_to(digest, folder, [("", inside(root, _file_of(folder.kind, clip_id)).read_bytes())])
+            path = inside(root, _file_of(folder.kind, clip_id))
+            if folder.kind.exported_without == "never" or path.exists():
+                _add_to(digest, folder, [("", path.read_bytes())])
         else:
-            path = f"{folder.path}/{clip_id}"
-            names = sorted(os.listdir(inside(root, path)))
-            _add_to(digest, folder, [(name, inside(root, f"{path}/{name}").read_bytes()) for name in names])
+            frames = f"{folder.path}/{clip_id}"
+            names = sorted(os.listdir(inside(root, frames)))
+            _add_to(digest, folder, [(name, inside(root, f"{frames}/{name}").read_bytes()) for name in names])
     return digest.hexdigest()
 
 

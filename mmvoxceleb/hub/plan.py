@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mmvoxceleb.cliplists.chosen_store import ChosenStore
-from mmvoxceleb.cliplists.selection import choose_clips, split_clips
+from mmvoxceleb.cliplists.selection import choose, split_clips
 from mmvoxceleb.hub.derived import preview_of
 from mmvoxceleb.hub.layout import PREVIEW, WHOLE
 from mmvoxceleb.hub.notes import ShardNote
@@ -17,7 +17,7 @@ from mmvoxceleb.modalities import VIDEO, FrameModality
 from mmvoxceleb.stores import Store
 from mmvoxceleb.stores.clip import StoredClip
 
-__all__ = ["Shard", "digest_of", "plan_projections", "plan_shards"]
+__all__ = ["Plan", "Shard", "digest_of", "plan_projections", "plan_shards"]
 
 MOST_FILES_PER_FOLDER = 10_000
 """The Hub refuses more."""
@@ -43,7 +43,22 @@ class Shard:
     clips: tuple[str, ...]
 
 
-def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, limit: int | None = None) -> list[Shard]:
+@dataclass(frozen=True)
+class Plan:
+    """What is exported.
+
+    Args:
+        shards: The shards.
+        left_out: Clips that are not exported, with what they lack.
+        without: Clips that are exported without a modality, by its name.
+    """
+
+    shards: list[Shard]
+    left_out: dict[str, str]
+    without: dict[str, list[str]]
+
+
+def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, limit: int | None = None) -> Plan:
     """Share the clips of a store among shards, by split and in order of ``clip_id``.
 
     Args:
@@ -55,16 +70,19 @@ def plan_shards(store: Store, settings: ExportSettings, removals: Removals, *, l
     Raises:
         MissingModalityError: No clip has everything, or all were removed.
     """
-    found = choose_clips(store, settings.folders, fewer="name the modalities to export")
+    found = choose(store, settings.folders, fewer="name the modalities to export (--modality)", for_export=True)
     if not isinstance(store, ChosenStore):
-        tell_doubtful_entries(removals, found, store.location)
-    clips = removals.keep_some(found, store.location)
+        tell_doubtful_entries(removals, found.clips, store.location)
+    clips = removals.keep_some(found.clips, store.location)[:limit]
     shards = []
-    for split, members in split_clips(clips[:limit]).items():
+    for split, members in split_clips(clips).items():
         groups = _groups(store, settings, members)
         for number, group in enumerate(groups):
             shards.append(Shard(_path(settings.format, WHOLE, split, number, len(groups)), WHOLE, split, group))
-    return shards
+    taken = set(clips)
+    left_out = {clip: what for clip, what in found.left_out.items() if clip not in removals}
+    without = {name: [clip for clip in lacking if clip in taken] for name, lacking in found.without.items()}
+    return Plan(shards, left_out, {name: lacking for name, lacking in without.items() if lacking})
 
 
 def plan_projections(part: str, columns: Sequence[str], whole: Sequence[ShardNote], limit: int) -> list[Shard]:
@@ -121,7 +139,8 @@ def _expected_bytes(store: Store, settings: ExportSettings, clip_id: str) -> flo
     total, clip = 0.0, StoredClip(store, clip_id)
     options = settings.record_options(count_frames=False)
     for folder in settings.folders:
-        size: float = sum(max(0, entry.size) for entry in clip.entries(folder))
+        entries = clip.entries(folder) if folder.kind.exported_without == "never" or clip.has(folder) else ()
+        size: float = sum(max(0, entry.size) for entry in entries)
         if folder.kind is VIDEO and settings.has_mp4:
             size *= 1 if settings.lossless else _SHARE_OF_H264
         elif isinstance(folder.kind, FrameModality):

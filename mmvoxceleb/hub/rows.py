@@ -97,6 +97,8 @@ class RowReader:
     def _sound(self, record: Mapping[str, Any], clip_id: str) -> "FlacSound | None":
         """Return what is to be heard in the clip's video file."""
         for kind in file_modalities(self._settings.modalities):
+            if kind.is_null_in(record):
+                continue
             sound = kind.sound(kind.value_of(record, clip_id=clip_id))
             if sound is not None:
                 return sound

@@ -24,7 +24,8 @@ class ExportSettings:
 
     Args:
         format: ``parquet`` for the Hub, ``webdataset`` for tars, or ``folder`` for the original layout.
-        modalities: The modalities to export; clips that lack one are left out.
+        modalities: The modalities to export. Clips that lack one are left out. But those of which the provenance says
+            why they have no sound, and those without scores, are exported with null for it.
         styles: Drawing styles.
         video: ``png``: the frames, unchanged; ``mp4``: one H.264 file per clip (not for ``folder``).
         crf: H.264 constant rate factor, 0 to 51; lower is better and larger.
@@ -106,6 +107,7 @@ class ExportSettings:
             mask_encoding=self.mask_encoding,
             drop_sensitive=self.drop_sensitive,
             count_frames=count_frames,
+            has_nulls=True,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -27,7 +27,12 @@ def sample_files(record: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     pairs = [pair for kind in frame_modalities() for pair in kind.pairs_in(record).values()]
     light: dict[str, Any] = {name: value for name, value in record.items() if name not in dict(pairs)}
     video = light.pop(VIDEO.name, None)
-    own = [file for kind in file_modalities() if kind.columns()[0] in record for file in kind.to_sample(light)]
+    own = [
+        file
+        for kind in file_modalities()
+        if kind.columns()[0] in record and not kind.is_null_in(record)
+        for file in kind.to_sample(light)
+    ]
     files = [("json", json.dumps(light, ensure_ascii=False, separators=(",", ":")).encode()), *own]
     if video is not None:
         files.append(("mp4", video["bytes"]))

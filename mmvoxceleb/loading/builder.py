@@ -4,7 +4,7 @@ import difflib
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, TypeAlias
@@ -13,8 +13,9 @@ import datasets
 from datasets.exceptions import DatasetGenerationError
 
 from mmvoxceleb.ahead import GrowingAhead, results_ahead
-from mmvoxceleb.cliplists.selection import choose_clips, split_clips
+from mmvoxceleb.cliplists.selection import choose, split_clips
 from mmvoxceleb.errors import ConfigError, MissingModalityError, MMVoxCelebError, SourceUnavailableError
+from mmvoxceleb.loading.about import CITATION, DESCRIPTION
 from mmvoxceleb.loading.config import Configs, MMVoxCelebConfig
 from mmvoxceleb.loading.record import bytes_of, record_of
 from mmvoxceleb.loading.shards import shards_of
@@ -30,24 +31,8 @@ from mmvoxceleb.stores.styles import settled_styles
 
 __all__ = ["MMVoxCeleb"]
 
-_CITATION = """\
-@inproceedings{han2022show,
-  title = {Show Me What and Tell Me How: Video Synthesis via Multimodal Conditioning},
-  author = {Han, Ligong and Ren, Jian and Lee, Hsin-Ying and Barbieri, Francesco and Olszewski, Kyle and
-            Minaee, Shervin and Metaxas, Dimitris and Tulyakov, Sergey},
-  booktitle = {CVPR},
-  year = {2022}
-}
-@inproceedings{nagrani2017voxceleb,
-  title = {VoxCeleb: a large-scale speaker identification dataset},
-  author = {Nagrani, Arsha and Chung, Joon Son and Zisserman, Andrew},
-  booktitle = {Interspeech},
-  year = {2017}
-}
-"""
-_DESCRIPTION = (
-    "Multimodal VoxCeleb: talking-face clips with segmentation masks, line drawings, text and 40 facial attributes."
-)
+_LEFT_OUT = "Left out: "
+"""Begins the line of the description that a load from the cache repeats."""
 
 CLIPS_AHEAD = 2
 """Clips that are read while one is written, in preparing. A stream reads no clip before it is asked for on disk, and
@@ -85,6 +70,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     _read_removals: Removals | None = None
     _clips_ahead = 0
     _in_place = False
+    _is_read_now = False
     _writer_batch_size: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,8 +86,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     def _info(self) -> datasets.DatasetInfo:
         self.config.check()
         return datasets.DatasetInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
+            description=DESCRIPTION,
+            citation=CITATION,
             homepage="https://snap-research.github.io/MMVID/",
             features=self._features(),
         )
@@ -142,6 +128,10 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
                 f"{self._open().location}: no clip is left: all are shorter than min_frames={self.config.min_frames}, "
                 "or damaged (on_error='skip'); the log names them"
             )
+        if not self._is_read_now:
+            for line in (self.info.description or "").splitlines():
+                if line.startswith(_LEFT_OUT):
+                    logger.warning("%s, prepared earlier: %s", self._open().location, line)
         return super().as_dataset(*args, **kwargs)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
@@ -231,7 +221,7 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         store = self._open()
         removals = self._removals()
-        clips = choose_clips(
+        chosen = choose(
             store,
             self._folders(),
             persons=self.config.persons,
@@ -242,6 +232,8 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             fewer="read fewer with modalities=(...)",
             strictly="strict=True",
         )
+        clips = chosen.clips
+        self._tell_next_time({clip: what for clip, what in chosen.left_out.items() if clip not in removals}, len(clips))
         self._choose_form_of_frames(store, clips)
         if self.config.persons is None and self.config.clips is None:
             tell_doubtful_entries(removals, clips, store.location, self._options_for(self.config.data_dir))
@@ -249,6 +241,16 @@ class MMVoxCeleb(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             datasets.SplitGenerator(name=name, gen_kwargs={"store": store, "shards": shards_of(members)})
             for name, members in split_clips(removals.keep_some(clips, store.location)).items()
         ]
+
+    def _tell_next_time(self, left_out: Mapping[str, str], taken: int) -> None:
+        """Write into the description what a load from the cache is to say, too."""
+        self._is_read_now = True
+        if left_out:
+            clip, what = next(iter(left_out.items()))
+            told = (
+                f"{len(left_out):,} of {len(left_out) + taken:,} clips, which lack a modality, such as {clip}: {what}"
+            )
+            self.info.description = f"{DESCRIPTION}\n{_LEFT_OUT}{told}\n"
 
     def _choose_form_of_frames(self, store: Store, clips: Sequence[str]) -> None:
         """Take video files as they are where all clips are such, unless something else was asked for."""

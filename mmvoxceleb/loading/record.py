@@ -125,6 +125,8 @@ def _fields(
     *,
     in_place: bool,
 ) -> dict[str, Any]:
+    if options.has_nulls and kind.exported_without != "never" and not stored.has(kind.folder()):
+        return dict.fromkeys(kind.columns(options.styles))
     if in_place and kind.holds_file:
         references = stored.references(kind.folder(), stored.entries(kind.folder()))
         if references is not None:

@@ -52,6 +52,8 @@ class Audio(FileModality):
 
     name = "audio"
     made_by = "audio"
+    made_with = "--raw VIDEOS"
+    exported_without = "explained"
     aliases = ("sound",)
     suffix = ".flac"
     title = "sound"

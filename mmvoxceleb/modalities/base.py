@@ -49,6 +49,7 @@ class RecordOptions:
             unchanged.
         drop_sensitive: Put -1 in the label for :data:`mmvoxceleb.schema.SENSITIVE_ATTRIBUTES`.
         count_frames: Fill ``num_frames`` even if the video modality is not read.
+        has_nulls: Whether a clip may lack what exports may lack (``Modality.exported_without``); its columns are null.
         frames_as: ``images``: a list of pictures; ``video``: the video file of the clip, which must be one.
     """
 
@@ -61,6 +62,7 @@ class RecordOptions:
     drop_sensitive: bool = False
     count_frames: bool = False
     frames_as: Literal["images", "video"] = "images"
+    has_nulls: bool = False
 
     @property
     def takes_whole_clips(self) -> bool:
@@ -96,7 +98,10 @@ class Modality(ABC):
         is_frames: Whether a clip has many pictures, and not one small file.
         reads_meta: Whether its columns also depend on the clip's provenance.
         made_by: The subcommand of ``mmvoxceleb regenerate`` that makes it for the clips of a store; empty if none does.
+        made_with: Options that this subcommand needs, such as ``--raw VIDEOS``.
         made_of: Names of the modalities, besides the frames, without which that subcommand makes nothing.
+        exported_without: Whether exports take clips that lack it, with null in its columns: ``never``, if their
+            provenance says why there is none (``explained``), or ``always``. Only for modalities of one file.
         drive_id: Id of its file among those that MMVID published on Google Drive.
         largest_file_bytes: Size limit in bytes; a larger file is refused before it is read.
         problem_titles: Kinds of problems that its checks find, each with the title that ``validate`` shows.
@@ -115,7 +120,9 @@ class Modality(ABC):
     is_frames: ClassVar[bool]
     reads_meta: ClassVar[bool] = False
     made_by: ClassVar[str] = ""
+    made_with: ClassVar[str] = ""
     made_of: ClassVar[tuple[str, ...]] = ()
+    exported_without: ClassVar[Literal["never", "explained", "always"]] = "never"
     drive_id: ClassVar[str | None] = None
     largest_file_bytes: ClassVar[int] = LARGEST_FILE_BYTES
     problem_titles: ClassVar[Mapping[str, str]] = {}

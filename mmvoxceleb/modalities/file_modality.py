@@ -103,6 +103,10 @@ class FileModality(Modality):
     def meanings(self, options: RecordOptions) -> dict[str, str]:
         return dict.fromkeys(self.columns(options.styles), self.title)
 
+    def is_null_in(self, record: Mapping[str, Any]) -> bool:
+        """Whether the clip of a record has no such file: its columns are there, and all of them are null."""
+        return all(name in record and record[name] is None for name in self.columns())
+
     @abstractmethod
     def to_file(self, record: Mapping[str, Any]) -> bytes:
         """Convert the columns of a record back into the content of a file that :meth:`parse` reads."""

@@ -65,6 +65,7 @@ class Scores(FileModality):
 
     name = "score"
     made_by = "score"
+    exported_without = "always"
     aliases = ("scores",)
     suffix = ".json"
     title = "figures of quality"

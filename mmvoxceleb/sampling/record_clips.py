@@ -59,6 +59,14 @@ class SampledRows(SampledClips):
     def modalities(self, style: str) -> tuple[str, ...]:
         return modalities_in(self._names, style)
 
+    def without(self, modality: FileModality) -> set[str]:
+        """The clips of which all columns of a modality are null."""
+        names = [name for name in modality.columns_in(self._names) if name in self._names]
+        if not names or not all(self._rows.data.column(name).null_count for name in names):
+            return set()
+        is_null = np.logical_and.reduce([self._light_column(name).is_null().to_numpy() for name in names])
+        return {clip_id for clip_id, is_without in zip(self.clip_ids, is_null, strict=True) if is_without}
+
     def clip(self, position: int) -> "ArrowClip":
         return ArrowClip(self._rows[int(position)])
 

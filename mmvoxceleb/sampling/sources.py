@@ -1,5 +1,6 @@
 """Whatever can be sampled from, as clips."""
 
+import logging
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -11,10 +12,10 @@ from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
 from mmvoxceleb.cliplists.selection import choose_clips
-from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
-from mmvoxceleb.modalities import FileModality, Folder, folders_of, modalities
+from mmvoxceleb.modalities import FileModality, Folder, file_modalities, folders_of, modalities
 from mmvoxceleb.sampling.clips import SampledClip, SampledClips
 from mmvoxceleb.sampling.record_clips import SampledRows
 from mmvoxceleb.schema import split_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["SampledStore", "sampled_clips"]
+
+logger = logging.getLogger(__name__)
 
 
 class SampledStore(SampledClips):
@@ -95,6 +98,20 @@ class _SomeClips(SampledClips):
         return [every[position] for position in self._positions]
 
 
+def _whole_rows(rows: SampledRows, wanted: Sequence[str] | None, style: str) -> SampledClips:
+    """Leave out rows that have null for what is asked for, and count them."""
+    lacking = {kind.name: rows.without(kind) for kind in file_modalities(wanted or rows.modalities(style))}
+    gone = set().union(*lacking.values())
+    if not gone:
+        return rows
+    told = "; ".join(f"{len(clips):,} have no {name}, such as {min(clips)}" for name, clips in lacking.items() if clips)
+    told = f"{len(gone):,} of {len(rows):,} clips of the dataset are incomplete: {told}"
+    if len(gone) == len(rows):
+        raise MissingModalityError(f"{told}; sample fewer with modalities=(...)")
+    logger.warning("%s. They are left out; to keep them, sample fewer with modalities=(...)", told)
+    return _SomeClips(rows, set(rows.clip_ids) - gone)
+
+
 def _listed_among(clips: SampledClips, listed: ClipList, missing: Missing, removals: Removals) -> set[str]:
     """Return the clips of a list that are among others; those of splits of which there is nothing may be absent."""
     splits = {_split_of(clip_id) for clip_id in clips.clip_ids}
@@ -141,7 +158,7 @@ def sampled_clips(
     import datasets
 
     if isinstance(data, datasets.Dataset):
-        data = SampledRows(data)
+        data = _whole_rows(SampledRows(data), modalities, style)
     if isinstance(data, SampledClips):
         clips: SampledClips = data
         if removals:

@@ -2,6 +2,7 @@
 
 import logging
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
 from mmvoxceleb.errors import ConfigError
-from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO
+from mmvoxceleb.modalities import DEFAULT_STYLE, VIDEO, file_modalities
 from mmvoxceleb.sampling.epochs import StreamEpochs
 from mmvoxceleb.sampling.record_clips import RecordClip, modalities_in
 from mmvoxceleb.sampling.sample import Sample, SampleMaker
@@ -71,6 +72,7 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
         skip, self._skip = self._skip, 0
         before = self._rows.state_dict()
         num_rows = num_chosen = 0
+        kinds, left_out = file_modalities(self.modalities), Counter[str]()
         for row in self._rows:
             self._state_before_row, before = before, self._rows.state_dict()
             clip = RecordClip(row, row.__getitem__)
@@ -79,6 +81,9 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
                 continue
             num_chosen += 1
             if clip.clip_id in self._removals:
+                continue
+            if lacking := [kind.name for kind in kinds if kind.is_null_in(row)]:
+                left_out[" and ".join(lacking)] += 1
                 continue
             if not self._is_long_enough(clip):
                 continue
@@ -89,6 +94,12 @@ class ClipStream(SampleMaker, IterableDataset[dict[str, Any]]):
                     sample = Sample(clip, self.options, self._table, rng, work, window).made()
                 yield sample
             skip = 0
+        for lacking_names, count in left_out.items():
+            logger.warning(
+                "left out %d of the %d clips that this worker read: they have no %s; to keep them, sample fewer "
+                "with modalities=(...)",
+                count, num_rows, lacking_names,
+            )  # fmt: skip
         if num_rows and not num_chosen:
             logger.warning("none of the %d clips that this worker read is one of clips=", num_rows)
 

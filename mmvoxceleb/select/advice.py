@@ -2,8 +2,9 @@
 
 import contextlib
 
+from mmvoxceleb.cliplists.commands import command_for
 from mmvoxceleb.errors import MMVoxCelebError
-from mmvoxceleb.modalities import LABEL, SCORES, VIDEO, figures
+from mmvoxceleb.modalities import AUDIO, LABEL, LANDMARKS, MASKS, SCORES, VIDEO, Modality, figures
 from mmvoxceleb.sample import copied_first
 from mmvoxceleb.schema import ATTRIBUTE_INDEX
 from mmvoxceleb.select.conditions import Condition
@@ -14,8 +15,8 @@ __all__ = ["how_to_know"]
 
 _MOST_ASKED = 20
 
-_MADE_BY = {"landmarks": "landmarks", "masks": "mask", "audio": "audio"}
-"""Of each part that a figure is computed from: its modality, which ``regenerate`` makes under the same name."""
+_MADE_BY: dict[str, Modality] = {"landmarks": LANDMARKS, "masks": MASKS, "audio": AUDIO}
+"""Of each part that a figure is computed from: its modality."""
 
 
 def how_to_know(condition: Condition, store: Store) -> str:
@@ -30,9 +31,9 @@ def how_to_know(condition: Condition, store: Store) -> str:
     if asked:
         there = {folder.kind.name for folder in store.folders()}
         needs = dict.fromkeys(need for figure in asked for need in figure.needs if need in _MADE_BY)
-        lacking = [_MADE_BY[need] for need in needs if _MADE_BY[need] not in there]
+        lacking = [_MADE_BY[need] for need in needs if _MADE_BY[need].name not in there]
         names = [figure.name for figure in asked]
-        commands = [f"mmvoxceleb regenerate {what} {place}" for what in (*lacking, "score")]
+        commands = [command_for(kind, place) for kind in (*lacking, SCORES)]
         commands[-1] += f" --figures {','.join(names)}"  # named, they are an error where their model is missing
         if not lacking and (reason := _reason(names, store)):
             return f"the scores say why, for example {reason}"

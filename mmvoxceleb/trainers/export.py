@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import as_clip_list
 from mmvoxceleb.cliplists.chosen_store import ChosenStore, Missing
-from mmvoxceleb.cliplists.selection import choose_clips
+from mmvoxceleb.cliplists.selection import choose
 from mmvoxceleb.errors import ConfigError, CorruptSourceError, IncompatibleOutputError, MissingModalityError
 from mmvoxceleb.files.atomic import clean_partial, write_atomically, writing
 from mmvoxceleb.files.inside import inside
@@ -139,15 +139,20 @@ def export_for(
     listed = as_clip_list(clips)
     if listed is not None:
         store = ChosenStore.of(store, listed, missing=missing, removals=removals)
-    found = choose_clips(store, [modality.folder() for modality in kind.needs])
-    chosen = removals.keep_some(found, store.location)[:limit]
+    found = choose(store, [modality.folder() for modality in kind.needs])
+    chosen = removals.keep_some(found.clips, store.location)[:limit]
+    lacking = {
+        clip_id: f"clip {clip_id}: {what}" for clip_id, what in found.left_out.items() if clip_id not in removals
+    }
     folder = ExportFolder(Path(out))
     with writing(folder.root):
         state = TrainerSetState(folder.root, kind, settings)
         state.check(overwrite=overwrite)
         with folder.lock() as is_locked:
             clean_partial(folder.root.rglob(f"{PARTIAL}*"), all_of_them=is_locked)
-            return _export(state, store, chosen, removals, workers=workers, on_error=on_error, progress=progress)
+            report = _export(state, store, chosen, removals, workers=workers, on_error=on_error, progress=progress)
+            report.left_out = {**lacking, **report.left_out}
+            return report
 
 
 def _export(

@@ -36,7 +36,10 @@ def check_outdated(clip: StoredClip, meta: Mapping[str, Any], *, deep: bool) -> 
             continue
         if changed:
             command = f"mmvoxceleb regenerate {folders[0].kind.made_by or stage}"
-            how = command if folders[0].kind is SCORES else f"{command} with --overwrite"
+            more = folders[0].kind.made_with
+            how = (
+                command if folders[0].kind is SCORES else f"{command} with {f'{more} and ' if more else ''}--overwrite"
+            )
             text = f"was made from other {' and '.join(changed)} than the clip has now; run {how}"
             yield Problem("outdated", text, clip.clip_id, str(folders[0]))
 

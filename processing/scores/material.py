@@ -76,7 +76,9 @@ class Material:
     @property
     def without_sound(self) -> str:
         """Why the clip has no sound: the reason in its provenance, or that nobody made any."""
-        return f"no sound: {why_absent(self.meta, AUDIO.name) or 'make it with mmvoxceleb regenerate audio'}"
+        return (
+            f"no sound: {why_absent(self.meta, AUDIO.name) or 'make it with mmvoxceleb regenerate audio --raw VIDEOS'}"
+        )
 
     @cached_property
     def voice(self) -> "NDArray[np.float32] | None":

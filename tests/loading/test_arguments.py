@@ -134,6 +134,12 @@ def test_incomplete_clips_are_left_out_with_a_count_or_are_an_error(
     with caplog.at_level(logging.WARNING):
         assert load(own_corpus)["clip_id"][:] == [present]
     assert f"1 of 2 clips are incomplete: 1 lack txt, such as {absent}" in caplog.text
+    assert "prepared earlier" not in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert load(own_corpus)["clip_id"][:] == [present], "from the cache"
+    told = f"Left out: 1 of 2 clips, which lack a modality, such as {absent}: lacks txt"
+    assert f"{own_corpus.root}, prepared earlier: {told}" in caplog.text
     with pytest.raises(MissingModalityError, match="1 lack txt"):
         load(own_corpus, strict=True)
     assert load(own_corpus, modalities=("video",), strict=True).num_rows == 2

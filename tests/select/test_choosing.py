@@ -240,7 +240,8 @@ def test_what_a_figure_is_computed_from_comes_first(tmp_path: Path) -> None:
     (corpus.root / "score" / f"{corpus.clips[0]}.json").write_bytes(scores.to_bytes())
     (command,) = select_clips(corpus.root, Choice(("sync_confidence > 3",))).advice.values()
     made = ["landmarks", "audio", "score"]
-    commands = [f"mmvoxceleb regenerate {what} {corpus.root}" for what in made]
+    options = {"audio": " --raw VIDEOS"}
+    commands = [f"mmvoxceleb regenerate {what} {corpus.root}{options.get(what, '')}" for what in made]
     assert command == f"to measure sync_confidence, run: {', then '.join(commands)} --figures sync_confidence"
 
 
