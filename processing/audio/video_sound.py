@@ -19,7 +19,7 @@ from mmvoxceleb.processing.audio.placing import Event, Placer
 from mmvoxceleb.processing.audio.settings import AudioSettings
 from mmvoxceleb.processing.decoders import FPS
 from mmvoxceleb.processing.decoders.probe import probe
-from mmvoxceleb.processing.decoders.timeline import read_timeline
+from mmvoxceleb.processing.decoders.timeline_reader import read_timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from mmvoxceleb.errors import UnsuitableDecoderError
 from mmvoxceleb.processing.decoders.probe import VideoInfo
-from mmvoxceleb.processing.decoders.timeline import FPS, LATENESS_SECONDS, Timeline, read_timeline
+from mmvoxceleb.processing.decoders.timeline import FPS, LATENESS_SECONDS, Timeline
+from mmvoxceleb.processing.decoders.timeline_reader import read_timeline
 
 if TYPE_CHECKING:
     import numpy as np

@@ -29,7 +29,7 @@ from mmvoxceleb.processing.decoders import open_decoder, probe
 from mmvoxceleb.processing.decoders.cut_off import cut_off_in
 from mmvoxceleb.processing.decoders.decord_decoder import DecordDecoder
 from mmvoxceleb.processing.decoders.interface import FrameCounts
-from mmvoxceleb.processing.decoders.timeline import read_timeline
+from mmvoxceleb.processing.decoders.timeline_reader import read_timeline
 from mmvoxceleb.processing.detectors import Detection, Detector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.work import Work
