@@ -2,7 +2,7 @@
 
 import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,19 @@ from tests.support.rude_server import Answer, Request, Start
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "FIRST_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(download_module, "SILENT_SECONDS", 0.2)
-    monkeypatch.setattr(stalls, "GROWTH_SECONDS", 0.5)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give up soon: for servers that never answer, as others may answer late on a busy machine."""
+
+    def be_impatient() -> None:
+        monkeypatch.setattr(download_module, "SILENT_SECONDS", 0.2)
+        monkeypatch.setattr(stalls, "GROWTH_SECONDS", 0.5)
+
+    return be_impatient
 
 
 def endless(request: Request) -> None:
@@ -56,7 +65,10 @@ def test_a_file_without_end_is_given_up(
 
 
 @pytest.mark.parametrize("reply", [trickling, silent])
-def test_a_server_that_sends_next_to_nothing_is_given_up(rude: Start, tmp_path: Path, reply: Answer) -> None:
+def test_a_server_that_sends_next_to_nothing_is_given_up(
+    rude: Start, tmp_path: Path, impatient: Callable[[], None], reply: Answer
+) -> None:
+    impatient()
     server = rude(reply)
     with pytest.raises(SourceUnavailableError, match=r"nothing came for 0 s after 0 bytes, 3 times"):
         download([f"{server.url}/w.pth"], tmp_path / "w.pth")
@@ -73,10 +85,7 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(rude: Start, tmp_path: 
         (lambda request: request.answer(302, Location="file:///etc/hostname"), "no web address, which is not followed"),
     ],
 )
-def test_what_is_not_taken_says_why(
-    rude: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Answer, message: str
-) -> None:
-    monkeypatch.setattr(download_module, "SILENT_SECONDS", 20)  # these servers answer, though perhaps late
+def test_what_is_not_taken_says_why(rude: Start, tmp_path: Path, reply: Answer, message: str) -> None:
     with pytest.raises(SourceUnavailableError, match=message):
         download([f"{rude(reply).url}/w.pth"], tmp_path / "w.pth")
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
@@ -93,7 +102,10 @@ def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DriveFil
     server.close()
 
 
-def test_a_drive_that_stops_sending_is_given_up(google: DriveFile, tmp_path: Path) -> None:
+def test_a_drive_that_stops_sending_is_given_up(
+    google: DriveFile, tmp_path: Path, impatient: Callable[[], None]
+) -> None:
+    impatient()
     google.wait_seconds = 30
     with pytest.raises(SourceUnavailableError, match=r"did not arrive \(nothing came for 0 s after"):
         download_file("1slow", tmp_path / "out" / "video.zip", quiet=True)
@@ -135,12 +147,17 @@ def test_a_drive_that_sends_too_much_is_given_up(
     ],
 )
 def test_videos_are_bounded_too(
-    rude: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Answer, message: str
+    rude: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    impatient: Callable[[], None],
+    reply: Answer,
+    message: str,
 ) -> None:
     pytest.importorskip("yt_dlp")
     monkeypatch.setattr(fetch_module, "LARGEST_VIDEO_BYTES", 4 << 20)
-    if reply is endless:
-        monkeypatch.setattr(stalls, "GROWTH_SECONDS", 20.0)
+    if reply in (trickling, silent):
+        impatient()
     server = rude(reply)
     with pytest.raises(SourceUnavailableError, match=rf"v1\.mp4 cannot be downloaded: .*{message}"):
         fetch_video("v1", tmp_path, url_template=server.url + "/{video_id}.mp4")

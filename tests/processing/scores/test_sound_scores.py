@@ -71,7 +71,7 @@ def test_lips_and_sound_of_the_face_that_is_followed(scorer: SyncScorer, folder:
 def test_why_lips_and_sound_are_not_compared(scorer: SyncScorer) -> None:
     gap = np.delete(np.arange(COUNT + 1), 5)
     for material, reason in (
-        (clip(None, [BOX] * COUNT), "no sound: make it with mmvoxceleb regenerate audio"),
+        (clip(None, [BOX] * COUNT), "no sound: make it with mmvoxceleb regenerate audio --raw VIDEOS"),
         (clip(sound()), "no landmarks: make them with mmvoxceleb regenerate landmarks"),
         (clip(sound(), [NONE] * COUNT), "no face: its landmarks have none in any frame"),
         (clip(sound(), [BOX] * 11 + [NONE] * 3), "too short: a face is followed for under 12 frames"),
@@ -96,7 +96,7 @@ def test_level_of_the_sound() -> None:
     }  # fmt: skip
     short = scorer.measure(clip(tones(0.01)))
     assert short["loudness"] == short["silent_share"] == "too short: sound of under 0.4 s"
-    assert set(scorer.measure(clip()).values()) == {"no sound: make it with mmvoxceleb regenerate audio"}
+    assert set(scorer.measure(clip()).values()) == {"no sound: make it with mmvoxceleb regenerate audio --raw VIDEOS"}
 
 
 def test_speech_of_sound_at_another_rate_and_in_stereo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_speech_of_sound_at_another_rate_and_in_stereo(tmp_path: Path, monkeypat
     assert share > 0.5
     stereo = np.stack([spoken, spoken]).repeat(3, axis=1)
     assert float(scorer.measure(clip(stereo, rate=48000))["speech_share"]) == pytest.approx(share, abs=0.15)
-    assert scorer.measure(clip())["speech_share"] == "no sound: make it with mmvoxceleb regenerate audio"
+    assert scorer.measure(clip())["speech_share"] == "no sound: make it with mmvoxceleb regenerate audio --raw VIDEOS"
 
 
 def test_every_figure_is_explained() -> None:
