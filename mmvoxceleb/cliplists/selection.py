@@ -93,7 +93,12 @@ def choose(
         chosen_clips = choose_in(everywhere, clips, store.location, missing=missing, removals=removals, advice=advice)
     everywhere = _only(everywhere, store, persons, chosen_clips)
     lacking = [
-        Lack.of(store, folder, everywhere - found, ask_all=for_export)
+        Lack.of(
+            store,
+            folder,
+            everywhere - found,
+            ask_all=for_export and folder.kind.exported_without == "explained",
+        )
         for folder, found in by_folder.items()
         if everywhere - found
     ]

@@ -92,7 +92,7 @@ class ExportStore(Store):
 
         names = [*(only or self._columns_of(folder))]
         if clip_id not in self._rows or not names:
-            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}")
+            raise self._missing(folder, clip_id)
         path, group, row = self._rows[clip_id]
         with self._lock:
             key = (path, group, tuple(names))
@@ -107,18 +107,20 @@ class ExportStore(Store):
         if not isinstance(kind, FrameModality):
             record = self._record(folder, clip_id)
             if record[self._columns_of(folder)[0]] is None:
-                raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}")
+                raise self._missing(folder, clip_id)
             return [Entry(f"{clip_id}{kind.suffix if isinstance(kind, FileModality) else ''}", 0)]
         indices = self._columns_of(folder)[-1:]
         numbers = self._record(folder, clip_id, indices)[indices[0]] if indices else None
         if not numbers:
-            raise MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}")
+            raise self._missing(folder, clip_id)
         return [Entry(f"{number:07d}", number) for number in numbers]
 
     def read(self, folder: Folder, clip_id: str, entries: Sequence[Entry] | None = None) -> list[bytes]:
         kind = folder.kind
         record = self._record(folder, clip_id)
         if isinstance(kind, FileModality):
+            if kind.is_null_in(record):
+                raise self._missing(folder, clip_id)
             return [kind.to_file(record)]
         assert isinstance(kind, FrameModality)
         pictures, indices = self._columns_of(folder)
@@ -126,6 +128,9 @@ class ExportStore(Store):
         wanted = record[indices] if entries is None else [entry.index for entry in entries]
         options = RecordOptions()
         return [kind.to_file(by_index[index]["bytes"], options, clip_id=clip_id) for index in wanted]
+
+    def _missing(self, folder: Folder, clip_id: str) -> MissingModalityError:
+        return MissingModalityError(f"{self.location}: has no {folder} of clip {clip_id}")
 
     def fingerprint(self, folders: Iterable[Folder]) -> str:
         paths = {path for path, _, _ in self._rows.values()}

@@ -15,10 +15,14 @@ from typer.testing import CliRunner
 from mmvoxceleb import ClipSampler
 from mmvoxceleb.cli.main import app
 from mmvoxceleb.codecs.flac import encode_flac
+from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.hub.export import export_store
 from mmvoxceleb.hub.settings import ExportSettings
 from mmvoxceleb.modalities import AUDIO, MODALITIES, SCORES, ClipScores
 from mmvoxceleb.sampling.stream import ClipStream
+from mmvoxceleb.stores.clip import StoredClip
+from mmvoxceleb.viewer.export_store import ExportStore
+from mmvoxceleb.viewer.facts import facts_of
 from tests.support.corpus import Corpus, make_corpus
 
 ALL = (*MODALITIES, AUDIO.name, SCORES.name)
@@ -146,6 +150,15 @@ def test_the_command_counts_them(corpus: Corpus, tmp_path: Path) -> None:
         CliRunner().invoke(app, ["export", str(corpus.root), str(tmp_path / "b"), "--dry-run", "--json"]).stdout
     )
     assert (plan["left_out"], plan["without"]) == (told["left_out"], told["without"])
+
+
+def test_the_viewer_shows_an_export_in_which_a_clip_has_null(corpus: Corpus, shards: Path) -> None:
+    store = ExportStore(shards)
+    for clip_id, kind in ((corpus.clips[1], AUDIO), (corpus.clips[2], SCORES)):
+        assert not StoredClip(store, clip_id).has(kind.folder())
+        with pytest.raises(MissingModalityError, match=f"has no {kind.folder()} of clip {clip_id}"):
+            StoredClip(store, clip_id).value(kind)
+        assert facts_of(StoredClip(store, clip_id)).num_frames == corpus.frames_of(clip_id)
 
 
 def test_an_export_for_a_trainer_counts_them(corpus: Corpus, tmp_path: Path) -> None:
