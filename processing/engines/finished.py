@@ -155,7 +155,7 @@ class FinishedStages:
                 current["label"] = list(clip.label) if clip.label is not None else None
             current.update(clip.digests(stage.reads))
             is_older = (stage.uses_label and LABEL.folder() in changing) or not changing.isdisjoint(stage.reads)
-            if not is_older and self.has(stage, clip.clip_id, current):
+            if self._keeps(stage, clip.clip_id) or (not is_older and self.has(stage, clip.clip_id, current)):
                 loaded.skipped.append(stage.name)
                 continue
             if stage.is_renewed and (section := self.provenance.section(clip.clip_id, stage.name)) is not None:
@@ -164,6 +164,12 @@ class FinishedStages:
             loaded.wanted[stage.name] = indices
             loaded.inputs[stage.name] = current
             changing.update(stage.folders)
+
+    def _keeps(self, stage: Stage, clip_id: str) -> bool:
+        """Return whether a stage leaves the files of a clip as they are, whatever else is made anew."""
+        section = self.provenance.section(clip_id, stage.name)
+        is_whole = section is not None and all(self._writer.has(folder, clip_id) for folder in stage.folders)
+        return section is not None and is_whole and stage.keeps(clip_id, section)
 
     def _unknown(self, stage: Stage, clip_id: str) -> str:
         sections = self.provenance.read(clip_id).items()

@@ -11,11 +11,13 @@ import pytest
 from mmvoxceleb.errors import ConfigError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import LandmarkStage, MaskStage, Pipeline
+from mmvoxceleb.processing.labels.importing import import_labels
 from mmvoxceleb.processing.labels.making import make_label_stage
 from mmvoxceleb.processing.labels.measured.figures import FIGURES, Face, figures_of
 from mmvoxceleb.processing.labels.measured.rules import RULES, clip_figures, decided, scores_of
 from mmvoxceleb.processing.labels.measured.stage import MeasuredLabelStage
 from mmvoxceleb.processing.masks import OpenParser
+from mmvoxceleb.processing.stage import Stage
 from mmvoxceleb.processing.text.describing import describe
 from mmvoxceleb.processing.text.stage import TextStage
 from mmvoxceleb.schema import ATTRIBUTES, CLASSES
@@ -212,6 +214,33 @@ def test_the_stage_reads_landmarks_and_masks_and_says_what_it_measured(store: Pa
         assert not any(word in text for word in (" he ", " she ", "young", "attractive", " man", "woman"))
         assert "brown hair" in text
     assert Pipeline(stages).run(store, tmp_path / "out").skipped == 2
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_labels_by_hand_stay_where_what_the_stage_reads_is_made_anew(
+    store: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    def stages(stride: int) -> list[Stage]:
+        masks = MaskStage(OpenParser(FixedFace(), Silhouette()), stride=stride)
+        return [LandmarkStage(FixedFace()), masks, MeasuredLabelStage(FixedFace()), TextStage()]
+
+    if overwrite:
+        Pipeline(stages(4)).run(store, store)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"clip_id,Male,Smiling\n{CLIPS[0]},1,1\n")
+    import_labels(table, store)
+    if overwrite:  # some attributes of a predicted label
+        table.write_text(f"clip_id,Smiling\n{CLIPS[1]},1\n")
+        import_labels(table, store, keep_others=True)
+    sources = ["manual", "predicted:measurements@2+manual"] if overwrite else ["manual"]
+    labels = [(store / "label" / f"{clip}.txt").read_bytes() for clip, _ in zip(CLIPS, sources, strict=False)]
+    for stride in (4, 2) if overwrite else (4, 4):
+        Pipeline(stages(stride)).run(store, store, overwrite=overwrite)
+        for clip, label, source in zip(CLIPS, labels, sources, strict=False):
+            assert (store / "label" / f"{clip}.txt").read_bytes() == label
+            assert Provenance(store).read(clip)["label_source"] == source
+            assert "smiling" in (store / "txt" / f"{clip}.txt").read_text().lower()
+    assert len([*(store / "mask" / CLIPS[0]).iterdir()]) == (5 if overwrite else 3)
 
 
 def test_without_landmarks_and_masks_it_looks_itself_and_masks_are_missed(store: Path, tmp_path: Path) -> None:
