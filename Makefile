@@ -10,7 +10,7 @@ RELEASE ?= .venv-release
 BENCHMARKS ?= loading sampling
 COUNT ?= 5000
 SEED ?= 0
-PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo install test test-oldest test-newest test-extras fuzz lint lint-workflows format docs notebooks dist wheels bench clean

@@ -86,7 +86,8 @@ class CroppedVideos(ClipSource):
         records = {key: job.records.read(key) for key in recorded}
         clips = {key: removals.keep(record.clips if (record := records.get(key)) else []) for key in units}
         self._unrecorded = self._find_unrecorded(job.tree.names(META.folder_name), clips)
-        changed = {key for key, record in records.items() if record is not None and self._has_other_size(key, record)}
+        options = job.options() if recorded else {}
+        changed = {key for key, record in records.items() if record and self._is_other(job, options, key, record)}
         conflicts = self._conflicts(job, sorted(recorded), changed) or self._conflicts_of_clips(job)
         try:
             todo = set(steps.plan([clip_id for written in clips.values() for clip_id in written]).todo)
@@ -114,6 +115,15 @@ class CroppedVideos(ClipSource):
         name = first.input_name(next(each for each in first.utterances if each.note))
         all_of_them = f"; {self.job.tree.location}/meta/ledger.jsonl names all {len(renamed):,}"
         return f"{name.removesuffix('.txt')}: {first.note}{all_of_them if len(renamed) > 1 else ''}"
+
+    def _is_other(self, job: CropJob, options: Mapping[str, Any], key: str, record: VideoRecord) -> bool:
+        """Return whether a video is to be cropped again: its file is another, or the settings are, and may be."""
+        if self._has_other_size(key, record):
+            return True
+        try:
+            return not job.records.is_same(record, options, record.inputs, overwrite=job.overwrite)
+        except OtherResultsError:  # is told by all of them
+            return False
 
     def _has_other_size(self, key: str, record: VideoRecord) -> bool:
         """Return whether a file is another than it was, as far as its size tells; a run compares more."""

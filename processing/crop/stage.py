@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvoxceleb.errors import ConfigError
+from mmvoxceleb.meta.videos import VideoRecords
 from mmvoxceleb.processing.crop.cropped_videos import CroppedVideos
 from mmvoxceleb.processing.crop.fetch import YOUTUBE
 from mmvoxceleb.processing.crop.job import CropJob
@@ -61,7 +62,8 @@ class CropStage(PipelineStage):
     ) -> ClipSource:
         if isinstance(source, Store | ClipSource):
             raise ConfigError("a pipeline that crops takes videos: a folder, or a list of SourceVideo")
-        videos = free_videos(source) if isinstance(source, str | os.PathLike) else source
+        is_place = isinstance(source, str | os.PathLike)
+        videos = free_videos(source, earlier=VideoRecords(writer.tree)) if is_place else source
         job = CropJob(
             out=writer.tree,
             settings=self.settings,

@@ -62,5 +62,5 @@ def crop(
     """
     from mmvoxceleb.processing.pipeline import Pipeline
 
-    videos, stage = videos_and_stage(choices, run)
+    videos, stage = videos_and_stage(choices, run, out)
     run_pipeline(Pipeline([stage, *([audio.make_stage()] if audio.audio else [])]), videos, out, run)

@@ -106,9 +106,9 @@ class CropChoices:
             raise ConfigError("--download needs --annotations, --metadata or --list, which name the videos")
 
 
-def videos_and_stage(choices: CropChoices, run: RunOptions) -> "tuple[list[SourceVideo], CropStage]":
+def videos_and_stage(choices: CropChoices, run: RunOptions, out: str) -> "tuple[list[SourceVideo], CropStage]":
     """List the videos, and make the stage that crops them; its weights are fetched, unless nothing is to be run."""
-    videos = _find_videos(choices)
+    videos = _find_videos(choices, out)
     stage = make_crop_stage(choices, videos)
     if stage.detector is not None:
         check_licence(run, "detector", stage.detector.name, choices.detector_weights)
@@ -149,8 +149,9 @@ def make_crop_stage(choices: CropChoices, videos: "Sequence[SourceVideo]" = ()) 
     )
 
 
-def _find_videos(choices: CropChoices) -> "list[SourceVideo]":
+def _find_videos(choices: CropChoices, out: str) -> "list[SourceVideo]":
     """List the videos; what is odd about ``vox-metadata.csv`` is counted on stderr."""
+    from mmvoxceleb.meta.videos import VideoRecords
     from mmvoxceleb.processing.crop.sources import LISTS, annotated_videos, free_videos, metadata_videos
 
     if choices.download:
@@ -160,7 +161,7 @@ def _find_videos(choices: CropChoices) -> "list[SourceVideo]":
     if choices.listed is not None:
         return LISTS[choices.list_form](choices.raw, choices.listed)
     if choices.metadata is None:
-        return free_videos(choices.raw, choices.identities)
+        return free_videos(choices.raw, choices.identities, earlier=VideoRecords(out))
     videos, table = metadata_videos(choices.raw, choices.metadata)
     typer.echo(
         f"{choices.metadata}: {table.num_rows:,} rows, {table.num_duplicates + table.num_in_both_splits:,} of them "

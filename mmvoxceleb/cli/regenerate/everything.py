@@ -144,7 +144,7 @@ def everything(
         videos = replace(videos, detector=models.chosen.detector)
     if videos.detector is None:
         _tell_downloads(models, wanted)
-    found, crop = videos_and_stage(replace(videos, device=network.device), run)
+    found, crop = videos_and_stage(replace(videos, device=network.device), run, out)
     sound = [audio.make_stage()] if "audio" in wanted and audio.audio else []
     run_pipeline(Pipeline([crop, *sound, *made]), found, out, run)
 

@@ -26,6 +26,7 @@ from mmvoxceleb.processing.crop.videos import SourceVideo
 from mmvoxceleb.processing.detectors import HaarDetector
 from mmvoxceleb.processing.engines.local import run_local
 from mmvoxceleb.processing.engines.outcomes import Summary
+from mmvoxceleb.processing.engines.steps import ClipSteps
 from mmvoxceleb.processing.engines.work import Work
 from mmvoxceleb.processing.output import StoreWriter
 from mmvoxceleb.schema import Folder
@@ -157,8 +158,12 @@ def test_other_settings_are_refused_or_overwrite(inputs: Path, tmp_path: Path) -
     other = CropSettings(size_px=64, min_frames=20, min_face_px=60, boxes="annotation")
     with pytest.raises(IncompatibleOutputError, match=r"min_frames was 10 and is 20.*--overwrite"):
         crop_videos(videos_of(inputs), job_to(tmp_path, settings=other))
-    summary = crop_videos(videos_of(inputs), job_to(tmp_path, settings=other, overwrite=True))
+    job = job_to(tmp_path, settings=other, overwrite=True)
+    source, steps = CroppedVideos(videos_of(inputs), job), ClipSteps(job.writer, [], overwrite=True)
+    assert set(source.plan(source.units(), steps).todo) == set(source.units()), "as a dry run tells"
+    summary = crop_videos(videos_of(inputs), job)
     assert summary.clips == 4
+    assert not source.plan(source.units(), steps).todo
     fresh = tmp_path / "fresh"
     crop_videos(videos_of(inputs), job_to(fresh, settings=other))
     assert {k: v for k, v in contents(tmp_path).items() if not k.startswith("fresh/")} == contents(fresh)

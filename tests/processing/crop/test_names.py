@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.meta.removal_list import add_removals
 from mmvoxceleb.meta.removals import Removals
 from mmvoxceleb.processing.crop.names import MOST_BYTES, part_of_name
@@ -79,6 +80,35 @@ def test_a_new_neighbour_changes_no_key(tmp_path: Path) -> None:
     notes = {Path(str(video.path)).name: video.note for video in free_videos(tmp_path)}
     assert "'x.mkv': another file has this name" in notes["x.mkv"]
     assert notes["x.mp4"] == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Eva/v.mp4", "eva/v.mp4"), ("ann/x.mkv", "ann/x.mp4"), ("B.mp4", "b.mp4")]
+)
+@pytest.mark.parametrize("is_a_copy", [False, True])
+def test_a_file_keeps_the_name_that_it_had_when_another_one_comes(
+    tmp_path: Path, first: str, second: str, is_a_copy: bool
+) -> None:
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    write_video(raw / first, portrait_frames([(40.0, 25.0)] * 12))
+    settings = CropSettings.for_free_videos(size_px=64, min_frames=10, min_face_px=60)
+    pipeline = Pipeline([CropStage(settings, detector=HaarDetector())])
+    pipeline.run(raw, out).raise_if_failed()
+    (clip,) = open_store(out).clips(Folder("video"))
+    if is_a_copy:
+        (raw / second).parent.mkdir(exist_ok=True)
+        os.link(raw / first, raw / second)
+    else:
+        write_video(raw / second, portrait_frames([(50.0, 25.0)] * 14))
+    for is_again in (False, True):
+        summary = pipeline.run(raw, out)
+        summary.raise_if_failed()
+        assert (summary.done, summary.skipped) == ((0, 2) if is_again else (1, 1))
+        clips = set(open_store(out).clips(Folder("video")))
+        assert clip in clips
+        assert len(clips) == 2
+    sources = {Provenance(out).read(each)["crop"]["num_frames"] for each in clips - {clip}}
+    assert sources == {12 if is_a_copy else 14}
 
 
 def test_linked_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
