@@ -1,4 +1,4 @@
-"""The one-euro filter: it steadies points at rest, and hardly delays moving ones."""
+"""The one-euro filter: it steadies points at rest, and delays moving ones little, but where they turn back."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mmvoxceleb.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OneEuro"]
+__all__ = ["OneEuro", "kept_near"]
 
 FRAMES_PER_SECOND = 25
 
@@ -63,6 +63,25 @@ class OneEuro:
                 smooth[place] = smooth[last] + _share(self.min_cutoff_hz + self.beta * np.abs(speed), seconds) * moved
             last = place
         return smooth
+
+
+def kept_near(steadied: "NDArray[np.float64]", points: "NDArray[np.float64]", *, share: float) -> "NDArray[np.float64]":
+    """Limit how far a filter has moved points: it delays a head that turns back, whose speed passes through zero.
+
+    Args:
+        steadied: float64 [N, K, 3], the filtered points.
+        points: float64 [N, K, 3], the points as they were found.
+        share: The longest way in the picture's plane, in face sizes (the mean of width and height).
+
+    Returns:
+        float64 [N, K, 3]: ``steadied``, or the nearest point on the way to it from ``points``.
+    """
+    shift = steadied - points
+    size = np.ptp(points[..., :2], axis=1).mean(axis=1)[:, None]
+    way = np.linalg.norm(shift[..., :2], axis=2)
+    kept = np.minimum(1.0, share * size / np.maximum(way, 1e-9))
+    limited: NDArray[np.float64] = points + shift * kept[..., None]
+    return limited
 
 
 def _share(cutoff_hz: "float | NDArray[np.float64]", seconds: float) -> "float | NDArray[np.float64]":

@@ -14,6 +14,7 @@ from mmvoxceleb.errors import ConfigError, WeightsError
 from mmvoxceleb.meta.provenance import Provenance
 from mmvoxceleb.processing import LandmarkStage, MaskStage, Pipeline
 from mmvoxceleb.processing.landmarks import OneEuro
+from mmvoxceleb.processing.landmarks.smoothing import kept_near
 from mmvoxceleb.processing.masks import OpenParser, make_parser
 from mmvoxceleb.processing.masks.face_regions import painted
 from mmvoxceleb.processing.masks.head_geometry import PARTS, head_of
@@ -54,6 +55,33 @@ def test_a_drawn_head_comes_apart_as_it_was_drawn() -> None:
                    ("_eye", "_brow")}  # fmt: skip
         assert columns["l_eye"] > columns["r_eye"] + 50
         assert columns["l_brow"] > columns["r_brow"] + 50
+
+
+def test_masks_of_a_head_that_turns_back_do_not_lag() -> None:
+    shifts = [0, 10, 20, 30, 20, 10, 0, -10, -20, -10, 0, 10, 20, 10, 0]
+    frames = np.stack([drawn_head(shift=shift)[0] for shift in shifts])
+    indices = np.arange(len(shifts)) * 4
+
+    def eyes(parser: OpenParser) -> NDArray[np.float64]:
+        ids = parser(frames, indices=indices)
+        is_eye = np.isin(ids, [CLASSES.index("l_eye"), CLASSES.index("r_eye")])
+        return np.array([np.nonzero(each)[1].mean() for each in is_eye])
+
+    found = eyes(OpenParser(FixedFace(), Silhouette(), smooth=None))
+    lag_px = np.abs(eyes(open_parser()) - found)
+    size_px = np.ptp(points()[:, :2], axis=0).mean() * 512 / frames.shape[2]
+    assert np.ptp(found) > 80
+    assert 0.5 < lag_px.max() < 0.012 * size_px, "the filter is at work, and kept near"
+
+
+def test_a_limited_filter_steadies_still_points_as_before() -> None:
+    rng = np.random.default_rng(0)
+    still = points()[None] + rng.normal(0, 0.2, (30, 1, 3))
+    steadied = OneEuro()(still, np.arange(30))
+    assert kept_near(steadied, still, share=0.01) == pytest.approx(steadied, abs=1e-9)
+    assert not np.allclose(steadied, still)
+    gone = np.full_like(still, np.nan)
+    assert np.isnan(kept_near(gone, gone, share=0.01)).all()
 
 
 def test_no_face_no_mask(store: Path, tmp_path: Path) -> None:
