@@ -82,8 +82,7 @@ class Lack:
     def only(self, clips: Collection[str]) -> "Lack":
         """The same of some of the clips."""
         reasons = {clip: why for clip, why in self.reasons.items() if clip in clips}
-        asked = self.asked if self.asked < len(self.clips) else len(clips)
-        return Lack(self.folder, self.clips.intersection(clips), reasons, asked)
+        return Lack(self.folder, self.clips.intersection(clips), reasons, min(self.asked, len(clips)))
 
     def told(self) -> str:
         """Say how many there are, such as which, and why."""
