@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from mmvoxceleb.files.atomic import write_atomically
@@ -181,7 +182,7 @@ def _fields(settings: ExportSettings, statistics: ExportStatistics) -> list[tupl
 def _numbers(name: str, split: SplitStatistics, counted: Sequence[str]) -> list[str]:
     """Row of a split in the table of numbers."""
     lengths = sorted(split.frames)
-    middle = f"{lengths[0]} / {lengths[len(lengths) // 2]} / {lengths[-1]}" if lengths else "unknown"
+    middle = f"{lengths[0]} / {int(median(lengths))} / {lengths[-1]}" if lengths else "unknown"
     totals = [split.clips, len(split.persons), len(split.videos)]
     pictures = [f"{split.pictures.get(column, 0):,}" for column in counted]
     frames = f"{sum(lengths):,}" if lengths else "unknown"

@@ -98,6 +98,7 @@ class CroppedVideos(ClipSource):
         without_stages = not steps.stages
         unchanged = recorded - changed
         finished = [key for key in units if key in unchanged and (without_stages or todo.isdisjoint(clips[key]))]
+        left_out += _removed_of({key: records[key] for key in finished}, removals)
         return Plan(
             tuple(key for key in units if key not in set(finished)),
             tuple(finished),
@@ -326,6 +327,17 @@ class CroppedVideos(ClipSource):
         if self._local.detector is None:
             self._local.detector = copy.deepcopy(shared)
         return self._local.detector
+
+
+def _removed_of(records: Mapping[str, VideoRecord | None], removals: Removals) -> int:
+    """Count the single clips on the removal list that records of finished videos no longer name."""
+    count = 0
+    for clip_id in removals.clip_id:
+        clip = ClipId.parse(clip_id)
+        video = f"{clip.person_id}#{clip.video_id}"
+        record = records.get(video) or records.get(f"{video}#{clip.utterance}")
+        count += record is not None and clip_id not in record.clips
+    return count
 
 
 class _PerThread(threading.local):

@@ -120,6 +120,13 @@ def test_the_chart_of_attributes_has_one_denominator_and_says_so() -> None:
     assert not dict(chart_figures(ExportStatistics({"train": whole})))["attributes"].axes[0].texts
 
 
+def test_the_median_of_an_even_number_of_clips_lies_between_the_two_in_the_middle(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "store", clips=3)
+    assert corpus.num_frames[:2] == (12, 13), "the clips of the training split"
+    export_store(corpus.root, tmp_path / "out", ExportSettings())
+    assert "| 12 / 12 / 13 |" in (tmp_path / "out/README.md").read_text()
+
+
 def test_a_leak_and_a_licence_are_told(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "store", clips=3, frames=2)
     leaked = corpus.clips[2]

@@ -206,6 +206,16 @@ def test_removed_clips_are_not_made(inputs: Path, tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "video").iterdir() if IDS[0] in path.name]
 
 
+def test_a_rerun_counts_single_clips_that_are_removed(inputs: Path, tmp_path: Path) -> None:
+    crop_videos(videos_of(inputs), job_to(tmp_path))
+    gone = "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
+    add_removals(tmp_path, Removals(clip_id=frozenset({gone})))
+    StoreWriter(tmp_path).remove_clip(gone)
+    for _ in range(2):
+        summary = crop_videos(videos_of(inputs), job_to(tmp_path))
+        assert (summary.done, summary.rejected["removed"]) == (0, 1)
+
+
 def test_clips_of_another_origin_are_not_overwritten(inputs: Path, tmp_path: Path) -> None:
     clip = tmp_path / "video" / "id10000#-aaaaaaaaaa#00001.txt#000.mp4"
     clip.mkdir(parents=True)
