@@ -164,7 +164,10 @@ class FlacSound:
                 stream.codec_context.options = {"err_detect": "crccheck+explode"}
                 is_within = first > _BLOCK
                 if is_within:
-                    container.seek(first, stream=stream)
+                    try:
+                        container.seek(first, stream=stream)
+                    except av.FFmpegError:  # FFmpeg's search finds no place in the last block
+                        return self._decoded(0, behind)
                 for frame in container.decode(stream):
                     if not blocks:
                         place = frame.pts or 0

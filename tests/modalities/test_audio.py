@@ -63,6 +63,16 @@ def test_any_part_of_a_file_is_what_was_encoded(channels: int) -> None:
     assert not beyond[:, -3:].any()
 
 
+@pytest.mark.parametrize("loud_from", [0, 30_000, 48_000])
+def test_parts_that_begin_in_the_last_block_are_read_too(loud_from: int) -> None:
+    samples = np.random.default_rng(0).integers(-9000, 9000, (1, 48_000)).astype(np.int16)
+    samples[:, :loud_from] = 0
+    sound = FlacSound(encode_flac(samples, 16_000), "a")
+    for first in range(0, 46_000, 997):
+        found = np.rint(sound.samples(first, first + 2000) * 32768)
+        assert np.array_equal(found, samples[:, first : first + 2000])
+
+
 def test_another_rate_begins_at_the_same_moment() -> None:
     moments = np.arange(200 * A_FRAME) / RATE
     sound = FlacSound(encode_flac(np.rint(12000 * np.sin(2 * np.pi * 440 * moments))[None].astype(np.int16), RATE))
