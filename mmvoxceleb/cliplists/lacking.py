@@ -1,9 +1,7 @@
 """What clips of a store lack, and whether their provenance says why."""
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.errors import MMVoxCelebError
@@ -16,8 +14,6 @@ __all__ = ["ChosenClips", "Lack"]
 
 _MOST_ASKED = 64
 """Clips of which the provenance is read, where only a message depends on it."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Lack:
             clips: The clips.
             ask_all: Whether to read the provenance of all of them.
         """
-        asked = sorted(clips) if ask_all else list(islice(sorted(clips), _MOST_ASKED))
+        asked = sorted(clips) if ask_all else sorted(clips)[:_MOST_ASKED]
         reasons = {}
         if META.folder() in store.folders():
             for clip, reason in results_ahead(lambda clip: _why(store, folder, clip), asked, ahead=store.reads_ahead):

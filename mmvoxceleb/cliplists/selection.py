@@ -14,30 +14,11 @@ from mmvoxceleb.modalities import Folder, styles_in
 from mmvoxceleb.schema import SPLITS, ClipId, split_of
 from mmvoxceleb.stores import Store
 
-__all__ = ["choose_clips", "split_clips"]
+__all__ = ["choose", "split_clips"]
 
 _MOST_CHECKED = 64
 
 logger = logging.getLogger(__name__)
-
-
-def choose_clips(
-    store: Store,
-    folders: Sequence[Folder],
-    *,
-    persons: Sequence[str] | None = None,
-    clips: ClipList | None = None,
-    missing: Missing = "raise",
-    removals: Removals | None = None,
-    strict: bool = False,
-    fewer: str = "",
-    strictly: str = "",
-) -> list[str]:
-    """List the clips that have all of ``folders``, sorted; see :func:`choose`."""
-    return choose(
-        store, folders, persons=persons, clips=clips, missing=missing, removals=removals, strict=strict, fewer=fewer,
-        strictly=strictly,
-    ).clips  # fmt: skip
 
 
 def choose(

@@ -11,7 +11,7 @@ import numpy as np
 from mmvoxceleb.ahead import results_ahead
 from mmvoxceleb.cliplists import ClipList
 from mmvoxceleb.cliplists.chosen_store import Missing, choose_in
-from mmvoxceleb.cliplists.selection import choose_clips
+from mmvoxceleb.cliplists.selection import choose
 from mmvoxceleb.errors import ConfigError, MissingModalityError
 from mmvoxceleb.meta.removal_list import read_removals
 from mmvoxceleb.meta.removals import Removals
@@ -57,10 +57,10 @@ class SampledStore(SampledClips):
         self.reads_at_once = store.reads_at_once
         removals = read_removals(store.location, told_of=told_of) | (removals or Removals())
         folders = folders_of(wanted or self.modalities(style), (style,))
-        clips = choose_clips(
+        chosen = choose(
             store, folders, clips=listed, missing=missing, removals=removals, fewer="sample fewer with modalities=(...)"
         )
-        self.clip_ids = removals.keep_some(clips, store.location)
+        self.clip_ids = removals.keep_some(chosen.clips, store.location)
 
     def modalities(self, style: str) -> tuple[str, ...]:
         has = set(self._store.folders())

@@ -14,6 +14,8 @@ _BOXES = {
 """Of the top level of MP4 and MOV: ISO/IEC 14496-12 and QuickTime. What else follows is not taken for a box."""
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_MOST_BOXES = 1 << 18
+"""Of a file whose boxes are more, nothing is said: three days of fragments of a second have as many."""
 _SYNC = 0x47
 _PACKETS = ((188, 0), (192, 4), (204, 0))
 """Size of an MPEG-TS packet and place of its sync byte in it: plain, M2TS, with error correction."""
@@ -49,12 +51,13 @@ def cut_off_in(path: Path, format_name: str) -> str | None:
 
 def _box(file: BinaryIO, size: int) -> str | None:
     """Walk the boxes of the top level; a fragment without its data is cut off, too."""
-    place, kind = 0, b""
+    place, count, kind = 0, 0, b""
     while place + 8 <= size:
+        count += 1
         file.seek(place)
         header = file.read(16)
         length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-        if kind not in _BOXES or length == 0:  # 0: up to the end of the file
+        if kind not in _BOXES or length == 0 or count > _MOST_BOXES:  # 0: up to the end of the file
             return None
         if length == 1 and len(header) == 16:
             length = int.from_bytes(header[8:], "big")

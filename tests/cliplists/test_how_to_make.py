@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mmvoxceleb.cliplists.lacking import Lack
-from mmvoxceleb.cliplists.selection import choose_clips
+from mmvoxceleb.cliplists.selection import choose
 from mmvoxceleb.errors import MissingModalityError
 from mmvoxceleb.modalities import AUDIO, LABEL, SCORES, TEXT, FileModality, Modality, register_modality
 from mmvoxceleb.modalities import unregister_modality as unregister
@@ -46,7 +46,7 @@ def of_their_own() -> Iterator[tuple[Modality, Modality]]:
 
 def commands(corpus: Corpus, *kinds: Modality) -> list[str]:
     with pytest.raises(MissingModalityError) as caught:
-        choose_clips(open_store(corpus.root), [kind.folder() for kind in kinds])
+        choose(open_store(corpus.root), [kind.folder() for kind in kinds])
     (_, _, told) = str(caught.value).partition("; run: ")
     return [part.removeprefix("mmvoxceleb regenerate ").split()[0] for part in told.split(", then ")]
 

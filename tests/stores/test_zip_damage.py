@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvoxceleb.cliplists.selection import choose_clips
+from mmvoxceleb.cliplists.selection import choose
 from mmvoxceleb.errors import CorruptSourceError, MMVoxCelebError, UnsafeArchiveError
 from mmvoxceleb.files.ranges import LocalSource
 from mmvoxceleb.loading.record import RecordOptions, read_record
@@ -30,7 +30,7 @@ MASK = Folder("mask")
 
 def records(location: Path, options: RecordOptions) -> dict[str, dict[str, object]]:
     store = open_store(location)
-    return {clip: read_record(store, clip, options) for clip in choose_clips(store, FOLDERS)}
+    return {clip: read_record(store, clip, options) for clip in choose(store, FOLDERS).clips}
 
 
 def damage(path: Path, change: Callable[[bytearray, int], None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mmvoxceleb.cliplists.selection import choose_clips
+from mmvoxceleb.cliplists.selection import choose
 from mmvoxceleb.loading.record import RecordOptions, read_record
 from mmvoxceleb.schema import ATTRIBUTES, folders_of
 from mmvoxceleb.stores import open_store
@@ -33,7 +33,7 @@ _LABEL = re.compile(rb"(\xef\xbb\xbf)?\s*(?:(?:-1|0|1)\s*,\s*){39}(?:-1|0|1)\s*,
 def read_store(location: str | os.PathLike[str]) -> dict[str, Any]:
     """Read every record, as the builder does."""
     store = open_store(location)
-    clips = choose_clips(store, folders_of(_OPTIONS.modalities, _OPTIONS.styles))
+    clips = choose(store, folders_of(_OPTIONS.modalities, _OPTIONS.styles)).clips
     return {clip: read_record(store, clip, _OPTIONS) for clip in clips}
 
 

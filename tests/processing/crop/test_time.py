@@ -401,6 +401,7 @@ def test_a_fragment_without_its_data_is_noticed_and_what_follows_the_last_box_is
         (boxes[:-3], "a box (moof)"),
         (boxes[:-28], None),
         (boxes[:-28] + b"\0" * 100, None),
+        (b"\0\0\0\x08free" * (1 << 19) + b"\0\0\0\xffmdat", None),
         (boxes[:-28] + b"\0\0\0\xffnote", None),
         (boxes[:-28] + b"\0\0\0\0mdat", None),
         (boxes[:-28] + b"\0\0\0\1mdat" + (1 << 40).to_bytes(8, "big"), "a box (mdat)"),
